@@ -1,0 +1,66 @@
+"""Events and messages: the plain data that goes between engine, journal and faces.
+
+Data of each kind of event (all keys always present unless marked ?):
+
+- run.started      project, spec, phase, mode, runtime, engine (version), pid
+- run.resumed      after (seq), pid, in_flight (step id or ""), found (done | not done | unclear | ""), leftovers (list of str)
+- facts            file, digest
+- finding          name, cause, file, digest                 what an outcome calls for; file holds it
+- plan.revised     revision, digest, parent, cause, file, added (step ids), open (list of str)
+- mode.changed     before, after, by
+- step.started     title, intent, effect, command
+- step.finished    status (done | failed | skipped | refused | stopped), seconds, reason, command
+- command.started  number, line, cwd, limit, output (file)
+- command.output   number, file, start, end                  a new range of bytes, coalesced
+- command.finished number, status (int or None), how (exit | limit | stopped | ready | lost), seconds, file, start, end
+- evidence         moment (first | start | before | after | ""), evidence (the Evidence as an object)
+- approval.asked   id, digest, title, effect, what, detail, changes, undo, rule, once, always   (once, always: word for word
+                   what the answer grants; always "" when it cannot be granted)
+- approval.given   id, digest, answer (once | always | no), by (person | rule | mode), rule, reason, title
+- tick             file, line (1-based), text
+- note             level (info | warning | error), text
+- stop.asked       by
+- run.finished     verdict, exit, reason, state, signals, schema, ticked, revision
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from checks.evidence import Json
+
+Mode = Literal["default", "plan", "auto"]
+Verdict = Literal["passed", "failed", "refused", "interrupted", "waiting", "stale"]
+Answer = Literal["once", "always", "no"]
+MODES: tuple[Mode, ...] = ("default", "plan", "auto")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened. ``seq`` counts from 1 without gaps; ``wall`` is ISO 8601 UTC, ``mono`` seconds."""
+
+    seq: int
+    kind: str
+    run: str
+    target: str
+    step: str
+    wall: str
+    mono: float
+    data: Mapping[str, Json] = field(default_factory=dict)
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a face asks of the engine: decide (id, answer, reason, mode), mode (mode), stop, tick (file, line)."""
+
+    type: Literal["decide", "mode", "stop", "tick"]
+    id: str = ""
+    answer: Answer = "no"
+    reason: str = ""
+    mode: str = ""
+    file: str = ""
+    line: int = 0
+    by: str = "person"

@@ -1,0 +1,120 @@
+"""The plan: a document of steps as data, with one digest over all of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import msgspec
+
+Effect = Literal["read", "write", "destructive"]
+Phase = Literal["before", "change", "after"]
+Intent = Literal[
+    "database",  # start the database of a process target
+    "build",
+    "start",
+    "observe",  # container, logs and endpoints as they are just after the start
+    "revision",  # read the current revision and the pending ones
+    "upgrade",  # bring the database to the heads that the code has
+    "edit",  # one file becomes another text
+    "test",
+    "check-image",  # image and package are the new ones
+    "baseline",  # the state just before the change
+    "create",  # write the migration file
+    "generate",  # let the project's own command write the migration file (models without a spec)
+    "verify",  # the schema is what was asked for
+    "prove",  # container and endpoints after the change
+    "tick",
+]
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a step comes to on this target.
+
+    command: ``line`` is the exact shell line, run in ``cwd`` (relative to the project's root), with ``stdin`` fed
+    to it; ``target`` names the make target and ``recipe`` is the sha256 of its recipe as planned, both empty for other
+    commands. edit: ``path`` (relative to the root) whose content had sha256 ``before`` (None: no such file) gets
+    ``text``. look: only observes.
+    """
+
+    kind: Literal["command", "edit", "look"]
+    line: str = ""
+    cwd: str = "."
+    target: str = ""
+    recipe: str = ""
+    stdin: str = ""
+    path: str = ""
+    before: str | None = None
+    text: str = ""
+    diff: str = ""
+    effect: Effect = "read"
+    touches: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the canonical JSON of the action: what an approval holds for."""
+        return digest_of(self)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: why, what exactly, what it changes, what it takes for granted, how to undo it."""
+
+    id: str
+    intent: Intent
+    title: str
+    phase: Phase
+    action: Action
+    changes: str = ""
+    assumes: tuple[str, ...] = ()
+    done_when: str = ""
+    undo: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class OpenPoint:
+    """Something the plan could not read, and which step settles it."""
+
+    id: str
+    text: str
+    settled_by: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole document. ``parent`` is the digest of the revision before, ``cause`` why there is this one."""
+
+    revision: int
+    target: str
+    steps: tuple[Step, ...]
+    open_points: tuple[OpenPoint, ...] = ()
+    notes: tuple[str, ...] = ()
+    parent: str = ""
+    cause: str = ""
+    format: int = 1
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the canonical JSON of the document; it holds no secret and no time."""
+        return digest_of(self)
+
+    def step(self, step_id: str) -> Step:
+        """The step of that id; KeyError when there is none."""
+        for step in self.steps:
+            if step.id == step_id:
+                return step
+        raise KeyError(step_id)
+
+
+def digest_of(document: object) -> str:
+    """sha256 (hex) over the canonical JSON of a dataclass."""
+    raw = msgspec.json.encode(document, order="deterministic")
+    return hashlib.sha256(raw).hexdigest()
+
+
+def child(parent: Plan, fresh: Plan, cause: str) -> Plan:
+    """``fresh`` as the next revision of ``parent``."""
+    return replace(fresh, revision=parent.revision + 1, parent=parent.digest, cause=cause)

@@ -1,0 +1,1 @@
+"""The full-screen app: draws the event stream and sends messages back."""
