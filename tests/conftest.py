@@ -1,0 +1,31 @@
+"""Fixtures that every part of the tests shares."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from safemig.postgres import throwaway
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The conninfo of a temporary PostgreSQL server (superuser, database postgres), one for the whole session."""
+    with throwaway() as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def dsn(postgres_server: str) -> Iterator[str]:
+    """The conninfo of a fresh, empty database."""
+    import psycopg
+    from psycopg import sql
+    from psycopg.conninfo import make_conninfo
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield make_conninfo(postgres_server, dbname=name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
