@@ -286,7 +286,6 @@ def _environment() -> dict[str, str]:
 
 def _run(command: Sequence[str], who: Owner | None) -> subprocess.CompletedProcess[str]:
     """Run a tool as the server's user. Files, not pipes: a postmaster that pg_ctl leaves would hold a pipe open."""
-    identity = {"user": who.uid, "group": who.gid, "extra_groups": []} if who else {}
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         code = subprocess.run(
             list(command),
@@ -297,7 +296,9 @@ def _run(command: Sequence[str], who: Owner | None) -> subprocess.CompletedProce
             env=_environment(),
             start_new_session=True,
             check=False,
-            **identity,  # type: ignore[arg-type]
+            user=who.uid if who else None,
+            group=who.gid if who else None,
+            extra_groups=[] if who else None,
         ).returncode
         out.seek(0)
         err.seek(0)

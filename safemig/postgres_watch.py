@@ -40,17 +40,15 @@ def main() -> None:
 
 def _start(folder: Path, uid: int, gid: int, command: list[str]) -> subprocess.Popen[bytes]:
     with (folder / "log").open("ab") as log:
-        if uid < 0:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd="/",
-            user=uid,
-            group=gid,
-            extra_groups=[],
+            user=uid if uid >= 0 else None,
+            group=gid if uid >= 0 else None,
+            extra_groups=[] if uid >= 0 else None,
         )
 
 
