@@ -1,0 +1,40 @@
+"""Which revision a database is at, read from Alembic's own table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checks.evidence import Evidence, Json, now, unseen
+
+if TYPE_CHECKING:
+    import psycopg
+
+# A migration that is running holds this table; a look must not queue behind it for long.
+LOCK_TIMEOUT = "2s"
+
+
+def read_current(
+    connection: psycopg.Connection, *, table: str = "alembic_version", schema: str | None = None
+) -> Evidence:
+    """Evidence of kind "revision": ``current`` (sorted ids, empty when none) and ``table_exists``.
+
+    ``connection`` is idle; without ``schema`` the connection's search path decides, as it does for Alembic. An error of
+    the database makes the evidence unseen.
+    """
+    import psycopg
+    from psycopg import sql
+
+    began = now()
+    subject = f"{schema}.{table}" if schema else table
+    name = sql.Identifier(schema, table) if schema else sql.Identifier(table)
+    query = sql.SQL("SELECT version_num FROM {} ORDER BY version_num").format(name)
+    repeat = query.as_string(connection)
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT))
+            row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (name.as_string(connection),)).fetchone()
+            exists = bool(row and row[0])
+            current: list[Json] = [row[0] for row in connection.execute(query)] if exists else []
+    except psycopg.Error as error:
+        return unseen("revision", subject, repeat, str(error).strip(), began)
+    return Evidence("revision", subject, True, began, now(), repeat, {"current": current, "table_exists": exists})
