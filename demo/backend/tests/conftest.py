@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from fastapi.testclient import TestClient
+from fastapi import FastAPI
 from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.orm import Session
 
@@ -14,16 +14,11 @@ from app.seed import seed
 
 
 @pytest.fixture
-def session() -> Iterator[Session]:
+def catalogue() -> Iterator[FastAPI]:
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     Base.metadata.create_all(engine)
     with Session(engine) as session:
         seed(session)
-        yield session
-
-
-@pytest.fixture
-def client(session: Session) -> Iterator[TestClient]:
-    app.dependency_overrides[get_session] = lambda: session
-    yield TestClient(app)
-    app.dependency_overrides.clear()
+        app.dependency_overrides[get_session] = lambda: session
+        yield app
+        app.dependency_overrides.clear()

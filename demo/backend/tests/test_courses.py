@@ -1,8 +1,12 @@
 import httpx
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.main import app
+
+@pytest.fixture
+def client(catalogue: FastAPI) -> TestClient:
+    return TestClient(catalogue)
 
 
 def test_root_names_the_service(client: TestClient) -> None:
@@ -24,8 +28,8 @@ def test_unknown_course_is_not_found(client: TestClient) -> None:
 
 
 @pytest.mark.asyncio
-async def test_courses_over_an_async_client(client: TestClient) -> None:
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://catalogue") as http:
-        response = await http.get("/courses")
+async def test_courses_over_an_async_client(catalogue: FastAPI) -> None:
+    transport = httpx.ASGITransport(app=catalogue)
+    async with httpx.AsyncClient(transport=transport, base_url="http://catalogue") as client:
+        response = await client.get("/courses")
     assert len(response.json()) == 3

@@ -1,3 +1,4 @@
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.main import app
@@ -8,5 +9,5 @@ def test_health_of_the_real_database() -> None:
     assert answer["status"] == "ok"
 
 
-def test_health_counts_the_courses(client: TestClient) -> None:
-    assert client.get("/health").json()["courses"] == 3
+def test_health_counts_the_courses(catalogue: FastAPI) -> None:
+    assert TestClient(catalogue).get("/health").json()["courses"] == 3
