@@ -1,0 +1,1 @@
+"""Specs: Markdown documents, their phases, and what they ask of the schema."""

@@ -1,0 +1,192 @@
+"""A Markdown spec as data: its phases, code blocks and checklist items, each with its place in the file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+BOM = "\ufeff"
+# The line ends that Markdown knows; str.splitlines would split at form feeds and U+2028 too.
+_LINE_END = re.compile(r"\r\n?|\n")
+_BOX = re.compile(r"\[([^\n])\](?=\s|$)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A code block. ``line`` is the 1-based line of its first line of code, ``heading`` the heading above it."""
+
+    language: str
+    text: str
+    line: int
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A checklist item.
+
+    ``line`` is 1-based; ``offset`` is the byte offset in the file of the character between the brackets, ``mark``
+    that character (" " open, "x" or "X" checked, others such as "~" neither); ``codes`` are its code spans.
+    """
+
+    line: int
+    offset: int
+    checked: bool
+    text: str
+    codes: tuple[str, ...] = ()
+    mark: str = " "
+
+    @property
+    def open(self) -> bool:
+        """Neither checked nor skipped."""
+        return self.mark == " "
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading; ``line`` is 1-based, ``end`` the last line of its section, sub-sections included."""
+
+    level: int
+    text: str
+    line: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase. ``lines`` is its main section (1-based, both ends included), ``parts`` all its sections."""
+
+    key: str
+    number: int | None
+    title: str
+    lines: tuple[int, int]
+    blocks: tuple[Block, ...] = ()
+    items: tuple[Item, ...] = ()
+    parts: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Document:
+    """One spec file. ``general`` are the blocks that stand outside every phase; ``sha256`` is of the raw bytes."""
+
+    path: str
+    sha256: str
+    title: str
+    phases: tuple[Phase, ...]
+    general: tuple[Block, ...] = ()
+
+
+def read(path: Path, root: Path) -> Document:
+    """The document in the file, its path relative to ``root``. OSError when it cannot be read."""
+    content = path.read_bytes()
+    resolved, base = path.resolve(), root.resolve()
+    name = resolved.relative_to(base) if resolved.is_relative_to(base) else path
+    return parse(content, name.as_posix())
+
+
+def parse(content: bytes, path: str) -> Document:
+    """The document in those bytes; any bytes give one."""
+    from markdown_it import MarkdownIt
+
+    from safemig.spec.phases import split
+
+    # surrogateescape: bytes that are not UTF-8 keep their length, so that offsets stay true.
+    text = content.decode("utf-8", "surrogateescape")
+    skipped = len(BOM.encode()) if text.startswith(BOM) else 0
+    text = text.removeprefix(BOM)
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    lines = _Lines(text, skipped)
+    headings = _headings(tokens, lines.count)
+    blocks = _blocks(tokens, headings)
+    items = _items(tokens, lines)
+    phases, general = split(headings, blocks, items, lines.count)
+    title = headings[0].text if headings else Path(path).stem
+    return Document(path, hashlib.sha256(content).hexdigest(), title, phases, general)
+
+
+class _Lines:
+    """The source lines with their byte offsets."""
+
+    def __init__(self, text: str, skipped: int) -> None:
+        self.text: list[str] = []
+        self.start: list[int] = []
+        at, offset = 0, skipped
+        for end in [*_LINE_END.finditer(text), None]:
+            stop, after = (end.start(), end.end()) if end else (len(text), len(text))
+            self.text.append(text[at:stop])
+            self.start.append(offset)
+            offset += len(text[at:after].encode("utf-8", "surrogateescape"))
+            at = after
+
+    @property
+    def count(self) -> int:
+        return len(self.text)
+
+
+def _headings(tokens: Sequence[Token], count: int) -> tuple[Heading, ...]:
+    found: list[tuple[int, str, int]] = []
+    for at, token in enumerate(tokens):
+        if token.type == "heading_open" and token.level == 0 and token.map:
+            found.append((int(token.tag[1:]), _plain(tokens[at + 1]), token.map[0] + 1))
+    result = []
+    for at, (level, text, line) in enumerate(found):
+        end = next((other[2] - 1 for other in found[at + 1 :] if other[0] <= level), count)
+        result.append(Heading(level, text, line, end))
+    return tuple(result)
+
+
+def _plain(inline: Token) -> str:
+    """The text of an inline token without its marks."""
+    parts = [child.content if child.content else " " for child in inline.children or ()]
+    return " ".join("".join(parts).split())
+
+
+def _blocks(tokens: Sequence[Token], headings: Sequence[Heading]) -> tuple[Block, ...]:
+    result = []
+    for token in tokens:
+        if token.type not in ("fence", "code_block") or not token.map:
+            continue
+        fenced = token.type == "fence"
+        language = re.split(r"[\s{,:]", token.info.strip(), maxsplit=1)[0].lower() if fenced else ""
+        line = token.map[0] + (2 if fenced else 1)
+        above = [heading.text for heading in headings if heading.line < line]
+        result.append(Block(language, token.content, line, above[-1] if above else ""))
+    return tuple(result)
+
+
+def _items(tokens: Sequence[Token], lines: _Lines) -> tuple[Item, ...]:
+    result = []
+    for at, token in enumerate(tokens[:-2]):
+        inline = tokens[at + 2]
+        if token.type != "list_item_open" or inline.type != "inline" or not inline.map:
+            continue
+        box = _BOX.match(inline.content)
+        if box:
+            item = _item(inline, box, lines)
+            if item:
+                result.append(item)
+    return tuple(result)
+
+
+def _item(inline: Token, box: re.Match[str], lines: _Lines) -> Item | None:
+    """The item of that inline token; None when its box cannot be placed exactly in the source."""
+    assert inline.map
+    number = inline.map[0]
+    if number >= lines.count:
+        return None
+    source = lines.text[number].rstrip()
+    at = len(source) - len(inline.content.split("\n", 1)[0].rstrip())
+    mark = box.group(1)
+    if at < 0 or source[at : at + 3] != f"[{mark}]":
+        return None
+    offset = lines.start[number] + len(source[: at + 1].encode("utf-8", "surrogateescape"))
+    codes = tuple(child.content for child in inline.children or () if child.type == "code_inline")
+    text = " ".join(inline.content[box.end() :].split())
+    return Item(number + 1, offset, mark in "xX", text, codes, mark)
