@@ -230,19 +230,24 @@ def _versions(options: Mapping[str, str], folder: Path, location: Path, root: Pa
 
 
 def _nested(versions: tuple[Path, ...]) -> bool:
-    """Whether revisions lie only in sub-folders: some projects walk them in their own command, not by the ini."""
+    """Whether revisions in sub-folders belong to the chain although the ini does not say so (some projects walk
+    them in a command of their own). An archive of squashed revisions follows none that lies directly here."""
     for folder in versions:
-        if not folder.is_dir() or any(_is_revision(path) for path in folder.glob("*.py")):
-            continue
-        if any(_is_revision(path) for path in folder.glob("*/*.py")) or any(
-            _is_revision(path) for path in folder.glob("*/*/*.py")
-        ):
-            return True
+        direct = {name for path in _python(folder, "*.py") for name in _ids(path, "revision")}
+        for path in (*_python(folder, "*/*.py"), *_python(folder, "*/*/*.py")):
+            follows = _ids(path, "down_revision")
+            if (follows and not direct) or any(name in direct for name in follows):
+                return True
     return False
 
 
-def _is_revision(path: Path) -> bool:
-    return path.name != "__init__.py" and re.search(r"^(?:down_)?revision\b", head(path, 4096), re.M) is not None
+def _python(folder: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in folder.glob(pattern) if path.name != "__init__.py")[:2000]
+
+
+def _ids(path: Path, name: str) -> list[str]:
+    found = re.search(rf"^{name}\b[^=\n]*=\s*(.+)$", head(path, 4096), re.M)
+    return re.findall(r"[\"']([^\"']+)[\"']", found.group(1)) if found else []
 
 
 def _environment(path: Path) -> _Environment:
@@ -266,7 +271,6 @@ def _environment(path: Path) -> _Environment:
                 variables[_literal(node.args[0]) or ""] = None
         elif isinstance(node, ast.Subscript) and _is_environ(node.value):
             variables[_literal(node.slice) or ""] = None
-            sets_url = sets_url or _sets_section(tree)
     variables.pop("", None)
     sets_url = sets_url or _sets_section(tree)
     return _Environment(sets_url, table, schema, tuple(variables))

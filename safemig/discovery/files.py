@@ -12,13 +12,13 @@ MAX_FOLDERS = 20_000
 MAX_DEPTH = 12
 MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _SKIP = frozenset(
-    "node_modules site-packages __pycache__ build dist target _build htmlcov bower_components __pypackages__".split()
+    ("node_modules", "site-packages", "__pycache__", "__pypackages__", "build", "dist", "target", "_build", "htmlcov")
 )
 # Folders of tools in which plans for people's work lie; only Markdown is taken from them.
 _TOOL_FOLDERS = frozenset((".specify", ".kiro", ".claude", ".cursor", ".agents", ".agent", ".github"))
 # What lies below these is rarely the service itself, and is taken only when nothing else is there.
 ASIDE = frozenset(
-    "tests test testing examples example docs doc fixtures templates vendor third_party contrib samples".split()
+    ("tests", "test", "testing", "examples", "example", "docs", "doc", "fixtures", "templates", "vendor", "samples")
 )
 _COMPOSE = re.compile(r"^(?:docker-)?compose(?:[.\-_][\w.\-]+)?\.ya?ml$")
 

@@ -1,0 +1,125 @@
+"""What safemig.yaml can say, as frozen data with the defaults that hold without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from checks.evidence import Json
+
+ROLES = ("build", "start", "stop", "restart", "logs", "test", "migrate", "create", "seed", "downgrade", "clean")
+# Seconds. `healthy` is how long a started service may take to answer, `endpoint` one request.
+TIMEOUTS: Mapping[str, float] = MappingProxyType(
+    {
+        "build": 1800.0,
+        "start": 300.0,
+        "stop": 120.0,
+        "restart": 300.0,
+        "logs": 60.0,
+        "test": 1800.0,
+        "migrate": 1800.0,
+        "create": 600.0,
+        "seed": 600.0,
+        "downgrade": 1800.0,
+        "clean": 600.0,
+        "default": 600.0,
+        "endpoint": 5.0,
+        "healthy": 120.0,
+        "database": 60.0,
+    }
+)
+
+
+class ConfigError(ValueError):
+    """A mistake in safemig.yaml: ``file``, ``line`` (1-based, 0 when it concerns the whole file), ``message``."""
+
+    def __init__(self, file: Path, line: int, message: str) -> None:
+        super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}")
+        self.file = file
+        self.line = line
+        self.message = message
+
+
+@dataclass(frozen=True)
+class ProjectConfig:
+    """Where the project lies. Paths are relative to safemig.yaml's folder (``folder``, ``copy``) or to the
+    project's root (the others); "" and () leave the choice to discovery. With ``copy``, `run` works on a copy of
+    ``folder`` there."""
+
+    folder: str = ""
+    copy: str = ""
+    makefile: str = ""
+    compose: tuple[str, ...] = ()
+    alembic: str = ""
+
+
+@dataclass(frozen=True)
+class DatabaseConfig:
+    """``url`` is a reference (env:NAME, file:PATH#KEY, compose:SERVICE#KEY), never the URL with its password."""
+
+    service: str = ""
+    url: str = ""
+    version_table: str = ""
+    version_table_schema: str = ""
+    binaries: str = ""
+
+
+@dataclass(frozen=True)
+class EndpointConfig:
+    """One request and what its answer must hold; ``status`` None means any 2xx, ``seconds`` 0 the timeout
+    ``endpoint``. Header values may be references (env:NAME)."""
+
+    path: str
+    method: str = "GET"
+    status: int | None = None
+    media: str = ""
+    json: Json = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ScriptConfig:
+    """One check by python3: a script of the project (``file``, relative to its root) or a snippet (``code``);
+    exit code 0 is good."""
+
+    name: str
+    file: str = ""
+    code: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class PermissionConfig:
+    """Rules as text, such as "make migrate" or "docker compose *"; deny comes before ask before allow."""
+
+    allow: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Config:
+    """safemig.yaml as read, or the defaults. ``file`` is None when there is none."""
+
+    file: Path | None = None
+    project: ProjectConfig = ProjectConfig()
+    runtime: Literal["", "docker", "process"] = ""
+    commands: Mapping[str, str] = field(default_factory=dict)
+    service: str = ""
+    database: DatabaseConfig = DatabaseConfig()
+    url: str = ""
+    health: str = ""
+    endpoints: tuple[EndpointConfig, ...] = ()
+    scripts: tuple[ScriptConfig, ...] = ()
+    timeouts: Mapping[str, float] = field(default_factory=lambda: TIMEOUTS)
+    permissions: PermissionConfig = PermissionConfig()
+    specs: tuple[str, ...] = ()
+    environment: str = "development"
+
+    def timeout(self, role: str) -> float:
+        """Seconds for a role, for `endpoint` or for `healthy`."""
+        return self.timeouts.get(role, self.timeouts["default"])
