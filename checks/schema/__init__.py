@@ -1,0 +1,1 @@
+"""Snapshots of a PostgreSQL schema and the difference of two of them."""
