@@ -148,15 +148,13 @@ def _lock(folder: Path) -> None:
     """Write uv.lock with the uv that came with safemig, from the registry that this machine is set up for."""
     from uv import find_uv_bin
 
-    line = [find_uv_bin(), "lock", "--no-progress", "--directory", str(folder)]
     environment = {**os.environ}
     index = environment.get("PIP_INDEX_URL")
     if index and not {"UV_DEFAULT_INDEX", "UV_INDEX_URL"} & environment.keys():
         environment["UV_DEFAULT_INDEX"] = index
     try:
-        subprocess.run(
-            line, env=environment, check=True, capture_output=True, text=True, errors="replace", timeout=_LOCK_SECONDS
-        )
+        line = [find_uv_bin(), "lock", "--no-progress", "--directory", str(folder)]
+        subprocess.run(line, env=environment, check=True, capture_output=True, timeout=_LOCK_SECONDS)
     except (FileNotFoundError, subprocess.SubprocessError) as error:
         raise DemoError(
             f"The demo's dependencies cannot be locked: {_last_words(error)}",
@@ -169,9 +167,9 @@ def _last_words(error: Exception) -> str:
     """The end of what a command said, without the credentials that an index URL may hold."""
     from safemig.redact import redact
 
-    said = getattr(error, "stderr", None) or str(error)
-    text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
-    return redact(" ".join(text.split())[-400:])
+    said = getattr(error, "stderr", None)
+    text = said.decode(errors="replace") if isinstance(said, bytes) and said else str(error)
+    return redact(" ".join(text.split()))[-400:]
 
 
 def _commit(root: Path) -> None:

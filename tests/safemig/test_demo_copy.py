@@ -158,6 +158,13 @@ def test_nothing_is_left_when_the_lock_fails(tmp_path: Path, locks: Path, target
     assert "hunter2" not in str(caught.value)
 
 
+def test_nothing_is_left_when_there_is_no_uv(tmp_path: Path, locks: Path) -> None:
+    locks.unlink()
+    with pytest.raises(DemoError, match="cannot be locked"):
+        copy_demo(tmp_path / "copy", "docker")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("where", ["_turn_into_processes", "_lock", "_commit"])
 def test_nothing_is_left_when_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     def interrupted(*_: object) -> None:
