@@ -32,6 +32,9 @@ class Problem:
 class Graph:
     """All revisions by id, in the order of the files. ``heads`` nothing follows, ``bases`` follow nothing.
 
+    A database may be up to date without standing at every head (Alembic drops the row of a revision that a later one
+    depends on): up to date is what ``pending`` returns nothing for.
+
     With any of ``problems`` Alembic itself refuses the tree or does something else than it seems; ``notes`` are what
     could not be read but changes no order (a branch label that is no literal).
     """
@@ -78,7 +81,7 @@ def pending(graph: Graph, current: Collection[str]) -> tuple[str, ...]:
     for revision in current:
         if revision not in graph.revisions:
             raise UnknownRevision(revision)
-    return order.upgrades(_parents(graph.revisions, graph.labels), graph.heads, current)
+    return order.upgrades(_parents(graph.revisions, graph.labels), current)
 
 
 def _facts(

@@ -16,8 +16,8 @@ class Parents(NamedTuple):
 Tree = Mapping[str, Parents]
 
 
-def upgrades(tree: Tree, heads: Iterable[str], current: Collection[str]) -> tuple[str, ...]:
-    """The ids between ``current`` and ``heads``, parents first. What can never run is left out.
+def upgrades(tree: Tree, current: Collection[str]) -> tuple[str, ...]:
+    """All ids that are not at or below ``current``, parents first. What can never run is left out.
 
     Where several orders are right it is the one Alembic takes (it walks down from the heads, a branch as far as it
     can, in the order of the files); a test compares the two on random graphs.
@@ -27,15 +27,15 @@ def upgrades(tree: Tree, heads: Iterable[str], current: Collection[str]) -> tupl
         return (*tree[id].down, *tree[id].depends_on)
 
     done = _reach(tree, current, every)
-    needed = _reach(tree, heads, every) - done
-    todo = _runnable({id: every(id) for id in needed}, done)
+    todo = _runnable({id: every(id) for id in tree if id not in done}, done)
     immediate = {id: _immediate(tree, id) for id in todo}
 
     def ancestors(id: str) -> set[str]:
         return _reach(tree, (id,), lambda name: immediate[name] if name in immediate else every(name))
 
     place = {id: number for number, id in enumerate(tree)}
-    tips = sorted((id for id in heads if id in todo), key=place.__getitem__)
+    followed = {parent for id in todo for parent in every(id)}
+    tips = sorted(todo - followed, key=place.__getitem__)
     below = [ancestors(id) for id in tips]
     walked: list[str] = []
     at = 0

@@ -96,9 +96,8 @@ def _objects(results: list[tuple[list[str], list[tuple[Any, ...]]]]) -> dict[str
                 sequences.append((key, found))
                 continue
             column = found.pop("_not_null", None)
-            if column is not None and (
-                "inherited" in found or _plain_not_null(found["definition"], *parts[1:], column)
-            ):
+            definition = found.get("definition", "")
+            if column and ("inherited" in found or _plain_not_null(definition, parts[1], column, parts[2])):
                 continue
             objects[key] = found
     for key, found in sequences:
@@ -106,7 +105,7 @@ def _objects(results: list[tuple[list[str], list[tuple[Any, ...]]]]) -> dict[str
     return dict(sorted(objects.items()))
 
 
-def _plain_not_null(definition: str, table: str, name: str, column: str) -> bool:
+def _plain_not_null(definition: str, table: str, column: str, name: str) -> bool:
     """Whether a NOT NULL constraint says no more than the column's attribute: its name is the automatic one."""
     return automatic(name, table, column, "not_null") and re.search(r"NO INHERIT|NOT VALID", definition) is None
 
