@@ -3,7 +3,7 @@
 Data of each kind of event (all keys always present unless marked ?):
 
 - run.started      project, spec, phase, mode, runtime, engine (version), pid
-- run.resumed      after (seq), pid, in_flight (step id or ""), found (done | not done | unclear | ""), leftovers (list of str)
+- run.resumed      after (seq), pid, in_flight (step id or ""), leftovers (list of str)
 - facts            file, digest
 - finding          name, cause, file, digest                 what an outcome calls for; file holds it
 - plan.revised     revision, digest, parent, cause, file, added (step ids), open (list of str)
@@ -14,13 +14,14 @@ Data of each kind of event (all keys always present unless marked ?):
 - command.output   number, file, start, end                  a new range of bytes, coalesced
 - command.finished number, status (int or None), how (exit | limit | stopped | ready | lost), seconds, file, start, end
 - evidence         moment (first | start | before | after | ""), evidence (the Evidence as an object)
-- approval.asked   id, digest, title, effect, what, detail, changes, undo, rule, once, always   (once, always: word for word
-                   what the answer grants; always "" when it cannot be granted)
-- approval.given   id, digest, answer (once | always | no), by (person | rule | mode), rule, reason, title
+- approval.asked   id, kind (step | plan | question), digest, title, effect, what, detail, changes, undo, rule, once,
+                   always, tool (word for word what the answer grants; always (this line) and tool "" when they cannot be)
+- approval.given   id, digest, answer (once | always | tool | no), by (person | rule | mode), rule, reason, title; a plan's also
+                   digests (the actions that it approves)
 - tick             file, line (1-based), text
 - note             level (info | warning | error), text
 - stop.asked       by
-- run.finished     verdict, exit, reason, state, signals, schema, ticked, revision
+- run.finished     verdict, exit, reason, state (what state things are in), signals, schema, ticked, revision
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from checks.evidence import Json
 
 Mode = Literal["default", "plan", "auto"]
 Verdict = Literal["passed", "failed", "refused", "interrupted", "waiting", "stale"]
-Answer = Literal["once", "always", "no"]
+Answer = Literal["once", "always", "tool", "no"]
 MODES: tuple[Mode, ...] = ("default", "plan", "auto")
 
 
@@ -54,9 +55,13 @@ class Event:
 
 @dataclass(frozen=True)
 class Message:
-    """What a face asks of the engine: decide (id, answer, reason, mode), mode (mode), stop, tick (file, line)."""
+    """What a face asks of the engine.
 
-    type: Literal["decide", "mode", "stop", "tick"]
+    attach: a face is there (when it goes, the engine finishes the step in flight and waits); decide: id, answer,
+    reason, mode (of a plan's approval: the mode it runs in); mode: mode; stop; tick: file, line.
+    """
+
+    type: Literal["attach", "decide", "mode", "stop", "tick"]
     id: str = ""
     answer: Answer = "no"
     reason: str = ""

@@ -1,0 +1,95 @@
+"""The engine's process: events out as JSON lines, messages in. Faces stand on the other side of it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from safemig.cli.opening import Opened, new_session, old_session, open_project
+from safemig.events import Event, Message, Mode
+from safemig.facts import Facts
+from safemig.journal import ProjectLock, state_folder
+from safemig.run.engine import drive
+from safemig.run.inbox import Inbox
+from safemig.run.observe import observe
+from safemig.run.session import Request, Session
+
+MESSAGE_LIMIT = 1 << 20
+
+
+def serve(options: argparse.Namespace) -> int:
+    """``run --events`` and ``resume --events``: drives one run to its end; returns the exit code."""
+    return asyncio.run(_serve(options))
+
+
+async def _serve(options: argparse.Namespace) -> int:
+    inbox = Inbox()
+    reader = asyncio.ensure_future(_read_messages(inbox))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: inbox.feed(Message("stop", by="signal")))
+    opened = await asyncio.to_thread(open_project, options)
+    lock = ProjectLock(state_folder(opened.project.root))
+    try:
+        session = _session(options, opened, inbox)
+        try:
+            return await drive(session, lambda s: _observe(opened, s), _mode(options))
+        finally:
+            session.journal.close()
+    finally:
+        reader.cancel()
+        lock.release()
+
+
+def _session(options: argparse.Namespace, opened: Opened, inbox: Inbox) -> Session:
+    if options.command == "resume":
+        session = old_session(opened, options.run, _write, inbox)
+        for event in session.journal.events:
+            _write(event)
+        return session
+    return new_session(opened, Request(options.spec, options.phase, options.message), _write, inbox)
+
+
+async def _observe(opened: Opened, s: Session) -> Facts:
+    return await observe(opened.project, opened.config, opened.runtime, s.request)
+
+
+def _mode(options: argparse.Namespace) -> Mode | None:
+    mode: Mode | None = options.mode
+    return mode
+
+
+def _write(event: Event) -> None:
+    """One line; when nobody reads any more the journal still has it."""
+    try:
+        sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
+        sys.stdout.buffer.flush()
+    except (BrokenPipeError, ValueError):
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  stays open until the end
+
+
+async def _read_messages(inbox: Inbox) -> None:
+    reader = asyncio.StreamReader(limit=MESSAGE_LIMIT)
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    except ValueError:  # stdin is a plain file or /dev/null: nobody sends anything
+        inbox.close()
+        return
+    while line := await reader.readline():
+        take_line(line, inbox.feed)
+    inbox.close()
+
+
+def take_line(line: bytes, feed: Callable[[Message], None]) -> None:
+    """One message; what is not one is left alone (it can ask for nothing)."""
+    try:
+        feed(msgspec.json.decode(line, type=Message))
+    except msgspec.MsgspecError:
+        return

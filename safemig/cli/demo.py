@@ -1,0 +1,63 @@
+"""`safemig demo`: a fresh copy of the demo project, and the main job on it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from safemig.cli.errors import UsageError
+from safemig.cli.opening import open_project
+from safemig.demo import DemoCopy, DemoError, copy_demo
+
+
+def main(options: argparse.Namespace) -> int:
+    """The run's exit code; without --keep everything that was started is stopped and removed again."""
+    runtime = "docker" if options.runtime == "docker" or (options.runtime == "auto" and _docker()) else "process"
+    keep = Path(options.keep).resolve() if options.keep else None
+    say = sys.stderr.write if options.json or options.events else sys.stdout.write
+    try:
+        copy = copy_demo(keep, "docker" if runtime == "docker" else "process")
+    except DemoError as error:
+        raise UsageError(str(error)) from error
+    say(f"demo project: {copy.root} ({runtime})\n")
+    try:
+        return _run(options, copy)
+    finally:
+        if keep is None:
+            _clean(copy)
+        else:
+            say(f"kept, and left running: {copy.root}\n")
+
+
+def _docker() -> bool:
+    """Whether an engine answers and compose is there."""
+    from safemig.runtimes.docker_engine import engine_answers
+
+    return engine_answers() == ""
+
+
+def _run(options: argparse.Namespace, copy: DemoCopy) -> int:
+    from safemig.cli import run
+
+    options.command, options.project, options.run = "run", str(copy.folder), ""
+    options.spec = options.phase = options.message = ""
+    return run.main(options)
+
+
+def _clean(copy: DemoCopy) -> None:
+    """Stops the copy with its own make targets, then removes it. Only ever touches the copy made above."""
+    options = argparse.Namespace(project=str(copy.folder))
+    environment = dict(os.environ)
+    opened = open_project(options)
+    environment.update(opened.runtime.environment())
+    lines = [["make", "stop"]]
+    if copy.runtime == "docker":
+        lines = [["docker", "compose", "down", "--volumes", "--remove-orphans", "--rmi", "local"]]
+    for line in lines:
+        subprocess.run(line, cwd=copy.folder, env=environment, capture_output=True, check=False, timeout=120)
+    opened.runtime.stop_database()
+    shutil.rmtree(copy.root, ignore_errors=True)

@@ -1,0 +1,49 @@
+"""From exceptions to one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+
+def at_border(call: Callable[[], int]) -> int:
+    """Runs ``call``; known errors become one line, an unknown one a paste-ready file and exit code 3."""
+    from safemig.config import ConfigError
+    from safemig.journal import JournalBroken, JournalUnwritable, RunBusy
+    from safemig.permissions import PermissionsError
+    from safemig.redact import redact
+    from safemig.run.observe import ChoiceNeeded
+    from safemig.runtimes.base import Unreachable
+
+    codes: dict[type[Exception], int] = {
+        ConfigError: 2,
+        UsageError: 2,
+        JournalBroken: 1,
+        JournalUnwritable: 1,
+        RunBusy: 2,
+        PermissionsError: 2,
+        ChoiceNeeded: 4,
+        Unreachable: 1,
+        OSError: 1,
+    }
+    try:
+        return call()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 1
+    except tuple(codes) as error:
+        sys.stderr.write(f"safemig: {redact(str(error))}\n")
+        return next(code for kind, code in codes.items() if isinstance(error, kind))
+    except Exception as error:  # noqa: BLE001  the outermost border: an unknown error is a bug, said so, with a file
+        with tempfile.NamedTemporaryFile("w", prefix="safemig-crash-", suffix=".txt", delete=False) as file:
+            file.write(redact(traceback.format_exc()))
+        sys.stderr.write(f"safemig: a bug in safemig: {redact(repr(error))}\n  paste this file: {Path(file.name)}\n")
+        return 3
+
+
+class UsageError(Exception):
+    """The command line asks for something that is not there."""

@@ -1,0 +1,188 @@
+"""The terminal form of ``run``: renders the event stream, asks on the terminal, sends messages back."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from safemig import entry
+from safemig.events import Answer, Event, Message
+from safemig.summary import Summary, document, empty, step
+from safemig.terminal import printable, render
+
+LINE_LIMIT = 64 << 20
+
+
+@dataclass
+class Face:
+    """What the terminal form knows while a run goes on."""
+
+    as_json: bool
+    verbose: bool
+    interactive: bool
+    colour: bool
+    root: Path = field(default_factory=Path)
+    summary: Summary = field(default_factory=empty)
+    stops: int = 0
+
+    def say(self, text: str) -> None:
+        """A line for the person: on stdout, or on stderr while stdout is kept for the JSON document."""
+        stream = sys.stderr if self.as_json else sys.stdout
+        stream.write(text + "\n")
+        stream.flush()
+
+
+def show(options: argparse.Namespace) -> int:
+    """Runs the engine as a child and shows its run; returns the exit code."""
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not options.json
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    face = Face(options.json, options.verbose, interactive, colour)
+    return asyncio.run(_drive(face, engine_line(options)))
+
+
+def engine_line(options: argparse.Namespace) -> list[str]:
+    """The argv of the engine's process."""
+    line = [sys.executable, "-P", str(Path(entry.__file__)), options.command, "--events", "--project", options.project]
+    for name in ("spec", "phase", "message", "mode"):
+        value = getattr(options, name, None)
+        if value:
+            line += [f"--{name}", value]
+    if options.command == "resume" and options.run:
+        line.append(options.run)
+    return line
+
+
+async def _drive(face: Face, line: list[str]) -> int:
+    child = await asyncio.create_subprocess_exec(
+        *line,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+        limit=LINE_LIMIT,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _stop, face, child.stdin)
+    if face.interactive:
+        _send(child.stdin, Message("attach"))
+    async for raw in child.stdout:
+        event = msgspec.json.decode(raw, type=Event)
+        face.summary = step(face.summary, event)
+        _show(face, event)
+        if event.kind == "approval.asked":
+            await _answer(face, event, child.stdin)
+    code = await child.wait()
+    return _end(face, code)
+
+
+def _send(stdin: asyncio.StreamWriter, message: Message) -> None:
+    if not stdin.is_closing():
+        stdin.write(msgspec.json.encode(message) + b"\n")
+
+
+def _stop(face: Face, stdin: asyncio.StreamWriter) -> None:
+    face.stops += 1
+    face.say("stopping the running step …" if face.stops == 1 else "still stopping; nothing is left half-done")
+    _send(stdin, Message("stop"))
+
+
+def _show(face: Face, event: Event) -> None:
+    if event.kind == "run.started":
+        face.root = Path(str(event.data["project"]))
+    if event.kind == "command.output":
+        if face.verbose:
+            _show_output(face, event)
+        return
+    width = shutil.get_terminal_size().columns
+    for line in render(event, face.summary, colour=face.colour, width=width):
+        face.say(line)
+
+
+def _show_output(face: Face, event: Event) -> None:
+    path = face.root / ".safemig" / "runs" / event.run / str(event.data["file"])
+    start, end = int(str(event.data["start"])), int(str(event.data["end"]))
+    with path.open("rb") as file:
+        file.seek(start)
+        for line in file.read(end - start).decode("utf-8", "replace").splitlines():
+            face.say("  | " + printable(line))
+
+
+async def _answer(face: Face, event: Event, stdin: asyncio.StreamWriter) -> None:
+    """Asks on the terminal. Without one nobody can answer: the engine is told so by the end of its input."""
+    if not face.interactive:
+        stdin.close()
+        return
+    data = event.data
+    while not face.stops:
+        kind, always, tool = str(data["kind"]), str(data["always"]), str(data["tool"])
+        word = (await _read_line(face, f"{_choices(kind, always, tool)} > ")).strip().lower()
+        if word == "d":
+            face.say(printable(str(data["detail"]) or "nothing more to show", keep_lines=True))
+            continue
+        answer = _answer_of(word, kind, always, tool)
+        if answer is None:
+            continue
+        reason = await _read_line(face, "why (goes into the report, may be empty) > ") if answer[0] == "no" else ""
+        _send(stdin, Message("decide", id=str(data["id"]), answer=answer[0], mode=answer[1], reason=reason.strip()))
+        return
+
+
+def _choices(kind: str, always: str, tool: str) -> str:
+    if kind == "plan":
+        return "[y] run it and ask for nothing planned   [a] run it in auto mode   [n] no   [d] the whole document"
+    more = "   [a] don't ask again for this line" if always else ""
+    more += "   [t] nor for this tool" if tool else ""
+    return f"[y] yes, once{more}   [n] no   [d] diff or details"
+
+
+def _answer_of(word: str, kind: str, always: str, tool: str) -> tuple[Answer, str] | None:
+    if word == "y":
+        return "once", "default"
+    if word == "n":
+        return "no", ""
+    if word == "a" and kind == "plan":
+        return "once", "auto"
+    if word == "a" and always:
+        return "always", ""
+    if word == "t" and tool:
+        return "tool", ""
+    return None
+
+
+async def _read_line(face: Face, prompt: str) -> str:
+    """One line from the terminal without blocking the loop; "" once a stop was asked for, "n" at its end."""
+    sys.stdout.write(prompt)
+    sys.stdout.flush()
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(sys.stdin, lambda: ready.done() or ready.set_result(None))
+    try:
+        while not ready.done() and not face.stops:
+            await asyncio.wait([ready], timeout=0.2)
+    finally:
+        loop.remove_reader(sys.stdin)
+    if not ready.done():
+        return ""
+    return sys.stdin.readline() or "n"
+
+
+def _end(face: Face, code: int) -> int:
+    if face.as_json and face.summary.run:
+        sys.stdout.write(json.dumps(document(face.summary), ensure_ascii=False, indent=2) + "\n")
+    if face.summary.run and not face.as_json:
+        face.say(f"report: safemig report {face.summary.run}")
+    if code < 0 or (face.summary.run and not face.summary.verdict):
+        sys.stderr.write("safemig: the engine ended before the run did; take it up with `safemig resume`\n")
+        return code if code > 0 else 3
+    return code

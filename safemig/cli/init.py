@@ -1,0 +1,24 @@
+"""`safemig init`: the commented safemig.yaml, filled with what discovery found."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from safemig.cli.errors import UsageError
+from safemig.cli.opening import open_project
+
+
+def main(options: argparse.Namespace) -> int:
+    """0 once the file is written."""
+    from safemig.config import template
+
+    opened = open_project(options)
+    path = opened.project.root / "safemig.yaml"
+    if path.exists() and not options.force:
+        raise UsageError(f"{path} exists already; edit it, or replace it with --force")
+    part = path.with_name("safemig.yaml.part")
+    part.write_text(template(opened.project), encoding="utf-8")
+    part.replace(path)
+    sys.stdout.write(f"wrote {path}\n")
+    return 0

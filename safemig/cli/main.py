@@ -1,0 +1,162 @@
+"""The parser and the border: every error becomes one line that says what, where and what next."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+PASSED, FAILED, USAGE, BUG, NEEDED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+COMMANDS = {
+    "init": ("safemig.cli.init", "write a commented safemig.yaml for this project"),
+    "status": ("safemig.cli.status", "what is running, which revision the database is at, unfinished runs"),
+    "plan": ("safemig.cli.plan", "show every step with its exact command, edit or SQL; changes nothing"),
+    "run": ("safemig.cli.run", "start, test, plan, approve, migrate, verify, report"),
+    "resume": ("safemig.cli.resume", "take up a run that was killed, interrupted or is waiting"),
+    "runs": ("safemig.cli.runs", "list this project's runs"),
+    "report": ("safemig.cli.report", "the report of a run, rebuilt from its journal"),
+    "verify": ("safemig.cli.verify", "compare the schema in PostgreSQL with what the spec asks for"),
+    "tick": ("safemig.cli.tick", "tick items of a checklist: FILE:LINES"),
+    "permissions": ("safemig.cli.permissions", "list and revoke what “don't ask again” has granted"),
+    "stop-database": ("safemig.cli.stop_database", "stop the PostgreSQL that safemig started for this project"),
+    "demo": ("safemig.cli.demo", "run the main job on a fresh copy of the demo project"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="safemig",
+        description="Proves that a service works before a database migration, runs it, and proves that it still works.",
+        epilog="exit codes: 0 passed, 1 a check or the migration failed, 2 usage or configuration, 3 a bug in safemig, "
+        "4 an answer is needed and nobody can give it, 130 interrupted",
+    )
+    from safemig import __version__
+
+    top.add_argument("--version", action="version", version=f"safemig {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    for name, (_, help_text) in COMMANDS.items():
+        _ARGUMENTS[name](commands.add_parser(name, help=help_text, description=help_text))
+    return top
+
+
+def _common(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--project", default=".", metavar="DIR", help="a folder in the project (default: this one)")
+    sub.add_argument("-v", "--verbose", action="store_true", help="show the output of commands as it comes")
+
+
+def _chosen(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--spec", default="", metavar="NAME", help="the implementation plan, by name or its beginning")
+    sub.add_argument("--phase", default="", metavar="N", help="its phase, by number or a part of the title")
+
+
+def _driven(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--mode", choices=("default", "plan", "auto"), help="who is asked (default: ask before changes)")
+    sub.add_argument("--json", action="store_true", help="print one JSON document at the end")
+    sub.add_argument("--events", action="store_true", help="events as JSON lines on stdout, messages on stdin")
+
+
+def _init(sub: argparse.ArgumentParser) -> None:
+    _common(sub)
+    sub.add_argument("--force", action="store_true", help="replace an existing safemig.yaml")
+
+
+def _plan(sub: argparse.ArgumentParser) -> None:
+    _common(sub)
+    _chosen(sub)
+    sub.add_argument("--message", default="", metavar="TEXT", help="let the project's create-migration write from models")
+    sub.add_argument("--json", action="store_true", help="print the document as JSON")
+    sub.add_argument("--out", default="", metavar="FILE", help="write the document to a file")
+
+
+def _run(sub: argparse.ArgumentParser) -> None:
+    _common(sub)
+    _chosen(sub)
+    sub.add_argument("--message", default="", metavar="TEXT", help="let the project's create-migration write from models")
+    _driven(sub)
+
+
+def _resume(sub: argparse.ArgumentParser) -> None:
+    _common(sub)
+    _driven(sub)
+    sub.add_argument("run", nargs="?", default="", metavar="RUN", help="the run (default: the newest unfinished one)")
+
+
+def _json_only(sub: argparse.ArgumentParser) -> None:
+    _common(sub)
+    sub.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _report(sub: argparse.ArgumentParser) -> None:
+    _common(sub)
+    sub.add_argument("run", nargs="?", default="", metavar="RUN", help="the run (default: the newest)")
+    sub.add_argument("--format", choices=("md", "json", "junit"), default="md")
+    sub.add_argument("--out", default="", metavar="FILE", help="write to a file instead of stdout")
+
+
+def _verify(sub: argparse.ArgumentParser) -> None:
+    _json_only(sub)
+    _chosen(sub)
+
+
+def _tick(sub: argparse.ArgumentParser) -> None:
+    _common(sub)
+    sub.add_argument("place", metavar="FILE:LINES", help="for example docs/plan.md:12,14-16")
+
+
+def _permissions(sub: argparse.ArgumentParser) -> None:
+    _json_only(sub)
+    sub.add_argument("--revoke", default="", metavar="ID|all", help="take a grant back")
+
+
+def _demo(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("-v", "--verbose", action="store_true", help="show the output of commands as it comes")
+    sub.add_argument("--runtime", choices=("auto", "docker", "process"), default="auto")
+    sub.add_argument("--keep", default="", metavar="DIR", help="copy to this folder and leave everything running there")
+    _driven(sub)
+
+
+_ARGUMENTS = {
+    "init": _init,
+    "status": _json_only,
+    "plan": _plan,
+    "run": _run,
+    "resume": _resume,
+    "runs": _json_only,
+    "report": _report,
+    "verify": _verify,
+    "tick": _tick,
+    "permissions": _permissions,
+    "stop-database": _common,
+    "demo": _demo,
+}
+
+
+def run_cli(arguments: Sequence[str]) -> int:
+    """Runs one command line; returns the exit code."""
+    top = parser()
+    try:
+        options = top.parse_args(arguments)
+    except SystemExit as end:
+        return USAGE if end.code else PASSED
+    if not options.command:
+        return _screen(top)
+    module = importlib.import_module(COMMANDS[options.command][0])
+    from safemig.cli.errors import at_border
+
+    return at_border(lambda: int(module.main(options)))
+
+
+def _screen(top: argparse.ArgumentParser) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        say("safemig: no terminal here; use a command, for example `safemig run --mode auto --json`")
+        return USAGE
+    top.print_help()
+    return USAGE
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(text + "\n")

@@ -1,0 +1,121 @@
+"""From command line options to a project, a runtime and a run's session."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safemig import commands
+from safemig.cli.errors import UsageError
+from safemig.events import Event
+from safemig.journal import Journal, RunBusy, read_events, state_folder
+from safemig.run.past import Past, fold
+
+if TYPE_CHECKING:
+    from safemig.config import Config
+    from safemig.discovery.project import Project
+    from safemig.run.inbox import Inbox
+    from safemig.run.session import Request, Session
+    from safemig.runtimes.base import Runtime
+
+RESUMABLE = {"", "interrupted", "waiting"}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A project and the ways to it."""
+
+    project: Project
+    config: Config
+    runtime: Runtime
+
+    @property
+    def state(self) -> Path:
+        """The project's ``.safemig`` folder (which need not exist yet)."""
+        return self.project.root / ".safemig"
+
+
+def open_project(options: argparse.Namespace) -> Opened:
+    """Discovers the project around ``--project``. Changes nothing."""
+    from safemig.config import load
+    from safemig.discovery.files import find_root
+    from safemig.discovery.project import discover
+    from safemig.runtimes import open_runtime
+
+    start = Path(options.project)
+    if not start.is_dir():
+        raise UsageError(f"--project {options.project}: there is no such folder")
+    config = load(find_root(start.resolve()))
+    project = discover(start.resolve(), config)
+    return Opened(project, config, open_runtime(project, config, project.root / ".safemig"))
+
+
+def new_session(
+    opened: Opened, request: Request, listen: Callable[[Event], None], inbox: Inbox
+) -> Session:
+    """A session on an empty journal."""
+    from safemig.run.session import Session
+
+    state = state_folder(opened.project.root)
+    for name, past in runs(state):
+        if past.in_flight and _still_running(state / "runs" / name, past):
+            raise RunBusy(f"run {name} was killed and its command still runs; take it up with `safemig resume`")
+    name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
+    journal = Journal(state / "runs" / name, name, _target(opened), listen)
+    return Session(opened.project, opened.config, opened.runtime, journal, inbox, request)
+
+
+def old_session(opened: Opened, name: str, listen: Callable[[Event], None], inbox: Inbox) -> Session:
+    """A session on the journal of an unfinished run (the newest one when ``name`` is empty)."""
+    from safemig.run.session import Request, Session
+
+    state = state_folder(opened.project.root)
+    name = name or _newest_unfinished(state)
+    folder = run_folder(state, name)
+    past = fold(read_events(folder))
+    if past.verdict not in RESUMABLE:
+        raise UsageError(f"run {name} has ended ({past.verdict}); start a new one with `safemig run`")
+    journal = Journal(folder, name, _target(opened), listen)
+    asked = Request(*(str(past.started.get(key, "")) for key in ("spec", "phase", "message")))
+    return Session(opened.project, opened.config, opened.runtime, journal, inbox, asked)
+
+
+def _target(opened: Opened) -> str:
+    return f"{opened.config.environment}:{opened.project.folder.relative_to(opened.project.root).as_posix()}"
+
+
+def runs(state: Path) -> list[tuple[str, Past]]:
+    """The project's runs, oldest first."""
+    folder = state / "runs"
+    if not folder.is_dir():
+        return []
+    return [(path.name, fold(read_events(path))) for path in sorted(folder.iterdir()) if path.is_dir()]
+
+
+def run_folder(state: Path, name: str) -> Path:
+    """The folder of that run (the newest one when ``name`` is empty). Raises UsageError when there is none."""
+    folder = state / "runs"
+    known = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if not known:
+        raise UsageError("this project has no runs yet; start one with `safemig run`")
+    fitting = [known[-1]] if not name else [run for run in known if run.startswith(name)]
+    if len(fitting) != 1:
+        raise UsageError(f"no single run is called {name}; `safemig runs` lists them")
+    return folder / fitting[0]
+
+
+def _newest_unfinished(state: Path) -> str:
+    for name, past in reversed(runs(state)):
+        if past.verdict in RESUMABLE and past.started:
+            return name
+    raise UsageError("no run of this project is unfinished; start one with `safemig run`")
+
+
+def _still_running(folder: Path, past: Past) -> bool:
+    numbers = past.of(past.in_flight).commands
+    return bool(numbers) and commands.state(commands.Files(folder / "commands", numbers[-1])) == "running"

@@ -1,0 +1,29 @@
+"""`safemig permissions`: what “don't ask again” has granted in this project, and taking it back."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import msgspec
+
+from safemig import permissions
+from safemig.cli.opening import open_project
+
+
+def main(options: argparse.Namespace) -> int:
+    """0; revoking a number that is not there is a usage error."""
+    state = open_project(options).state
+    kept = permissions.load(state) if options.revoke != "all" else ()
+    if options.revoke:
+        kept = permissions.revoke(state, None if options.revoke == "all" else frozenset({options.revoke}))
+    if options.json:
+        rows = [{"id": one.id, **msgspec.to_builtins(one)} for one in kept]
+        sys.stdout.write(msgspec.json.encode(rows).decode() + "\n")
+        return 0
+    for one in kept:
+        where = "" if one.grant.cwd in {"", "."} else f" in {one.grant.cwd}"
+        sys.stdout.write(f"{one.id}   {one.grant.kind} {one.grant.what}{where}   by {one.by}, {one.at}\n")
+    if not kept:
+        sys.stdout.write("nothing is granted\n")
+    return 0

@@ -1,0 +1,34 @@
+"""`safemig plan`: the document, from facts alone. Changes nothing of the project."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+import msgspec
+
+from safemig.cli.opening import open_project
+from safemig.plan_text import plan_lines
+from safemig.planner import draft
+from safemig.run.observe import observe
+from safemig.run.session import Request
+
+
+def main(options: argparse.Namespace) -> int:
+    """0 when a plan could be made, open points or not."""
+    opened = open_project(options)
+    request = Request(options.spec, options.phase, options.message)
+    facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, request))
+    plan = draft(facts)
+    if options.json:
+        document = {"digest": plan.digest, **msgspec.to_builtins(plan), "facts": msgspec.to_builtins(facts)}
+        text = msgspec.json.format(msgspec.json.encode(document)).decode() + "\n"
+    else:
+        text = "\n".join(plan_lines(facts, plan)) + "\n"
+    if options.out:
+        Path(options.out).write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)
+    return 0

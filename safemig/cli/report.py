@@ -1,0 +1,23 @@
+"""`safemig report`: rebuilt from the journal, for a finished, killed or running run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from safemig.cli.opening import open_project, run_folder
+from safemig.journal import read_events
+from safemig.report import render
+from safemig.summary import fold
+
+
+def main(options: argparse.Namespace) -> int:
+    """0 when there is a report."""
+    folder = run_folder(open_project(options).state, options.run)
+    text = render(fold(read_events(folder)), options.format)
+    if options.out:
+        Path(options.out).write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)
+    return 0

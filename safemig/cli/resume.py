@@ -1,0 +1,16 @@
+"""`safemig resume`: the terminal form drives the engine across the same border as every other face."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def main(options: argparse.Namespace) -> int:
+    """Returns the run's exit code."""
+    if options.events:
+        from safemig.cli.border import serve
+
+        return serve(options)
+    from safemig.cli.face import show
+
+    return show(options)

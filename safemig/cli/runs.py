@@ -1,0 +1,36 @@
+"""`safemig runs`: the project's runs, oldest first."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import msgspec
+
+from safemig.cli.opening import open_project, runs
+
+
+def main(options: argparse.Namespace) -> int:
+    """Always 0; an empty list is an answer too."""
+    rows = []
+    for name, past in runs(open_project(options).state):
+        finished = [step for step, known in past.steps.items() if known.status]
+        rows.append(
+            {
+                "run": name,
+                "mode": past.mode,
+                "verdict": past.verdict or "unfinished",
+                "spec": str(past.started.get("spec", "")),
+                "steps": len(finished),
+                "in_flight": past.in_flight,
+            }
+        )
+    if options.json:
+        sys.stdout.write(msgspec.json.encode(rows).decode() + "\n")
+        return 0
+    for row in rows:
+        in_flight = f"   in flight: {row['in_flight']}" if row["in_flight"] else ""
+        sys.stdout.write(f"{row['run']}   {row['verdict']:<12} {row['steps']:>3} steps   {row['mode']}{in_flight}\n")
+    if not rows:
+        sys.stdout.write("no runs yet\n")
+    return 0

@@ -1,0 +1,45 @@
+"""`safemig status`: one look at project, services, database and runs. Changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+import msgspec
+
+from safemig.cli.opening import RESUMABLE, open_project, runs
+from safemig.run.observe import observe
+from safemig.run.session import Request
+
+
+def main(options: argparse.Namespace) -> int:
+    """0 when the project could be read, whatever state it is in."""
+    opened = open_project(options)
+    facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, Request()))
+    unfinished = [name for name, past in runs(opened.state) if past.verdict in RESUMABLE and past.started]
+    document = {
+        "format": 1,
+        "target": facts.target,
+        "runtime": facts.runtime,
+        "runtime_problem": opened.runtime.available(),
+        "running": facts.running,
+        "database": facts.database,
+        "current": facts.current,
+        "heads": facts.heads,
+        "pending": facts.pending,
+        "spec": facts.spec.path if facts.spec else None,
+        "phase": facts.spec.phase if facts.spec else None,
+        "missing": facts.missing,
+        "unread": facts.unread,
+        "unfinished_runs": unfinished,
+    }
+    if options.json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
+        return 0
+    for name, value in document.items():
+        if name == "format":
+            continue
+        shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        sys.stdout.write(f"{name.replace('_', ' '):<16} {'unknown' if value is None else shown or '-'}\n")
+    return 0

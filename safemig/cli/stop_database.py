@@ -1,0 +1,15 @@
+"""`safemig stop-database`: the PostgreSQL that safemig started for this project goes down; its data stays."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from safemig.cli.opening import open_project
+
+
+def main(options: argparse.Namespace) -> int:
+    """0, whether it ran or not."""
+    said = open_project(options).runtime.stop_database()
+    sys.stdout.write((said or "no database of safemig's own runs for this project") + "\n")
+    return 0

@@ -1,0 +1,42 @@
+"""The console script. Nothing but the standard library is imported before the import path is clean.
+
+With ``PYTHONPATH=.`` (common in the projects safemig works on) a project's own ``checks/``, ``yaml/`` or
+``alembic/`` would be imported into this process. The variable itself stays for the commands we start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def clean_path(path: list[str], pythonpath: str, folder: str, home: str) -> list[str]:
+    """``path`` without the entries of ``pythonpath`` and without ``folder``; ``home`` (where safemig lies) stays."""
+    unwanted = {os.path.realpath(entry or folder) for entry in pythonpath.split(os.pathsep) if pythonpath}
+    unwanted.add(os.path.realpath(folder))
+    unwanted.discard(os.path.realpath(home))
+    return [entry for entry in path if os.path.realpath(entry or folder) not in unwanted]
+
+
+def prepare() -> None:
+    """Cleans ``sys.path`` of this process."""
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:
+        folder = "/"
+    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path[:] = clean_path(sys.path, os.environ.get("PYTHONPATH", ""), folder, home)
+    if home not in map(os.path.realpath, sys.path):
+        sys.path.append(home)
+
+
+def main() -> int:
+    """Runs the command line and returns the exit code."""
+    prepare()
+    from safemig.cli.main import run_cli
+
+    return run_cli(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

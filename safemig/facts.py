@@ -1,0 +1,91 @@
+"""Facts: what planning saw of the project and the world, as data that the plan is a pure function of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from safemig.plan import Action, Effect
+
+
+@dataclass(frozen=True)
+class CommandFact:
+    """How this target does one thing: the shell line, the make target behind it and what its recipe is."""
+
+    line: str
+    target: str = ""
+    recipe: str = ""
+    effect: Effect = "destructive"
+    touches: tuple[str, ...] = ()
+    why: str = ""
+    asks: int = 0
+
+
+@dataclass(frozen=True)
+class MigrationFact:
+    """The migration file to be written. ``path`` is relative to the project's root."""
+
+    path: str
+    text: str
+    revision: str
+    down: tuple[str, ...]
+    tables: tuple[str, ...]
+    diff: str = ""
+
+
+@dataclass(frozen=True)
+class SpecFact:
+    """The chosen phase of the chosen spec. ``items`` are the texts of its open items."""
+
+    path: str
+    sha256: str
+    phase: str
+    title: str
+    items: tuple[str, ...] = ()
+    origin: str = ""
+    differences: tuple[str, ...] = ()
+    asks_schema: bool = True
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything the planner may use. ``current`` and ``pending`` are None when they could not be read."""
+
+    target: str
+    runtime: str
+    folder: str
+    service: str
+    database: str
+    commands: Mapping[str, CommandFact] = field(default_factory=dict)
+    test_target: Action | None = None
+    test_command: CommandFact | None = None
+    start_database: str = ""
+    current: tuple[str, ...] | None = None
+    pending: tuple[str, ...] | None = None
+    heads: tuple[str, ...] = ()
+    revisions: int = 0
+    pattern: str = ""
+    running: tuple[str, ...] = ()
+    spec: SpecFact | None = None
+    migration: MigrationFact | None = None
+    reachable_source: bool = True
+    bridge: bool = False
+    missing: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an outcome calls for, or an open point settled: one more input of the planner.
+
+    ``database``: current, pending. ``remedy``: cause, actions (the edits, in order), packages.
+    """
+
+    name: str
+    cause: str
+    current: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
+    packages: tuple[str, ...] = ()

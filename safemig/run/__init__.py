@@ -1,0 +1,1 @@
+"""A run: from the journal and the world to the verdict."""

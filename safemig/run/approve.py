@@ -1,0 +1,169 @@
+"""Permission for a step: the policy's word, a question to the person where it says ask."""
+
+from __future__ import annotations
+
+from checks.evidence import Json, now
+from safemig import permissions, policy
+from safemig.events import Mode
+from safemig.plan import Action, Plan, Step
+from safemig.run.session import RunEnds, Session
+
+
+async def permit(s: Session, step: Step) -> bool:
+    """Whether the step may run now. False: the person refused it. Raises RunEnds when nobody can answer."""
+    while True:
+        judgement = judge(s, step.action)
+        if judgement.answer == "allow":
+            if step.action.kind != "look" and step.action.digest not in s.past.approved:
+                _given(s, step, "once", "mode" if s.past.mode == "auto" else "rule", judgement.rule)
+            return True
+        if s.past.mode == "plan":
+            await approve_plan(s)
+            continue
+        if judgement.answer == "deny":
+            s.note(f"refused by rule: {judgement.rule}", step.id, "error")
+            raise RunEnds("refused", f"{step.title}: {judgement.rule}")
+        return await _ask(s, step, judgement)
+
+
+def judge(s: Session, action: Action) -> policy.Judgement:
+    """The policy's word on an action of the engine in the present context."""
+    return policy.judge(action, _context(s))
+
+
+def _context(s: Session) -> policy.Context:
+    rules = s.config.permissions
+    return policy.Context(
+        mode=s.past.mode,
+        rules=policy.Rules(rules.allow, rules.ask, rules.deny),
+        granted=tuple(kept.grant for kept in permissions.load(s.root / ".safemig")),
+        approved=frozenset(s.past.approved),
+        environment=s.config.environment,
+        project=str(s.root),
+    )
+
+
+def _given(s: Session, step: Step, answer: str, by: str, rule: str, reason: str = "") -> None:
+    s.emit(
+        "approval.given",
+        {
+            "id": step.id,
+            "digest": step.action.digest,
+            "answer": answer,
+            "by": by,
+            "rule": rule,
+            "reason": s.clean(reason),
+            "title": step.title,
+        },
+        step.id,
+    )
+
+
+async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> bool:
+    action = step.action
+    question: dict[str, Json] = {
+        "kind": "step",
+        "digest": action.digest,
+        "title": step.title,
+        "effect": action.effect,
+        "what": s.clean(action.line) if action.kind == "command" else f"write {action.path}",
+        "detail": action.diff or action.text,
+        "changes": step.changes,
+        "undo": step.undo,
+        "rule": judgement.rule,
+        "once": judgement.once,
+        "always": judgement.always,
+        "tool": judgement.tool,
+    }
+    message = await ask(s, question, step.id)
+    if message.answer == "no":
+        _given(s, step, "no", "person", judgement.rule, message.reason)
+        return False
+    if message.answer in {"always", "tool"}:
+        grant = policy.grant_for(action, _context(s), "line" if message.answer == "always" else "tool")
+        if grant:
+            permissions.add(s.root / ".safemig", grant, by=message.by, at=now())
+    _given(s, step, message.answer, "person", judgement.rule, message.reason)
+    return True
+
+
+class Answer:
+    """A person's answer: once, always or no, with a reason and, for a plan, the mode it runs in."""
+
+    def __init__(self, answer: str, reason: str, mode: str, by: str) -> None:
+        self.answer, self.reason, self.mode, self.by = answer, reason, mode, by
+
+
+async def ask(s: Session, question: dict[str, Json], step: str = "") -> Answer:
+    """Puts a question on the stream and waits. Raises RunEnds when it cannot be answered."""
+    name = f"q{s.past.asked + 1}"
+    s.emit("approval.asked", {"id": name, **question}, step)
+    message = await s.inbox.decision(name)
+    if message is None:
+        s.check_stop()
+        raise RunEnds("waiting", f"an answer is needed and nobody can give it: {question['title']}")
+    return Answer(message.answer, message.reason, message.mode, message.by)
+
+
+async def approve_plan(s: Session) -> None:
+    """Plan mode: the whole document (or what is new in it) is approved as one; the answer chooses the mode."""
+    plan = s.plan
+    fresh = [step for step in plan.steps if _needs(s, step)]
+    message = await ask(
+        s,
+        {
+            "kind": "plan",
+            "digest": plan.digest,
+            "title": "Run this plan" if len(s.plan.steps) == len(fresh) else "Run what is new in this plan",
+            "effect": _worst(fresh),
+            "what": "\n".join(f"{step.id}: {step.title}" for step in fresh),
+            "detail": _document(plan, fresh),
+            "changes": "; ".join(step.changes for step in fresh),
+            "undo": "; ".join(step.undo for step in fresh),
+            "rule": "plan mode changes nothing",
+            "once": "these steps, as they stand here; what is added later is asked alone",
+            "always": "",
+            "tool": "",
+        },
+    )
+    answer = "no" if message.answer == "no" else "once"
+    s.emit(
+        "approval.given",
+        {
+            "id": "plan",
+            "digest": plan.digest,
+            "answer": answer,
+            "by": "person",
+            "rule": "plan mode",
+            "reason": s.clean(message.reason),
+            "title": "the plan",
+            "digests": [step.action.digest for step in fresh],
+        },
+    )
+    if answer == "no":
+        raise RunEnds("refused", "the plan was not approved" + (f": {message.reason}" if message.reason else ""))
+    after: Mode = "auto" if message.mode == "auto" else "default"
+    s.emit("mode.changed", {"before": s.past.mode, "after": after, "by": message.by})
+
+
+def _needs(s: Session, step: Step) -> bool:
+    return (
+        step.action.kind != "look"
+        and not s.past.finished(step.id)
+        and step.action.digest not in s.past.approved
+    )
+
+
+def _worst(steps: list[Step]) -> str:
+    order = ("read", "write", "destructive")
+    return max((step.action.effect for step in steps), key=order.index, default="read")
+
+
+def _document(plan: Plan, fresh: list[Step]) -> str:
+    known = {step.id for step in fresh}
+    lines: list[str] = []
+    for step in plan.steps:
+        if step.id in known:
+            lines += [f"{step.title}", f"  {step.action.line or 'write ' + step.action.path}"]
+            lines += [f"  | {line}" for line in step.action.diff.splitlines()]
+    return "\n".join(lines)

@@ -1,0 +1,144 @@
+"""Before the change: the baseline and the schema that is wanted. After it: the comparison in PostgreSQL's words."""
+
+from __future__ import annotations
+
+from checks.evidence import Evidence, Json, now
+from checks.schema.difference import Difference, compare
+from checks.schema.snapshot import Snapshot
+from safemig.plan import Step
+from safemig.run import looks
+from safemig.run.approve import ask
+from safemig.run.session import RunEnds, Session
+from safemig.signals import container_problems, endpoint_problem
+
+BEFORE, BASE, WANTED = "schema-before.json", "schema-base.json", "schema-wanted.json"
+
+
+async def baseline(s: Session, step: Step) -> None:
+    """Container, endpoints, the newest test run and the schema, as they are just before the change."""
+    await looks.serving(s, step.id, s.config.timeout("healthy"))
+    services = await looks.look_services(s, step.id, "before")
+    endpoints = await looks.look_endpoints(s, step.id, "before")
+    tests = s.past.last("tests", "first", "before")
+    if tests:
+        s.observe(step.id, "before", tests)
+    await looks.look_database(s, step.id, "before")
+    problems = [*container_problems(services)] if services.seen else [services.reason]
+    problems += [problem for answer in endpoints if (problem := endpoint_problem(answer))]
+    if problems:
+        await _ask_unhealthy(s, step, problems)
+    if s.facts.migration:
+        await desire_schema(s, step)
+
+
+async def _ask_unhealthy(s: Session, step: Step, problems: list[str]) -> None:
+    text = "; ".join(problems)
+    if s.past.mode == "auto":
+        raise RunEnds("failed", f"the service is unhealthy before the change, and auto mode does not go on: {text}")
+    answer = await ask(
+        s,
+        {
+            "kind": "question",
+            "digest": "",
+            "title": "The service is unhealthy before the change; go on?",
+            "effect": "read",
+            "what": text,
+            "detail": "\n".join(problems),
+            "changes": "nothing by itself; the change would be made on an unhealthy service",
+            "undo": "",
+            "rule": "an unhealthy service asks",
+            "once": "the run goes on",
+            "always": "",
+            "tool": "",
+        },
+        step.id,
+    )
+    if answer.answer == "no":
+        raise RunEnds("refused", f"the service is unhealthy before the change: {text}")
+
+
+async def desire_schema(s: Session, step: Step) -> None:
+    """The spec's operations on a throwaway server, on top of the present schema: what the schema must become."""
+    from safemig.desired import SpecFails, desire
+    from safemig.run.observe import wanted_of
+
+    if s.known(step.id, "before", "desired"):
+        return
+    began = now()
+    wanted = wanted_of(s.project, s.facts)
+    if wanted is None:
+        raise RunEnds("stale", "the spec no longer describes the schema that was planned")
+    present = await looks.snapshot_now(s)
+    dump = await s.look(s.runtime.dump_schema)
+    try:
+        desired = await s.look(lambda: desire(dump, wanted, s.runtime.scratch))
+    except SpecFails as error:
+        raise RunEnds("failed", f"PostgreSQL refuses what the spec asks for: {s.clean(str(error))}") from None
+    adds = compare(desired.wanted, desired.base)
+    if not adds:
+        raise RunEnds("failed", "the database has already everything that the spec asks for; nothing is to be done")
+    looks.save_snapshot(s, BEFORE, present)
+    looks.save_snapshot(s, BASE, desired.base)
+    looks.save_snapshot(s, WANTED, desired.wanted)
+    data: dict[str, Json] = {
+        "asked": [difference.key for difference in adds],
+        "open_names": sorted(desired.open_names),
+        "files": [BEFORE, BASE, WANTED],
+    }
+    repeat = "the spec's operations on a copy of the schema"
+    s.observe(step.id, "before", Evidence("desired", s.facts.database, True, began, now(), repeat, data))
+
+
+async def verify(s: Session, step: Step) -> None:
+    """The schema as it is now against the one that was asked for. A command that returned 0 proves nothing."""
+    revision, schema = await looks.look_database(s, step.id, "after")
+    if not revision.seen or not schema.seen:
+        raise RunEnds("failed", f"the schema could not be read after the change: {revision.reason or schema.reason}")
+    began = now()
+    desired = s.past.last("desired")
+    if desired is None:
+        return
+    found = await looks.snapshot_now(s)
+    differences = mismatches(
+        looks.load_snapshot(s, BASE),
+        looks.load_snapshot(s, BEFORE),
+        looks.load_snapshot(s, WANTED),
+        found,
+        _names(desired),
+    )
+    data: dict[str, Json] = {
+        "matches_spec": not differences,
+        "asked": desired.data["asked"],
+        "differences": [_plain(difference) for difference in differences],
+    }
+    repeat = "pg_dump --schema-only, compared with the spec on a throwaway server"
+    s.observe(step.id, "after", Evidence("comparison", s.facts.database, True, began, now(), repeat, data))
+    if differences:
+        first = differences[0]
+        raise RunEnds(
+            "failed",
+            f"the migration ran, but the schema is not what the spec asked for: {first.key}: {first.aspect}"
+            + (f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""),
+        )
+
+
+def mismatches(
+    base: Snapshot, before: Snapshot, wanted: Snapshot, found: Snapshot, open_names: frozenset[str]
+) -> tuple[Difference, ...]:
+    """Differences of ``found`` from ``wanted`` without those that copying the schema itself made (base, before)."""
+    copying = set(map(repr, compare(base, before)))
+    return tuple(d for d in compare(wanted, found, open_names=open_names) if repr(d) not in copying)
+
+
+def _names(desired: Evidence) -> frozenset[str]:
+    names = desired.data["open_names"]
+    return frozenset(str(name) for name in names) if isinstance(names, list) else frozenset()
+
+
+def _plain(difference: Difference) -> dict[str, Json]:
+    return {
+        "object": difference.key,
+        "aspect": difference.aspect,
+        "wanted": difference.wanted,
+        "found": difference.found,
+    }

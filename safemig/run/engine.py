@@ -1,0 +1,226 @@
+"""The engine's loop. Starting is resuming an empty journal: there is one way through it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from safemig.events import Mode
+from safemig.facts import Facts, Finding
+from safemig.journal import JournalUnwritable
+from safemig.plan import Step, digest_of
+from safemig.proposals.edit import Changed
+from safemig.run import assume, looks
+from safemig.run.approve import approve_plan, ask, permit
+from safemig.run.execute import files_of
+from safemig.run.session import RunEnds, Session
+from safemig.run.steps import STEPS
+from safemig.run.verdict import finish, judged
+
+Begin = Callable[[Session], Awaitable[Facts]]
+
+
+async def drive(s: Session, observe: Begin, mode: Mode | None = None) -> int:
+    """Drives the run to its end and returns the exit code.
+
+    ``observe`` looks at the project and the world once, when the journal has no facts yet; ``mode`` None keeps the
+    mode that the journal knows. Raises JournalUnwritable when the journal cannot be written any more: nothing further has begun then.
+    """
+    s.inbox.serve(s.take_message)
+    try:
+        await _begin(s, observe, mode)
+        while (step := next_step(s)) is not None:
+            await _step(s, step)
+            s.check_stop()
+        return await _end(s)
+    except RunEnds as end:
+        await _read_truth(s)
+        return finish(s, end.verdict, end.reason)
+
+
+def next_step(s: Session) -> Step | None:
+    """The first step of the plan that has not finished."""
+    return next((step for step in s.plan.steps if not s.past.finished(step.id)), None)
+
+
+async def _begin(s: Session, observe: Begin, mode: Mode | None) -> None:
+    import os
+
+    from safemig import __version__
+
+    if not s.past.started:
+        s.emit(
+            "run.started",
+            {
+                "project": str(s.root),
+                "spec": s.request.spec,
+                "phase": s.request.phase,
+                "message": s.request.message,
+                "mode": mode or "default",
+                "runtime": s.runtime.name,
+                "engine": __version__,
+                "pid": os.getpid(),
+            },
+        )
+    else:
+        s.emit(
+            "run.resumed",
+            {"after": len(s.journal.events), "pid": os.getpid(), "in_flight": s.past.in_flight, "leftovers": []},
+        )
+        if mode and s.past.mode != mode:
+            s.emit("mode.changed", {"before": s.past.mode, "after": mode, "by": "resume"})
+    await _load_facts(s, observe)
+    _load_findings(s)
+    s.replan()
+    if s.past.mode == "plan":
+        await approve_plan(s)
+
+
+async def _load_facts(s: Session, observe: Begin) -> None:
+    if s.past.facts is None:
+        s.facts = await observe(s)
+        s.journal.save("facts.json", msgspec.json.encode(s.facts))
+        s.emit("facts", {"file": "facts.json", "digest": digest_of(s.facts)})
+        return
+    name, digest = s.past.facts
+    s.facts = msgspec.json.decode((s.journal.folder / name).read_bytes(), type=Facts)
+    if digest_of(s.facts) != digest:
+        raise RunEnds("stale", f"{name} of this run is not what the run has written; start a new run")
+
+
+def _load_findings(s: Session) -> None:
+    for _, _, name, digest in s.past.findings:
+        finding = msgspec.json.decode((s.journal.folder / name).read_bytes(), type=Finding)
+        if digest_of(finding) != digest:
+            raise RunEnds("stale", f"{name} of this run is not what the run has written; start a new run")
+        s.findings.append(finding)
+
+
+async def _step(s: Session, step: Step) -> None:
+    resumed = s.past.of(step.id).started
+    if not _acting(s, step):
+        await assume.check(s, step)
+    if not await permit(s, step):
+        s.emit("step.finished", {"status": "refused", "seconds": 0.0, "reason": "", "command": step.action.line}, step.id)
+        raise RunEnds("refused", f"{step.title}: refused by the person")
+    if not resumed:
+        s.emit(
+            "step.started",
+            {
+                "title": step.title,
+                "intent": step.intent,
+                "effect": step.action.effect,
+                "command": s.clean(step.action.line),
+            },
+            step.id,
+        )
+    await _perform(s, step)
+
+
+def _acting(s: Session, step: Step) -> bool:
+    """Whether the step's own action may have begun: then the world is looked up by the step, not assumed."""
+    past = s.past.of(step.id)
+    if not past.started:
+        return False
+    if step.action.kind == "edit":
+        return True
+    if not past.commands:
+        return False
+    ended = past.ended.get(past.commands[-1])
+    return ended is None or ended["how"] not in {"stopped", "lost"}
+
+
+async def _perform(s: Session, step: Step) -> None:
+    from safemig.runtimes.base import Unreachable
+
+    began = time.monotonic()
+
+    def end(status: str, reason: str) -> None:
+        s.emit(
+            "step.finished",
+            {
+                "status": status,
+                "seconds": round(time.monotonic() - began, 3),
+                "reason": s.clean(reason),
+                "command": s.clean(step.action.line),
+            },
+            step.id,
+        )
+
+    try:
+        await _repeat_if_lost(s, step)
+        await STEPS[step.intent](s, step)
+    except RunEnds as ends:
+        if ends.verdict != "waiting":
+            end("stopped" if ends.verdict == "interrupted" else "failed", ends.reason)
+        raise
+    except Changed as error:
+        end("failed", str(error))
+        raise RunEnds("stale", str(error)) from None
+    except Unreachable as error:
+        end("failed", str(error))
+        raise RunEnds("failed", f"{step.title}: {error}") from None
+    except OSError as error:
+        end("failed", str(error))
+        raise RunEnds("failed", f"{step.title}: {error}") from None
+    end("done", "")
+
+
+async def _repeat_if_lost(s: Session, step: Step) -> None:
+    """A command whose end nobody recorded (the machine went down) is never repeated unasked."""
+    past = s.past.of(step.id)
+    if not past.commands or step.intent == "upgrade":  # the database itself knows whether an upgrade is done
+        return
+    known = past.ended.get(past.commands[-1])
+    if known is None or known["how"] != "lost":
+        return
+    answer = await ask(
+        s,
+        {
+            "kind": "question",
+            "digest": step.action.digest,
+            "title": f"It is unclear whether “{step.title}” has ended; run it again?",
+            "effect": step.action.effect,
+            "what": s.clean(step.action.line),
+            "detail": f"its output so far: {files_of(s, past.commands[-1]).output.name}",
+            "changes": step.changes,
+            "undo": step.undo,
+            "rule": "no command is run twice unasked",
+            "once": "this command once more",
+            "always": "",
+            "tool": "",
+        },
+        step.id,
+    )
+    if answer.answer == "no":
+        raise RunEnds("refused", f"{step.title}: not run again")
+    past.commands.clear()
+
+
+async def _read_truth(s: Session) -> None:
+    """After a stop or a failure: what the database says now, so that the last event tells the truth."""
+    if s.past.facts is None or s.past.last("revision") is None:
+        return
+    revision = await looks.revision_now(s)
+    known = s.past.last("revision")
+    if revision.seen and known and revision.data != known.data:
+        s.emit("evidence", {"moment": "", "evidence": msgspec.to_builtins(revision)})
+
+
+async def _end(s: Session) -> int:
+    schema = s.past.last("schema")
+    if schema and schema.seen:
+        fresh = await looks.schema_now(s)
+        if not fresh.seen:
+            raise RunEnds("failed", f"the schema could not be read at the end: {fresh.reason}")
+        if fresh.data["fingerprint"] != schema.data["fingerprint"]:
+            raise RunEnds("stale", f"the schema has changed since it was verified: {looks.counts_changed(schema, fresh)}")
+    if s.facts.missing:
+        return finish(s, "failed", s.facts.missing[0])
+    reasons = judged(s).reasons()
+    return finish(s, "failed" if reasons else "passed", reasons[0] if reasons else "")
+
+
+__all__ = ["Begin", "JournalUnwritable", "drive", "next_step"]

@@ -1,0 +1,170 @@
+"""A step's command: started once, whatever happens to the engine meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from checks.evidence import Json
+from safemig import commands
+from safemig.plan import Step
+from safemig.run.session import RunEnds, Session
+
+LEFTOVER_PATIENCE = 10.0
+
+
+def files_of(s: Session, number: int) -> commands.Files:
+    """The spool of the run's command ``number``."""
+    return commands.Files(s.journal.folder / "commands", number)
+
+
+def mark_of(s: Session, number: int) -> str:
+    """The environment mark by which the command's processes are found again."""
+    return f"{s.journal.run}/{number}"
+
+
+async def run_command(
+    s: Session, step: Step, ready: Callable[[], Awaitable[bool]] | None = None
+) -> commands.Ended:
+    """Runs the step's command, or takes up the one that an earlier engine has started for it.
+
+    A command whose end is in the journal or in its status file is never run again. Raises RunEnds when its end
+    cannot be known and nobody says to run it again.
+    """
+    past = s.past.of(step.id)
+    if past.commands:
+        number = past.commands[-1]
+        known = past.ended.get(number)
+        if known is not None and known["how"] != "stopped":
+            return _ended(known)
+        if known is None:
+            ended = await _take_up(s, step, number)
+            if ended:
+                return ended
+    return await _start(s, step, ready)
+
+
+async def _take_up(s: Session, step: Step, number: int) -> commands.Ended | None:
+    """The end of a command that a dead engine started; None when it has never begun or may run again."""
+    files = files_of(s, number)
+    said = await commands.settle(
+        files, mark_of(s, number), patience=s.limit(step), keep_daemons=step.intent in {"start", "database"}
+    )
+    for text in said:
+        s.note(text, step.id)
+    ended = commands.read_status(files)
+    if ended:
+        _finished(s, step, number, ended)
+        return ended
+    if commands.state(files) == "absent":
+        return None
+    await end_leftovers(s, step, number)
+    _finished(s, step, number, commands.Ended(None, "lost", 0.0, 0, _size(files.output)))
+    return commands.Ended(None, "lost", 0.0, 0, _size(files.output))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+async def _start(s: Session, step: Step, ready: Callable[[], Awaitable[bool]] | None) -> commands.Ended:
+    action = step.action
+    number = s.past.commands + 1
+    files = files_of(s, number)
+    before = await s.look(s.runtime.mark_before)
+    s.journal.save(f"commands/{number:03}.before.json", msgspec.json.encode(before))
+    limit = s.limit(step)
+    s.emit(
+        "command.started",
+        {
+            "number": number,
+            "line": s.clean(action.line),
+            "cwd": action.cwd,
+            "limit": limit,
+            "output": f"commands/{files.output.name}",
+        },
+        step.id,
+    )
+    command = commands.Command(
+        action.line,
+        s.root / action.cwd,
+        s.runtime.environment(),
+        limit,
+        action.stdin,
+        s.config.needs_tty(action.target),
+        mark_of(s, number),
+    )
+
+    def output(start: int, end: int) -> None:
+        name = f"commands/{files.output.name}"
+        s.emit("command.output", {"number": number, "file": name, "start": start, "end": end}, step.id)
+
+    ended = await commands.run(command, files, stop=s.inbox.stop, on_output=output, ready=ready)
+    if ended.how in {"stopped", "limit"}:
+        await end_leftovers(s, step, number)
+    _finished(s, step, number, ended)
+    return ended
+
+
+async def end_leftovers(s: Session, step: Step, number: int) -> None:
+    """Makes sure that nothing of the command still runs in a container or in PostgreSQL, and says what was done."""
+    saved = s.journal.folder / f"commands/{number:03}.before.json"
+    before: dict[str, Json] = msgspec.json.decode(saved.read_bytes()) if saved.exists() else {}
+    for text in await s.look(lambda: s.runtime.end_leftovers(before, LEFTOVER_PATIENCE)):
+        s.note(text, step.id)
+
+
+def _finished(s: Session, step: Step, number: int, ended: commands.Ended) -> None:
+    s.emit(
+        "command.finished",
+        {
+            "number": number,
+            "status": ended.status,
+            "how": ended.how,
+            "seconds": round(ended.seconds, 3),
+            "file": f"commands/{files_of(s, number).output.name}",
+            "start": ended.start,
+            "end": ended.end,
+        },
+        step.id,
+    )
+
+
+def _ended(data: dict[str, Json]) -> commands.Ended:
+    return msgspec.convert(
+        {name: data[name] for name in ("status", "how", "seconds", "start", "end")}, commands.Ended, strict=False
+    )
+
+
+def output_of(s: Session, step: Step) -> Path:
+    """The spool file of the step's newest command."""
+    return files_of(s, s.past.of(step.id).commands[-1]).output
+
+
+def tail(path: Path, size: int = 4000) -> str:
+    """The last ``size`` bytes of a spool file as text."""
+    with path.open("rb") as file:
+        file.seek(max(0, _size(path) - size))
+        return file.read().decode("utf-8", "replace")
+
+
+def require_success(s: Session, step: Step, ended: commands.Ended) -> None:
+    """Raises RunEnds unless the command returned 0 (or serves in the foreground)."""
+    if ended.how == "stopped":
+        raise RunEnds("interrupted", f"{step.title}: stopped by the person")
+    if ended.how == "limit":
+        raise RunEnds("failed", f"{step.title}: `{s.clean(step.action.line)}` did not end in {s.limit(step):.0f} s")
+    if ended.how == "ready" or ended.status == 0:
+        return
+    last = s.clean(tail(output_of(s, step), 600)).strip().splitlines()[-3:]
+    raise RunEnds(
+        "failed", f"{step.title}: `{s.clean(step.action.line)}` returned {ended.status}: {' / '.join(last)}"
+    )
+
+
+def since(seconds: float) -> float:
+    """Monotonic seconds since a moment of :func:`time.monotonic`."""
+    return time.monotonic() - seconds

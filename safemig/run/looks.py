@@ -1,0 +1,188 @@
+"""The looks of a run: the checks, given their way to the target, and their evidence journalled."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from checks.endpoints import Probe, discover
+from checks.endpoints import look as look_endpoint
+from checks.evidence import Evidence, now, unseen
+from checks.migration.graph import Graph, read_graph
+from checks.schema.snapshot import Snapshot, TableHeld, evidence, take
+from safemig.run.session import Session
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from safemig.discovery.alembic import AlembicTree
+
+SETTLE_SECONDS = 20.0
+POLL_SECONDS = 0.3
+
+
+def tree_of(s: Session) -> AlembicTree:
+    """The migration tree that the run works on."""
+    return s.project.alembic[0]
+
+
+def graph_of(s: Session) -> Graph:
+    """The revision graph as the files are now."""
+    tree = tree_of(s)
+    return read_graph(tree.versions, recursive=tree.recursive, cache=s.root / ".safemig" / "cache" / "revisions")
+
+
+def expected_heads(s: Session) -> tuple[str, ...] | None:
+    """The heads that the code should have by now; None when the project's own command chose the revision."""
+    if s.past.finished("generate"):
+        return None
+    if s.facts.migration and s.past.of("create").status == "done":
+        return (s.facts.migration.revision,)
+    return s.facts.heads
+
+
+def _connection(s: Session) -> AbstractContextManager[psycopg.Connection]:
+    return s.runtime.connect()
+
+
+async def snapshot_now(s: Session) -> Snapshot:
+    """The schema as it is; raises what the runtime or PostgreSQL raises."""
+
+    def look() -> Snapshot:
+        with _connection(s) as connection:
+            return take(connection)
+
+    return await s.look(look)
+
+
+async def schema_now(s: Session) -> Evidence:
+    """Evidence of the schema as it is (unseen when the database cannot be read)."""
+    import psycopg
+
+    from safemig.runtimes.base import Unreachable
+
+    began = now()
+    try:
+        fresh = await snapshot_now(s)
+    except (psycopg.Error, Unreachable, TableHeld) as error:
+        return unseen("schema", s.facts.database, "pg_dump --schema-only", s.clean(str(error)), began)
+    return evidence(fresh, began, now(), "pg_dump --schema-only")
+
+
+async def revision_now(s: Session) -> Evidence:
+    """Evidence of the revision that the database is at."""
+    import psycopg
+
+    from checks.migration.current import read_current
+    from safemig.runtimes.base import Unreachable
+
+    tree = tree_of(s)
+
+    def look() -> Evidence:
+        with _connection(s) as connection:
+            return read_current(connection, table=tree.version_table, schema=tree.version_table_schema)
+
+    began = now()
+    try:
+        return await s.look(look)
+    except (psycopg.Error, Unreachable) as error:
+        return unseen("revision", s.facts.database, "alembic current", s.clean(str(error)), began)
+
+
+async def look_database(s: Session, step: str, moment: str) -> tuple[Evidence, Evidence]:
+    """Revision and schema, journalled. The two are what later steps take for granted."""
+    revision = s.observe(step, moment, await revision_now(s))
+    schema = s.observe(step, moment, await schema_now(s))
+    return revision, schema
+
+
+def counts_changed(known: Evidence, fresh: Evidence) -> str:
+    """What is visibly different between two schema observations, in a few words."""
+    before, after = known.data.get("tables"), fresh.data.get("tables")
+    if isinstance(before, list) and isinstance(after, list):
+        gone = [str(name) for name in before if name not in after]
+        more = [str(name) for name in after if name not in before]
+        words = [f"tables gone: {', '.join(gone)}"] if gone else []
+        words += [f"tables new: {', '.join(more)}"] if more else []
+        if words:
+            return "; ".join(words)
+    return "columns, constraints or indexes differ"
+
+
+async def look_services(s: Session, step: str, moment: str) -> Evidence:
+    """The containers (or processes) of the project, journalled."""
+    return s.observe(step, moment, await s.look(s.runtime.look_services))
+
+
+async def serving(s: Session, step: str, seconds: float = SETTLE_SECONDS) -> bool:
+    """Waits until the service answers twice in a row with the same status (a --reload server settles).
+
+    Any HTTP answer counts as serving here; whether it is a good one is judged from the evidence.
+    """
+    base = await s.look(s.runtime.base_url)
+    if not base:
+        return False
+    deadline = time.monotonic() + seconds
+    last: object = None
+    while time.monotonic() < deadline and not s.inbox.stop.is_set():
+        probe = Probe(path=s.config.health or "/", seconds=3.0)
+        answer = await s.look(lambda probe=probe: look_endpoint(base, probe))  # type: ignore[misc]
+        status = answer.data.get("status") if answer.seen else None
+        if status is not None and status == last:
+            return True
+        last = status
+        await asyncio.sleep(POLL_SECONDS)
+    return False
+
+
+def _configured(s: Session) -> tuple[Probe, ...]:
+    return tuple(
+        Probe(e.method, e.path, e.status, e.media, e.json, e.headers, e.seconds or s.config.timeout("endpoint"))
+        for e in s.config.endpoints
+    )
+
+
+async def look_endpoints(s: Session, step: str, moment: str, paths: Sequence[str] = ()) -> tuple[Evidence, ...]:
+    """The main endpoints side by side. ``paths``: exactly those of an earlier look (subjects such as "GET /x")."""
+    base = await s.look(s.runtime.base_url)
+    if not base:
+        gone = unseen("endpoint", "GET /", "curl", "the service has no address that can be reached from here")
+        return (s.observe(step, moment, gone),)
+    configured = {f"{probe.method} {probe.path}": probe for probe in _configured(s)}
+    if paths:
+        probes = [configured.get(subject) or _again(subject) for subject in paths]
+    else:
+        found = await s.look(lambda: discover(base))
+        probes = list({f"{p.method} {p.path}": p for p in (*found.probes, *configured.values())}.values())
+        for route, reason in found.left_out:
+            s.note(f"endpoint {route} is not checked: {reason}", step)
+    looked = await asyncio.gather(
+        *(s.look(lambda probe=probe: look_endpoint(base, probe)) for probe in probes)  # type: ignore[misc]
+    )
+    return tuple(s.observe(step, moment, answer) for answer in looked)
+
+
+def _again(subject: str) -> Probe:
+    """A discovered endpoint once more. Only GET is ever sent for a path that comes from the journal."""
+    return Probe(path=subject.partition(" ")[2])
+
+
+def save_snapshot(s: Session, name: str, snapshot: Snapshot) -> str:
+    """Keeps a snapshot beside the events."""
+    return s.journal.save(name, msgspec.json.encode(snapshot))
+
+
+def load_snapshot(s: Session, name: str) -> Snapshot:
+    """A snapshot that this run has kept."""
+    return msgspec.json.decode((s.journal.folder / name).read_bytes(), type=Snapshot)
+
+
+def relative(s: Session, path: Path) -> str:
+    """``path`` as seen from the project's root."""
+    return path.relative_to(s.root).as_posix()

@@ -1,0 +1,303 @@
+"""Planning's look at project and world: everything the planner may use, as facts. Changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from checks.evidence import Evidence
+from checks.migration.graph import Graph, UnknownRevision, pending, read_graph
+from checks.migration.pattern import Pattern, read_pattern
+from safemig.authoring import NotDerivable, author
+from safemig.effects import effect_of, effect_of_line
+from safemig.facts import CommandFact, Facts, MigrationFact, SpecFact
+from safemig.proposals import edit, make_target
+from safemig.spec.choose import Choice, Nothing, Tie, choose
+from safemig.spec.document import Document, read
+from safemig.spec.sources import Wanted, wanted
+
+if TYPE_CHECKING:
+    from safemig.config import Config
+    from safemig.discovery.alembic import AlembicTree
+    from safemig.discovery.makefile import Makefile
+    from safemig.discovery.project import Project
+    from safemig.run.session import Request
+    from safemig.runtimes.base import Runtime
+
+
+class ChoiceNeeded(Exception):
+    """Several candidates stand equal; a person must name one."""
+
+    def __init__(self, what: str, candidates: Sequence[str], how: str) -> None:
+        super().__init__(f"{what}: {', '.join(candidates)}; {how}")
+        self.candidates = tuple(candidates)
+
+
+async def observe(project: Project, config: Config, runtime: Runtime, request: Request) -> Facts:
+    """The facts for the plan. Raises ChoiceNeeded when a person must choose, never because the world is down."""
+    tree = only_tree(project)
+    graph, world = await asyncio.gather(
+        asyncio.to_thread(_graph, project, tree), asyncio.to_thread(_world, runtime, tree)
+    )
+    documents = _documents(project)
+    chosen = _choose(documents, graph, request)
+    facts = Facts(
+        target=_target(project, config),
+        runtime=runtime.name,
+        folder=_relative(project, project.folder),
+        service=project.service,
+        database=_database(project),
+        commands=_commands(project, config, request),
+        heads=graph.heads,
+        revisions=len(graph.revisions),
+        start_database=runtime.database_line(),
+        running=_running(runtime),
+        bridge=_bridge(project),
+        unread=() if world.seen else (world.reason,),
+        problems=tuple(f"{problem.file}: {problem.text}" for problem in graph.problems),
+        message=request.message,
+    )
+    facts = _with_revision(facts, graph, world)
+    facts = _with_test_target(facts, project)
+    if tree and isinstance(chosen, Choice):
+        facts = _with_spec(facts, project, tree, graph, chosen, documents)
+    elif isinstance(chosen, Nothing):
+        facts = replace(facts, problems=(*facts.problems, f"no phase to be done was found: {chosen.reason}"))
+    return replace(facts, missing=(*_missing(project, facts, graph, tree), *facts.missing))
+
+
+def only_tree(project: Project) -> AlembicTree | None:
+    """The one migration tree; ChoiceNeeded when several stand equal, None when there is none."""
+    if len(project.alembic) > 1:
+        names = [f"{_relative(project, tree.ini)} [{tree.section}]" for tree in project.alembic]
+        raise ChoiceNeeded("several Alembic trees", names, "name one in safemig.yaml (alembic: ini, section)")
+    return project.alembic[0] if project.alembic else None
+
+
+def _graph(project: Project, tree: AlembicTree | None) -> Graph:
+    cache = project.root / ".safemig" / "cache" / "revisions"
+    return read_graph(
+        tree.versions if tree else (),
+        recursive=bool(tree and tree.recursive),
+        cache=cache if cache.parent.parent.is_dir() else None,
+    )
+
+
+def _world(runtime: Runtime, tree: AlembicTree | None) -> Evidence:
+    import psycopg
+
+    from checks.evidence import unseen
+    from checks.migration.current import read_current
+    from safemig.runtimes.base import Unreachable
+
+    try:
+        with runtime.connect() as connection:
+            return read_current(
+                connection,
+                table=tree.version_table if tree else "alembic_version",
+                schema=tree.version_table_schema if tree else None,
+            )
+    except (psycopg.Error, Unreachable) as error:
+        return unseen("revision", "database", "alembic current", str(error).splitlines()[0])
+
+
+def _documents(project: Project) -> tuple[Document, ...]:
+    return tuple(read(path, project.root) for path in project.specs)
+
+
+def _choose(documents: Sequence[Document], graph: Graph, request: Request) -> Choice | Nothing:
+    known = frozenset(table for revision in graph.revisions.values() for table in revision.creates)
+    chosen = choose(documents, known, spec=request.spec, phase=request.phase)
+    if isinstance(chosen, Tie):
+        raise ChoiceNeeded("several specs fit", chosen.candidates, "name one with --spec NAME and --phase N")
+    if isinstance(chosen, Nothing) and (request.spec or request.phase):
+        raise ChoiceNeeded(chosen.reason, [document.path for document in documents], "name one of these")
+    return chosen
+
+
+def _target(project: Project, config: Config) -> str:
+    return f"{config.environment}:{_relative(project, project.folder)}"
+
+
+def _relative(project: Project, path: object) -> str:
+    from pathlib import Path
+
+    return Path(str(path)).relative_to(project.root).as_posix()
+
+
+def _database(project: Project) -> str:
+    ref = project.database
+    if ref is None:
+        return "unknown"
+    return f"{ref.name} on {ref.host or 'localhost'}" + (f":{ref.port}" if ref.port else "")
+
+
+def _commands(project: Project, config: Config, request: Request) -> dict[str, CommandFact]:
+    found = {role: _from_target(project.makefile, name) for role, name in project.roles.items() if project.makefile}
+    for role, line in config.commands.items():
+        effects = effect_of_line(line)
+        found[role] = CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why)
+    create = found.get("create")
+    if create and request.message and project.makefile and create.target:
+        from safemig.discovery.makefile import message_variable
+
+        variable = message_variable(_recipe_target(project.makefile, create.target))
+        if variable:
+            import shlex
+
+            found["create"] = replace(create, line=f"{create.line} {variable}={shlex.quote(request.message)}")
+    return found
+
+
+def _recipe_target(makefile: Makefile, name: str):  # type: ignore[no-untyped-def]
+    return next(target for target in makefile.targets if target.name == name)
+
+
+def _from_target(makefile: Makefile, name: str) -> CommandFact:
+    from safemig.discovery.makefile import asks, expand, recipe_digest
+
+    target = _recipe_target(makefile, name)
+    effects = effect_of([expand(line, makefile.variables) for line in target.recipe])
+    return CommandFact(
+        f"make {name}", name, recipe_digest(makefile, name), effects.effect, effects.touches, effects.why, len(asks(target))
+    )
+
+
+def _running(runtime: Runtime) -> tuple[str, ...]:
+    return tuple(f"{name}: {state}" for name, state in sorted(runtime.describe().items()))
+
+
+def _bridge(project: Project) -> bool:
+    from safemig.proposals.compose_command import needs_bridge
+
+    recipes = [line for target in (project.makefile.targets if project.makefile else ()) for line in target.recipe]
+    return needs_bridge(recipes)
+
+
+def _with_revision(facts: Facts, graph: Graph, world: Evidence) -> Facts:
+    listed = world.data.get("current")
+    if not world.seen or not isinstance(listed, list):
+        return facts
+    current = tuple(str(name) for name in listed)
+    try:
+        return replace(facts, current=current, pending=pending(graph, current))
+    except UnknownRevision as error:
+        return replace(facts, current=current, problems=(*facts.problems, f"the code has no revision {error}"))
+
+
+def _with_test_target(facts: Facts, project: Project) -> Facts:
+    if "test" in facts.commands or project.makefile is None:
+        return facts
+    proposed = make_target.test_target(
+        project.makefile, service=project.service, runtime=facts.runtime, tests=_tests_folder(project)
+    )
+    if proposed is None:
+        return replace(facts, missing=(*facts.missing, "no make target runs the tests, and none can be derived"))
+    from safemig.discovery.makefile import parse
+
+    action = edit.propose(_relative(project, project.makefile.path), project.makefile.text, proposed)
+    fresh = parse(proposed, project.makefile.path)
+    return replace(facts, test_target=action, test_command=_from_target(fresh, "test"))
+
+
+def _tests_folder(project: Project) -> str:
+    for name in ("tests", "test"):
+        if (project.folder / name).is_dir():
+            return name
+    return ""
+
+
+def _with_spec(
+    facts: Facts, project: Project, tree: AlembicTree, graph: Graph, chosen: Choice, documents: Sequence[Document]
+) -> Facts:
+    document, phase = chosen.document, chosen.phase
+    found = wanted(document, phase, [other for other in documents if other.path != document.path])
+    spec = SpecFact(
+        document.path,
+        document.sha256,
+        phase.key,
+        phase.title or document.title,
+        tuple(item.text for item in phase.items if not item.checked),
+        f"{found.origin[0]}:{found.origin[1]}" if found else "",
+        found.differences if found else (),
+        found is not None,
+    )
+    facts = replace(facts, spec=spec)
+    if found is None:
+        return facts
+    pattern = _pattern(tree, graph)
+    facts = replace(facts, pattern=_pattern_words(pattern))
+    if len(graph.heads) > 1:
+        return facts
+    return _with_migration(facts, project, tree, graph, found, pattern)
+
+
+def _with_migration(
+    facts: Facts, project: Project, tree: AlembicTree, graph: Graph, found: Wanted, pattern: Pattern
+) -> Facts:
+    message = f"add {found.tables[0]}" if found.tables else (facts.spec.title if facts.spec else "change schema")
+    moment = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        made = author(
+            pattern, versions=tree.versions[0], down=graph.heads, wanted=found, message=message, moment=moment
+        )
+    except NotDerivable as error:
+        return replace(facts, missing=(*facts.missing, f"the migration cannot be written: {error}"))
+    path = _relative(project, made.path)
+    fact = MigrationFact(
+        path, made.text, made.revision, made.down, found.tables, edit.unified(path, None, made.text)
+    )
+    return replace(facts, migration=fact, reachable_source=_mounted(project, tree))
+
+
+def _mounted(project: Project, tree: AlembicTree) -> bool:
+    from safemig.discovery.compose import mounted
+
+    if project.runtime != "docker" or project.compose is None:
+        return True
+    return mounted(project.compose, project.service, tree.versions[0])
+
+
+def _pattern(tree: AlembicTree, graph: Graph) -> Pattern:
+    return read_pattern(
+        graph,
+        tree.versions[0],
+        file_template=tree.file_template,
+        timezone=tree.timezone,
+        truncate=tree.truncate_slug_length,
+    )
+
+
+def _pattern_words(pattern: Pattern) -> str:
+    return f"files {pattern.file_template}, ids {pattern.id_style}"
+
+
+def wanted_of(project: Project, facts: Facts) -> Wanted | None:
+    """What the chosen phase of the chosen spec asks for, read again from the file."""
+    if facts.spec is None:
+        return None
+    documents = _documents(project)
+    for document in documents:
+        for phase in document.phases:
+            if document.path == facts.spec.path and phase.key == facts.spec.phase:
+                return wanted(document, phase, [other for other in documents if other.path != document.path])
+    return None
+
+
+def _missing(project: Project, facts: Facts, graph: Graph, tree: AlembicTree | None) -> tuple[str, ...]:
+    words = [f"{problem.what} ({problem.where}): {problem.next}" for problem in project.problems]
+    if tree is None:
+        words.append("no Alembic configuration was found; safemig needs one (alembic.ini or [tool.alembic])")
+    if len(graph.heads) > 1:
+        words.append(
+            f"the code has {len(graph.heads)} heads ({', '.join(graph.heads)}); "
+            "merge them (alembic merge heads) before a new revision is planned"
+        )
+    for role, what in (("start", "starts the service"), ("migrate", "applies the migrations")):
+        if role not in facts.commands:
+            words.append(f"no make target {what}; name one in safemig.yaml (commands: {role}: ...)")
+    return tuple(words)
+

@@ -1,0 +1,183 @@
+"""The past of a run, folded from its journal: what was decided, observed and finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from checks.evidence import Evidence, Json
+from safemig.events import Event, Mode
+
+
+@dataclass
+class StepPast:
+    """What the journal knows of one step."""
+
+    status: str = ""
+    started: bool = False
+    commands: list[int] = field(default_factory=list)
+    ended: dict[int, dict[str, Json]] = field(default_factory=dict)
+    evidence: list[tuple[str, Evidence]] = field(default_factory=list)
+
+
+@dataclass
+class Past:
+    """The fold. The engine reads it, and brings it up to date with each event it appends."""
+
+    mode: Mode = "default"
+    steps: dict[str, StepPast] = field(default_factory=dict)
+    approved: set[str] = field(default_factory=set)
+    findings: list[tuple[str, str, str, str]] = field(default_factory=list)
+    facts: tuple[str, str] | None = None
+    plans: list[str] = field(default_factory=list)
+    commands: int = 0
+    evidence: list[tuple[str, str, Evidence]] = field(default_factory=list)
+    asked: int = 0
+    ticked: list[tuple[str, int, str]] = field(default_factory=list)
+    verdict: str = ""
+    changing: bool = False
+    started: dict[str, Json] = field(default_factory=dict)
+    in_flight: str = ""
+
+    def of(self, step: str) -> StepPast:
+        """The past of that step, empty when it has none."""
+        return self.steps.setdefault(step, StepPast())
+
+    def finished(self, step: str) -> bool:
+        """Whether the step reached an end that resuming does not take up again."""
+        return self.of(step).status in {"done", "failed", "skipped", "refused"}
+
+    def last(self, kind: str, *moments: str) -> Evidence | None:
+        """The newest evidence of that kind (of one of the moments, when given)."""
+        for moment, _, evidence in reversed(self.evidence):
+            if evidence.kind == kind and (not moments or moment in moments):
+                return evidence
+        return None
+
+    def all(self, kind: str, moment: str) -> tuple[Evidence, ...]:
+        """The newest evidence of each subject of that kind and moment."""
+        found: dict[str, Evidence] = {}
+        for at, _, evidence in self.evidence:
+            if at == moment and evidence.kind == kind:
+                found[evidence.subject] = evidence
+        return tuple(found.values())
+
+
+CHANGE_STEPS = frozenset({"create", "generate", "build-migration", "start-migration", "migrate"})
+
+
+def fold(events: Iterable[Event]) -> Past:
+    """The past that these events come to."""
+    past = Past()
+    for event in events:
+        take(past, event)
+    return past
+
+
+def take(past: Past, event: Event) -> None:
+    """Brings ``past`` up to date with one more event."""
+    data = event.data
+    handler = _TAKERS.get(event.kind)
+    if handler:
+        handler(past, event.step, dict(data))
+
+
+def _run_started(past: Past, step: str, data: dict[str, Json]) -> None:
+    past.started = data
+    past.mode = _mode(data["mode"])
+
+
+def _run_resumed(past: Past, step: str, data: dict[str, Json]) -> None:
+    past.verdict = ""
+
+
+def _mode_changed(past: Past, step: str, data: dict[str, Json]) -> None:
+    past.mode = _mode(data["after"])
+
+
+def _facts(past: Past, step: str, data: dict[str, Json]) -> None:
+    past.facts = (str(data["file"]), str(data["digest"]))
+
+
+def _finding(past: Past, step: str, data: dict[str, Json]) -> None:
+    past.findings.append((str(data["name"]), str(data["cause"]), str(data["file"]), str(data["digest"])))
+
+
+def _plan_revised(past: Past, step: str, data: dict[str, Json]) -> None:
+    past.plans.append(str(data["digest"]))
+
+
+def _step_started(past: Past, step: str, data: dict[str, Json]) -> None:
+    past.of(step).started = True
+    past.of(step).status = ""
+    past.in_flight = step
+    past.changing = past.changing or step in CHANGE_STEPS
+
+
+def _step_finished(past: Past, step: str, data: dict[str, Json]) -> None:
+    past.of(step).status = str(data["status"])
+    if past.in_flight == step:
+        past.in_flight = ""
+
+
+def _command_started(past: Past, step: str, data: dict[str, Json]) -> None:
+    number = int(str(data["number"]))
+    past.of(step).commands.append(number)
+    past.commands = max(past.commands, number)
+
+
+def _command_finished(past: Past, step: str, data: dict[str, Json]) -> None:
+    past.of(step).ended[int(str(data["number"]))] = data
+
+
+def _evidence(past: Past, step: str, data: dict[str, Json]) -> None:
+    evidence = msgspec.convert(data["evidence"], Evidence)
+    moment = str(data["moment"])
+    past.evidence.append((moment, step, evidence))
+    past.of(step).evidence.append((moment, evidence))
+
+
+def _approval_asked(past: Past, step: str, data: dict[str, Json]) -> None:
+    past.asked += 1
+
+
+def _approval_given(past: Past, step: str, data: dict[str, Json]) -> None:
+    if data["answer"] == "no":
+        return
+    past.approved.add(str(data["digest"]))
+    more = data.get("digests")
+    if isinstance(more, list):
+        past.approved.update(str(digest) for digest in more)
+
+
+def _tick(past: Past, step: str, data: dict[str, Json]) -> None:
+    past.ticked.append((str(data["file"]), int(str(data["line"])), str(data["text"])))
+
+
+def _run_finished(past: Past, step: str, data: dict[str, Json]) -> None:
+    past.verdict = str(data["verdict"])
+
+
+def _mode(value: Json) -> Mode:
+    return msgspec.convert(value, Mode)
+
+
+_TAKERS = {
+    "run.started": _run_started,
+    "run.resumed": _run_resumed,
+    "mode.changed": _mode_changed,
+    "facts": _facts,
+    "finding": _finding,
+    "plan.revised": _plan_revised,
+    "step.started": _step_started,
+    "step.finished": _step_finished,
+    "command.started": _command_started,
+    "command.finished": _command_finished,
+    "evidence": _evidence,
+    "approval.asked": _approval_asked,
+    "approval.given": _approval_given,
+    "tick": _tick,
+    "run.finished": _run_finished,
+}

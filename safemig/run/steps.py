@@ -1,0 +1,220 @@
+"""What each intent does when its step runs: act, then look, and journal what was seen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from checks import tests as test_check
+from checks.evidence import Evidence, now, unseen
+from safemig import commands
+from safemig.facts import Finding
+from safemig.plan import Step
+from safemig.proposals import edit
+from safemig.run import looks
+from safemig.run.baseline import baseline, verify
+from safemig.run.execute import output_of, require_success, run_command
+from safemig.run.remedy import find_remedy
+from safemig.run.session import RunEnds, Session
+from safemig.run.ticks import tick_items
+from safemig.signals import container_problems, endpoint_problem, tests_good
+
+
+async def _command(s: Session, step: Step) -> None:
+    require_success(s, step, await run_command(s, step))
+
+
+async def _build(s: Session, step: Step) -> None:
+    if not s.known(step.id, "", "image"):
+        _image(s, step, await s.look(s.runtime.image))
+    await _command(s, step)
+
+
+def _image(s: Session, step: Step, images: Mapping[str, str]) -> Evidence:
+    ended = now()
+    data = {"images": dict(images)}
+    return s.observe(
+        step.id, "", Evidence("image", s.facts.service, True, ended, ended, "docker compose images", data)  # type: ignore[arg-type]
+    )
+
+
+async def _start(s: Session, step: Step) -> None:
+    async def ready() -> bool:
+        services = await s.look(s.runtime.look_services)
+        return services.seen and not container_problems(services) and await looks.serving(s, step.id, 3.0)
+
+    ended = await run_command(s, step, ready)
+    require_success(s, step, ended)
+    if ended.how == "ready":
+        s.note(f"`{step.action.line}` stays in the foreground; the service answers, so the run goes on", step.id)
+    await wait_database(s, step)
+    await looks.serving(s, step.id)
+
+
+async def _database(s: Session, step: Step) -> None:
+    await s.look(s.runtime.start_database)
+    await wait_database(s, step)
+
+
+async def wait_database(s: Session, step: Step) -> None:
+    """Waits until PostgreSQL accepts connections; raises RunEnds when it does not in time."""
+    why = await s.look(lambda: s.runtime.wait_database(s.config.timeout("healthy")))
+    if why:
+        raise RunEnds("failed", f"{step.title}: the database does not accept connections: {s.clean(why)}")
+
+
+async def _observe(s: Session, step: Step) -> None:
+    await looks.serving(s, step.id, s.config.timeout("healthy"))
+    services = await looks.look_services(s, step.id, "start")
+    endpoints = await looks.look_endpoints(s, step.id, "start")
+    problems = [problem for answer in endpoints if (problem := endpoint_problem(answer))]
+    for problem in (*container_problems(services), *problems):
+        s.note(f"after the start: {problem}", step.id, "warning")
+
+
+async def _revision(s: Session, step: Step) -> None:
+    revision, schema = await looks.look_database(s, step.id, "start")
+    if not revision.seen or not schema.seen:
+        raise RunEnds("failed", f"the database could not be read: {revision.reason or schema.reason}")
+    listed = revision.data["current"]
+    current = tuple(str(name) for name in listed) if isinstance(listed, list) else ()
+    pending = await s.look(lambda: pending_of(s, current))
+    if (current, pending) != (s.facts.current, s.facts.pending):
+        said = f"the database is at {', '.join(current) or 'no revision'}, pending: {', '.join(pending) or 'none'}"
+        s.find(Finding("database", said, current=current, pending=pending))
+
+
+def pending_of(s: Session, current: tuple[str, ...]) -> tuple[str, ...]:
+    """The revisions between ``current`` and the code's heads, in the order they run."""
+    from checks.migration.graph import UnknownRevision, pending
+
+    graph = looks.graph_of(s)
+    if graph.problems:
+        first = graph.problems[0]
+        raise RunEnds("failed", f"{first.file}, line {first.line}: {first.text}; mend the revision file first")
+    try:
+        return pending(graph, current)
+    except UnknownRevision as error:
+        raise RunEnds(
+            "failed", f"the database is at revision {error}, which no file in the code has; check out the code that made it"
+        ) from None
+
+
+async def _upgrade(s: Session, step: Step) -> None:
+    past = s.past.of(step.id)
+    known = past.ended.get(past.commands[-1]) if past.commands else None
+    if not past.commands or known:
+        await wait_database(s, step)
+    if known and known["how"] in {"stopped", "lost"} and await _at_heads(s):
+        s.note("the database is already at the target revision; the command is not run again", step.id)
+    else:
+        ended = await run_command(s, step)
+        if ended.how != "lost" or not await _at_heads(s):
+            await _truth(s, step)
+            require_success(s, step, ended)
+    revision = await _truth(s, step)
+    if not revision.seen:
+        raise RunEnds("failed", f"{step.title}: the revision could not be read afterwards: {revision.reason}")
+    if not await _at_heads(s):
+        raise RunEnds(
+            "failed",
+            f"{step.title}: `{step.action.line}` returned 0, but the database is at "
+            f"{', '.join(_strings(revision)) or 'no revision'}, which is not where the code's heads are",
+        )
+    await looks.serving(s, step.id)
+
+
+async def _truth(s: Session, step: Step) -> Evidence:
+    revision, _ = await looks.look_database(s, step.id, "start" if step.phase == "before" else "after")
+    return revision
+
+
+async def _at_heads(s: Session) -> bool:
+    revision = await looks.revision_now(s)
+    graph = await s.look(lambda: looks.graph_of(s))
+    return revision.seen and set(graph.heads) == set(_strings(revision))
+
+
+def _strings(revision: Evidence) -> tuple[str, ...]:
+    current = revision.data.get("current")
+    return tuple(str(name) for name in current) if isinstance(current, list) else ()
+
+
+async def _edit(s: Session, step: Step) -> None:
+    if await s.look(lambda: edit.state(s.root, step.action)) != "done":
+        await s.look(lambda: edit.apply(s.root, step.action))
+    if step.intent == "create":
+        graph = await s.look(lambda: looks.graph_of(s))
+        if s.facts.migration and graph.heads != (s.facts.migration.revision,):
+            raise RunEnds("failed", f"{step.action.path} is written, but the code's heads are {', '.join(graph.heads)}")
+    if await s.look(s.runtime.base_url):
+        await asyncio.sleep(0.2)  # a --reload server sees the file within its poll of about 0.1 s
+        await looks.serving(s, step.id)
+
+
+async def _test(s: Session, step: Step) -> None:
+    began = now()
+    ended = await run_command(s, step)
+    if ended.how == "stopped":
+        require_success(s, step, ended)
+    moment = "after" if step.phase == "after" else "first" if step.id == "test" else "before"
+    evidence = await s.look(lambda: _tests(s, step, ended, began))
+    s.observe(step.id, moment, evidence)
+    if step.phase == "before" and not s.past.changing and tests_good(evidence) is False:
+        await find_remedy(s, step, evidence)
+    if step.phase == "after":
+        await looks.serving(s, step.id)
+
+
+def _tests(s: Session, step: Step, ended: commands.Ended, began: str) -> Evidence:
+    line = s.clean(step.action.line)
+    if ended.how != "exit":
+        return unseen("tests", s.facts.service, line, f"the test command did not end by itself ({ended.how})", began)
+    return test_check.read(
+        output_of(s, step), ended.status, subject=s.facts.service, repeat=line, began=began, ended=now()
+    )
+
+
+async def _check_image(s: Session, step: Step) -> None:
+    """A restart keeps the old image, and a frozen sync with an old lock installs nothing: look at both."""
+    missing = [
+        name
+        for name in step.action.touches
+        if await s.look(lambda name=name: s.runtime.package_version(name)) is None  # type: ignore[misc]
+    ]
+    if missing:
+        raise RunEnds(
+            "failed", f"rebuilt and started again, but {', '.join(missing)} is still not installed where the tests run"
+        )
+    builds = [moment for moment, at, e in s.past.evidence if e.kind == "image" and at.startswith("rebuild")]
+    images = await s.look(s.runtime.image)
+    before = s.past.last("image")
+    if builds and before and images and before.data.get("images") == dict(images):
+        raise RunEnds("failed", "the containers still run the old image after the rebuild: they were not recreated")
+    _image(s, step, images)
+
+
+async def _prove(s: Session, step: Step) -> None:
+    await looks.serving(s, step.id, s.config.timeout("healthy"))
+    await looks.look_services(s, step.id, "after")
+    before = [evidence.subject for evidence in s.past.all("endpoint", "before")]
+    await looks.look_endpoints(s, step.id, "after", before)
+
+
+STEPS: Mapping[str, Callable[[Session, Step], Awaitable[None]]] = {
+    "database": _database,
+    "build": _build,
+    "start": _start,
+    "observe": _observe,
+    "revision": _revision,
+    "upgrade": _upgrade,
+    "edit": _edit,
+    "create": _edit,
+    "generate": _command,
+    "test": _test,
+    "check-image": _check_image,
+    "baseline": baseline,
+    "verify": verify,
+    "prove": _prove,
+    "tick": tick_items,
+}

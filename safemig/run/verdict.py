@@ -1,0 +1,100 @@
+"""The verdict: passed means all signals good after, nothing worse than before, and the schema as asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from checks.evidence import Evidence, Json
+from safemig.events import Verdict
+from safemig.run.session import Session
+from safemig.signals import Moment, Signal, judge
+
+EXIT_CODES: dict[Verdict, int] = {
+    "passed": 0,
+    "failed": 1,
+    "refused": 1,
+    "stale": 1,
+    "waiting": 4,
+    "interrupted": 130,
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The signals and the schema's comparison. ``matches`` is None when no schema was asked for or compared."""
+
+    signals: dict[str, Signal]
+    matches: bool | None
+    asked: bool
+    differences: tuple[dict[str, Json], ...]
+
+    def reasons(self) -> tuple[str, ...]:
+        """Why this is not "passed"; empty when it is."""
+        found: list[str] = []
+        for name, signal in self.signals.items():
+            if not signal.ok:
+                words = "; ".join(signal.reasons) or ("could not look" if signal.ok is None else "not good")
+                found.append(f"{name}: {words}")
+        if self.asked and self.matches is not True:
+            found.append("schema: not compared with the spec" if self.matches is None else "schema: not as asked for")
+        return tuple(found)
+
+
+def judged(s: Session) -> Judged:
+    """What the run's evidence comes to by now."""
+    past = s.past
+    before = Moment(past.last("tests", "before"), past.last("container", "before"), past.all("endpoint", "before"))
+    after = Moment(past.last("tests", "after"), past.last("container", "after"), past.all("endpoint", "after"))
+    comparison = past.last("comparison", "after")
+    matches = comparison.data.get("matches_spec") if comparison and comparison.seen else None
+    differences = comparison.data.get("differences") if comparison else None
+    return Judged(
+        judge(before, after),
+        matches if isinstance(matches, bool) else None,
+        s.facts.migration is not None,
+        tuple(d for d in differences if isinstance(d, dict)) if isinstance(differences, list) else (),
+    )
+
+
+def finish(s: Session, verdict: Verdict, reason: str) -> int:
+    """The run's last event; returns the exit code."""
+    has_facts = s.past.facts is not None
+    result = judged(s) if has_facts else None
+    before, after = s.past.last("revision", "before", "start"), s.past.last("revision")
+    signals = {name: msgspec.to_builtins(signal) for name, signal in result.signals.items()} if result else {}
+    s.emit(
+        "run.finished",
+        {
+            "verdict": verdict,
+            "exit": EXIT_CODES[verdict],
+            "reason": s.clean(reason),
+            "state": state_words(s),
+            "signals": signals,
+            "schema": {
+                "matches_spec": result.matches if result else None,
+                "differences": list(result.differences) if result else [],
+            },
+            "ticked": [{"file": file, "line": line, "text": text} for file, line, text in s.past.ticked],
+            "revision": {"before": _current(before), "after": _current(after)},
+        },
+    )
+    return EXIT_CODES[verdict]
+
+
+def _current(evidence: Evidence | None) -> Json:
+    return evidence.data.get("current") if evidence and evidence.seen else None
+
+
+def state_words(s: Session) -> str:
+    """What state things are in, for a person who has to act next."""
+    revision = s.past.last("revision")
+    current = revision.data.get("current") if revision and revision.seen else None
+    at = f"at {', '.join(map(str, current)) or 'no revision'}" if isinstance(current, list) else "not read"
+    words = [f"database: last seen {at}"]
+    if s.past.facts and s.facts.migration and s.past.of("create").status == "done":
+        words.append(f"migration file {s.facts.migration.path} is written")
+    if s.past.in_flight:
+        words.append(f"step in flight: {s.past.in_flight}")
+    return "; ".join(words)

@@ -1,0 +1,202 @@
+"""The three signals: judged from evidence before and after, never from one look alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from checks.evidence import Evidence, Json
+
+
+@dataclass(frozen=True)
+class Signal:
+    """``ok`` None means that it could not be looked at; it never counts as good."""
+
+    ok: bool | None
+    before: str
+    after: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What was observed at one moment."""
+
+    tests: Evidence | None
+    container: Evidence | None
+    endpoints: tuple[Evidence, ...] = ()
+
+
+def judge(before: Moment, after: Moment) -> dict[str, Signal]:
+    """The signals ``tests``, ``container`` and ``endpoints``."""
+    return {
+        "tests": _tests(before.tests, after.tests),
+        "container": _container(before.container, after.container),
+        "endpoints": _endpoints(before.endpoints, after.endpoints),
+    }
+
+
+def tests_words(evidence: Evidence | None) -> str:
+    """One line about a test run."""
+    if evidence is None or not evidence.seen:
+        return f"could not look: {evidence.reason}" if evidence else "not looked at"
+    data = evidence.data
+    words = [f"{data[name]} {name}" for name in ("passed", "failed", "errors", "skipped") if data.get(name)]
+    status = "" if data.get("exit_code") == 0 else f" (exit {data.get('exit_code')})"
+    return (", ".join(words) or "nothing collected") + status
+
+
+def tests_good(evidence: Evidence | None) -> bool | None:
+    """A run that collected nothing, did not end, or returned other than 0 has not passed."""
+    if evidence is None or not evidence.seen:
+        return None
+    data = evidence.data
+    return (
+        data.get("exit_code") == 0
+        and bool(data.get("complete"))
+        and _count(data, "passed") > 0
+        and _count(data, "failed") == 0
+        and _count(data, "errors") == 0
+    )
+
+
+def _tests(before: Evidence | None, after: Evidence | None) -> Signal:
+    ok = tests_good(after)
+    reasons: list[str] = []
+    if ok is False and after is not None:
+        failed = after.data.get("failed_tests")
+        reasons += [f"failed: {name}" for name in failed[:10]] if isinstance(failed, list) else []
+        reasons = reasons or [f"the test run is not good: {tests_words(after)}"]
+    if ok and before is not None and before.seen and after is not None:
+        fewer = _count(before.data, "passed") - _count(after.data, "passed")
+        if fewer > 0 and tests_good(before):
+            ok = False
+            reasons.append(f"{fewer} tests that passed before did not run or pass after")
+    return Signal(ok, tests_words(before), tests_words(after), tuple(reasons))
+
+
+def _count(data: Mapping[str, Json], name: str) -> int:
+    value = data.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def _services(evidence: Evidence) -> dict[str, Mapping[str, Json]]:
+    services = evidence.data.get("services")
+    if not isinstance(services, dict):
+        return {}
+    return {name: value for name, value in services.items() if isinstance(value, dict)}
+
+
+def container_words(evidence: Evidence | None) -> str:
+    """One line about the containers."""
+    if evidence is None or not evidence.seen:
+        return f"could not look: {evidence.reason}" if evidence else "not looked at"
+    words = []
+    for name, service in sorted(_services(evidence).items()):
+        health = f" ({service['health']})" if service.get("health") else ""
+        words.append(f"{name} {service.get('state')}{health}")
+    return ", ".join(words) or "no container of this project"
+
+
+def container_problems(evidence: Evidence) -> tuple[str, ...]:
+    """Why the containers are not active and serving; empty when they are."""
+    problems: list[str] = []
+    services = _services(evidence)
+    if not services:
+        problems.append("no container or process of this project is there")
+    for name, service in sorted(services.items()):
+        if service.get("state") == "exited" and service.get("exit_code") == 0:
+            continue
+        if service.get("state") != "running":
+            problems.append(f"{name} is {service.get('state')} (exit code {service.get('exit_code')})")
+        if service.get("health") == "unhealthy":
+            problems.append(f"{name} is unhealthy")
+        errors = service.get("startup_errors")
+        if isinstance(errors, list) and errors:
+            first = errors[0]
+            text = first.get("text") if isinstance(first, dict) else first
+            problems.append(f"{name} started with errors: {text}")
+    return tuple(problems)
+
+
+def _container(before: Evidence | None, after: Evidence | None) -> Signal:
+    words = (container_words(before), container_words(after))
+    if after is None or not after.seen:
+        return Signal(None, *words, (after.reason if after else "not looked at",))
+    problems = list(container_problems(after))
+    if before is not None and before.seen:
+        old, new = _services(before), _services(after)
+        for name, service in sorted(new.items()):
+            earlier = old.get(name, {})
+            if earlier.get("id") == service.get("id") and _count(service, "restarts") > _count(earlier, "restarts"):
+                problems.append(f"{name} was restarted {service.get('restarts')} times")
+        problems += [f"{name} is gone" for name in sorted(set(old) - set(new))]
+    return Signal(not problems, *words, tuple(problems))
+
+
+def endpoint_problem(evidence: Evidence) -> str:
+    """Why one endpoint is not good in itself; empty when it is."""
+    if not evidence.seen:
+        return f"{evidence.subject}: could not look: {evidence.reason}"
+    data = evidence.data
+    status = data.get("status")
+    if data.get("matches") is False:
+        return f"{evidence.subject}: the answer ({status}) is not the expected one"
+    if data.get("matches") is None and not (isinstance(status, int) and 200 <= status < 300):
+        return f"{evidence.subject}: answered {status}"
+    if data.get("unhealthy"):
+        return f"{evidence.subject}: says “{data['unhealthy']}”"
+    return ""
+
+
+def endpoints_words(looked: Sequence[Evidence]) -> str:
+    """One line about the endpoints."""
+    if not looked:
+        return "not looked at"
+    good = [evidence for evidence in looked if not endpoint_problem(evidence)]
+    bad = [endpoint_problem(evidence) for evidence in looked if endpoint_problem(evidence)]
+    return f"{len(good)} of {len(looked)} good" + (f"; {bad[0]}" if bad else "")
+
+
+def _endpoints(before: Sequence[Evidence], after: Sequence[Evidence]) -> Signal:
+    words = (endpoints_words(before), endpoints_words(after))
+    if not after:
+        return Signal(None, *words, ("no endpoint was looked at",))
+    if not any(evidence.seen for evidence in after):
+        return Signal(None, *words, tuple(endpoint_problem(evidence) for evidence in after))
+    earlier = {evidence.subject: evidence for evidence in before}
+    problems = [problem for evidence in after if (problem := endpoint_problem(evidence))]
+    for evidence in after:
+        problems += _worse(earlier.get(evidence.subject), evidence)
+    problems += [f"{subject} was not looked at again" for subject in earlier if subject not in {e.subject for e in after}]
+    return Signal(not problems, *words, tuple(problems))
+
+
+def _worse(before: Evidence | None, after: Evidence) -> list[str]:
+    if before is None or not before.seen or not after.seen or endpoint_problem(before):
+        return []
+    found: list[str] = []
+    for name in ("status", "media"):
+        if before.data.get(name) != after.data.get(name):
+            found.append(f"{after.subject}: {name} was {before.data.get(name)}, is {after.data.get(name)}")
+    lost = lost_keys(before.data.get("shape"), after.data.get("shape"))
+    if lost:
+        found.append(f"{after.subject}: the answer has lost {', '.join(lost)}")
+    return found
+
+
+def lost_keys(before: Json, after: Json, where: str = "") -> tuple[str, ...]:
+    """Paths that the shape ``before`` has and ``after`` has not. A list that is empty on a side says nothing."""
+    if isinstance(before, dict):
+        if not isinstance(after, dict):
+            return (where or "its object",)
+        lost: list[str] = []
+        for key, value in before.items():
+            path = f"{where}.{key}" if where else key
+            lost += [path] if key not in after else lost_keys(value, after[key], path)
+        return tuple(lost)
+    if isinstance(before, list):
+        if not isinstance(after, list):
+            return (where or "its list",)
+        return lost_keys(before[0], after[0], f"{where}[]") if before and after else ()
+    return ()
