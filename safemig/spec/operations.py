@@ -19,21 +19,24 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
     from sqlalchemy import Connection
 
-OPERATIONS = frozenset(
-    "add_column alter_column create_check_constraint create_exclude_constraint create_foreign_key create_index "
-    "create_primary_key create_table create_table_comment create_unique_constraint drop_column drop_constraint "
-    "drop_index drop_table drop_table_comment rename_table execute f inline_literal get_bind".split()
-)
-_FUNCTIONS = frozenset(
-    "text func literal literal_column column null true false desc asc nulls_first nulls_last nullsfirst nullslast cast "
-    "collate and_ or_ not_ table".split()
-)
-_ITEMS = frozenset(
-    "Column ForeignKey ForeignKeyConstraint PrimaryKeyConstraint UniqueConstraint CheckConstraint Index Identity "
-    "Computed Sequence FetchedValue DefaultClause ExcludeConstraint".split()
-)
+OPERATIONS = frozenset({
+    "add_column", "alter_column", "create_check_constraint", "create_exclude_constraint",
+    "create_foreign_key", "create_index", "create_primary_key", "create_table", "create_table_comment",
+    "create_unique_constraint", "drop_column", "drop_constraint", "drop_index", "drop_table",
+    "drop_table_comment", "rename_table", "execute", "f", "inline_literal", "get_bind",
+})  # fmt: skip
+_FUNCTIONS = frozenset({
+    "text", "func", "literal", "literal_column", "column", "null", "true", "false", "desc", "asc",
+    "nulls_first", "nulls_last", "nullsfirst", "nullslast", "cast", "collate", "and_", "or_", "not_",
+    "table",
+})  # fmt: skip
+_ITEMS = frozenset({
+    "Column", "ForeignKey", "ForeignKeyConstraint", "PrimaryKeyConstraint", "UniqueConstraint",
+    "CheckConstraint", "Index", "Identity", "Computed", "Sequence", "FetchedValue", "DefaultClause",
+    "ExcludeConstraint",
+})  # fmt: skip
 # Types that hold or make Python objects of their own are no words of a schema.
-_NO_TYPES = frozenset("PickleType TypeDecorator TypeEngine UserDefinedType ExternalType".split())
+_NO_TYPES = frozenset({"PickleType", "TypeDecorator", "TypeEngine", "UserDefinedType", "ExternalType"})
 _MODULES = {
     "sqlalchemy": "sqlalchemy", "sqlalchemy.types": "sqlalchemy.types", "sqlalchemy.schema": "sqlalchemy.schema",
     "sqlalchemy.sql": "sqlalchemy.sql", "sqlalchemy.sql.expression": "sqlalchemy.sql.expression",
@@ -41,7 +44,9 @@ _MODULES = {
     "sqlalchemy.dialects": "sqlalchemy.dialects",
     "sqlalchemy.dialects.postgresql": "sqlalchemy.dialects.postgresql",
 }  # fmt: skip
-_METHODS = frozenset("desc asc nulls_first nulls_last nullsfirst nullslast with_variant collate".split())
+_METHODS = frozenset({
+    "desc", "asc", "nulls_first", "nulls_last", "nullsfirst", "nullslast", "with_variant", "collate",
+})  # fmt: skip
 
 
 class Refused(Exception):

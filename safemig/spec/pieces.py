@@ -71,8 +71,9 @@ def inner_lines(code: str) -> frozenset[int]:
         shift = 0
     found: set[int] = set()
     for node in ast.walk(tree) if tree else ():
-        text = isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
-        if (text or isinstance(node, ast.JoinedStr)) and node.end_lineno and node.end_lineno > node.lineno:
+        if not isinstance(node, ast.Constant | ast.JoinedStr):
+            continue
+        if node.end_lineno and node.end_lineno > node.lineno:
             found.update(range(node.lineno + 1 - shift, node.end_lineno + 1 - shift))
     # Strings joined by juxtaposition are one node; the lines that begin with a quote begin outside.
     lines = code.split("\n")

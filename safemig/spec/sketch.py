@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from safemig.spec.pieces import Piece, parse
 from safemig.spec.python_source import argument, literal
@@ -65,28 +66,36 @@ def differences(first: Sketch, first_file: str, second: Sketch, second_file: str
     """Sentences on what ``second`` says otherwise than ``first``, which is used."""
     here, there = f"{first_file}:{first.line}", f"{second_file}:{second.line}"
     table = first.table
-    for name in [*first.columns, *(name for name in second.columns if name not in first.columns)]:
-        one, other = first.columns.get(name), second.columns.get(name)
-        if one is None or other is None:
-            has, lacks = (there, here) if one is None else (here, there)
-            yield f"{has} has a column {table}.{name}, {lacks} has none; {here} is used"
-            continue
+    own, other = first.columns, second.columns
+    yield from _only_one("column", table, (here, own), (there, other))
+    for name in [name for name in own if name in other]:
         for what, mine, theirs in (
-            ("type", one.type, other.type),
-            ("nullability", _null(one), _null(other)),
-            ("default", one.default or "none", other.default or "none"),
+            ("type", own[name].type, other[name].type),
+            ("nullability", _null(own[name]), _null(other[name])),
+            ("default", own[name].default or "none", other[name].default or "none"),
         ):
             if mine != theirs:
                 yield f"{there} gives {table}.{name} the {what} {theirs}, {here} {mine}; the latter is used"
-    for definition in sorted(first.names.keys() | second.names.keys()):
-        if definition not in first.names or definition not in second.names:
-            has, lacks = (there, here) if definition not in first.names else (here, there)
-            yield f"{has} asks for {definition} on {table}, {lacks} does not; {here} is used"
-        elif first.names[definition] != second.names[definition] and first.names[definition]:
-            theirs = second.names[definition] or "no name"
-            yield (
-                f"{there} names {definition} on {table} {theirs}, {here} {first.names[definition]}; the latter is used"
-            )
+    mine_by = {_expression(definition): definition for definition in first.names}
+    theirs_by = {_expression(definition): definition for definition in second.names}
+    shown = ({mine_by[key]: "" for key in mine_by}, {mine_by.get(key, theirs_by[key]): "" for key in theirs_by})
+    yield from _only_one("definition", table, (here, shown[0]), (there, shown[1]))
+    for key, definition in mine_by.items():
+        name, said = first.names[definition], second.names.get(theirs_by.get(key, ""), "")
+        # A name that one of them leaves open contradicts nothing.
+        if name and said and name != said:
+            yield f"{there} calls the {definition} of {table} {said}, {here} {name}; the latter is used"
+
+
+def _only_one(
+    what: str, table: str, first: tuple[str, Mapping[str, object]], second: tuple[str, Mapping[str, object]]
+) -> Iterator[str]:
+    """Sentences on what only one of the two has; the first is used."""
+    for (place, mine), (other, theirs) in ((first, second), (second, first)):
+        more = [name for name in mine if name not in theirs]
+        if more:
+            some = what + ("s" if len(more) > 1 else "")
+            yield f"{place} has the {some} {', '.join(more)} of {table}, {other} does not; {first[0]} is used"
 
 
 def _null(column: Column) -> str:
@@ -111,6 +120,11 @@ def _default(text: str) -> str:
 
 def _expression(text: str) -> str:
     return re.sub(r"[\s()]+", "", text).casefold()
+
+
+def _inner(text: str) -> str:
+    """What stands in the brackets of a CHECK, on one line."""
+    return " ".join(text.strip()[1:-1].split())
 
 
 def _names_of(columns: list[str]) -> str:
@@ -157,7 +171,7 @@ def _python_table(call: ast.Call, sketch: Sketch) -> Sketch:
         elif name == "ForeignKeyConstraint":
             sketch.names[f"foreign key {_names_of(_strings(argument(part, 0, 'columns')))}"] = given
         elif name == "CheckConstraint":
-            sketch.names[f"check {_expression(_text(argument(part, 0, 'sqltext')))}"] = given
+            sketch.names[f"check {_text(argument(part, 0, 'sqltext'))}"] = given
     return sketch
 
 
@@ -263,7 +277,7 @@ def _sql_element(text: str, element: tuple[Token, ...], sketch: Sketch) -> None:
     elif head == "FOREIGN":
         sketch.names[f"foreign key {_names_of(_columns(element))}"] = given
     elif head == "CHECK":
-        sketch.names[f"check {_expression(text[element[1].start : element[-1].end])}"] = given
+        sketch.names[f"check {_inner(text[element[1].start : element[-1].end])}"] = given
     elif head == "PRIMARY":
         for name in _columns(element):
             if name in sketch.columns:
@@ -278,7 +292,7 @@ def _sql_column(text: str, element: tuple[Token, ...], sketch: Sketch) -> None:
     end = next((at for at, word in enumerate(words) if at and word in _ENDS_TYPE), len(element))
     kind = _type(text[element[1].start : element[end - 1].end]) if end > 1 else ""
     required = "PRIMARY" in words or kind in ("SERIAL", "BIGSERIAL")
-    required = required or any(one == "NOT" and two == "NULL" for one, two in zip(words, words[1:], strict=False))
+    required = required or any(one == "NOT" and two == "NULL" for one, two in pairwise(words))
     sketch.columns[name] = Column(kind, not required, _sql_default(text, element, words))
     for at, word in enumerate(words):
         given = element[at - 1].name if at > 1 and words[at - 2] == "CONSTRAINT" else ""
@@ -288,7 +302,7 @@ def _sql_column(text: str, element: tuple[Token, ...], sketch: Sketch) -> None:
             sketch.names[f"foreign key {_names_of([name])}"] = given
         elif word == "CHECK" and at + 1 < len(element):
             stop = _closing(element, at + 1)
-            sketch.names[f"check {_expression(text[element[at + 1].start : element[stop].end])}"] = given
+            sketch.names[f"check {_inner(text[element[at + 1].start : element[stop].end])}"] = given
 
 
 def _closing(element: tuple[Token, ...], at: int) -> int:

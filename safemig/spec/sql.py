@@ -107,7 +107,8 @@ def _comment_end(text: str, at: int) -> int:
 def statements(text: str) -> tuple[Statement, ...]:
     """The statements of the text; comments alone are none."""
     result: list[Statement] = []
-    begin, block, current = 0, 0, []
+    begin, block = 0, 0
+    current: list[Token] = []
     before = ""
     for token in tokens(text):
         if token.kind == "comment":

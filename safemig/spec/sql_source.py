@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from safemig.spec.document import Block
 from safemig.spec.pieces import Objects, Piece
-from safemig.spec.sql import Statement, Token, foreign, qualified, statements, table_elements
+from safemig.spec.sql import Statement, Token, foreign, qualified, statements
 
 LANGUAGES = ("sql", "postgresql", "postgres", "psql", "pgsql", "plpgsql", "ddl", "mysql", "")
 _DDL = ("CREATE", "ALTER", "DROP", "COMMENT")
@@ -159,7 +160,7 @@ def _target(statement: Statement) -> tuple[str, str, str]:
 
 
 def _constraints(own: tuple[Token, ...]) -> Iterable[str]:
-    for before, token in zip(own, own[1:], strict=False):
+    for before, token in pairwise(own):
         if before.upper == "CONSTRAINT" and token.name and token.upper not in ("IF", "TRIGGER"):
             yield token.name
 
@@ -168,6 +169,3 @@ def _is_drop(statement: Statement) -> bool:
     if statement.head == "DROP":
         return True
     return statement.head == "ALTER" and any(token.upper == "DROP" for token in statement.tokens)
-
-
-__all__ = ["concerns", "foreign", "objects", "pieces", "problems", "table_elements"]

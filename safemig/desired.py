@@ -1,0 +1,160 @@
+"""The schema that a spec asks for, found by PostgreSQL: the change is made in a scratch database and read back."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from checks.schema import snapshot
+from checks.schema.snapshot import Snapshot
+from safemig.spec import operations
+from safemig.spec.sources import Wanted
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+# pg_dump writes commands to psql among the SQL: \restrict and \unrestrict since its fixes of August 2025.
+_META = re.compile(r"^\\(?:restrict|unrestrict|connect|encoding)\b[^\n]*$", re.M)
+
+
+@dataclass(frozen=True)
+class Desired:
+    """The schema before and after the change, both as the scratch server prints them.
+
+    ``open_names`` are the keys in ``wanted`` of new constraints and indexes whose names the spec leaves open.
+    """
+
+    base: Snapshot
+    wanted: Snapshot
+    open_names: frozenset[str]
+
+
+class SpecFails(Exception):
+    """What the spec asks for cannot be made: ``file`` and 1-based ``line`` say where, ``message`` why."""
+
+    def __init__(self, file: str, line: int, message: str) -> None:
+        super().__init__(f"{file}:{line}: {message}")
+        self.file, self.line, self.message = file, line, message
+
+
+class ScratchFails(Exception):
+    """The present schema could not be built again in the scratch database."""
+
+
+def desire(dump: str, wanted: Wanted, scratch: Callable[[], AbstractContextManager[str]]) -> Desired:
+    """What ``wanted`` makes of the schema in ``dump`` (the SQL of pg_dump --schema-only).
+
+    ``scratch`` gives the conninfo of an empty database that is thrown away. What the spec says runs there as a role
+    without superuser rights, so that no SQL of a spec reaches the files or programs of the machine. Raises SpecFails
+    where the spec cannot be made, ScratchFails where the dump cannot be loaded; psycopg.Error when there is no server.
+    """
+    with scratch() as conninfo:
+        own = load(dump, conninfo)
+        base = take(own)
+        with engine(own) as target, target.connect() as connection:
+            _apply(wanted, connection)
+        return _desired(base, take(own), wanted)
+
+
+def _apply(wanted: Wanted, connection: Any) -> None:
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        operations.apply(wanted, connection)
+    except operations.Refused as error:
+        file, line = wanted.place(error.line)
+        why = f" ({error.why})" if error.why else ""
+        raise SpecFails(file, line, f"{error.text} is not evaluated{why}") from error
+    except operations.Failed as error:
+        file, line = wanted.place(error.line)
+        raise SpecFails(file, line, error.message) from error
+    except DBAPIError as error:  # deferred constraints fail at the commit, with no statement to blame
+        raise SpecFails(*wanted.origin, str(error.orig).strip()) from error
+
+
+def _desired(base: Snapshot, after: Snapshot, wanted: Wanted) -> Desired:
+    made = [key for key in after.objects if key not in base.objects and key.startswith(("constraint ", "index "))]
+    # PostgreSQL folds and cuts names; a name that is fixed is found in either spelling.
+    named = {name for full in wanted.named for name in (full, full.lower(), full[: snapshot.LONGEST_NAME])}
+    return Desired(base, after, frozenset(key for key in made if last_name(key) not in named))
+
+
+def last_name(key: str) -> str:
+    """The object's own name in a snapshot's key, without its quotes."""
+    found = re.search(r'(?:"((?:[^"]|"")*)"|([^."\s]+))\Z', key)
+    return (found[1].replace('""', '"') if found[1] is not None else found[2]) if found else key
+
+
+def take(conninfo: str) -> Snapshot:
+    """The schema of that database."""
+    import psycopg
+
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        return snapshot.take(connection)
+
+
+def load(dump: str, conninfo: str) -> str:
+    """Loads the dump and gives the conninfo of an ordinary role that owns all of it.
+
+    Where the role of ``conninfo`` is no superuser, the dump is loaded by it, and it stays the owner. Raises
+    ScratchFails with what PostgreSQL says.
+    """
+    import psycopg
+    from psycopg.conninfo import make_conninfo
+
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        is_super = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+        if not (is_super and is_super[0]):
+            _restore(dump, conninfo)
+            return conninfo
+        mark, password = secrets.token_hex(6), secrets.token_urlsafe(18)
+        loader, owner = f"safemig_loader_{mark}", f"safemig_spec_{mark}"
+        _run(connection, "CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}", loader, password=password)
+        _run(connection, "CREATE ROLE {} LOGIN NOSUPERUSER PASSWORD {}", owner, password=password)
+        _run(connection, "ALTER DATABASE {} OWNER TO {}", connection.info.dbname, owner)
+        _restore(dump, make_conninfo(conninfo, user=loader, password=password))
+        try:
+            _run(connection, "REASSIGN OWNED BY {} TO {}", loader, owner)
+        except psycopg.Error as error:
+            raise ScratchFails(f"the scratch database cannot be handed to an ordinary role: {error}") from error
+        finally:
+            _run(connection, "ALTER ROLE {} NOLOGIN NOSUPERUSER", loader)
+        return make_conninfo(conninfo, user=owner, password=password)
+
+
+def _run(connection: Any, statement: str, *names: str, password: str = "") -> None:
+    from psycopg import sql
+
+    parts: list[sql.Composable] = [sql.Identifier(name) for name in names]
+    parts += [sql.Literal(password)] if password else []
+    connection.execute(sql.SQL(statement).format(*parts))  # type: ignore[arg-type]
+
+
+def _restore(dump: str, conninfo: str) -> None:
+    import psycopg
+
+    text = _META.sub("", dump)
+    try:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute(text.encode())
+    except psycopg.Error as error:
+        said = error.diag.message_primary or str(error)
+        raise ScratchFails(f"the present schema cannot be loaded into the scratch database: {said}") from error
+
+
+@contextmanager
+def engine(conninfo: str) -> Iterator[Engine]:
+    """An SQLAlchemy engine on that conninfo; no URL is put together, so any password and socket will do."""
+    import psycopg
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    made = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), poolclass=NullPool)
+    try:
+        yield made
+    finally:
+        made.dispose()
