@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from safemig.redact import redact
+
 DEMO = Path(__file__).resolve().parents[1] / "demo"
 """The project as it came with safemig: beside this package in a checkout and in an installed wheel."""
 
@@ -165,8 +167,6 @@ def _lock(folder: Path) -> None:
 
 def _last_words(error: Exception) -> str:
     """The end of what a command said, without the credentials that an index URL may hold."""
-    from safemig.redact import redact
-
     said = getattr(error, "stderr", None)
     text = said.decode(errors="replace") if isinstance(said, bytes) and said else str(error)
     return redact(" ".join(text.split()))[-400:]
