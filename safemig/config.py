@@ -218,7 +218,8 @@ class _Reader:
 
     def permissions(self, value: _Value) -> PermissionConfig:
         keys = value.keys(tuple(PermissionConfig.__dataclass_fields__))
-        return PermissionConfig(*(_of(keys, name, _texts, ()) for name in ("allow", "ask", "deny")))
+        none: tuple[str, ...] = ()
+        return PermissionConfig(*(_of(keys, name, _texts, none) for name in ("allow", "ask", "deny")))
 
     def endpoints(self, value: _Value | None) -> tuple[tuple[EndpointConfig, ...], tuple[ScriptConfig, ...]]:
         endpoints: list[EndpointConfig] = []

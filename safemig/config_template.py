@@ -99,9 +99,8 @@ def _commands(project: Project) -> str:
 def _database(project: Project) -> str:
     found = project.database
     body = _line("service", project.database_service, "db", "  ")
-    reference = found.reference if found and "#" in found.reference else ""
-    body += _line("url", reference or (found.reference if found and found.reference.startswith("env:") else ""),
-                  "env:DATABASE_URL    # where the URL stands: env:NAME, file:PATH#KEY or compose:SERVICE#KEY", "  ")  # fmt: skip
+    reference = found.reference if found and ("#" in found.reference or found.reference.startswith("env:")) else ""
+    body += _line("url", reference, "env:DATABASE_URL   # where it stands, or file:PATH#KEY, compose:SERVICE#KEY", "  ")
     tree = project.tree
     special = tree.version_table if tree and tree.version_table != "alembic_version" else ""
     body += _line("version_table", special, "alembic_version", "  ")
@@ -117,7 +116,7 @@ def _service(project: Project) -> str:
     return (
         "\n# The application's compose service, the URL it answers on, its health endpoint.\n"
         + _line("service", project.service, "api")
-        + _line("url", project.url, "http://127.0.0.1:8000")
+        + f"#url: {project.url or 'http://127.0.0.1:8000'}\n"
         + "#health: /health\n#environment: development\n"
     )
 

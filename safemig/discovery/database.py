@@ -68,6 +68,8 @@ def parse_url(url: str, reference: str, compose: Compose | None = None) -> Datab
     query = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
     host = host or query.get("host", "")
     name, user = unquote(parts.path.lstrip("/")), unquote(parts.username or "")
+    if not (host or name):
+        return None
     driver = parts.scheme.partition("+")[2]
     return DatabaseRef(service_of_host(compose, host), host, port, name, user, reference, driver)
 

@@ -22,7 +22,7 @@ _OPTIONS_WITH_VALUE = frozenset(
     ("-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory", "--ansi",
      "--parallel", "--progress", "-e", "--env", "-u", "--user", "-w", "--workdir", "--index", "-v", "--volume",
      "--publish", "--name", "--entrypoint", "-l", "--label", "--scale", "-t", "--timeout", "--build-arg",
-     "--tail", "-n", "--since")
+     "--tail", "-n", "--since", "--rmi")
 )  # fmt: skip
 # In the order in which they are tried on one simple command.
 _ACTS: tuple[tuple[Act, re.Pattern[str]], ...] = (
@@ -81,9 +81,11 @@ _OF_COMPOSE: Mapping[str, Act] = {
     "rm": "clean",
     "kill": "stop",
 }
+# Commands that change nothing a role is about.
 _QUIET = re.compile(
-    r"^(?:echo|printf|sleep|true|:|cd|read|test|\[|mkdir|export|set|if|then|else|fi|for|do|done|source|\.)\b|^\.\s"
+    r"^(?:echo|printf|sleep|true|:|cd|read|test|\[|mkdir|export|set|fi|for|done|esac|exit|source)(?![\w./-])|^\.\s"
 )
+_KEYWORD = re.compile(r"^(?:(?:if|then|else|elif|while|until|do|!|\{)\s+)+")
 _SERVER = re.compile(r"--port[=\s]|--host[=\s]|--reload\b|--bind[=\s]")
 
 
@@ -182,7 +184,7 @@ def words(text: str) -> list[str]:
 
 def _of_command(text: str, folder: str, makefile: Makefile, root: Path, depth: int) -> Iterator[Simple]:
     text = _KEYWORD.sub("", text)
-    if not text or _QUIET.match(text) and not _COMPOSE.search(text):
+    if not text or (_QUIET.match(text) and not _COMPOSE.search(text)):
         return
     found = _COMPOSE.search(text)
     if found:

@@ -48,6 +48,8 @@ _VARIANT = frozenset(
     ("prod", "production", "staging", "ci", "coverage", "cov", "watch", "debug", "frontend", "e2e", "lint", "unit",
      "integration", "fast", "slow", "fresh", "all", "no", "force", "celery", "worker", "shell", "only", "drop", "local")
 )  # fmt: skip
+# Words of targets that look and do nothing: `check-if-migrations-to-run`, `show-migrations`.
+_ASKS = frozenset(("if", "show", "list", "status", "current", "history", "heads", "help", "check"))
 _HARMLESS = frozenset(("build", "start", "stop", "restart", "logs", "test", "migrate", "create"))
 
 
@@ -117,7 +119,7 @@ def _words(name: str) -> list[str]:
 def _named(name: str, role: Role) -> float:
     """6 when the name is the role's word, 4 when it holds it, 0 when it says nothing of it."""
     words = _words(name)
-    if _is_other(words, role):
+    if _is_other(words, role) or (len(words) > 1 and _ASKS & set(words)):
         return 0
     together = _TOGETHER.get(role)
     if together and together[0] & set(words) and together[1] & set(words):
