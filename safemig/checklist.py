@@ -35,6 +35,8 @@ _TOOLS = frozenset(
     {"make", "alembic", "pytest", "docker", "docker-compose", "uv", "python", "python3", "poetry", "psql"}
 )
 _ALONE = frozenset({"pytest", "tox"})
+# What stands behind these is not run.
+_SPEAKING = frozenset({"echo", "printf", "install", "add", "which", "grep"})
 _PATH = re.compile(
     r"[\w.…<>{}\[\]*#-]+(/[\w.…<>{}\[\]*#-]+)+/?|[\w.…<>{}\[\]*#-]+\.(py|sql|toml|ya?ml|md|txt|ini|cfg|json|sh)"
 )
@@ -176,8 +178,9 @@ def _contains(line: str, words: Sequence[str]) -> bool:
     for at in range(len(own) - len(words) + 1):
         if own[at : at + len(words)] != list(words) or (words[0] == "make" and at and own[at - 1] != ";"):
             continue
-        rest = own[at + len(words) :]
-        if all(word == ";" or word.startswith("-") for word in rest[:1]) and "echo" not in own[:at]:
+        rest = own[at + len(words) : at + len(words) + 1]
+        whole = words[0] in _ALONE or all(word == ";" or word.startswith("-") for word in rest)
+        if whole and not _SPEAKING & set(own[:at]):
             return True
     return False
 

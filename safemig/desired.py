@@ -131,7 +131,7 @@ def _run(connection: Any, statement: str, *names: str, password: str = "") -> No
 
     parts: list[sql.Composable] = [sql.Identifier(name) for name in names]
     parts += [sql.Literal(password)] if password else []
-    connection.execute(sql.SQL(statement).format(*parts))  # type: ignore[arg-type]
+    connection.execute(sql.SQL(statement).format(*parts))
 
 
 def _restore(dump: str, conninfo: str) -> None:

@@ -1,0 +1,229 @@
+"""Writes the migration file from what the spec asks for, in the project's own pattern."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from checks.migration.pattern import Pattern
+from safemig import undo
+from safemig.spec.document import Phase
+from safemig.spec.operations import needs_autocommit
+from safemig.spec.pieces import parse, reindent
+from safemig.spec.python_source import LANGUAGES
+from safemig.spec.sources import Wanted
+from safemig.spec.sql import Statement, statements
+
+# alembic_version.version_num is VARCHAR(32).
+LONGEST_ID = 32
+_INDENT = "    "
+_STANDARD = ("from alembic import op", "import sqlalchemy as sa")
+
+
+class CannotAuthor(Exception):
+    """The migration file cannot be written; says why and what to do."""
+
+
+@dataclass(frozen=True)
+class MigrationFile:
+    """A revision file that is still to be written. ``path`` is absolute or relative as ``versions`` was."""
+
+    path: Path
+    revision: str
+    down: tuple[str, ...]
+    text: str
+
+
+def author(
+    pattern: Pattern, *, versions: Path, down: tuple[str, ...], wanted: Wanted, message: str, moment: str
+) -> MigrationFile:
+    """The file that makes ``wanted``: same inputs, same text, same id. ``moment`` is ISO 8601, for the Create Date.
+
+    A downgrade that the spec does not give is derived; CannotAuthor (with undo.NoUndo as its cause) when there is
+    none, and when the source has problems or gives no valid Python.
+    """
+    if wanted.problems or not wanted.upgrade.strip():
+        raise CannotAuthor("; ".join(wanted.problems) or f"{wanted.origin[0]} asks for no change of the schema")
+    wanted = with_downgrade(wanted)
+    when = _moment(moment, pattern.timezone)
+    values = _values(pattern, wanted, down, message, when)
+    revision = _revision(pattern, values, message)
+    name = pattern.file_template % {**values, "rev": revision, "slug": slug(message, pattern.truncate)}
+    text = _text(pattern, wanted, revision, down, message, when)
+    if parse(text) is None:
+        raise CannotAuthor(f"{wanted.origin[0]}:{wanted.origin[1]}: the statements do not make a valid Python file")
+    return MigrationFile(versions / f"{name}.py", revision, down, text)
+
+
+def with_downgrade(wanted: Wanted) -> Wanted:
+    """``wanted`` with a downgrade: its own, or one derived from its upgrade. CannotAuthor when there is none."""
+    if wanted.downgrade.strip():
+        return wanted
+    try:
+        return replace(wanted, downgrade=undo.derive(wanted))
+    except undo.NoUndo as error:
+        file, line = wanted.place(error.line)
+        raise CannotAuthor(
+            f"{file}:{line}: {error.text!r} has no downgrade that follows from it; write one into the spec"
+        ) from error
+
+
+def message_of(phase: Phase, wanted: Wanted) -> str:
+    """The message of the migration: the spec's own where a block or an item says one, else from the tables."""
+    for block in phase.blocks:
+        tree = parse(block.text) if block.language in LANGUAGES else None
+        said = (ast.get_docstring(tree) or "").strip().split("\n", 1)[0].strip() if tree else ""
+        if said and "revision" in block.text and not re.search(r"[<>{}$]|\.\.\.|…", said):
+            return said
+    for item in phase.items:
+        for code in item.codes:
+            path = re.fullmatch(r"(?:\S*/)?versions/\S*?([a-z]\w*)\.py", code, re.I)
+            words = re.sub(r"^(?:x+|rev|revision|hash|yyyy\w*?)_", "", path[1], flags=re.I) if path else ""
+            if words.strip("_"):
+                return words.strip("_").replace("_", " ")
+    if wanted.tables:
+        return f"create {' and '.join(wanted.tables)}"
+    return f"change {' and '.join(wanted.touched)}" if wanted.touched else phase.title or "change the schema"
+
+
+def slug(message: str, longest: int) -> str:
+    """The message as Alembic makes it part of a file name."""
+    words = "_".join(re.findall(r"\w+", message)).lower()
+    return words[:longest].rsplit("_", 1)[0] + "_" if len(words) > longest else words
+
+
+def _moment(moment: str, timezone: str | None) -> datetime:
+    """The moment in the project's time zone; as it is, without any, where the project has none, as Alembic does."""
+    when = datetime.fromisoformat(moment)
+    if not timezone:
+        return when.replace(tzinfo=None)
+    try:
+        return when.astimezone(ZoneInfo(timezone))
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise CannotAuthor(f"the time zone {timezone!r} of the Alembic configuration is not known here") from error
+
+
+def _values(
+    pattern: Pattern, wanted: Wanted, down: Sequence[str], message: str, when: datetime
+) -> dict[str, str | int]:
+    digest = hashlib.sha256("\0".join([wanted.upgrade, wanted.downgrade, *down, message]).encode()).hexdigest()
+    parts = {name: getattr(when, name) for name in ("year", "month", "day", "hour", "minute", "second")}
+    return {
+        **parts, "epoch": int(when.timestamp()), "hash": digest[: pattern.id_length or 12],
+        "counter": pattern.next_counter, "slug": slug(message, pattern.truncate),
+    }  # fmt: skip
+
+
+def _revision(pattern: Pattern, values: Mapping[str, str | int], message: str) -> str:
+    revision = pattern.id_template % values
+    for longest in range(pattern.truncate, 0, -1):
+        if len(revision) <= LONGEST_ID:
+            break
+        revision = pattern.id_template % {**values, "slug": slug(message, longest).rstrip("_")}
+    return revision[:LONGEST_ID].rstrip("_-.")
+
+
+def _text(pattern: Pattern, wanted: Wanted, revision: str, down: tuple[str, ...], message: str, when: datetime) -> str:
+    filled = {
+        "message": message, "up_revision": revision, "down_revision": ", ".join(down), "create_date": str(when),
+    }  # fmt: skip
+    lines = list(pattern.preamble)
+    if pattern.docstring:
+        inner = "\n".join(_fill(line, filled) for line in pattern.docstring)
+        lines.append(f"{pattern.docstring_quotes}{inner}{pattern.docstring_quotes}")
+    lines += [*_imports(pattern, wanted), "", ""]
+    lines += [pattern.marker] if pattern.marker else []
+    values = {
+        "revision": _literal(revision, pattern.quote), "down_revision": _downs(down, pattern.quote),
+    }  # fmt: skip
+    for name, annotation in pattern.identifiers:
+        lines.append(f"{name}{': ' + annotation if annotation else ''} = {values.get(name, 'None')}")
+    upgrade = _function(pattern.upgrade or "def upgrade() -> None:", pattern.upgrade_docstring, wanted, "up")
+    downgrade = _function(pattern.downgrade or "def downgrade() -> None:", pattern.downgrade_docstring, wanted, "down")
+    return "\n".join([*lines, "", "", upgrade, "", "", downgrade, ""])
+
+
+def _fill(line: str, values: Mapping[str, str]) -> str:
+    filled = re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[0]), line)
+    return filled.replace("\\", "\\\\").replace('"""', "'''")
+
+
+def _literal(text: str, quote: str) -> str:
+    return f"{quote}{text}{quote}" if not re.search(r"[\\'\"\n]", text) else repr(text)
+
+
+def _downs(down: tuple[str, ...], quote: str) -> str:
+    if not down:
+        return "None"
+    if len(down) == 1:
+        return _literal(down[0], quote)
+    return "(" + ", ".join(_literal(one, quote) for one in down) + ")"
+
+
+def _imports(pattern: Pattern, wanted: Wanted) -> list[str]:
+    """The pattern's import lines, without what only its own file needed, with what these statements need."""
+    code = f"{wanted.upgrade}\n{wanted.downgrade}" if wanted.kind == "op" else ""
+    used = set(re.findall(r"\w+", code))
+    kept = [
+        line for line in pattern.imports
+        if "sqlalchemy.dialects" not in line or set(re.findall(r"\w+", line.rpartition("import")[2])) & used
+    ]  # fmt: skip
+    needed = [line for line in _STANDARD if line not in kept]
+    needed += [line for line in wanted.imports if line not in (*kept, *_STANDARD)] if wanted.kind == "op" else []
+    if "postgresql" in used and re.search(r"\bpostgresql\s*\.", code):
+        line = "from sqlalchemy.dialects import postgresql"
+        needed += [line] if line not in (*kept, *needed) else []
+    while kept and not kept[-1].strip():
+        kept.pop()
+    return [*kept, *needed]
+
+
+def _function(head: str, docstring: str, wanted: Wanted, side: str) -> str:
+    code = wanted.upgrade if side == "up" else wanted.downgrade
+    lines = [head, *([_INDENT + docstring] if docstring else [])]
+    if wanted.kind == "op":
+        body = reindent(code.strip("\n"), 0, _INDENT)
+        return "\n".join([*lines, body if _has_statement(code) else f"{body}\n{_INDENT}pass".lstrip("\n")])
+    found = [_execute(statement) for statement in statements(code)]
+    return "\n".join([*lines, *(found or [f"{_INDENT}pass"])])
+
+
+def _has_statement(code: str) -> bool:
+    tree = parse(code)
+    return bool(tree and tree.body)
+
+
+def _execute(statement: Statement) -> str:
+    """One statement as an operation, its text exactly as the spec has it."""
+    # op.execute reads the text with sqlalchemy.text, which takes ":name" for a parameter.
+    plain = re.sub(r"(?<![:\w\\]):(?=\w)", r"\\:", statement.text)
+    call = _INDENT + "op.execute(\n" + _quoted(plain, statement) + f"\n{_INDENT})"
+    if not needs_autocommit(statement):
+        return call
+    inner = reindent(call, 0, _INDENT) if "\n" not in plain else _deeper(call)
+    return f"{_INDENT}with op.get_context().autocommit_block():\n{inner}"
+
+
+def _deeper(call: str) -> str:
+    """The call one step deeper; only its own lines move, the SQL in its string stays."""
+    lines = call.split("\n")
+    return "\n".join(_INDENT + line if at in (0, 1, len(lines) - 1) else line for at, line in enumerate(lines))
+
+
+def _quoted(text: str, statement: Statement) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    escaped = escaped[:-1] + '\\"' if escaped.endswith('"') and not escaped.endswith('\\"') else escaped
+    deep = _INDENT * 2
+    if "\n" not in escaped:
+        return f'{deep}"""{escaped}"""'
+    # White space counts inside strings, such as the body of a function: then no line may move.
+    if any("\n" in token.text for token in statement.tokens):
+        return f'{deep}"""{escaped}"""'
+    moved = "\n".join(deep + line if line.strip() else "" for line in escaped.split("\n"))
+    return f'{deep}"""\n{moved}\n{deep}"""'

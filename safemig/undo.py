@@ -1,0 +1,174 @@
+"""The downgrade that follows from an upgrade, where one does."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from safemig.spec.pieces import parse
+from safemig.spec.python_source import argument, literal
+from safemig.spec.sources import Wanted
+from safemig.spec.sql import Statement, Token, qualified, statements
+
+_DROPPED = ("TABLE", "INDEX", "VIEW", "TYPE", "SEQUENCE", "SCHEMA", "EXTENSION", "DOMAIN")
+_CONSTRAINTS = {
+    "create_unique_constraint": "unique",
+    "create_foreign_key": "foreignkey",
+    "create_check_constraint": "check",
+    "create_primary_key": "primary",
+}
+
+
+class NoUndo(Exception):
+    """No downgrade follows from a statement. ``line`` is 1-based in the upgrade's text."""
+
+    def __init__(self, line: int, text: str) -> None:
+        super().__init__(f"line {line}: nothing takes back {text!r}")
+        self.line, self.text = line, text
+
+
+def derive(wanted: Wanted) -> str:
+    """The statements that take the upgrade back, the last first. NoUndo where one of them loses what was there."""
+    if wanted.kind == "sql":
+        parts = [_sql(statement) for statement in statements(wanted.upgrade)]
+        return "\n".join(part for part in reversed(parts) if part)
+    tree = parse(wanted.upgrade)
+    if tree is None:
+        raise NoUndo(1, wanted.upgrade.split("\n", 1)[0])
+    lines = [line for node in tree.body for line in _python(node)]
+    return "\n".join(reversed(lines))
+
+
+def _python(node: ast.stmt) -> Iterator[str]:
+    value = node.value if isinstance(node, ast.Expr | ast.Assign) else None
+    if isinstance(node, ast.Assign) and not isinstance(value, ast.Call):
+        return
+    call = value if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) else None
+    if call is None or not isinstance(call.func, ast.Attribute) or ast.unparse(call.func.value) != "op":
+        if isinstance(node, ast.Assign | ast.Import | ast.ImportFrom):
+            return
+        raise _none(node)
+    method = call.func.attr
+    schema = argument(call, -1, "schema") or argument(call, -1, "source_schema")
+    tail = f", schema={ast.unparse(schema)}" if schema is not None else ""
+    if method == "create_table":
+        yield from _enums(call)
+        yield f"op.drop_table({_shown(call, 0, 'table_name', node)}{tail})"
+    elif method == "create_index":
+        table = _shown(call, 1, "table_name", node)
+        yield f"op.drop_index({_name(call, 0, 'index_name', node)}, table_name={table}{tail})"
+    elif method in _CONSTRAINTS:
+        table = _shown(call, 1, "source_table" if method == "create_foreign_key" else "table_name", node)
+        name = _name(call, 0, "constraint_name", node)
+        yield f'op.drop_constraint({name}, {table}, type_="{_CONSTRAINTS[method]}"{tail})'
+    elif method == "add_column":
+        yield f"op.drop_column({_shown(call, 0, 'table_name', node)}, {_column(call, node)}{tail})"
+    elif method == "rename_table":
+        new, old = _shown(call, 1, "new_table_name", node), _shown(call, 0, "old_table_name", node)
+        yield f"op.rename_table({new}, {old}{tail})"
+    else:
+        raise _none(node)
+
+
+def _none(node: ast.stmt) -> NoUndo:
+    return NoUndo(node.lineno, ast.unparse(node).split("\n", 1)[0][:120])
+
+
+def _shown(call: ast.Call, place: int, name: str, node: ast.stmt) -> str:
+    found = argument(call, place, name)
+    if found is None:
+        raise _none(node)
+    return ast.unparse(found).replace("'", '"') if literal(found) else ast.unparse(found)
+
+
+def _name(call: ast.Call, place: int, name: str, node: ast.stmt) -> str:
+    """The name of what is dropped; one that was left open is PostgreSQL's to give and not known here."""
+    if not literal(argument(call, place, name)):
+        raise _none(node)
+    return _shown(call, place, name, node)
+
+
+def _column(call: ast.Call, node: ast.stmt) -> str:
+    column = argument(call, 1, "column")
+    name = argument(column, 0, "name") if isinstance(column, ast.Call) else None
+    if not literal(name):
+        raise _none(node)
+    return f'"{literal(name)}"'
+
+
+def _enums(call: ast.Call) -> Iterator[str]:
+    """Types that create_table makes on its way and drop_table leaves behind."""
+    for node in ast.walk(call):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".Enum", ".ENUM")):
+            name, made = literal(argument(node, -1, "name")), argument(node, -1, "create_type")
+            if name and not (isinstance(made, ast.Constant) and made.value is False):
+                # Statements are turned round afterwards: the type goes after its table.
+                yield f"op.execute('DROP TYPE IF EXISTS \"{name}\"')"
+
+
+def _sql(statement: Statement) -> str:
+    own = statement.tokens
+    words = [token.upper for token in own]
+    if statement.head == "CREATE":
+        found = _dropped(own, words)
+        if found:
+            return found
+    if statement.head == "COMMENT":
+        return ""  # a comment goes with what it describes; on something older it is no part of the structure
+    if words[:2] == ["ALTER", "TABLE"]:
+        return _alter(statement, own)
+    raise NoUndo(statement.line, statement.text.strip().split("\n", 1)[0][:120])
+
+
+def _dropped(own: tuple[Token, ...], words: list[str]) -> str:
+    kind = next((word for word in words[1:5] if word in _DROPPED), "")
+    if not kind or "REPLACE" in words[:3]:
+        return ""
+    at = words.index(kind) + 1
+    concurrently = " CONCURRENTLY" if words[at] == "CONCURRENTLY" else ""
+    while words[at] in ("IF", "NOT", "EXISTS", "CONCURRENTLY"):
+        at += 1
+    name, end = qualified(own, at)
+    if not name or words[at] == "ON":
+        return ""
+    shown = "".join(token.text for token in own[at:end])
+    before = "MATERIALIZED " if "MATERIALIZED" in words[:4] and kind == "VIEW" else ""
+    schema = _schema_of_index(own, words) if kind == "INDEX" else ""
+    return f"DROP {before}{kind}{concurrently} {schema}{shown};"
+
+
+def _schema_of_index(own: tuple[Token, ...], words: list[str]) -> str:
+    """An index lies in the schema of its table."""
+    at = words.index("ON") + 1 if "ON" in words else len(own)
+    at += 1 if at < len(own) and words[at] == "ONLY" else 0
+    return f"{own[at].text}." if at + 1 < len(own) and own[at + 1].text == "." else ""
+
+
+def _alter(statement: Statement, own: tuple[Token, ...]) -> str:
+    """ALTER TABLE … ADD COLUMN and ADD CONSTRAINT; a list of several is taken back as a list."""
+    at = 2
+    while own[at].upper in ("IF", "EXISTS", "ONLY"):
+        at += 1
+    _, end = qualified(own, at)
+    table = "".join(token.text for token in own[at:end])
+    changes: list[list[Token]] = [[]]
+    depth = 0
+    for token in own[end:]:
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if token.text == "," and depth == 0:
+            changes.append([])
+        else:
+            changes[-1].append(token)
+    undone = [_change(change, statement) for change in changes]
+    return f"ALTER TABLE {table} {', '.join(reversed(undone))};"
+
+
+def _change(change: list[Token], statement: Statement) -> str:
+    words = [token.upper for token in change]
+    rest = [token for token in change[1:] if token.upper not in ("COLUMN", "IF", "NOT", "EXISTS")]
+    unnamed = ("UNIQUE", "CHECK", "PRIMARY", "FOREIGN", "EXCLUDE", "CONSTRAINT")
+    if words[:2] == ["ADD", "CONSTRAINT"] and len(change) > 2:
+        return f"DROP CONSTRAINT {change[2].text}"
+    if words[:1] == ["ADD"] and rest and rest[0].name and rest[0].upper not in unnamed:
+        return f"DROP COLUMN {rest[0].text}"
+    raise NoUndo(statement.line, statement.text.strip().split("\n", 1)[0][:120])
