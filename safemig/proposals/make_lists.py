@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from safemig.discovery.makefile import Makefile, Target
 
 NAME = "test"
+_PRINTED = re.compile(r"^\s+@?-?\s*(?:echo|printf)\b")
 # Between a target's name and its text in a help line: blanks, dashes, arrows, quotes, colour codes and variables.
 _GAP = r"""(?:\\(?:033|e|x1[bB])\[[\d;]*m|\$[({]\w+[)}]|\\t|[^\w"'\\$]|["']\s+["'])+"""
 
@@ -51,7 +52,7 @@ def list_help(lines: list[str], makefile: Makefile, target: Target, said: str) -
     shown = [name for name in [target.name, *names] if name != "help"]
     best: tuple[int, str] | None = None
     for number, line in enumerate(lines):
-        if not re.match(r"^\s+@?-?\s*(?:echo|printf)\b", line):
+        if not _PRINTED.match(line):
             continue
         for name in shown:
             if _help_line(name).match(line):
@@ -65,10 +66,10 @@ def list_help(lines: list[str], makefile: Makefile, target: Target, said: str) -
     if found is None:
         return
     gap = found["gap"]
-    blanks = re.match(r" {2,}", gap)
+    blanks = re.search(r" {2,}", gap)
     if blanks:
         width = max(1, len(blanks.group()) + len(name) - len(NAME))
-        gap = " " * width + gap[blanks.end() :]
+        gap = gap[: blanks.start()] + " " * width + gap[blanks.end() :]
     lines.insert(number + 1, found["head"] + NAME + gap + said + found["tail"])
 
 
@@ -83,13 +84,13 @@ def _help_line(name: str) -> re.Pattern[str]:
 
 
 def help_texts(makefile: Makefile) -> list[str]:
-    """Every text that explains a target: help comments and printed lines."""
-    texts = [target.help for target in own_targets(makefile) if target.help]
-    for target in own_targets(makefile):
-        for line in target.recipe:
-            found = re.match(r"""^@?\s*(?:echo|printf)\s+(?:-e\s+)?["']?(.*?)["']?$""", line)
-            if found:
-                texts.append(re.sub(rf"^.*?({_GAP}){{1}}(?=[^\W\d_]+ )", "", found[1]) or found[1])
+    """Every text that explains a target: help comments and printed help lines."""
+    own = own_targets(makefile)
+    texts = [target.help for target in own if target.help]
+    names = [target.name for target in own]
+    printed = (line for line in makefile.text.replace("\r\n", "\n").split("\n") if _PRINTED.match(line))
+    for line in printed:
+        texts += [found["text"] for name in names if (found := _help_line(name).match(line))]
     return texts
 
 

@@ -128,7 +128,7 @@ def _block(makefile: Makefile, lines: Sequence[str], example: _Example, said: st
     target = example.target
     rule = lines[target.line - 1]
     above = lines[target.line - 2] if target.line > 1 else ""
-    indent = _indent(lines, makefile, target)
+    indent = _indent(lines, target)
     block = [""] if _spaced(lines, makefile) else []
     own_phony = rf"\.PHONY\s*:\s*{re.escape(target.name)}\s*$"
     if re.match(own_phony, above):
@@ -173,8 +173,11 @@ def _echo(makefile: Makefile, target: Target, helps: Sequence[str]) -> list[str]
     return [f"{first[1]}{first[2]}{said}{first[4]}{first[5]}"]
 
 
-def _indent(lines: Sequence[str], makefile: Makefile, target: Target) -> str:
-    prefix = makefile.variables.get(".RECIPEPREFIX", "")[:1] or "\t"
+def _indent(lines: Sequence[str], target: Target) -> str:
+    chosen = [
+        found[1] for line in lines[: target.line] if (found := re.match(r"\.RECIPEPREFIX\s*[:?]?=\s*(\S?)", line))
+    ]
+    prefix = (chosen[-1] if chosen else "") or "\t"
     for line in lines[target.line : _recipe_end(lines, target)]:
         if line.startswith(prefix):
             return prefix + re.match(r"\s*", line[1:]).group()  # type: ignore[union-attr]

@@ -46,7 +46,7 @@ _WORDS: Mapping[str, frozenset[str]] = MappingProxyType(
 _TESTS: Mapping[str, str] = MappingProxyType(
     {
         "en": "Run the tests",
-        "es": "Ejecutar los tests",
+        "es": "Ejecutar tests",
         "fr": "Lancer les tests",
         "de": "Tests ausführen",
         "pt": "Executar os testes",
@@ -56,7 +56,7 @@ _TESTS: Mapping[str, str] = MappingProxyType(
 _RUNNING: Mapping[str, str] = MappingProxyType(
     {
         "en": "Running the tests",
-        "es": "Ejecutando los tests",
+        "es": "Ejecutando tests",
         "fr": "Lancement des tests",
         "de": "Tests werden ausgeführt",
         "pt": "Executando os testes",

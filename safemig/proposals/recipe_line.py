@@ -30,8 +30,8 @@ _REFERENCE = re.compile(r"\$[({](\w+)[)}]")
 # What a command has to have done before it for the tool to be found: the rest of a compound line is not ours.
 _SETTING = re.compile(r"^[\s(]*(?:cd\s|source\s|\.\s|export\s|set\s+-)")
 _SEPARATOR = re.compile(r"""\\.|"(?:\\.|[^"\\])*"|'[^']*'|(?P<between>(?:&&|\|\|?|;|(?<![>&])&(?![>&]))\s*)""")
-# Where a command begins: at the start, after what separates commands, inside a fresh quote; variables may be set.
-_BEGIN = re.compile(r"""(?:^@?|[;&|("']|\b(?:then|do|else|env|time|exec))\s*(?:[A-Za-z_]\w*=\S*\s+)*$""")
+# Where a command begins: at the start, after what separates commands, in a shell's -c; variables may be set.
+_BEGIN = re.compile(r"""(?:^@?|[;&|(]|\s-\w*c\s*["']|\b(?:then|do|else|env|time|exec))\s*(?:[A-Za-z_]\w*=\S*\s+)*$""")
 
 
 @dataclass(frozen=True)
