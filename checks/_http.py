@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from checks._text import plain
 from checks.evidence import Json
@@ -110,11 +111,18 @@ def address(base_url: str, path: str) -> str:
 
 def curl(base_url: str, probe: Probe) -> str:
     """The equivalent curl line. User names, passwords and the values of headers are left out."""
-    parts = urlsplit(base_url)
-    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    bare = re.sub(r"(?<=//)[^/?#]*@", "", base_url)
     words = ["curl", "-sS", "-i", "--max-time", f"{probe.seconds:g}", "-A", AGENT]
     if probe.method != "GET":
         words += ["-X", probe.method]
     for name, value in probe.headers.items():
         words += ["-H", f"{name}: {value if name.lower() in _OPEN_HEADERS else '***'}"]
     return plain(shlex.join([*words, address(bare, probe.path)]), 2000)
+
+
+def path_of(url: str) -> str:
+    """The path of an absolute or relative URL, "" when it is none."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""

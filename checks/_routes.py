@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-from checks._http import Answer, NoAnswer, Probe, client_for, send
+from checks._http import Answer, NoAnswer, Probe, client_for, path_of, send
 from checks._json import HEALTH_PATH, NotJson, parse
 from checks._text import plain
 from checks.evidence import Json
@@ -78,7 +78,7 @@ class _Search:
         if answer is not None and 300 <= answer.status < 400:
             bare, _, query = path.partition("?")
             other = bare.rstrip("/") if bare.endswith("/") else bare + "/"
-            if urlsplit(answer.location).path.rstrip("/") == bare.rstrip("/") and other:
+            if path_of(answer.location).rstrip("/") == bare.rstrip("/") and other:
                 path = f"{other}?{query}" if query else other
                 answer = self.ask(path)
         return path, answer

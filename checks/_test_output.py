@@ -177,7 +177,7 @@ class Reading:
             return
         own = name.partition("::")[2]
         short = next((w for w in (own, own.replace("::", ".")) if w and w in self.places), "")
-        cause = self.places.pop(short, "")
+        cause = self.places.pop(short, "") or self.places.get(plain(name, 500), "")
         self._place(name, cause or message)
 
     def _detail(self, line: str) -> None:
