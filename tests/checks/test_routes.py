@@ -106,9 +106,10 @@ def test_root_that_redirects_elsewhere_is_asked_for_that_redirect(site: Site) ->
     assert endpoints.discover(site.url).probes == (Probe(path="/", status=302),)
 
 
-def test_location_that_is_no_url(site: Site) -> None:
+def test_location_that_is_no_url_is_left_out(site: Site) -> None:
     site.routes["/"] = (307, {"Location": "http://[::1"}, b"")
-    assert endpoints.discover(site.url).probes == (Probe(path="/", status=307),)
+    found = endpoints.discover(site.url)
+    assert found.probes == () and "Invalid URL" in dict(found.left_out)["/"]
 
 
 def test_nobody_there() -> None:
