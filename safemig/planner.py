@@ -381,7 +381,8 @@ def _notes(facts: Facts) -> list[str]:
     notes = list(facts.problems)
     if facts.bridge:
         notes.append(
-            "recipes call docker-compose, which is not installed: our commands find a bridge to `docker compose` on their PATH"
+            "recipes call docker-compose, which is not installed: "
+            "our commands find a bridge to `docker compose` on their PATH"
         )
     if facts.spec:
         notes += [f"the spec contradicts itself: {text}" for text in facts.spec.differences]

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -165,14 +166,15 @@ async def _read_line(face: Face, prompt: str) -> str:
     sys.stdout.write(prompt)
     sys.stdout.flush()
     loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(sys.stdin, lambda: ready.done() or ready.set_result(None))
+    ready = asyncio.Event()
+    loop.add_reader(sys.stdin, ready.set)
     try:
-        while not ready.done() and not face.stops:
-            await asyncio.wait([ready], timeout=0.2)
+        while not ready.is_set() and not face.stops:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ready.wait(), 0.2)
     finally:
         loop.remove_reader(sys.stdin)
-    if not ready.done():
+    if not ready.is_set():
         return ""
     return sys.stdin.readline() or "n"
 

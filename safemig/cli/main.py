@@ -66,7 +66,9 @@ def _init(sub: argparse.ArgumentParser) -> None:
 def _plan(sub: argparse.ArgumentParser) -> None:
     _common(sub)
     _chosen(sub)
-    sub.add_argument("--message", default="", metavar="TEXT", help="let the project's create-migration write from models")
+    sub.add_argument(
+        "--message", default="", metavar="TEXT", help="let the project's create-migration write from models"
+    )
     sub.add_argument("--json", action="store_true", help="print the document as JSON")
     sub.add_argument("--out", default="", metavar="FILE", help="write the document to a file")
 
@@ -74,7 +76,9 @@ def _plan(sub: argparse.ArgumentParser) -> None:
 def _run(sub: argparse.ArgumentParser) -> None:
     _common(sub)
     _chosen(sub)
-    sub.add_argument("--message", default="", metavar="TEXT", help="let the project's create-migration write from models")
+    sub.add_argument(
+        "--message", default="", metavar="TEXT", help="let the project's create-migration write from models"
+    )
     _driven(sub)
 
 

@@ -55,9 +55,7 @@ def open_project(options: argparse.Namespace) -> Opened:
     return Opened(project, config, open_runtime(project, config, project.root / ".safemig"))
 
 
-def new_session(
-    opened: Opened, request: Request, listen: Callable[[Event], None], inbox: Inbox
-) -> Session:
+def new_session(opened: Opened, request: Request, listen: Callable[[Event], None], inbox: Inbox) -> Session:
     """A session on an empty journal."""
     from safemig.run.session import Session
 

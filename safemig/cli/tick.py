@@ -28,7 +28,7 @@ def main(options: argparse.Namespace) -> int:
     fresh = [item for item in items if not item.checked]
     try:
         checklist.write_ticks(path, hashlib.sha256(content).hexdigest(), fresh)
-    except checklist.Changed as error:
+    except checklist.TickFails as error:
         raise UsageError(str(error)) from error
     for item in items:
         sys.stdout.write(f"{name}:{item.line} [x] {item.text}\n")
@@ -36,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def numbers(text: str) -> frozenset[int]:
-    """"3,5-7" -> 3, 5, 6, 7. Raises UsageError."""
+    """ "3,5-7" -> 3, 5, 6, 7. Raises UsageError."""
     found: set[int] = set()
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")

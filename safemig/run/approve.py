@@ -147,11 +147,7 @@ async def approve_plan(s: Session) -> None:
 
 
 def _needs(s: Session, step: Step) -> bool:
-    return (
-        step.action.kind != "look"
-        and not s.past.finished(step.id)
-        and step.action.digest not in s.past.approved
-    )
+    return step.action.kind != "look" and not s.past.finished(step.id) and step.action.digest not in s.past.approved
 
 
 def _worst(steps: list[Step]) -> str:

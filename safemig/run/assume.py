@@ -42,7 +42,7 @@ async def _file(s: Session, step: Step) -> str:
     return ""
 
 
-async def _spec(s: Session, step: Step) -> str:
+async def _spec(s: Session, _: Step) -> str:
     if not s.facts.spec:
         return ""
     path = s.root / s.facts.spec.path
@@ -53,7 +53,7 @@ async def _spec(s: Session, step: Step) -> str:
     return "" if found == s.facts.spec.sha256 else f"{s.facts.spec.path} has changed since it was planned"
 
 
-async def _heads(s: Session, step: Step) -> str:
+async def _heads(s: Session, _: Step) -> str:
     wanted = looks.expected_heads(s)
     if wanted is None:
         return ""
@@ -63,7 +63,7 @@ async def _heads(s: Session, step: Step) -> str:
     return f"the code's heads are {', '.join(found) or 'none'}, planned were {', '.join(wanted) or 'none'}"
 
 
-async def _schema(s: Session, step: Step) -> str:
+async def _schema(s: Session, _: Step) -> str:
     known = s.past.last("schema")
     if known is None:
         return ""

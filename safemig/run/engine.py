@@ -25,8 +25,8 @@ Begin = Callable[[Session], Awaitable[Facts]]
 async def drive(s: Session, observe: Begin, mode: Mode | None = None) -> int:
     """Drives the run to its end and returns the exit code.
 
-    ``observe`` looks at the project and the world once, when the journal has no facts yet; ``mode`` None keeps the
-    mode that the journal knows. Raises JournalUnwritable when the journal cannot be written any more: nothing further has begun then.
+    ``observe`` looks at project and world once, when the journal has no facts yet; ``mode`` None keeps the mode
+    that the journal knows. Raises JournalUnwritable when the journal cannot be written any more: nothing further has begun then.
     """
     s.inbox.serve(s.take_message)
     try:
@@ -91,7 +91,7 @@ async def _load_facts(s: Session, observe: Begin) -> None:
 
 
 def _load_findings(s: Session) -> None:
-    for _, _, name, digest in s.past.findings:
+    for name, digest in s.past.findings:
         finding = msgspec.json.decode((s.journal.folder / name).read_bytes(), type=Finding)
         if digest_of(finding) != digest:
             raise RunEnds("stale", f"{name} of this run is not what the run has written; start a new run")
@@ -99,11 +99,13 @@ def _load_findings(s: Session) -> None:
 
 
 async def _step(s: Session, step: Step) -> None:
-    resumed = s.past.of(step.id).started
+    resumed = s.past.of(step.id).started and not s.past.of(step.id).status
     if not _acting(s, step):
         await assume.check(s, step)
     if not await permit(s, step):
-        s.emit("step.finished", {"status": "refused", "seconds": 0.0, "reason": "", "command": step.action.line}, step.id)
+        s.emit(
+            "step.finished", {"status": "refused", "seconds": 0.0, "reason": "", "command": step.action.line}, step.id
+        )
         raise RunEnds("refused", f"{step.title}: refused by the person")
     if not resumed:
         s.emit(
@@ -216,7 +218,9 @@ async def _end(s: Session) -> int:
         if not fresh.seen:
             raise RunEnds("failed", f"the schema could not be read at the end: {fresh.reason}")
         if fresh.data["fingerprint"] != schema.data["fingerprint"]:
-            raise RunEnds("stale", f"the schema has changed since it was verified: {looks.counts_changed(schema, fresh)}")
+            raise RunEnds(
+                "stale", f"the schema has changed since it was verified: {looks.counts_changed(schema, fresh)}"
+            )
     if s.facts.missing:
         return finish(s, "failed", s.facts.missing[0])
     reasons = judged(s).reasons()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -26,9 +26,7 @@ def mark_of(s: Session, number: int) -> str:
     return f"{s.journal.run}/{number}"
 
 
-async def run_command(
-    s: Session, step: Step, ready: Callable[[], Awaitable[bool]] | None = None
-) -> commands.Ended:
+async def run_command(s: Session, step: Step, ready: Callable[[], Awaitable[bool]] | None = None) -> commands.Ended:
     """Runs the step's command, or takes up the one that an earlier engine has started for it.
 
     A command whose end is in the journal or in its status file is never run again. Raises RunEnds when its end
@@ -94,7 +92,7 @@ async def _start(s: Session, step: Step, ready: Callable[[], Awaitable[bool]] | 
         s.runtime.environment(),
         limit,
         action.stdin,
-        s.config.needs_tty(action.target),
+        needs_tty(s, action.target),
         mark_of(s, number),
     )
 
@@ -107,6 +105,17 @@ async def _start(s: Session, step: Step, ready: Callable[[], Awaitable[bool]] | 
         await end_leftovers(s, step, number)
     _finished(s, step, number, ended)
     return ended
+
+
+TTY = re.compile(r"\b(docker|docker-compose|compose|podman)\b.*\s(-[a-zA-Z]*t[a-zA-Z]*|--tty)\b")
+
+
+def needs_tty(s: Session, target: str) -> bool:
+    """Whether a recipe asks docker for a terminal (`docker exec -it`): it then gets a pseudo-terminal of ours."""
+    if not target or s.project.makefile is None:
+        return False
+    lines = [line for known in s.project.makefile.targets if known.name == target for line in known.recipe]
+    return any(TTY.search(line) for line in lines)
 
 
 async def end_leftovers(s: Session, step: Step, number: int) -> None:
@@ -160,11 +169,4 @@ def require_success(s: Session, step: Step, ended: commands.Ended) -> None:
     if ended.how == "ready" or ended.status == 0:
         return
     last = s.clean(tail(output_of(s, step), 600)).strip().splitlines()[-3:]
-    raise RunEnds(
-        "failed", f"{step.title}: `{s.clean(step.action.line)}` returned {ended.status}: {' / '.join(last)}"
-    )
-
-
-def since(seconds: float) -> float:
-    """Monotonic seconds since a moment of :func:`time.monotonic`."""
-    return time.monotonic() - seconds
+    raise RunEnds("failed", f"{step.title}: `{s.clean(step.action.line)}` returned {ended.status}: {' / '.join(last)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from safemig.events import Message
 
@@ -56,9 +57,13 @@ class Inbox:
             return self._early.pop(question)
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._decisions[question] = future
-        others = [asyncio.ensure_future(self.stop.wait()), asyncio.ensure_future(self.gone.wait())]
+        others: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(self.stop.wait()),
+            asyncio.ensure_future(self.gone.wait()),
+        ]
         try:
-            await asyncio.wait([future, *others], return_when=asyncio.FIRST_COMPLETED)
+            watched: list[asyncio.Future[Any]] = [future, *others]
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in others:
                 task.cancel()

@@ -120,7 +120,7 @@ async def look_services(s: Session, step: str, moment: str) -> Evidence:
     return s.observe(step, moment, await s.look(s.runtime.look_services))
 
 
-async def serving(s: Session, step: str, seconds: float = SETTLE_SECONDS) -> bool:
+async def serving(s: Session, seconds: float = SETTLE_SECONDS) -> bool:
     """Waits until the service answers twice in a row with the same status (a --reload server settles).
 
     Any HTTP answer counts as serving here; whether it is a good one is judged from the evidence.

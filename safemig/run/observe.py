@@ -22,7 +22,7 @@ from safemig.spec.sources import Wanted, wanted
 if TYPE_CHECKING:
     from safemig.config import Config
     from safemig.discovery.alembic import AlembicTree
-    from safemig.discovery.makefile import Makefile
+    from safemig.discovery.makefile import Makefile, Target
     from safemig.discovery.project import Project
     from safemig.run.session import Request
     from safemig.runtimes.base import Runtime
@@ -152,7 +152,7 @@ def _commands(project: Project, config: Config, request: Request) -> dict[str, C
     return found
 
 
-def _recipe_target(makefile: Makefile, name: str):  # type: ignore[no-untyped-def]
+def _recipe_target(makefile: Makefile, name: str) -> Target:
     return next(target for target in makefile.targets if target.name == name)
 
 
@@ -162,7 +162,13 @@ def _from_target(makefile: Makefile, name: str) -> CommandFact:
     target = _recipe_target(makefile, name)
     effects = effect_of([expand(line, makefile.variables) for line in target.recipe])
     return CommandFact(
-        f"make {name}", name, recipe_digest(makefile, name), effects.effect, effects.touches, effects.why, len(asks(target))
+        f"make {name}",
+        name,
+        recipe_digest(makefile, name),
+        effects.effect,
+        effects.touches,
+        effects.why,
+        len(asks(target)),
     )
 
 
@@ -191,11 +197,13 @@ def _with_revision(facts: Facts, graph: Graph, world: Evidence) -> Facts:
 def _with_test_target(facts: Facts, project: Project) -> Facts:
     if "test" in facts.commands or project.makefile is None:
         return facts
-    proposed = make_target.test_target(
-        project.makefile, service=project.service, runtime=facts.runtime, tests=_tests_folder(project)
-    )
-    if proposed is None:
-        return replace(facts, missing=(*facts.missing, "no make target runs the tests, and none can be derived"))
+    tests = _tests_folder(project)
+    try:
+        proposed = make_target.test_target(
+            project.makefile, service=project.service, runtime=facts.runtime, tests=tests
+        )
+    except make_target.NoExample as error:
+        return replace(facts, missing=(*facts.missing, f"no make target runs the tests: {error}"))
     from safemig.discovery.makefile import parse
 
     action = edit.propose(_relative(project, project.makefile.path), project.makefile.text, proposed)
@@ -247,9 +255,7 @@ def _with_migration(
     except NotDerivable as error:
         return replace(facts, missing=(*facts.missing, f"the migration cannot be written: {error}"))
     path = _relative(project, made.path)
-    fact = MigrationFact(
-        path, made.text, made.revision, made.down, found.tables, edit.unified(path, None, made.text)
-    )
+    fact = MigrationFact(path, made.text, made.revision, made.down, found.tables, edit.unified(path, None, made.text))
     return replace(facts, migration=fact, reachable_source=_mounted(project, tree))
 
 
@@ -300,4 +306,3 @@ def _missing(project: Project, facts: Facts, graph: Graph, tree: AlembicTree | N
         if role not in facts.commands:
             words.append(f"no make target {what}; name one in safemig.yaml (commands: {role}: ...)")
     return tuple(words)
-

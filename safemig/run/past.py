@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -29,7 +29,7 @@ class Past:
     mode: Mode = "default"
     steps: dict[str, StepPast] = field(default_factory=dict)
     approved: set[str] = field(default_factory=set)
-    findings: list[tuple[str, str, str, str]] = field(default_factory=list)
+    findings: list[tuple[str, str]] = field(default_factory=list)
     facts: tuple[str, str] | None = None
     plans: list[str] = field(default_factory=list)
     commands: int = 0
@@ -78,93 +78,94 @@ def fold(events: Iterable[Event]) -> Past:
 
 def take(past: Past, event: Event) -> None:
     """Brings ``past`` up to date with one more event."""
-    data = event.data
-    handler = _TAKERS.get(event.kind)
-    if handler:
-        handler(past, event.step, dict(data))
+    taker = _TAKERS.get(event.kind)
+    if taker:
+        taker(past, event)
 
 
-def _run_started(past: Past, step: str, data: dict[str, Json]) -> None:
-    past.started = data
-    past.mode = _mode(data["mode"])
+def _run_started(past: Past, event: Event) -> None:
+    past.started = dict(event.data)
+    past.mode = _mode(event.data["mode"])
 
 
-def _run_resumed(past: Past, step: str, data: dict[str, Json]) -> None:
+def _run_resumed(past: Past, _: Event) -> None:
     past.verdict = ""
 
 
-def _mode_changed(past: Past, step: str, data: dict[str, Json]) -> None:
-    past.mode = _mode(data["after"])
+def _mode_changed(past: Past, event: Event) -> None:
+    past.mode = _mode(event.data["after"])
 
 
-def _facts(past: Past, step: str, data: dict[str, Json]) -> None:
-    past.facts = (str(data["file"]), str(data["digest"]))
+def _facts(past: Past, event: Event) -> None:
+    past.facts = (str(event.data["file"]), str(event.data["digest"]))
 
 
-def _finding(past: Past, step: str, data: dict[str, Json]) -> None:
-    past.findings.append((str(data["name"]), str(data["cause"]), str(data["file"]), str(data["digest"])))
+def _finding(past: Past, event: Event) -> None:
+    past.findings.append((str(event.data["file"]), str(event.data["digest"])))
 
 
-def _plan_revised(past: Past, step: str, data: dict[str, Json]) -> None:
-    past.plans.append(str(data["digest"]))
+def _plan_revised(past: Past, event: Event) -> None:
+    past.plans.append(str(event.data["digest"]))
 
 
-def _step_started(past: Past, step: str, data: dict[str, Json]) -> None:
-    past.of(step).started = True
-    past.of(step).status = ""
-    past.in_flight = step
-    past.changing = past.changing or step in CHANGE_STEPS
+def _step_started(past: Past, event: Event) -> None:
+    known = past.of(event.step)
+    known.started, known.status = True, ""
+    known.evidence.clear()  # a second attempt looks again
+    past.in_flight = event.step
+    past.changing = past.changing or event.step in CHANGE_STEPS
 
 
-def _step_finished(past: Past, step: str, data: dict[str, Json]) -> None:
-    past.of(step).status = str(data["status"])
-    if past.in_flight == step:
+def _step_finished(past: Past, event: Event) -> None:
+    past.of(event.step).status = str(event.data["status"])
+    if past.in_flight == event.step:
         past.in_flight = ""
 
 
-def _command_started(past: Past, step: str, data: dict[str, Json]) -> None:
-    number = int(str(data["number"]))
-    past.of(step).commands.append(number)
+def _command_started(past: Past, event: Event) -> None:
+    number = int(str(event.data["number"]))
+    past.of(event.step).commands.append(number)
     past.commands = max(past.commands, number)
 
 
-def _command_finished(past: Past, step: str, data: dict[str, Json]) -> None:
-    past.of(step).ended[int(str(data["number"]))] = data
+def _command_finished(past: Past, event: Event) -> None:
+    past.of(event.step).ended[int(str(event.data["number"]))] = dict(event.data)
 
 
-def _evidence(past: Past, step: str, data: dict[str, Json]) -> None:
-    evidence = msgspec.convert(data["evidence"], Evidence)
-    moment = str(data["moment"])
-    past.evidence.append((moment, step, evidence))
-    past.of(step).evidence.append((moment, evidence))
+def _evidence(past: Past, event: Event) -> None:
+    evidence = msgspec.convert(event.data["evidence"], Evidence)
+    moment = str(event.data["moment"])
+    past.evidence.append((moment, event.step, evidence))
+    past.of(event.step).evidence.append((moment, evidence))
 
 
-def _approval_asked(past: Past, step: str, data: dict[str, Json]) -> None:
+def _approval_asked(past: Past, _: Event) -> None:
     past.asked += 1
 
 
-def _approval_given(past: Past, step: str, data: dict[str, Json]) -> None:
-    if data["answer"] == "no":
+def _approval_given(past: Past, event: Event) -> None:
+    if event.data["answer"] == "no":
         return
-    past.approved.add(str(data["digest"]))
-    more = data.get("digests")
+    past.approved.add(str(event.data["digest"]))
+    more = event.data.get("digests")
     if isinstance(more, list):
         past.approved.update(str(digest) for digest in more)
 
 
-def _tick(past: Past, step: str, data: dict[str, Json]) -> None:
-    past.ticked.append((str(data["file"]), int(str(data["line"])), str(data["text"])))
+def _tick(past: Past, event: Event) -> None:
+    past.ticked.append((str(event.data["file"]), int(str(event.data["line"])), str(event.data["text"])))
 
 
-def _run_finished(past: Past, step: str, data: dict[str, Json]) -> None:
-    past.verdict = str(data["verdict"])
+def _run_finished(past: Past, event: Event) -> None:
+    past.verdict = str(event.data["verdict"])
 
 
 def _mode(value: Json) -> Mode:
-    return msgspec.convert(value, Mode)
+    mode: Mode = msgspec.convert(value, Mode)
+    return mode
 
 
-_TAKERS = {
+_TAKERS: dict[str, Callable[[Past, Event], None]] = {
     "run.started": _run_started,
     "run.resumed": _run_resumed,
     "mode.changed": _mode_changed,

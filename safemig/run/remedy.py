@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from checks.evidence import Evidence
@@ -13,11 +14,14 @@ from safemig.run.looks import relative
 from safemig.run.session import Session
 
 TEST_FILE_LIMIT = 400
-TEST_FILE_BYTES = 400_000
+FILE_BYTES = 400_000
+OUTPUT_BYTES = 200_000
 
 
 async def find_remedy(s: Session, step: Step, evidence: Evidence) -> None:
     """Adds a finding with the edits of one remedy; says the cause and does nothing more when there is none."""
+    if any(finding.name == "remedy" for finding in s.findings) and step.id == "test":
+        return
     found = await s.look(lambda: _remedy(s, step, evidence))
     if isinstance(found, Finding):
         s.find(found)
@@ -27,22 +31,66 @@ async def find_remedy(s: Session, step: Step, evidence: Evidence) -> None:
 
 def _remedy(s: Session, step: Step, evidence: Evidence) -> Finding | str:
     folder = s.project.folder
-    pyproject = folder / "pyproject.toml"
-    text = pyproject.read_text(encoding="utf-8") if pyproject.is_file() else ""
-    output = tail(output_of(s, step), 200_000)
-    remedy = failures.remedy(evidence, output, _test_files(folder), dependencies.declared(text))
-    if remedy is None or not remedy.packages or not text:
-        return (remedy.cause if remedy else "") or "no cause that safemig knows"
-    changed, group = dependencies.add(text, remedy.packages)
-    actions: list[Action] = [edit.propose(relative(s, pyproject), text, changed)]
-    old_lock = folder / "uv.lock"
-    if old_lock.is_file():
-        before = old_lock.read_text(encoding="utf-8")
-        uv = lock.which_uv(())
-        after = lock.renew(folder, changed, uv=uv.argv)
-        actions.append(edit.propose(relative(s, old_lock), before, after))
-    cause = f"{remedy.cause} (declared in {group})"
-    return Finding("remedy", cause, actions=tuple(actions), packages=remedy.packages)
+    files = _dependency_files(folder)
+    found = failures.remedy(
+        evidence,
+        tail(output_of(s, step), OUTPUT_BYTES),
+        _test_files(folder),
+        dependencies.declared(files),
+        local=_local_modules(folder),
+    )
+    if found is None or not found.packages:
+        return found.cause if found else "the failure names nothing that is missing"
+    try:
+        actions = _edits(s, folder, files, found)
+    except (dependencies.NoPlace, lock.NotRenewed) as error:
+        return f"{found.cause}; it calls for {', '.join(found.packages)}, but {error}"
+    return Finding("remedy", found.cause, actions=actions, packages=found.packages)
+
+
+def _edits(s: Session, folder: Path, files: Mapping[str, str], found: failures.Remedy) -> tuple[Action, ...]:
+    new = dependencies.declare(files, found.packages, install=_install_line(s))
+    text = new.text
+    if found.config and new.path == "pyproject.toml":
+        text = dependencies.configure(text, found.config)
+    actions = [edit.propose(relative(s, folder / new.path), files[new.path], text)]
+    if new.path == "pyproject.toml" and lock.kind(folder):
+        renewed = lock.renew_any(folder, text, lock.ways(s.runtime.exec_line()))
+        path = relative(s, folder / lock.kind(folder))
+        actions.append(edit.propose(path, edit.read(s.root, path), renewed.text))
+    return tuple(actions)
+
+
+def _install_line(s: Session) -> str:
+    """What installs the packages: the build recipe and the Dockerfile, for choosing a group that it takes."""
+    words: list[str] = []
+    build = s.facts.commands.get("build")
+    if s.project.makefile and build:
+        for target in s.project.makefile.targets:
+            words += target.recipe if target.name == build.target else ()
+    dockerfile = s.project.folder / "Dockerfile"
+    if dockerfile.is_file():
+        words.append(dockerfile.read_text(encoding="utf-8", errors="replace"))
+    return "\n".join(words)
+
+
+def _dependency_files(folder: Path) -> dict[str, str]:
+    paths = [folder / "pyproject.toml", *folder.glob("*requirements*.txt"), *folder.glob("requirements/*.txt")]
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes().decode("utf-8", "replace")
+        for path in paths
+        if path.is_file() and path.stat().st_size <= FILE_BYTES
+    }
+
+
+def _local_modules(folder: Path) -> frozenset[str]:
+    """Top-level modules and packages of the project itself, also those below src/."""
+    names: set[str] = set()
+    for place in (folder, folder / "src"):
+        if place.is_dir():
+            names |= {path.stem for path in place.glob("*.py")}
+            names |= {path.name for path in place.iterdir() if path.is_dir() and path.name.isidentifier()}
+    return frozenset(names)
 
 
 def _test_files(folder: Path) -> dict[str, str]:
@@ -52,6 +100,6 @@ def _test_files(folder: Path) -> dict[str, str]:
             parts = path.relative_to(folder).parts
             if any(part.startswith(".") or part in {"node_modules", "site-packages"} for part in parts):
                 continue
-            if len(found) < TEST_FILE_LIMIT and path.stat().st_size <= TEST_FILE_BYTES:
+            if len(found) < TEST_FILE_LIMIT and path.stat().st_size <= FILE_BYTES:
                 found[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8", errors="replace")
     return found

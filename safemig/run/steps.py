@@ -34,21 +34,23 @@ def _image(s: Session, step: Step, images: Mapping[str, str]) -> Evidence:
     ended = now()
     data = {"images": dict(images)}
     return s.observe(
-        step.id, "", Evidence("image", s.facts.service, True, ended, ended, "docker compose images", data)  # type: ignore[arg-type]
+        step.id,
+        "",
+        Evidence("image", s.facts.service, True, ended, ended, "docker compose images", data),  # type: ignore[arg-type]
     )
 
 
 async def _start(s: Session, step: Step) -> None:
     async def ready() -> bool:
         services = await s.look(s.runtime.look_services)
-        return services.seen and not container_problems(services) and await looks.serving(s, step.id, 3.0)
+        return services.seen and not container_problems(services) and await looks.serving(s, 3.0)
 
     ended = await run_command(s, step, ready)
     require_success(s, step, ended)
     if ended.how == "ready":
         s.note(f"`{step.action.line}` stays in the foreground; the service answers, so the run goes on", step.id)
     await wait_database(s, step)
-    await looks.serving(s, step.id)
+    await looks.serving(s)
 
 
 async def _database(s: Session, step: Step) -> None:
@@ -64,7 +66,7 @@ async def wait_database(s: Session, step: Step) -> None:
 
 
 async def _observe(s: Session, step: Step) -> None:
-    await looks.serving(s, step.id, s.config.timeout("healthy"))
+    await looks.serving(s, s.config.timeout("healthy"))
     services = await looks.look_services(s, step.id, "start")
     endpoints = await looks.look_endpoints(s, step.id, "start")
     problems = [problem for answer in endpoints if (problem := endpoint_problem(answer))]
@@ -96,7 +98,8 @@ def pending_of(s: Session, current: tuple[str, ...]) -> tuple[str, ...]:
         return pending(graph, current)
     except UnknownRevision as error:
         raise RunEnds(
-            "failed", f"the database is at revision {error}, which no file in the code has; check out the code that made it"
+            "failed",
+            f"the database is at revision {error}, which no file in the code has; check out the code that made it",
         ) from None
 
 
@@ -121,7 +124,7 @@ async def _upgrade(s: Session, step: Step) -> None:
             f"{step.title}: `{step.action.line}` returned 0, but the database is at "
             f"{', '.join(_strings(revision)) or 'no revision'}, which is not where the code's heads are",
         )
-    await looks.serving(s, step.id)
+    await looks.serving(s)
 
 
 async def _truth(s: Session, step: Step) -> Evidence:
@@ -149,7 +152,7 @@ async def _edit(s: Session, step: Step) -> None:
             raise RunEnds("failed", f"{step.action.path} is written, but the code's heads are {', '.join(graph.heads)}")
     if await s.look(s.runtime.base_url):
         await asyncio.sleep(0.2)  # a --reload server sees the file within its poll of about 0.1 s
-        await looks.serving(s, step.id)
+        await looks.serving(s)
 
 
 async def _test(s: Session, step: Step) -> None:
@@ -163,7 +166,7 @@ async def _test(s: Session, step: Step) -> None:
     if step.phase == "before" and not s.past.changing and tests_good(evidence) is False:
         await find_remedy(s, step, evidence)
     if step.phase == "after":
-        await looks.serving(s, step.id)
+        await looks.serving(s)
 
 
 def _tests(s: Session, step: Step, ended: commands.Ended, began: str) -> Evidence:
@@ -195,7 +198,7 @@ async def _check_image(s: Session, step: Step) -> None:
 
 
 async def _prove(s: Session, step: Step) -> None:
-    await looks.serving(s, step.id, s.config.timeout("healthy"))
+    await looks.serving(s, s.config.timeout("healthy"))
     await looks.look_services(s, step.id, "after")
     before = [evidence.subject for evidence in s.past.all("endpoint", "before")]
     await looks.look_endpoints(s, step.id, "after", before)

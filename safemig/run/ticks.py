@@ -10,6 +10,7 @@ import msgspec
 
 from checks.evidence import Evidence, Json, now
 from safemig import checklist
+from safemig.discovery.makefile import expand, read_makefile
 from safemig.plan import Step
 from safemig.run.session import RunEnds, Session
 from safemig.run.verdict import judged
@@ -36,7 +37,7 @@ async def tick_items(s: Session, step: Step) -> None:
         known = (s.observe(step.id, "after", await s.look(lambda: _intent(path, spec.path, items))),)
     try:
         await s.look(lambda: _write(path, spec.sha256, known[0]))
-    except (OSError, checklist.Changed) as error:
+    except (OSError, checklist.TickFails) as error:
         raise RunEnds("failed", f"the checklist {spec.path} could not be ticked: {error}") from None
     for line, text in _lines(known[0]):
         if (spec.path, line, text) not in s.past.ticked:
@@ -64,7 +65,7 @@ def _write(path: Path, before: str, intent: Evidence) -> None:
 
 
 def _lines(intent: Evidence) -> list[tuple[int, str]]:
-    return [tuple(pair) for pair in msgspec.convert(intent.data["items"], list[tuple[int, str]])]
+    return msgspec.convert(intent.data["items"], list[tuple[int, str]])
 
 
 def phase_of(s: Session) -> Phase:
@@ -80,27 +81,30 @@ def phase_of(s: Session) -> Phase:
 
 
 def proofs_of(s: Session) -> checklist.Proofs:
-    """What this run made and ran, from its journal."""
-    from safemig.discovery.makefile import commands_behind
-
-    ran: set[str] = set()
+    """What this run made and ran since the change began, from its journal."""
+    ran: list[str] = []
     for step in s.plan.steps:
         if step.action.kind == "command" and s.past.of(step.id).status == "done" and step.phase != "before":
-            ran.add(step.action.line)
-            if s.project.makefile and step.action.target:
-                ran.update(commands_behind(s.project.makefile, step.action.target))
+            ran += [step.action.line, *_recipe(s, step.action.target)]
     desired = s.past.last("desired")
-    asked = desired.data["asked"] if desired else []
-    keys = [str(key) for key in asked] if isinstance(asked, list) else []
-    made = s.facts.migration.path if s.facts.migration else ""
+    keys = msgspec.convert(desired.data["asked"], list[str]) if desired else []
     return checklist.Proofs(
-        files_made=(made,) if made else (),
-        tables_made=tuple(key.split(".")[-1] for key in keys if key.startswith("table ")),
-        names_made=tuple(_name(key) for key in keys if not key.startswith("table ")),
-        commands_run=tuple(sorted(ran)),
+        files_made=(s.facts.migration.path,) if s.facts.migration else (),
+        tables_made=frozenset(_plain(key) for key in keys if key.startswith("table ")),
+        names_made=frozenset(_plain(key) for key in keys if not key.startswith("table ")),
+        commands_run=tuple(dict.fromkeys(ran)),
     )
 
 
-def _name(key: str) -> str:
-    """"column public.t.c" -> "t.c", "index public.ix" -> "ix"."""
-    return key.partition(" ")[2].partition(".")[2]
+def _recipe(s: Session, name: str) -> tuple[str, ...]:
+    """The lines behind a make target, as the Makefile is now (its recipe was checked before it ran)."""
+    if not name or s.project.makefile is None:
+        return ()
+    makefile = read_makefile(s.project.makefile.path)
+    targets = {target.name: target for target in makefile.targets}
+    return tuple(expand(line, makefile.variables) for line in targets[name].recipe) if name in targets else ()
+
+
+def _plain(key: str) -> str:
+    """ "column public.t.c" -> "t.c", "index public.ix" -> "ix"."""
+    return key.partition(" ")[2].removeprefix("public.")
