@@ -1,0 +1,71 @@
+"""Runtimes: docker and process behind one protocol. Only this file decides which one it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safemig.runtimes.base import Runtime, RuntimeError_, Unreachable
+
+if TYPE_CHECKING:
+    from safemig.config import Config
+    from safemig.discovery.project import Project
+
+__all__ = ["Runtime", "RuntimeError_", "Unreachable", "open_runtime"]
+
+
+def open_runtime(project: Project, config: Config, state: Path) -> Runtime:
+    """The runtime of a project; ``state`` is its .safemig. Nothing is opened before the first look."""
+    found = project.database
+    if project.runtime == "docker" and project.compose is not None:
+        from safemig.runtimes.docker import DockerRuntime
+
+        return DockerRuntime(
+            folder=project.compose.folder,
+            service=config.service or project.service,
+            database_service=config.database.service or project.database_service,
+            state=state,
+            project=project.compose.project_name,
+            url=config.url,
+            guess=project.url,
+            database_name=found.name if found else "",
+            database_user=found.user if found else "",
+            bridge=_bridge(project),
+            root=project.root,
+        )
+    from safemig.runtimes.process import ProcessRuntime
+
+    return ProcessRuntime(
+        folder=project.folder,
+        service=project.service or project.folder.name,
+        state=state,
+        url=config.url or project.url,
+        database_url=_database_url(project, config),
+        root=project.root,
+        binaries=Path(config.database.binaries) if config.database.binaries else None,
+    )
+
+
+def _bridge(project: Project) -> bool:
+    """Whether recipes call a docker-compose that this machine does not have."""
+    from safemig.proposals.compose_command import needs_bridge
+
+    if project.makefile is None:
+        return False
+    lines = [line for target in project.makefile.targets for line in target.recipe]
+    return needs_bridge(lines, variables=project.makefile.variables)
+
+
+def _database_url(project: Project, config: Config) -> Callable[[], str]:
+    """Resolves the reference anew at each connection: what it yields holds the password."""
+    from safemig.discovery.database import resolve
+
+    def url() -> str:
+        reference = config.database.url or (project.database.reference if project.database else "")
+        if not reference:
+            raise ValueError("nothing names it")
+        return resolve(reference, project.root, os.environ, project.compose)
+
+    return url

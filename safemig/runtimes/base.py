@@ -1,0 +1,89 @@
+"""What every runtime offers. No other module asks which one it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from checks.evidence import Evidence, Json
+
+if TYPE_CHECKING:
+    import psycopg
+
+APPLICATION = "safemig"  # application_name of every session of ours
+
+
+class RuntimeError_(Exception):
+    """Anything that a runtime could not do."""
+
+
+class Unreachable(RuntimeError_):
+    """Engine, container or database gave no answer: ``what``, ``where``, and what to do ``next``."""
+
+    def __init__(self, what: str, where: str, next: str) -> None:
+        super().__init__(f"{what} ({where}). {next}")
+        self.what, self.where, self.next = what, where, next
+
+
+class Runtime(Protocol):
+    """The target: its services, its database, what its commands need and leave behind. Every method blocks, is safe
+    to call from any thread, and may raise Unreachable, except where it says otherwise."""
+
+    @property
+    def name(self) -> Literal["docker", "process"]:
+        """Which runtime it is, for the report."""
+
+    def describe(self) -> Mapping[str, Json]:
+        """What is there now: service -> one line, without times. Changes nothing."""
+
+    def available(self) -> str:
+        """Why this runtime cannot work here, "" when it can. Never raises."""
+
+    def environment(self) -> Mapping[str, str]:
+        """The variables that commands get on top of os.environ. Never raises."""
+
+    def base_url(self) -> str:
+        """The service's address as reachable from here, "" when unknown."""
+
+    def look_services(self) -> Evidence:
+        """Evidence of kind "container". Never raises."""
+
+    def connect(self) -> AbstractContextManager[psycopg.Connection]:
+        """A session on the application's database: autocommit, connect timeout 5 s."""
+
+    def database(self) -> Mapping[str, Json]:
+        """host, port, name, user, version, system_identifier, via (port | relay | direct); never a password."""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Values to redact, as far as they are known by now. No I/O, never raises."""
+
+    def wait_database(self, seconds: float) -> str:
+        """Wait until the database accepts connections: "", or why it did not. Never raises."""
+
+    def dump_schema(self) -> str:
+        """pg_dump --schema-only --no-owner --no-privileges, without psql's backslash commands."""
+
+    def scratch(self) -> AbstractContextManager[str]:
+        """The conninfo of an empty database on a throwaway server like the application's."""
+
+    def start_database(self) -> None:
+        """process: start PostgreSQL where the URL wants it and nothing listens. docker: nothing."""
+
+    def database_line(self) -> str:
+        """The shell line equivalent to ``start_database``; "" when there is nothing to start. Never raises."""
+
+    def image(self) -> Mapping[str, str]:
+        """service -> id of the image that its container runs."""
+
+    def package_version(self, name: str) -> str | None:
+        """The version of a distribution where the service runs; None when it is not installed there."""
+
+    def mark_before(self) -> Mapping[str, Json]:
+        """What runs before a command, for ``leftovers``."""
+
+    def leftovers(self, before: Mapping[str, Json]) -> tuple[str, ...]:
+        """What has run in containers and in PostgreSQL since ``before`` and still does, in words."""
+
+    def end_leftovers(self, before: Mapping[str, Json], patience: float) -> tuple[str, ...]:
+        """Wait ``patience`` seconds for the leftovers to end, then end them; says what was done."""

@@ -1,0 +1,310 @@
+"""The docker runtime: the containers of one compose folder, found by their labels."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from checks import container as look_container
+from checks.evidence import Evidence, Json, now, unseen
+from safemig.runtimes import backends, docker_database, inside
+from safemig.runtimes.base import Unreachable
+from safemig.runtimes.docker_scratch import scratch, sweep
+from safemig.runtimes.engine import (
+    address,
+    asking,
+    containers,
+    environment,
+    of_service,
+    open_engine,
+    published,
+    run_inside,
+)
+from safemig.runtimes.paths import children_path
+
+if TYPE_CHECKING:
+    import docker
+    import psycopg
+    from docker.models.containers import Container
+
+SECRET = re.compile(r"PASSW|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
+WEB_PORTS = (8000, 8080, 80, 5000, 3000)
+RUNGS = (("INT", 3.0), ("TERM", 3.0), ("KILL", 5.0))
+# $1 is asked for in the interpreters that a service may run with, the nearest first. -I: no module of the project's.
+VERSION = """
+for python in "$VIRTUAL_ENV/bin/python" .venv/bin/python /app/.venv/bin/python /opt/venv/bin/python python python3; do
+  command -v "$python" >/dev/null 2>&1 || continue
+  "$python" -I -c 'import sys, importlib.metadata as m; print(m.version(sys.argv[1]))' "$1" 2>/dev/null && exit 0
+done
+exit 1
+"""
+
+
+@dataclass
+class DockerRuntime:
+    """``folder`` is the compose project's working folder, ``state`` our .safemig; ``url`` a configured address that
+    wins over the engine's report, ``guess`` what is said while no container runs; ``database_name`` and
+    ``database_user`` what the application's URL names; ``bridge`` whether recipes need a docker-compose."""
+
+    folder: Path
+    service: str
+    database_service: str
+    state: Path
+    project: str = ""
+    url: str = ""
+    guess: str = ""
+    database_name: str = ""
+    database_user: str = ""
+    bridge: bool = False
+    root: Path | None = None
+    name: Literal["docker", "process"] = "docker"
+    _engine: docker.DockerClient | None = field(default=None, repr=False)
+    _known: set[str] = field(default_factory=set, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def describe(self) -> Mapping[str, Json]:
+        """service -> "running, healthy, image postgres:15"."""
+        return {self._name(each): _words(each) for each in self._containers()}
+
+    def available(self) -> str:
+        """The engine must answer, and a docker command must be there for the recipes."""
+        try:
+            with asking():
+                self._client().ping()
+        except Unreachable as error:
+            return str(error)
+        return "" if shutil.which("docker") or shutil.which("docker-compose") else "there is no docker command"
+
+    def environment(self) -> Mapping[str, str]:
+        """PATH with uv and the docker-compose bridge at its end; docker without its hints."""
+        extra: list[Path] = []
+        if self.bridge:
+            from safemig.proposals.compose_command import shim
+
+            found = shim(self.state / "bin")
+            extra.append(found if found.is_dir() else found.parent)
+        path = children_path(os.environ, self.root or self.folder, self.state, extra)
+        return {"PATH": path, "DOCKER_CLI_HINTS": "false"}
+
+    def base_url(self) -> str:
+        """The configured address, else the service's published port, else the guess."""
+        if self.url:
+            return self.url
+        found = of_service(self._containers(), self.service)
+        ports = published(found) if found is not None and found.status == "running" else {}
+        if not ports:
+            return self.guess if found is None else ""
+        inner = next((port for port in WEB_PORTS if port in ports), min(ports))
+        host, port = ports[inner]
+        return f"http://{address(self._client(), host)}:{port}"
+
+    def look_services(self) -> Evidence:
+        """By checks.container, with the containers' working folder as their label has it."""
+        began = now()
+        try:
+            self._containers()  # learns secrets, so that log lines are redacted
+            return look_container.look(self._client(), project=self._project(), folder=str(self.folder))
+        except Unreachable as error:
+            return unseen("container", self.project or str(self.folder), "docker ps --all", str(error), began)
+
+    @contextlib.contextmanager
+    def connect(self) -> Iterator[psycopg.Connection]:
+        """Through the published port, proved by the system identifier, else relayed through the container."""
+        container = self._database()
+        with docker_database.session(self._client(), container, self._login(container)) as found:
+            yield found[0]
+
+    def database(self) -> Mapping[str, Json]:
+        """See Runtime.database."""
+        container = self._database()
+        login = self._login(container)
+        with docker_database.session(self._client(), container, login) as (connection, via, host, port):
+            return {
+                "host": host,
+                "port": port,
+                "name": login.name,
+                "user": login.user,
+                "version": connection.info.server_version // 10000,
+                "system_identifier": _one(connection, docker_database.IDENTITY),
+                "via": via,
+            }
+
+    def secrets(self) -> tuple[str, ...]:
+        """Passwords of the containers looked at so far."""
+        with self._lock:
+            return tuple(sorted(self._known))
+
+    def wait_database(self, seconds: float) -> str:
+        """Tries twice a second; the official image's first start needs several."""
+        import psycopg
+
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                with self.connect():
+                    return ""
+            except (Unreachable, psycopg.Error) as error:
+                if time.monotonic() >= deadline:
+                    return str(error).strip()
+            time.sleep(0.5)
+
+    def dump_schema(self) -> str:
+        """pg_dump inside the container: it has the server's own version."""
+        container = self._database()
+        return docker_database.dump(container, self._login(container))
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[str]:
+        """A container from the image that the database runs."""
+        image = str(self._database().attrs.get("Image", ""))
+        with scratch(self._client(), image, self.folder) as conninfo:
+            yield conninfo
+
+    def start_database(self) -> None:
+        """Nothing: the database is a container, started by the project's own command."""
+
+    def database_line(self) -> str:
+        """Nothing to start."""
+        return ""
+
+    def image(self) -> Mapping[str, str]:
+        """service -> sha256 id of the image that its container was made from."""
+        return {self._name(each): str(each.attrs.get("Image", "")) for each in self._containers()}
+
+    def package_version(self, name: str) -> str | None:
+        """Asked of the interpreters in the service's container."""
+        container = self._service(self.service)
+        code, out, _ = run_inside(container, ["sh", "-c", VERSION, "sh", name])
+        return out.strip() or None if code == 0 else None
+
+    def mark_before(self) -> Mapping[str, Json]:
+        """Execs, one-off containers and backends."""
+        return {**inside.mark(self._client(), self.folder), **self._mark_backends()}
+
+    def leftovers(self, before: Mapping[str, Json]) -> tuple[str, ...]:
+        """See Runtime.leftovers; a database that is not there runs nothing."""
+        found = inside.left(self._client(), self.folder, before)
+        return (*(each.words for each in found), *(each.words for each in self._backends(before)))
+
+    def end_leftovers(self, before: Mapping[str, Json], patience: float) -> tuple[str, ...]:
+        """Containers first: a client that lives would only run its next statement."""
+        said = [f"removed the temporary database {name}" for name in sweep(self._client(), self.folder)]
+        began = time.monotonic()
+        seen = self.leftovers(before)
+        while seen and self.leftovers(before) and time.monotonic() - began < patience:
+            time.sleep(0.2)
+        left = self.leftovers(before) if seen else ()
+        if seen and not left:
+            waited = time.monotonic() - began
+            said.append(f"waited {waited:.1f} s until it ended by itself: {'; '.join(seen)}")
+        if left:
+            said += self._end_inside(before)
+            with contextlib.suppress(Unreachable), self.connect() as connection:
+                said += backends.end(connection, before)
+        return tuple(said)
+
+    def _end_inside(self, before: Mapping[str, Json]) -> list[str]:
+        said: list[str] = []
+        for signal, seconds in RUNGS:
+            left = inside.left(self._client(), self.folder, before)
+            for each in left:
+                inside.end(self._client(), each, signal)
+                said.append(f"sent SIG{signal} to {each.words}")
+            deadline = time.monotonic() + seconds
+            while left and time.monotonic() < deadline:
+                time.sleep(0.1)
+                left = inside.left(self._client(), self.folder, before)
+        left = inside.left(self._client(), self.folder, before)
+        return said + [f"still runs: {each.words}" for each in left]
+
+    def _mark_backends(self) -> Mapping[str, Json]:
+        import psycopg
+
+        try:
+            with self.connect() as connection:
+                return backends.mark(connection)
+        except (Unreachable, psycopg.Error):
+            return backends.mark(None)
+
+    def _backends(self, before: Mapping[str, Json]) -> tuple[backends.Backend, ...]:
+        import psycopg
+
+        container = of_service(self._containers(), self.database_service)
+        if container is None or container.status != "running":
+            return ()
+        try:
+            with self.connect() as connection:
+                return backends.left(connection, before)
+        except psycopg.Error as error:
+            raise Unreachable(
+                f"the database gave no answer: {str(error).strip()[:200]}",
+                f"container {container.name}",
+                "Look at its log; what a stopped command left there is not known.",
+            ) from error
+
+    def _client(self) -> docker.DockerClient:
+        with self._lock:
+            if self._engine is None:
+                self._engine = open_engine()
+            return self._engine
+
+    def _containers(self) -> list[Container]:
+        found = containers(self._client(), self.folder)
+        named = [
+            each for each in found if not self.project or each.labels.get("com.docker.compose.project") == self.project
+        ]
+        for container in named or found:
+            values = environment(container)
+            self._learn(value for name, value in values.items() if SECRET.search(name) and not name.endswith("_FILE"))
+        return named or found
+
+    def _learn(self, values: Iterator[str]) -> None:
+        with self._lock:
+            self._known.update(value for value in values if value)
+
+    def _project(self) -> str:
+        found = self._containers()
+        return str(found[0].labels.get("com.docker.compose.project", "")) if found else self.project
+
+    @staticmethod
+    def _name(container: Container) -> str:
+        return str(container.labels.get("com.docker.compose.service", container.name))
+
+    def _service(self, service: str) -> Container:
+        container = of_service(self._containers(), service)
+        if container is None or container.status != "running":
+            state = "is not there" if container is None else f"is {container.status}"
+            raise Unreachable(
+                f"the container of service {service or '?'} {state}",
+                str(self.folder),
+                "Start the project, then look again.",
+            )
+        return container
+
+    def _database(self) -> Container:
+        return self._service(self.database_service)
+
+    def _login(self, container: Container) -> docker_database.Login:
+        login = docker_database.login_of(container, self.database_name, self.database_user)
+        self._learn(iter([login.password]))
+        return login
+
+
+def _words(container: Container) -> str:
+    state = container.attrs.get("State") or {}
+    health = (state.get("Health") or {}).get("Status")
+    image = (container.attrs.get("Config") or {}).get("Image", "")
+    return ", ".join(word for word in (container.status, health, f"image {image}") if word)
+
+
+def _one(connection: psycopg.Connection, query: str) -> str:
+    row = connection.execute(query.encode()).fetchone()
+    return str(row[0]) if row else ""

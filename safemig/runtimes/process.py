@@ -1,0 +1,404 @@
+"""The process runtime: the service as a local process, PostgreSQL from binaries with a life cycle of our own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from checks import container as look_container
+from checks.evidence import Evidence, Json
+from safemig import postgres
+from safemig.runtimes import backends
+from safemig.runtimes.base import APPLICATION, Unreachable
+from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, without_commands
+from safemig.runtimes.paths import children_path
+
+if TYPE_CHECKING:
+    import psutil
+    import psycopg
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a database URL points. ``password`` never leaves this process."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def local(self) -> bool:
+        """Whether it names this machine over TCP."""
+        return self.host in LOOPBACK
+
+
+def target_of(url: str) -> Target:
+    """A SQLAlchemy or libpq URL taken apart; ValueError when it is no PostgreSQL URL. Only ssl options are kept."""
+    parts = urlsplit(url)
+    if not parts.scheme.startswith(("postgres", "postgis")):
+        raise ValueError("this is no PostgreSQL URL")
+    query = dict(parse_qsl(parts.query))
+    user = unquote(parts.username or query.get("user", "postgres"))
+    return Target(
+        parts.hostname or query.get("host", "127.0.0.1"),
+        parts.port or 5432,
+        user,
+        unquote(parts.password or query.get("password", "")),
+        unquote(parts.path.lstrip("/")) or user,
+        tuple((name, value) for name, value in query.items() if name.startswith("ssl")),
+    )
+
+
+@dataclass
+class ProcessRuntime:
+    """``folder`` is the service's folder, ``state`` our .safemig, ``url`` the service's address.
+
+    ``database_url`` resolves the reference to the application's URL when a connection is opened; ``binaries`` is a configured bin folder."""
+
+    folder: Path
+    service: str
+    state: Path
+    url: str
+    database_url: Callable[[], str] = field(repr=False)
+    root: Path | None = None
+    binaries: Path | None = None
+    name: Literal["docker", "process"] = "process"
+
+    def describe(self) -> Mapping[str, Json]:
+        """The service and, when the URL can be read, the database: running or not."""
+        found: dict[str, Json] = {self.service or "service": "running" if self._process() else "not running"}
+        with contextlib.suppress(Unreachable):
+            target = self._target()
+            state = "running" if _listens(target.host, target.port) else "not running"
+            found["PostgreSQL"] = f"{state}, {target.host}:{target.port}"
+        return found
+
+    def available(self) -> str:
+        """PostgreSQL binaries are needed, unless a server listens already."""
+        try:
+            postgres.find_binaries(None, self.binaries)
+        except postgres.PostgresError as error:
+            return str(error)
+        return ""
+
+    def environment(self) -> Mapping[str, str]:
+        """PATH without our own environment, with uv at its end."""
+        return {"PATH": children_path(os.environ, self.root or self.folder, self.state)}
+
+    def base_url(self) -> str:
+        """As configured or discovered."""
+        return self.url
+
+    def look_services(self) -> Evidence:
+        """The process that listens on the service's port, and the file that its output goes to."""
+        process = self._process()
+        if process is None:
+            return look_container.look_process(self.service or "service", None, started="", log=None)
+        return look_container.look_process(
+            self.service or "service", process.pid, started=_started(process), log=_log_of(process)
+        )
+
+    @contextlib.contextmanager
+    def connect(self) -> Iterator[psycopg.Connection]:
+        """A session on the database that the URL names."""
+        with contextlib.closing(self._open()) as connection:
+            yield connection
+
+    def database(self) -> Mapping[str, Json]:
+        """See Runtime.database."""
+        target = self._target()
+        with self.connect() as connection:
+            row = connection.execute(IDENTITY).fetchone()
+            return {
+                "host": target.host,
+                "port": target.port,
+                "name": target.name,
+                "user": target.user,
+                "version": connection.info.server_version // 10000,
+                "system_identifier": str(row[0]) if row else "",
+                "via": "direct",
+            }
+
+    def secrets(self) -> tuple[str, ...]:
+        """The password in the application's URL."""
+        try:
+            password = self._target().password
+        except Unreachable:
+            return ()
+        return (password,) if password else ()
+
+    def wait_database(self, seconds: float) -> str:
+        """Tries every 0.2 s."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                with self.connect():
+                    return ""
+            except Unreachable as error:
+                if time.monotonic() >= deadline:
+                    return str(error)
+            time.sleep(0.2)
+
+    def dump_schema(self) -> str:
+        """pg_dump of the server's major, or a newer one."""
+        target, major = self._target(), self._major()
+        command = ["--schema-only", "--no-owner", "--no-privileges", "-h", target.host, "-p", str(target.port)]
+        program = _pg_dump(postgres.find_binaries(major, self.binaries))
+        done = subprocess.run(
+            [str(program), *command, "-U", target.user, "-d", target.name],
+            env={**os.environ, "PGPASSWORD": target.password, "PGAPPNAME": APPLICATION},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Unreachable(
+                f"pg_dump failed: {done.stderr.strip()[-300:]}",
+                f"{target.host}:{target.port}/{target.name}",
+                f"Its major must be {major} or newer; name a bin folder of that version.",
+            )
+        return without_commands(done.stdout)
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[str]:
+        """A throwaway server, of the database's own major where this machine has one."""
+        try:
+            use = postgres.find_binaries(self._major(), self.binaries)
+            with postgres.throwaway(use, database="scratch") as conninfo:
+                yield conninfo
+        except postgres.PostgresError as error:
+            raise Unreachable(error.what, error.where, error.next) from error
+
+    def start_database(self) -> None:
+        """Initialise and start our own server on the URL's port, with the URL's user, password and database."""
+        target = self._target()
+        server = self._server(target)
+        if server.pid() is None and _listens(target.host, target.port):
+            return
+        try:
+            if not server.exists():
+                server.initialise(target.user, target.password)
+            server.start()
+            _create(server, target)
+        except (postgres.PostgresError, OSError) as error:
+            raise Unreachable(str(error), str(server.data), "Free the port, or start the database yourself.") from error
+
+    def stop_database(self) -> None:
+        """Stop our own server, if it runs; another one on that port is left alone."""
+        self._server(self._target()).stop()
+
+    def remove_database(self) -> None:
+        """Stop our own server and delete its data (a demo that is not kept)."""
+        import shutil
+
+        server = self._server(self._target())
+        server.stop()
+        if server.exists():
+            shutil.rmtree(server.data)
+        server.log.unlink(missing_ok=True)
+
+    def database_line(self) -> str:
+        """What a person would type to start the same server; "" when another server listens there, or elsewhere."""
+        try:
+            target = self._target()
+            server = self._server(target)
+            if not target.local or (server.pid() is None and _listens(target.host, target.port)):
+                return ""
+        except (Unreachable, postgres.PostgresError):
+            return ""
+        words = ["pg_ctl", "-D", str(server.data), "-o", f"-p {target.port} -h 127.0.0.1", "-w", "start"]
+        return shlex.join(words)
+
+    def image(self) -> Mapping[str, str]:
+        """Processes have none."""
+        return {}
+
+    def package_version(self, name: str) -> str | None:
+        """Read from the metadata in the project's environment; nothing of it is executed."""
+        from importlib.metadata import distributions
+
+        folders = [self.folder, *([self.root] if self.root else [])]
+        for base in folders:
+            found = [str(path) for path in (base / ".venv").glob("lib/python3*/site-packages")]
+            found += [str(path) for path in (base / ".venv").glob("Lib/site-packages")]
+            for each in distributions(name=name, path=found) if found else ():
+                return each.version
+        return None
+
+    def mark_before(self) -> Mapping[str, Json]:
+        """The backends; the local processes are known by their command."""
+        try:
+            with self.connect() as connection:
+                return backends.mark(connection)
+        except Unreachable:
+            return backends.mark(None)
+
+    def leftovers(self, before: Mapping[str, Json]) -> tuple[str, ...]:
+        """Backends only; with no server there is none."""
+        if not self._serves():
+            return ()
+        with self.connect() as connection:
+            return tuple(each.words for each in backends.left(connection, before))
+
+    def end_leftovers(self, before: Mapping[str, Json], patience: float) -> tuple[str, ...]:
+        """See Runtime.end_leftovers."""
+        if not self._serves():
+            return ()
+        began = time.monotonic()
+        with self.connect() as connection:
+            first = backends.left(connection, before)
+            while backends.left(connection, before):
+                if time.monotonic() - began > patience:
+                    return backends.end(connection, before)
+                time.sleep(0.1)
+        if not first:
+            return ()
+        words = "; ".join(each.words for each in first)
+        return (f"waited {time.monotonic() - began:.1f} s until it ended by itself: {words}",)
+
+    def _serves(self) -> bool:
+        target = self._target()
+        return not target.local or _listens(target.host, target.port)
+
+    def _target(self) -> Target:
+        try:
+            return target_of(self.database_url())
+        except ValueError as error:
+            raise Unreachable(
+                f"the database's URL is not known: {error}", "the configuration", "Name it in safemig.yaml."
+            ) from error
+
+    def _server(self, target: Target) -> postgres.Server:
+        data = postgres.data_folder(self.state)
+        return postgres.Server(self._binaries_for(data), data, target.port)
+
+    def _binaries_for(self, data: Path) -> postgres.Binaries:
+        """Existing data need the major that made them."""
+        with contextlib.suppress(OSError, ValueError):
+            return postgres.find_binaries(int((data / "PG_VERSION").read_text()), self.binaries)
+        return postgres.find_binaries(None, self.binaries)
+
+    def _major(self) -> int:
+        with self.connect() as connection:
+            return connection.info.server_version // 10000
+
+    def _open(self) -> psycopg.Connection:
+        import psycopg
+
+        target = self._target()
+        try:
+            return psycopg.connect(
+                host=target.host,
+                port=target.port,
+                user=target.user,
+                password=target.password,
+                dbname=target.name,
+                autocommit=True,
+                connect_timeout=CONNECT_SECONDS,
+                application_name=APPLICATION,
+                gssencmode="disable",
+                **dict(target.options),  # type: ignore[arg-type]
+            )
+        except psycopg.Error as error:
+            raise Unreachable(
+                f"the database gave no session: {str(error).strip()[:300]}",
+                f"{target.host}:{target.port}/{target.name}",
+                "Start the database, or set right the URL.",
+            ) from error
+
+    def _process(self) -> psutil.Process | None:
+        """The first process that listens on the service's port; a reloader's children share its socket."""
+        parts = urlsplit(self.url)
+        port = parts.port or (80 if self.url else 0)
+        return _listener(port) if port else None
+
+
+def _listener(port: int) -> psutil.Process | None:
+    """The topmost process of the family that listens there; None when nobody does, or it is another user's."""
+    import psutil
+
+    try:
+        holders = [each.pid for each in psutil.net_connections(kind="tcp") if _listening([each], port)]
+    except psutil.AccessDenied:  # macOS tells only root about all
+        holders = [each.pid for each in psutil.process_iter() if _holds(each, port)]
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(next((pid for pid in holders if pid), -1))
+        for parent in process.parents():
+            if not _holds(parent, port):
+                break
+            process = parent
+        return process
+    return None
+
+
+def _holds(process: psutil.Process, port: int) -> bool:
+    import psutil
+
+    try:
+        return _listening(process.net_connections(kind="tcp"), port)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _listening(connections: Sequence[Any], port: int) -> bool:
+    return any(each.status == "LISTEN" and each.laddr and each.laddr.port == port for each in connections)
+
+
+def _started(process: psutil.Process) -> str:
+    return datetime.fromtimestamp(process.create_time(), UTC).isoformat(timespec="milliseconds")
+
+
+def _log_of(process: psutil.Process) -> Path | None:
+    """The regular file that its standard output or error goes to, where the system tells (Linux)."""
+    for number in (1, 2):
+        with contextlib.suppress(OSError):
+            path = Path(f"/proc/{process.pid}/fd/{number}").readlink()
+            if path.is_file():
+                return path
+    return None
+
+
+def _listens(host: str, port: int) -> bool:
+    if host.startswith("/"):
+        return (Path(host) / f".s.PGSQL.{port}").exists()
+    try:
+        with socket.create_connection((host or "127.0.0.1", port), 1):
+            return True
+    except OSError:
+        return False
+
+
+def _pg_dump(found: postgres.Binaries) -> Path:
+    program = found.bin / "pg_dump"
+    if not program.is_file():
+        raise Unreachable(f"{found.bin} holds no pg_dump", "the PostgreSQL binaries", "Name another bin folder.")
+    return program
+
+
+def _create(server: postgres.Server, target: Target) -> None:
+    import psycopg
+
+    try:
+        server.create_database(target.user, target.password, target.name)
+    except psycopg.Error as error:
+        raise Unreachable(
+            f"our own server does not let {target.user} in: {str(error).strip()[:200]}",
+            str(server.data),
+            "The URL's user or password changed since its data were made: set it back, or remove that folder.",
+        ) from error
