@@ -57,6 +57,8 @@ _NOT_STARTED = re.compile(
     r"|(?:Error response from daemon: .*|service \"[^\"]*\" is not running.*)"
     r"|make: \*\*\* No rule to make target .*"
 )
+_NOT_STARTED_WORDS = ("not found", "No module", "spawn", "daemon", "not running", "unrecognized", "No rule")
+_OTHER_RUNNER = ("Ran ", "OK", "FAIL", "NO TESTS", "ERROR: ", "Results (")
 
 
 @dataclass
@@ -86,14 +88,14 @@ class Reading:
     def take(self, raw: str) -> None:
         """Read one line of output."""
         line = plain(raw.rpartition("\r")[2] or raw, 4000)
-        prefix = _PREFIX.match(line)
+        prefix = _PREFIX.match(line) if " | " in line else None
         line = line[prefix.end() :] if prefix else line
         if not line:
             return
         banner = line.strip("= ") if line.startswith("==") else ""
         if banner == "test session starts":
             self._start()
-        elif match := _summary(banner or line):
+        elif " in " in line and (match := _summary(banner or line)):
             self._summary(match)
         elif not self._nested:
             self._inside(line, banner)
@@ -203,7 +205,8 @@ class Reading:
             self._place(self._where, f"{first}; {text}" if first else text)
 
     def _outside(self, line: str) -> None:
-        if self._unittest(line) or self._sugar(line):
+        other = line.startswith(_OTHER_RUNNER) or self._where or self._section == "sugar"
+        if other and (self._unittest(line) or self._sugar(line)):
             return
         if match := _COLLECTED.match(line):
             self.collected = (self.collected or 0) + int(match[2] or match[1])
@@ -214,12 +217,12 @@ class Reading:
             self._where = line.partition("conftest ")[2].strip("'. ")
             self._section = "errors"
             self._place(self._where, "")
-        elif _NOT_STARTED.fullmatch(line):
+        elif any(word in line for word in _NOT_STARTED_WORDS) and _NOT_STARTED.fullmatch(line):
             self._place("command", line)
         elif "::" in line and len(line) < 1500 and (match := _LINE.fullmatch(line)):
             self._verbose(match[1] or match[4], match[2] or match[3])
-        elif match := _DOTS.fullmatch(line):
-            self._dots(line, match)
+        elif line[-1] == "]" or ".py " in line:
+            self._dots(line)
 
     def _verbose(self, word: str, name: str) -> None:
         self._seen[_VERBOSE[word]] += 1
@@ -233,7 +236,10 @@ class Reading:
         own = name.partition("::")[2].replace("::", ".")
         self._place(own or name, "")
 
-    def _dots(self, line: str, match: re.Match[str]) -> None:
+    def _dots(self, line: str) -> None:
+        match = _DOTS.fullmatch(line)
+        if match is None:
+            return
         done, total = match["done"], match["total"]
         if done is None and ".py " not in line:
             return  # a lone row of letters proves nothing
