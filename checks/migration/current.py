@@ -23,18 +23,19 @@ def read_current(
     """
     import psycopg
     from psycopg import sql
+    from psycopg.rows import tuple_row
 
     began = now()
     subject = f"{schema}.{table}" if schema else table
     name = sql.Identifier(schema, table) if schema else sql.Identifier(table)
     query = sql.SQL("SELECT version_num FROM {} ORDER BY version_num").format(name)
-    repeat = query.as_string(connection)
+    repeat = query.as_string(None)
     try:
-        with connection.transaction():
-            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT))
-            row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (name.as_string(connection),)).fetchone()
+        with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+            cursor.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT))
+            row = cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (name.as_string(None),)).fetchone()
             exists = bool(row and row[0])
-            current: list[Json] = [row[0] for row in connection.execute(query)] if exists else []
+            current: list[Json] = [row[0] for row in cursor.execute(query)] if exists else []
     except psycopg.Error as error:
         return unseen("revision", subject, repeat, str(error).strip(), began)
     return Evidence("revision", subject, True, began, now(), repeat, {"current": current, "table_exists": exists})
