@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.evidence import Evidence, unseen
+from checks.evidence import Evidence, Json, unseen
 from safemig.proposals import failures, source_calls
 
 CLIENT = "from fastapi.testclient import TestClient\n\ndef test_a():\n    assert TestClient\n"
@@ -27,8 +27,8 @@ NATIVE = "async def functions are not natively supported.\nYou need to install a
 
 
 def _red(cause: str = "", code: int = 2) -> Evidence:
-    places = [{"where": "tests/test_a.py", "cause": cause}] if cause else []
-    return Evidence("tests", "make test", True, "", "", "make test", {"exit_code": code, "error_places": [*places]})
+    places: list[Json] = [{"where": "tests/test_a.py", "cause": cause}] if cause else []
+    return Evidence("tests", "make test", True, "", "", "make test", {"exit_code": code, "error_places": places})
 
 
 def _packages(output: str, *sources: str, declared: tuple[str, ...] = ("pytest",), **more: object) -> tuple[str, ...]:
