@@ -1,0 +1,58 @@
+"""The document that ``--json`` prints, from the summary of a run."""
+
+from __future__ import annotations
+
+from checks.evidence import Json
+from safemig.summary_model import Approval, SignalState, StepState, Summary
+
+SIGNALS = ("tests", "container", "endpoints")
+
+
+def verdict_of(summary: Summary) -> str:
+    """The verdict; of a run that has not finished: waiting while it asks, else interrupted."""
+    return summary.verdict or ("waiting" if summary.waiting else "interrupted")
+
+
+def document(summary: Summary) -> dict[str, Json]:
+    """The one document of ``--json``, format 1."""
+    signals: dict[str, Json] = {}
+    for name in (*SIGNALS, *(name for name in summary.signals if name not in SIGNALS)):
+        one = summary.signals.get(name, SignalState())
+        signals[name] = {"ok": one.ok, "before": one.before, "after": one.after}
+    return {
+        "format": 1,
+        "run": summary.run,
+        "target": summary.target,
+        "plan": summary.digest,
+        "verdict": verdict_of(summary),
+        "signals": signals,
+        "steps": [_step_document(one) for one in summary.steps],
+        "revision": {"before": summary.before, "after": summary.after},
+        "schema": {"matches_spec": summary.matches_spec, "differences": [dict(one) for one in summary.differences]},
+        "ticked": [{"file": one.file, "line": one.line, "text": one.text} for one in summary.ticks],
+        "approvals": [_approval_document(one) for one in summary.approvals],
+    }
+
+
+def _step_document(one: StepState) -> dict[str, Json]:
+    return {
+        "id": one.id,
+        "title": one.title,
+        "effect": one.effect,
+        "status": one.status,
+        "seconds": one.seconds,
+        "command": one.command,
+    }
+
+
+def _approval_document(one: Approval) -> dict[str, Json]:
+    return {
+        "step": one.step,
+        "title": one.title,
+        "digest": one.digest,
+        "answer": one.answer,
+        "by": one.by,
+        "rule": one.rule,
+        "reason": one.reason,
+        "at": one.wall,
+    }

@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.evidence import Json
+from safemig.events import Event
+from safemig.summary import Summary, document, empty, fold, step
+
+
+def story(*told: tuple[str, str, Mapping[str, Json]]) -> list[Event]:
+    """Events of (kind, step, data), numbered, a second apart."""
+    return [
+        Event(number, kind, "r1", "demo", at, f"2026-01-02T03:04:{number % 60:02}.000+00:00", float(number), data)
+        for number, (kind, at, data) in enumerate(told, 1)
+    ]
+
+
+def seen(kind: str, subject: str, data: dict[str, Json]) -> Json:
+    return {
+        "kind": kind,
+        "subject": subject,
+        "seen": True,
+        "began": "2026-01-02T03:04:01.000+00:00",
+        "ended": "2026-01-02T03:04:02.000+00:00",
+        "repeat": f"look at {subject}",
+        "data": data,
+        "reason": "",
+        "version": 1,
+    }
+
+
+def asked(name: str, digest: str, title: str) -> dict[str, Json]:
+    texts = ("detail", "changes", "undo", "rule", "always", "tool")
+    return {
+        "id": name,
+        "kind": "step",
+        "digest": digest,
+        "title": title,
+        "effect": "write",
+        "what": "make build",
+        "once": "exactly `make build`, in this run",
+        **dict.fromkeys(texts, ""),
+    }
+
+
+def given_for(name: str, digest: str, answer: str = "once", by: str = "person") -> dict[str, Json]:
+    return {"id": name, "digest": digest, "answer": answer, "by": by, "rule": "default", "reason": "", "title": "Build"}
+
+
+START: tuple[str, str, Mapping[str, Json]] = (
+    "run.started",
+    "",
+    {"project": "/p", "spec": "01", "phase": "1", "mode": "default", "runtime": "docker", "engine": "0.1", "pid": 1},
+)
+PLAN: tuple[str, str, Mapping[str, Json]] = (
+    "plan.revised",
+    "",
+    {
+        "revision": 1,
+        "digest": "d1",
+        "parent": "",
+        "cause": "",
+        "file": "plan-1.json",
+        "added": ["build", "test"],
+        "open": [],
+    },
+)
+STARTED: dict[str, Json] = {"title": "Build", "intent": "build", "effect": "write", "command": "make build"}
+DONE: dict[str, Json] = {"status": "done", "seconds": 2.5, "reason": "", "command": "make build"}
+FINISH: dict[str, Json] = {
+    "verdict": "passed",
+    "exit": 0,
+    "reason": "",
+    "state": "database: last seen at b2",
+    "signals": {"tests": {"ok": True, "before": "3 passed", "after": "3 passed", "reasons": []}},
+    "schema": {"matches_spec": True, "differences": []},
+    "ticked": [{"file": "plan.md", "line": 7, "text": "create the table"}],
+    "revision": {"before": ["a1"], "after": ["b2"]},
+}
+WHOLE = story(
+    START,
+    PLAN,
+    ("approval.asked", "build", asked("q1", "x1", "Build")),
+    ("approval.given", "build", given_for("build", "x1")),
+    ("step.started", "build", STARTED),
+    (
+        "command.started",
+        "build",
+        {"number": 1, "line": "make build", "cwd": ".", "limit": 9.0, "output": "commands/1.log"},
+    ),
+    ("command.output", "build", {"number": 1, "file": "commands/1.log", "start": 0, "end": 40}),
+    (
+        "command.finished",
+        "build",
+        {"number": 1, "status": 0, "how": "exit", "seconds": 2.0, "file": "commands/1.log", "start": 0, "end": 44},
+    ),
+    ("evidence", "build", {"moment": "before", "evidence": seen("tests", "make test", {"passed": 3})}),
+    ("step.finished", "build", DONE),
+    ("tick", "tick", {"file": "plan.md", "line": 7, "text": "create the table"}),
+    ("run.finished", "", FINISH),
+)
+
+
+def test_the_document_of_a_finished_run() -> None:
+    assert document(fold(WHOLE)) == {
+        "format": 1,
+        "run": "r1",
+        "target": "demo",
+        "plan": "d1",
+        "verdict": "passed",
+        "signals": {
+            "tests": {"ok": True, "before": "3 passed", "after": "3 passed"},
+            "container": {"ok": None, "before": "", "after": ""},
+            "endpoints": {"ok": None, "before": "", "after": ""},
+        },
+        "steps": [
+            {
+                "id": "build",
+                "title": "Build",
+                "effect": "write",
+                "status": "done",
+                "seconds": 2.5,
+                "command": "make build",
+            },
+            {"id": "test", "title": "", "effect": "", "status": "planned", "seconds": 0.0, "command": ""},
+        ],
+        "revision": {"before": ["a1"], "after": ["b2"]},
+        "schema": {"matches_spec": True, "differences": []},
+        "ticked": [{"file": "plan.md", "line": 7, "text": "create the table"}],
+        "approvals": [
+            {
+                "step": "build",
+                "title": "Build",
+                "digest": "x1",
+                "answer": "once",
+                "by": "person",
+                "rule": "default",
+                "reason": "",
+                "at": "2026-01-02T03:04:04.000+00:00",
+            }
+        ],
+    }
+
+
+def test_every_prefix_has_a_document_that_is_json_and_never_claims_success() -> None:
+    for length in range(len(WHOLE)):
+        found = document(fold(WHOLE[:length]))
+        assert msgspec.json.decode(msgspec.json.encode(found)) == found
+        assert found["verdict"] in ("interrupted", "waiting")
+
+
+def test_a_question_waits_until_it_is_answered() -> None:
+    summary = fold(WHOLE[:3])
+    assert [question.title for question in summary.waiting] == ["Build"]
+    assert document(summary)["verdict"] == "waiting"
+    assert fold(WHOLE[:4]).waiting == ()
+    other = story(
+        START, ("approval.asked", "a", asked("q1", "x1", "A")), ("approval.given", "a", given_for("q9", "x9"))
+    )
+    assert len(fold(other).waiting) == 1
+
+
+def test_output_and_commands_are_ranges_of_files() -> None:
+    assert fold(WHOLE[:7]).commands[1].end == 40
+    command = fold(WHOLE).commands[1]
+    assert (command.file, command.start, command.end, command.status, command.how) == (
+        "commands/1.log",
+        0,
+        44,
+        0,
+        "exit",
+    )
+
+
+def test_a_resumed_run_goes_on_with_the_step_in_flight() -> None:
+    killed = [*WHOLE[:6]]
+    resumed = story(*[(event.kind, event.step, event.data) for event in killed])
+    more = story(
+        *[(event.kind, event.step, event.data) for event in resumed],
+        ("run.resumed", "", {"after": 6, "pid": 2, "in_flight": "build", "leftovers": ["waited for make build"]}),
+        ("step.finished", "build", DONE),
+    )
+    summary = fold(more[:7])
+    assert (summary.running, summary.step("build").status, summary.resumed) == ("build", "running", 1)
+    assert summary.timeline[-1].text == "waited for make build"
+    assert fold(more).step("build").status == "done"
+    gone = story(START, PLAN, ("step.started", "build", STARTED), ("run.resumed", "", {"in_flight": ""}))
+    assert fold(gone).step("build").status == "interrupted"
+
+
+def test_attempts_add_up() -> None:
+    again = story(START, *[("step.started", "build", STARTED), ("step.finished", "build", DONE)] * 2)
+    known = fold(again).step("build")
+    assert (known.attempts, known.seconds) == (2, 5.0)
+
+
+def test_evidence_is_kept_by_moment_and_the_last_of_a_subject_counts() -> None:
+    events = story(
+        START,
+        ("evidence", "t", {"moment": "first", "evidence": seen("tests", "make test", {"passed": 0})}),
+        ("evidence", "t", {"moment": "before", "evidence": seen("tests", "make test", {"passed": 1})}),
+        ("evidence", "t", {"moment": "before", "evidence": seen("tests", "make test", {"passed": 2})}),
+        ("evidence", "t", {"moment": "before", "evidence": seen("endpoint", "GET /", {"status": 200})}),
+    )
+    summary = fold(events)
+    assert [one.data for one in summary.seen("before")] == [{"passed": 2}, {"status": 200}]
+    assert [one.data for one in summary.seen("first", "tests")] == [{"passed": 0}]
+    assert summary.seen("after") == ()
+
+
+def test_evidence_that_does_not_say_it_was_seen_was_not() -> None:
+    events = story(("evidence", "t", {"moment": "after", "evidence": {"kind": "tests", "seen": "true"}}))
+    assert fold(events).seen("after")[0].seen is False
+
+
+def test_an_event_counts_once() -> None:
+    summary = fold(WHOLE)
+    assert step(summary, WHOLE[4]) == summary
+    assert fold([event for event in WHOLE for _ in range(2)]) == summary
+
+
+def test_unknown_kinds_and_missing_keys_are_passed_over() -> None:
+    kinds = sorted(
+        {event.kind for event in WHOLE} | {"note", "finding", "mode.changed", "stop.asked", "run.resumed", "x.y"}
+    )
+    summary = fold(story(*[(kind, "s", {}) for kind in kinds]))
+    assert summary.seq == len(kinds)
+    msgspec.json.encode(document(summary))
+
+
+VALUES: st.SearchStrategy[Json] = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text(max_size=5)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(WHOLE), st.dictionaries(st.integers(0, 9), VALUES, max_size=3)), max_size=8))
+def test_no_data_however_ill_typed_breaks_the_fold(noise: Sequence[tuple[Event, Mapping[int, Json]]]) -> None:
+    told = []
+    for event, changes in noise:
+        data = dict(event.data)
+        for place, value in changes.items():
+            if data:
+                data[sorted(data)[place % len(data)]] = value
+        told.append((event.kind, event.step, data))
+    msgspec.json.encode(document(fold(story(*told))))
+
+
+@given(st.integers(0, len(WHOLE)))
+def test_folding_in_two_goes_is_folding_at_once(cut: int) -> None:
+    summary: Summary = empty()
+    for event in WHOLE[:cut]:
+        summary = step(summary, event)
+    for event in WHOLE[cut:]:
+        summary = step(summary, event)
+    assert summary == fold(WHOLE)
+
+
+def test_twenty_thousand_pieces_of_output_fold_in_about_a_second() -> None:
+    output: list[tuple[str, str, dict[str, Json]]] = [
+        ("command.output", "s", {"number": 1, "file": "f", "start": n, "end": n + 1}) for n in range(20_000)
+    ]
+    events = story(*output)
+    began = time.perf_counter()
+    assert fold(events).commands[1].end == 20_000
+    assert time.perf_counter() - began < 5
