@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from checks import container as look_container
@@ -21,6 +19,7 @@ from safemig import postgres
 from safemig.runtimes import backends
 from safemig.runtimes.base import APPLICATION, Unreachable
 from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, without_commands
+from safemig.runtimes.listener import listener, listens, log_of, started
 from safemig.runtimes.paths import children_path
 
 if TYPE_CHECKING:
@@ -68,7 +67,9 @@ def target_of(url: str) -> Target:
 class ProcessRuntime:
     """``folder`` is the service's folder, ``state`` our .safemig, ``url`` the service's address.
 
-    ``database_url`` resolves the reference to the application's URL when a connection is opened; ``binaries`` is a configured bin folder."""
+    ``database_url`` resolves the reference to the application's URL whenever a connection is opened; ``binaries`` is
+    a configured bin folder.
+    """
 
     folder: Path
     service: str
@@ -78,13 +79,14 @@ class ProcessRuntime:
     root: Path | None = None
     binaries: Path | None = None
     name: Literal["docker", "process"] = "process"
+    _known: set[str] = field(default_factory=set, repr=False)
 
     def describe(self) -> Mapping[str, Json]:
         """The service and, when the URL can be read, the database: running or not."""
         found: dict[str, Json] = {self.service or "service": "running" if self._process() else "not running"}
         with contextlib.suppress(Unreachable):
             target = self._target()
-            state = "running" if _listens(target.host, target.port) else "not running"
+            state = "running" if listens(target.host, target.port) else "not running"
             found["PostgreSQL"] = f"{state}, {target.host}:{target.port}"
         return found
 
@@ -110,7 +112,7 @@ class ProcessRuntime:
         if process is None:
             return look_container.look_process(self.service or "service", None, started="", log=None)
         return look_container.look_process(
-            self.service or "service", process.pid, started=_started(process), log=_log_of(process)
+            self.service or "service", process.pid, started=started(process), log=log_of(process)
         )
 
     @contextlib.contextmanager
@@ -136,11 +138,10 @@ class ProcessRuntime:
 
     def secrets(self) -> tuple[str, ...]:
         """The password in the application's URL."""
-        try:
-            password = self._target().password
-        except Unreachable:
-            return ()
-        return (password,) if password else ()
+        if not self._known:  # then it is kept: this is asked for each line that is written
+            with contextlib.suppress(Unreachable):
+                self._target()
+        return tuple(self._known)
 
     def wait_database(self, seconds: float) -> str:
         """Tries every 0.2 s."""
@@ -189,7 +190,7 @@ class ProcessRuntime:
         """Initialise and start our own server on the URL's port, with the URL's user, password and database."""
         target = self._target()
         server = self._server(target)
-        if server.pid() is None and _listens(target.host, target.port):
+        if server.pid() is None and listens(target.host, target.port):
             return
         try:
             if not server.exists():
@@ -218,7 +219,7 @@ class ProcessRuntime:
         try:
             target = self._target()
             server = self._server(target)
-            if not target.local or (server.pid() is None and _listens(target.host, target.port)):
+            if not target.local or (server.pid() is None and listens(target.host, target.port)):
                 return ""
         except (Unreachable, postgres.PostgresError):
             return ""
@@ -274,11 +275,13 @@ class ProcessRuntime:
 
     def _serves(self) -> bool:
         target = self._target()
-        return not target.local or _listens(target.host, target.port)
+        return not target.local or listens(target.host, target.port)
 
     def _target(self) -> Target:
         try:
-            return target_of(self.database_url())
+            target = target_of(self.database_url())
+            self._known.update({target.password} - {""})
+            return target
         except ValueError as error:
             raise Unreachable(
                 f"the database's URL is not known: {error}", "the configuration", "Name it in safemig.yaml."
@@ -326,62 +329,7 @@ class ProcessRuntime:
         """The first process that listens on the service's port; a reloader's children share its socket."""
         parts = urlsplit(self.url)
         port = parts.port or (80 if self.url else 0)
-        return _listener(port) if port else None
-
-
-def _listener(port: int) -> psutil.Process | None:
-    """The topmost process of the family that listens there; None when nobody does, or it is another user's."""
-    import psutil
-
-    try:
-        holders = [each.pid for each in psutil.net_connections(kind="tcp") if _listening([each], port)]
-    except psutil.AccessDenied:  # macOS tells only root about all
-        holders = [each.pid for each in psutil.process_iter() if _holds(each, port)]
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(next((pid for pid in holders if pid), -1))
-        for parent in process.parents():
-            if not _holds(parent, port):
-                break
-            process = parent
-        return process
-    return None
-
-
-def _holds(process: psutil.Process, port: int) -> bool:
-    import psutil
-
-    try:
-        return _listening(process.net_connections(kind="tcp"), port)
-    except (psutil.Error, OSError):
-        return False
-
-
-def _listening(connections: Sequence[Any], port: int) -> bool:
-    return any(each.status == "LISTEN" and each.laddr and each.laddr.port == port for each in connections)
-
-
-def _started(process: psutil.Process) -> str:
-    return datetime.fromtimestamp(process.create_time(), UTC).isoformat(timespec="milliseconds")
-
-
-def _log_of(process: psutil.Process) -> Path | None:
-    """The regular file that its standard output or error goes to, where the system tells (Linux)."""
-    for number in (1, 2):
-        with contextlib.suppress(OSError):
-            path = Path(f"/proc/{process.pid}/fd/{number}").readlink()
-            if path.is_file():
-                return path
-    return None
-
-
-def _listens(host: str, port: int) -> bool:
-    if host.startswith("/"):
-        return (Path(host) / f".s.PGSQL.{port}").exists()
-    try:
-        with socket.create_connection((host or "127.0.0.1", port), 1):
-            return True
-    except OSError:
-        return False
+        return listener(port) if port else None
 
 
 def _pg_dump(found: postgres.Binaries) -> Path:

@@ -1,0 +1,225 @@
+"""The process runtime against a real service process and real PostgreSQL servers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from safemig.postgres import find_binaries
+from safemig.runtimes import paths
+from safemig.runtimes.base import Runtime, Unreachable
+from safemig.runtimes.process import ProcessRuntime, Target, target_of
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def runtime(folder: Path, url: str, service_url: str = "") -> ProcessRuntime:
+    return ProcessRuntime(folder, "api", folder / ".safemig", service_url, lambda: url)
+
+
+def url_of(dsn: str) -> str:
+    parts = conninfo_to_dict(dsn)
+    user = f"{parts['user']}:{parts['password']}"
+    return f"postgresql+psycopg://{user}@/{parts['dbname']}?host={parts['host']}"
+
+
+@pytest.fixture
+def on_dsn(tmp_path: Path, dsn: str) -> ProcessRuntime:
+    return runtime(tmp_path, url_of(dsn))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (
+            "postgresql+asyncpg://course:p%40ss@127.0.0.1:5433/catalogue",
+            Target("127.0.0.1", 5433, "course", "p@ss", "catalogue"),
+        ),
+        ("postgres://me@db", Target("db", 5432, "me", "", "me")),
+        (
+            "postgresql://u:p@h/d?sslmode=require&prepared_statement_cache_size=0",
+            Target("h", 5432, "u", "p", "d", (("sslmode", "require"),)),
+        ),
+        ("postgresql:///d?host=/run/pg&user=me", Target("/run/pg", 5432, "me", "", "d")),
+    ],
+)
+def test_a_url_is_taken_apart(url: str, expected: Target) -> None:
+    assert target_of(url) == expected
+    assert "p@ss" not in repr(expected)
+
+
+def test_a_url_of_something_else_is_unreachable_and_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable) as caught:
+        runtime(tmp_path, "mysql://u:topsecret@h/d").database()
+    assert "topsecret" not in str(caught.value)
+
+
+def test_it_satisfies_the_protocol(on_dsn: ProcessRuntime) -> None:
+    known: Runtime = on_dsn
+    assert known.name == "process"
+
+
+def test_the_database_is_described_without_its_password(on_dsn: ProcessRuntime) -> None:
+    found = on_dsn.database()
+    (password,) = on_dsn.secrets()
+    assert found["via"] == "direct"
+    assert found["version"] == find_binaries().major
+    assert str(found["system_identifier"]).isdigit()
+    assert password not in str(found) + repr(on_dsn) + str(on_dsn.describe())
+    assert on_dsn.wait_database(1) == ""
+
+
+def test_a_dump_can_be_run_on_a_scratch_server(on_dsn: ProcessRuntime, dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE course (slug text PRIMARY KEY)")
+    dump = on_dsn.dump_schema()
+    assert "\n\\" not in dump
+    with on_dsn.scratch() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
+        assert connection.info.server_version // 10000 == find_binaries().major
+        connection.execute(dump.encode())
+        assert connection.execute("SELECT to_regclass('public.course')::text").fetchone() == ("public.course",)
+
+
+@contextlib.contextmanager
+def statement(dsn: str, text: str) -> Iterator[list[str]]:
+    """A session that runs one long statement in a thread; the error it ends with, once it has ended."""
+    errors: list[str] = []
+    with psycopg.connect(dsn, autocommit=True) as connection, psycopg.connect(dsn, autocommit=True) as watch:
+
+        def run() -> None:
+            try:
+                connection.execute(text.encode())
+            except psycopg.Error as error:
+                errors.append(str(error))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        query = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND state = 'active'"
+        while watch.execute(query, [connection.info.backend_pid]).fetchone() != (1,):
+            pass
+        try:
+            yield errors
+        finally:
+            with contextlib.suppress(psycopg.Error):
+                watch.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
+            thread.join()
+
+
+def test_a_statement_that_a_command_left_is_ended_and_an_older_one_is_not(on_dsn: ProcessRuntime, dsn: str) -> None:
+    with statement(dsn, "SELECT pg_sleep(60) /* older */"):
+        before = on_dsn.mark_before()
+        assert on_dsn.leftovers(before) == ()
+        assert on_dsn.end_leftovers(before, 0) == ()
+        with statement(dsn, "SELECT pg_sleep(60) /* left */") as errors:
+            assert ["/* left */" in words for words in on_dsn.leftovers(before)] == [True]
+            assert on_dsn.end_leftovers({}, 0) == ()
+            said = on_dsn.end_leftovers(before, 0.1)
+            assert ["terminated" in words for words in said] == [True]
+            assert on_dsn.leftovers(before) == ()
+        assert "terminating connection" in errors[0]
+
+
+def test_a_statement_that_ends_by_itself_is_waited_for(on_dsn: ProcessRuntime, dsn: str) -> None:
+    before = on_dsn.mark_before()
+    with statement(dsn, "SELECT pg_sleep(0.5)") as errors:
+        said = on_dsn.end_leftovers(before, 20)
+        assert said[0].startswith("waited")
+        assert errors == []
+
+
+def test_our_own_server_is_started_on_the_urls_port_and_removed(tmp_path: Path) -> None:
+    port = free_port()
+    here = runtime(tmp_path, f"postgresql://course:secret@127.0.0.1:{port}/catalogue")
+    try:
+        assert str(port) in here.database_line()
+        assert "secret" not in here.database_line()
+        assert here.wait_database(0) != ""
+        assert here.leftovers(here.mark_before()) == ()
+        here.start_database()
+        here.start_database()
+        assert here.database()["name"] == "catalogue"
+        assert here.wait_database(0) == ""
+        elsewhere = runtime(tmp_path / "other", f"postgresql://course:secret@127.0.0.1:{port}/catalogue")
+        assert elsewhere.database_line() == ""  # somebody's server listens there already
+        elsewhere.start_database()
+        elsewhere.stop_database()
+        assert here.wait_database(0) == ""
+        here.stop_database()
+        assert "not running" in str(here.describe()["PostgreSQL"])
+        here.start_database()
+        assert here.wait_database(0) == ""
+    finally:
+        here.remove_database()
+    assert here.wait_database(0) != ""
+    assert here.database_line() != ""
+
+
+SERVICE = """
+import http.server, os, sys
+listener = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler)
+os.set_inheritable(listener.fileno(), True)
+print("up", flush=True)
+if os.fork() == 0:
+    import time
+    time.sleep(60)
+listener.serve_forever()
+"""
+
+
+def test_the_service_is_found_by_its_port_and_its_log_by_its_output(tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "api.log"
+    here = runtime(tmp_path, "postgresql://u@127.0.0.1:1/d", f"http://127.0.0.1:{port}")
+    assert here.look_services().data["services"]["api"]["state"] == "absent"  # type: ignore[index,call-overload]
+    with log.open("wb") as output:
+        service = subprocess.Popen(
+            [sys.executable, "-c", SERVICE, str(port)], stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        while log.stat().st_size == 0:
+            assert service.poll() is None
+        found = here.look_services().data["services"]["api"]  # type: ignore[index,call-overload]
+        assert found["state"] == "running"  # type: ignore[index,call-overload]
+        assert found["id"] == str(service.pid)  # type: ignore[index,call-overload]
+        assert found["log_tail"] == ["up"]  # type: ignore[index,call-overload]
+        assert here.describe()["api"] == "running"
+    finally:
+        os.killpg(service.pid, 9)
+        service.wait()
+
+
+def test_a_package_is_looked_up_in_the_projects_environment(tmp_path: Path) -> None:
+    here = runtime(tmp_path, "")
+    assert here.package_version("httpx") is None
+    site = tmp_path / ".venv" / "lib" / "python3.12" / "site-packages"
+    (site / "pytest_asyncio-1.3.0.dist-info").mkdir(parents=True)
+    (site / "pytest_asyncio-1.3.0.dist-info" / "METADATA").write_text("Name: pytest-asyncio\nVersion: 1.3.0\n")
+    assert here.package_version("pytest-asyncio") == "1.3.0"
+    assert here.package_version("psycopg") is None  # installed here, not there
+
+
+def test_our_own_environment_is_not_on_the_childrens_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "tool"
+    (own / "bin").mkdir(parents=True)
+    monkeypatch.setattr(sys, "prefix", str(own))
+    environ = {"PATH": f"{own}/bin:/nowhere"}
+    found = paths.children_path(environ, tmp_path / "project", tmp_path / "state", [Path("/extra")])
+    assert found.split(":")[:2] == ["/nowhere", "/extra"]
+    assert shutil.which("uv", path=found) is not None
+    assert shutil.which("alembic", path=found) is None
+    inside = paths.children_path(environ, tmp_path, tmp_path / "state")
+    assert f"{own}/bin" in inside.split(":")
