@@ -276,7 +276,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient)
         yield folders[0], folders[1], names[0]
     finally:
         for folder, name in zip(folders, names, strict=True):
-            compose(folder, "-p", name, "down", "-v", "-t", "0")
+            compose(folder, "-p", name, "down", "-v", "--remove-orphans", "-t", "0")
 
 
 def wait_exited(engine: docker.DockerClient, project: str) -> None:
