@@ -95,8 +95,8 @@ def find_database(places: Places) -> DatabaseRef | None:
 
 
 def every_database(places: Places) -> tuple[DatabaseRef, ...]:
-    """All that the places name, in the order of ``find_database``: where they differ, a person has to know."""
-    return tuple(_candidates(places))
+    """All that URLs name, in the order of ``find_database``: where they differ, a person has to know."""
+    return tuple(each for each in _candidates(places) if "#" in each.reference)
 
 
 def _candidates(places: Places) -> Iterator[DatabaseRef]:

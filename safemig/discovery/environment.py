@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 _SIZE = 262_144
 _VALUE_SIZE = 65_536
@@ -134,4 +134,4 @@ def without_password(url: str) -> str | None:
     if "@" in host or "@" in parts.path or any(c.isspace() for c in url):
         return None
     place = f"{quote(user, safe='%')}@{host}{port}" if user else f"{host}{port}"
-    return urlunsplit((parts.scheme, place, parts.path, "", ""))
+    return f"{parts.scheme}://{place}{parts.path}"

@@ -77,6 +77,7 @@ class _Builder:
     current: tuple[str, ...] = ()
     above: str = ""
     restart: dict[str, int] = field(default_factory=dict)
+    weak: set[str] = field(default_factory=set)
     depth: int = 0
 
 
@@ -175,8 +176,11 @@ def _assign(built: _Builder, assigned: lines_of.Assignment) -> None:
         built.variables[name] = f"{built.variables[name]} {value}".strip()
     elif assigned.operator == "?=" or built.depth:
         # Inside a conditional nobody knows here which branch holds: the first value said stays.
+        if name not in built.variables and assigned.operator == "?=":
+            built.weak.add(name)
         built.variables.setdefault(name, value)
     else:
+        built.weak.discard(name)
         built.variables[name] = value
 
 
@@ -236,7 +240,8 @@ def _follow(built: _Builder, folder: Path, root: Path, seen: set[Path], depth: i
         for name, target in more.targets.items():
             built.targets.setdefault(name, target)
         for name, value in more.variables.items():
-            # A file that comes first gives `?=` and conditionals their value; last plain assignments are rarer.
+            if name in built.weak and name not in more.weak:
+                built.variables[name] = value
             built.variables.setdefault(name, value)
 
 

@@ -18,11 +18,17 @@ Act = Literal[
 
 _ENGINE = re.compile(r"(?<![\w./-])(?:docker|podman|nerdctl)(?:-compose)?(?![\w-])")
 _COMPOSE = re.compile(r"(?<![\w./-])(?:(?:docker|podman|nerdctl)\s+compose|docker-compose|podman-compose)(?![\w-])")
-_OPTIONS_WITH_VALUE = frozenset(
-    ("-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory", "--ansi",
-     "--parallel", "--progress", "-e", "--env", "-u", "--user", "-w", "--workdir", "--index", "-v", "--volume",
-     "--publish", "--name", "--entrypoint", "-l", "--label", "--scale", "-t", "--timeout", "--build-arg",
-     "--tail", "-n", "--since", "--rmi")
+# Options that take the next word: compose's own, those of exec and run, of the others (there -f and -v are flags).
+_OF_ALL = frozenset(
+    ("-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory", "--ansi", "--parallel",
+     "--progress")
+)  # fmt: skip
+_OF_EXEC = frozenset(
+    ("-e", "--env", "-u", "--user", "-w", "--workdir", "--index", "-v", "--volume", "-p", "--publish", "--name",
+     "--entrypoint", "-l", "--label")
+)  # fmt: skip
+_OF_OTHERS = frozenset(
+    ("--rmi", "-t", "--timeout", "--tail", "-n", "--since", "--until", "--scale", "--build-arg", "--pull", "-s")
 )  # fmt: skip
 # In the order in which they are tried on one simple command.
 _ACTS: tuple[tuple[Act, re.Pattern[str]], ...] = (
@@ -34,7 +40,9 @@ _ACTS: tuple[tuple[Act, re.Pattern[str]], ...] = (
     ),
     (
         "other",
-        re.compile(r"\balembic\b|\bptw\b|pytest-watch|\b(?:ruff|mypy|black|flake8|isort|pre-commit)\b|\bcelery\b"),
+        re.compile(
+            r"\balembic\b.*\b(?:current|heads|history|check|stamp|show|merge|branches)\b|\bptw\b|pytest-watch|\b(?:ruff|mypy|black|flake8|isort|pre-commit)\b|\bcelery\b"
+        ),
     ),
     (
         "test",
@@ -212,12 +220,12 @@ def _act(text: str) -> Act:
 
 def _of_compose(text: str, end: int, folder: str) -> Simple:
     tokens = words(text[end:])
-    files, rest = _options(tokens)
+    files, rest = _options(tokens, _OF_ALL)
     if not rest:
         return Simple("other", text, docker=True, compose=True, files=files, folder=folder)
     command, rest = rest[0], rest[1:]
     if command in ("exec", "run"):
-        _, rest = _options(rest)
+        _, rest = _options(rest, _OF_EXEC)
         inner = " ".join(rest[1:])
         act = _act(inner) if inner else "other"
         service = rest[0] if rest else ""
@@ -229,13 +237,13 @@ def _of_compose(text: str, end: int, folder: str) -> Simple:
     return Simple(act, text, True, True, "", named, files, folder)
 
 
-def _options(tokens: list[str]) -> tuple[tuple[str, ...], list[str]]:
+def _options(tokens: list[str], with_value: frozenset[str]) -> tuple[tuple[str, ...], list[str]]:
     """The -f files of compose's leading options, and what follows the options."""
     files: list[str] = []
     place = 0
     while place < len(tokens) and tokens[place].startswith("-"):
         name, equals, value = tokens[place].partition("=")
-        if name in _OPTIONS_WITH_VALUE and not equals:
+        if name in with_value and not equals:
             place += 1
             value = tokens[place] if place < len(tokens) else ""
         if name in ("-f", "--file"):
@@ -250,7 +258,7 @@ def _plain(tokens: list[str]) -> Iterator[str]:
         if skip:
             skip = False
         elif word.startswith("-"):
-            skip = word in _OPTIONS_WITH_VALUE
+            skip = word in _OF_OTHERS
         else:
             yield word
 
