@@ -69,7 +69,7 @@ def _tests(before: Evidence | None, after: Evidence | None) -> Signal:
         reasons = reasons or [f"the test run is not good: {tests_words(after)}"]
     if ok and before is not None and before.seen and after is not None:
         fewer = _count(before.data, "passed") - _count(after.data, "passed")
-        if fewer > 0 and tests_good(before):
+        if fewer > 0:  # also of a run that was red: what passed in it has to pass again
             ok = False
             reasons.append(f"{fewer} tests that passed before did not run or pass after")
     return Signal(ok, tests_words(before), tests_words(after), tuple(reasons))
@@ -99,11 +99,13 @@ def container_words(evidence: Evidence | None) -> str:
 
 
 def container_problems(evidence: Evidence) -> tuple[str, ...]:
-    """Why the containers are not active and serving; empty when they are."""
+    """Why the containers are not active and serving; empty when they are. A job that ended with 0 is no problem."""
     problems: list[str] = []
     services = _services(evidence)
     if not services:
         problems.append("no container or process of this project is there")
+    elif all(service.get("state") == "exited" for service in services.values()):
+        problems.append("no container or process of this project runs")
     for name, service in sorted(services.items()):
         if service.get("state") == "exited" and service.get("exit_code") == 0:
             continue
@@ -130,6 +132,10 @@ def _container(before: Evidence | None, after: Evidence | None) -> Signal:
             earlier = old.get(name, {})
             if earlier.get("id") == service.get("id") and _count(service, "restarts") > _count(earlier, "restarts"):
                 problems.append(f"{name} was restarted {service.get('restarts')} times")
+            if earlier.get("state") == "running" and service.get("state") == "exited" and service.get("exit_code") == 0:
+                problems.append(f"{name} was running and has ended (exit code 0)")
+            if earlier.get("health") == "healthy" and service.get("health") not in {"healthy", "unhealthy"}:
+                problems.append(f"{name} was healthy, is {service.get('health') or 'without a health check'}")
         problems += [f"{name} is gone" for name in sorted(set(old) - set(new))]
     return Signal(not problems, *words, tuple(problems))
 
@@ -144,6 +150,8 @@ def endpoint_problem(evidence: Evidence) -> str:
         return f"{evidence.subject}: the answer ({status}) is not the expected one"
     if data.get("matches") is None and not (isinstance(status, int) and 200 <= status < 300):
         return f"{evidence.subject}: answered {status}"
+    if data.get("matches") is None and data.get("whole") is False:
+        return f"{evidence.subject}: the answer is too large to compare with the expected one"
     if data.get("unhealthy"):
         return f"{evidence.subject}: says “{data['unhealthy']}”"
     return ""
@@ -168,7 +176,9 @@ def _endpoints(before: Sequence[Evidence], after: Sequence[Evidence]) -> Signal:
     problems = [problem for evidence in after if (problem := endpoint_problem(evidence))]
     for evidence in after:
         problems += _worse(earlier.get(evidence.subject), evidence)
-    problems += [f"{subject} was not looked at again" for subject in earlier if subject not in {e.subject for e in after}]
+    problems += [
+        f"{subject} was not looked at again" for subject in earlier if subject not in {e.subject for e in after}
+    ]
     return Signal(not problems, *words, tuple(problems))
 
 
@@ -182,7 +192,8 @@ def _worse(before: Evidence | None, after: Evidence) -> list[str]:
     lost = lost_keys(before.data.get("shape"), after.data.get("shape"))
     if lost:
         found.append(f"{after.subject}: the answer has lost {', '.join(lost)}")
-    return found
+    kinds = changed_kinds(before.data.get("shape"), after.data.get("shape"))
+    return found + [f"{after.subject}: {change}" for change in kinds]
 
 
 def lost_keys(before: Json, after: Json, where: str = "") -> tuple[str, ...]:
@@ -200,3 +211,29 @@ def lost_keys(before: Json, after: Json, where: str = "") -> tuple[str, ...]:
             return (where or "its list",)
         return lost_keys(before[0], after[0], f"{where}[]") if before and after else ()
     return ()
+
+
+def changed_kinds(before: Json, after: Json, where: str = "") -> tuple[str, ...]:
+    """Where a value is of another kind than before, as "rating was integer, is string". Null says nothing."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        found: list[str] = []
+        for key in before.keys() & after.keys():
+            found += changed_kinds(before[key], after[key], f"{where}.{key}" if where else key)
+        return tuple(sorted(found))
+    if isinstance(before, list) and isinstance(after, list):
+        return changed_kinds(before[0], after[0], f"{where}[]") if before and after else ()
+    if not isinstance(before, str) or not (old := _kinds(before)):
+        return ()
+    if isinstance(after, str) and _kinds(after) <= old:
+        return ()
+    is_now = after if isinstance(after, str) else _kind_of(after)
+    return () if is_now in before.split("|") else (f"{where or 'the answer'} was {before}, is {is_now}",)
+
+
+def _kind_of(shape: Json) -> str:
+    return "object" if isinstance(shape, dict) else "array" if isinstance(shape, list) else "not JSON"
+
+
+def _kinds(shape: str) -> set[str]:
+    """ "integer|null" -> {"number"}: whether a number has a fraction is chance."""
+    return {"number" if kind == "integer" else kind for kind in shape.split("|")} - {"null"}
