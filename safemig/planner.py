@@ -174,7 +174,7 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
                 "Start PostgreSQL for this project",
                 "before",
                 action,
-                "a PostgreSQL server of this project's own, below .safemig",
+                "a PostgreSQL server of this project's own",
                 (),
                 "the server answers",
                 "`safemig stop-database`",
@@ -184,10 +184,10 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
     steps += _start("start", facts)
     steps.append(_look("observe", "observe", "Watch the start: containers, start-up log, first answers", "before"))
     steps.append(_look("revision", "revision", "Read the current revision and the schema in PostgreSQL", "before"))
-    pending = facts.pending
+    current, pending = facts.current, facts.pending
     for finding in findings:
         if finding.name == "database":
-            pending = finding.pending
+            current, pending = finding.current, finding.pending
     if pending and "migrate" in facts.commands:
         listed = ", ".join(pending)
         steps.append(
@@ -199,7 +199,7 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
                 facts.commands["migrate"],
                 facts,
                 changes=f"database schema, by revision {listed}",
-                undo=_downgrade_line(facts, ", ".join(facts.current or ()) or "base"),
+                undo=_downgrade_line(facts, ", ".join(current or ()) or "base"),
                 assumes=("schema", "heads"),
                 done_when=f"the database is at {', '.join(facts.heads)}",
             )
