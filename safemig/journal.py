@@ -56,9 +56,7 @@ def decode(lines: list[bytes], where: str) -> tuple[Event, ...]:
         except msgspec.MsgspecError as error:
             raise JournalBroken(f"{where}, line {number}: not an event ({error})") from error
         if event.seq != number:
-            raise JournalBroken(
-                f"{where}, line {number}: event {event.seq} stands where {number} was expected"
-            )
+            raise JournalBroken(f"{where}, line {number}: event {event.seq} stands where {number} was expected")
         events.append(event)
     return tuple(events)
 
@@ -94,9 +92,7 @@ class Journal:
 
     def append(self, kind: str, data: Mapping[str, Json], step: str = "") -> Event:
         """Writes one event, makes it durable, then tells the listener. Raises JournalUnwritable."""
-        event = Event(
-            len(self.events) + 1, kind, self.run, self.target, step, now(), round(time.monotonic(), 6), data
-        )
+        event = Event(len(self.events) + 1, kind, self.run, self.target, step, now(), round(time.monotonic(), 6), data)
         self._write(msgspec.json.encode(event) + b"\n")
         self.events.append(event)
         self._listen(event)
@@ -118,9 +114,9 @@ class Journal:
     def save(self, name: str, content: bytes) -> str:
         """Keeps bulk beside the events, durable before its name is used; returns ``name``."""
         path = self.folder / name
-        path.parent.mkdir(mode=0o700, exist_ok=True)
         part = path.with_name(path.name + ".part")
         try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "wb") as file:
                 file.write(content)
@@ -129,6 +125,8 @@ class Journal:
             part.replace(path)
             _sync_folder(path.parent)
         except OSError as error:
+            with suppress(OSError):
+                part.unlink()
             raise JournalUnwritable(f"cannot write {path}: {error.strerror}") from error
         return name
 
