@@ -30,6 +30,8 @@ class Inbox:
     def feed(self, message: Message) -> None:
         """One message from a face."""
         self.attached = True
+        if message.type == "stop":
+            self.stop.set()  # first: a stop must work even when it cannot be journalled any more
         if message.type == "decide":
             self._decide(message)
         elif message.type != "attach":
@@ -37,8 +39,6 @@ class Inbox:
                 self._take(message)
             else:
                 self._waiting.append(message)
-        if message.type == "stop":
-            self.stop.set()
 
     def close(self) -> None:
         """No face will answer any more."""
