@@ -17,7 +17,7 @@ from safemig.facts import Facts
 from safemig.journal import ProjectLock, state_folder
 from safemig.run.engine import drive
 from safemig.run.inbox import Inbox
-from safemig.run.observe import observe
+from safemig.run.observe import observe, refuse_ties
 from safemig.run.session import Request, Session
 
 MESSAGE_LIMIT = 1 << 20
@@ -57,6 +57,7 @@ def _session(options: argparse.Namespace, opened: Opened, inbox: Inbox) -> Sessi
 
 
 async def _observe(opened: Opened, s: Session) -> Facts:
+    refuse_ties(opened.project)
     return await observe(opened.project, opened.config, opened.runtime, s.request)
 
 

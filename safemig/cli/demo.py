@@ -35,9 +35,12 @@ def main(options: argparse.Namespace) -> int:
 
 def _docker() -> bool:
     """Whether an engine answers and compose is there."""
-    from safemig.runtimes.docker_engine import engine_answers
-
-    return engine_answers() == ""
+    if shutil.which("docker") is None:
+        return False
+    for line in (["docker", "version"], ["docker", "compose", "version"]):
+        if subprocess.run(line, capture_output=True, check=False, timeout=30).returncode:
+            return False
+    return True
 
 
 def _run(options: argparse.Namespace, copy: DemoCopy) -> int:
@@ -59,5 +62,5 @@ def _clean(copy: DemoCopy) -> None:
         lines = [["docker", "compose", "down", "--volumes", "--remove-orphans", "--rmi", "local"]]
     for line in lines:
         subprocess.run(line, cwd=copy.folder, env=environment, capture_output=True, check=False, timeout=120)
-    opened.runtime.stop_database()
+    opened.runtime.remove_database()
     shutil.rmtree(copy.root, ignore_errors=True)

@@ -10,6 +10,6 @@ from safemig.cli.opening import open_project
 
 def main(options: argparse.Namespace) -> int:
     """0, whether it ran or not."""
-    said = open_project(options).runtime.stop_database()
-    sys.stdout.write((said or "no database of safemig's own runs for this project") + "\n")
+    open_project(options).runtime.stop_database()
+    sys.stdout.write("no PostgreSQL of safemig's own runs for this project now; its data stays\n")
     return 0

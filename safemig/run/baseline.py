@@ -74,15 +74,16 @@ async def desire_schema(s: Session, step: Step) -> None:
         desired = await s.look(lambda: desire(dump, wanted, s.runtime.scratch))
     except SpecFails as error:
         raise RunEnds("failed", f"PostgreSQL refuses what the spec asks for: {s.clean(str(error))}") from None
-    adds = compare(desired.wanted, desired.base)
-    if not adds:
+    asked = {difference.key for difference in compare(desired.wanted, desired.base)}
+    asked |= set(desired.wanted.objects) - set(desired.base.objects)
+    if not asked:
         raise RunEnds("failed", "the database has already everything that the spec asks for; nothing is to be done")
     looks.save_snapshot(s, BEFORE, present)
     looks.save_snapshot(s, BASE, desired.base)
     looks.save_snapshot(s, WANTED, desired.wanted)
     data: dict[str, Json] = {
-        "asked": [difference.key for difference in adds],
-        "open_names": sorted(desired.open_names),
+        "asked": [*sorted(asked)],
+        "open_names": [*sorted(desired.open_names)],
         "files": [BEFORE, BASE, WANTED],
     }
     repeat = "the spec's operations on a copy of the schema"

@@ -16,7 +16,7 @@ from checks.endpoints import look as look_endpoint
 from checks.evidence import Evidence, now, unseen
 from checks.migration.graph import Graph, read_graph
 from checks.schema.snapshot import Snapshot, TableHeld, evidence, take
-from safemig.run.session import Session
+from safemig.run.session import RunEnds, Session
 
 if TYPE_CHECKING:
     import psycopg
@@ -29,7 +29,9 @@ POLL_SECONDS = 0.3
 
 def tree_of(s: Session) -> AlembicTree:
     """The migration tree that the run works on."""
-    return s.project.alembic[0]
+    if s.project.tree is None:
+        raise RunEnds("failed", "no Alembic configuration was found; nothing can be migrated")
+    return s.project.tree
 
 
 def graph_of(s: Session) -> Graph:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from checks.evidence import Evidence
 from checks.migration.graph import Graph, UnknownRevision, pending, read_graph
 from checks.migration.pattern import Pattern, read_pattern
-from safemig.authoring import NotDerivable, author
-from safemig.effects import effect_of, effect_of_line
-from safemig.facts import CommandFact, Facts, MigrationFact, SpecFact
+from safemig.authoring import CannotAuthor, author, message_of
+from safemig.facts import Facts, MigrationFact, SpecFact
 from safemig.proposals import edit, make_target
+from safemig.run.command_facts import commands_of, from_target
 from safemig.spec.choose import Choice, Nothing, Tie, choose
 from safemig.spec.document import Document, read
 from safemig.spec.sources import Wanted, wanted
@@ -22,7 +22,6 @@ from safemig.spec.sources import Wanted, wanted
 if TYPE_CHECKING:
     from safemig.config import Config
     from safemig.discovery.alembic import AlembicTree
-    from safemig.discovery.makefile import Makefile, Target
     from safemig.discovery.project import Project
     from safemig.run.session import Request
     from safemig.runtimes.base import Runtime
@@ -38,7 +37,7 @@ class ChoiceNeeded(Exception):
 
 async def observe(project: Project, config: Config, runtime: Runtime, request: Request) -> Facts:
     """The facts for the plan. Raises ChoiceNeeded when a person must choose, never because the world is down."""
-    tree = only_tree(project)
+    tree = project.tree
     graph, world = await asyncio.gather(
         asyncio.to_thread(_graph, project, tree), asyncio.to_thread(_world, runtime, tree)
     )
@@ -50,7 +49,7 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         folder=_relative(project, project.folder),
         service=project.service,
         database=_database(project),
-        commands=_commands(project, config, request),
+        commands=commands_of(project, config, request.message),
         heads=graph.heads,
         revisions=len(graph.revisions),
         start_database=runtime.database_line(),
@@ -69,12 +68,11 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
     return replace(facts, missing=(*_missing(project, facts, graph, tree), *facts.missing))
 
 
-def only_tree(project: Project) -> AlembicTree | None:
-    """The one migration tree; ChoiceNeeded when several stand equal, None when there is none."""
-    if len(project.alembic) > 1:
-        names = [f"{_relative(project, tree.ini)} [{tree.section}]" for tree in project.alembic]
-        raise ChoiceNeeded("several Alembic trees", names, "name one in safemig.yaml (alembic: ini, section)")
-    return project.alembic[0] if project.alembic else None
+def refuse_ties(project: Project) -> None:
+    """Raises ChoiceNeeded when discovery left a choice to a person: a run must not make it silently."""
+    for problem in project.problems:
+        if problem.candidates:
+            raise ChoiceNeeded(f"{problem.what} ({problem.where})", problem.candidates, problem.next)
 
 
 def _graph(project: Project, tree: AlembicTree | None) -> Graph:
@@ -135,43 +133,6 @@ def _database(project: Project) -> str:
     return f"{ref.name} on {ref.host or 'localhost'}" + (f":{ref.port}" if ref.port else "")
 
 
-def _commands(project: Project, config: Config, request: Request) -> dict[str, CommandFact]:
-    found = {role: _from_target(project.makefile, name) for role, name in project.roles.items() if project.makefile}
-    for role, line in config.commands.items():
-        effects = effect_of_line(line)
-        found[role] = CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why)
-    create = found.get("create")
-    if create and request.message and project.makefile and create.target:
-        from safemig.discovery.makefile import message_variable
-
-        variable = message_variable(_recipe_target(project.makefile, create.target))
-        if variable:
-            import shlex
-
-            found["create"] = replace(create, line=f"{create.line} {variable}={shlex.quote(request.message)}")
-    return found
-
-
-def _recipe_target(makefile: Makefile, name: str) -> Target:
-    return next(target for target in makefile.targets if target.name == name)
-
-
-def _from_target(makefile: Makefile, name: str) -> CommandFact:
-    from safemig.discovery.makefile import asks, expand, recipe_digest
-
-    target = _recipe_target(makefile, name)
-    effects = effect_of([expand(line, makefile.variables) for line in target.recipe])
-    return CommandFact(
-        f"make {name}",
-        name,
-        recipe_digest(makefile, name),
-        effects.effect,
-        effects.touches,
-        effects.why,
-        len(asks(target)),
-    )
-
-
 def _running(runtime: Runtime) -> tuple[str, ...]:
     return tuple(f"{name}: {state}" for name, state in sorted(runtime.describe().items()))
 
@@ -208,7 +169,7 @@ def _with_test_target(facts: Facts, project: Project) -> Facts:
 
     action = edit.propose(_relative(project, project.makefile.path), project.makefile.text, proposed)
     fresh = parse(proposed, project.makefile.path)
-    return replace(facts, test_target=action, test_command=_from_target(fresh, "test"))
+    return replace(facts, test_target=action, test_command=from_target(fresh, "test"))
 
 
 def _tests_folder(project: Project) -> str:
@@ -240,19 +201,18 @@ def _with_spec(
     facts = replace(facts, pattern=_pattern_words(pattern))
     if len(graph.heads) > 1:
         return facts
-    return _with_migration(facts, project, tree, graph, found, pattern)
+    return _with_migration(facts, project, tree, graph, message_of(phase, found), found, pattern)
 
 
 def _with_migration(
-    facts: Facts, project: Project, tree: AlembicTree, graph: Graph, found: Wanted, pattern: Pattern
+    facts: Facts, project: Project, tree: AlembicTree, graph: Graph, message: str, found: Wanted, pattern: Pattern
 ) -> Facts:
-    message = f"add {found.tables[0]}" if found.tables else (facts.spec.title if facts.spec else "change schema")
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         made = author(
             pattern, versions=tree.versions[0], down=graph.heads, wanted=found, message=message, moment=moment
         )
-    except NotDerivable as error:
+    except CannotAuthor as error:
         return replace(facts, missing=(*facts.missing, f"the migration cannot be written: {error}"))
     path = _relative(project, made.path)
     fact = MigrationFact(path, made.text, made.revision, made.down, found.tables, edit.unified(path, None, made.text))

@@ -10,8 +10,9 @@ import msgspec
 
 from checks.evidence import Evidence, Json, now
 from safemig import checklist
-from safemig.discovery.makefile import expand, read_makefile
+from safemig.discovery.makefile import read_makefile
 from safemig.plan import Step
+from safemig.run.command_facts import whole_recipe
 from safemig.run.session import RunEnds, Session
 from safemig.run.verdict import judged
 from safemig.spec.document import Item, Phase, read
@@ -100,9 +101,7 @@ def _recipe(s: Session, name: str) -> tuple[str, ...]:
     """The lines behind a make target, as the Makefile is now (its recipe was checked before it ran)."""
     if not name or s.project.makefile is None:
         return ()
-    makefile = read_makefile(s.project.makefile.path)
-    targets = {target.name: target for target in makefile.targets}
-    return tuple(expand(line, makefile.variables) for line in targets[name].recipe) if name in targets else ()
+    return tuple(whole_recipe(read_makefile(s.project.makefile.path), name))
 
 
 def _plain(key: str) -> str:

@@ -73,6 +73,15 @@ class Runtime(Protocol):
     def database_line(self) -> str:
         """The shell line equivalent to ``start_database``; "" when there is nothing to start. Never raises."""
 
+    def stop_database(self) -> None:
+        """process: stop the PostgreSQL that safemig started; its data stays. docker: nothing."""
+
+    def remove_database(self) -> None:
+        """process: stop our PostgreSQL and delete its data. docker: nothing."""
+
+    def exec_line(self) -> tuple[str, ...]:
+        """The argv that runs a program where the service runs, without a terminal; () when that is this machine."""
+
     def image(self) -> Mapping[str, str]:
         """service -> id of the image that its container runs."""
 

@@ -175,6 +175,19 @@ class DockerRuntime:
         """Nothing to start."""
         return ""
 
+    def stop_database(self) -> None:
+        """Nothing: the project's own command stops its containers."""
+
+    def remove_database(self) -> None:
+        """Nothing: the data lies in the project's volume."""
+
+    def exec_line(self) -> tuple[str, ...]:
+        """docker exec into the service's container; () when it does not run."""
+        try:
+            return ("docker", "exec", "-i", str(self._service(self.service).id))
+        except Unreachable:
+            return ()
+
     def image(self) -> Mapping[str, str]:
         """service -> sha256 id of the image that its container was made from."""
         return {self._name(each): str(each.attrs.get("Image", "")) for each in self._containers()}
@@ -191,7 +204,7 @@ class DockerRuntime:
 
     def leftovers(self, before: Mapping[str, Json]) -> tuple[str, ...]:
         """See Runtime.leftovers; a database that is not there runs nothing."""
-        found = inside.left(self._client(), self.folder, before)
+        found = self._left_inside(before)
         return (*(each.words for each in found), *(each.words for each in self._backends(before)))
 
     def end_leftovers(self, before: Mapping[str, Json], patience: float) -> tuple[str, ...]:
@@ -209,21 +222,27 @@ class DockerRuntime:
             said += self._end_inside(before)
             with contextlib.suppress(Unreachable), self.connect() as connection:
                 said += backends.end(connection, before)
-        return tuple(said)
+        return tuple(dict.fromkeys(said))
 
     def _end_inside(self, before: Mapping[str, Json]) -> list[str]:
         said: list[str] = []
         for signal, seconds in RUNGS:
-            left = inside.left(self._client(), self.folder, before)
-            for each in left:
-                inside.end(self._client(), each, signal)
-                said.append(f"sent SIG{signal} to {each.words}")
-            deadline = time.monotonic() + seconds
-            while left and time.monotonic() < deadline:
+            deadline, sent = time.monotonic() + seconds, set[inside.Leftover]()
+            while (left := self._left_inside(before)) and time.monotonic() < deadline:
+                for each in (each for each in left if each not in sent):
+                    inside.end(self._client(), each, signal)
+                    sent.add(each)
+                    said.append(f"sent SIG{signal} to {each.words}")
                 time.sleep(0.1)
-                left = inside.left(self._client(), self.folder, before)
-        left = inside.left(self._client(), self.folder, before)
-        return said + [f"still runs: {each.words}" for each in left]
+            if not left:
+                break
+        for each in self._left_inside(before):
+            inside.end(self._client(), each, "KILL", whole=True)
+            said.append(f"killed all of {each.words}")
+        return said
+
+    def _left_inside(self, before: Mapping[str, Json]) -> tuple[inside.Leftover, ...]:
+        return inside.left(self._client(), self.folder, before)
 
     def _mark_backends(self) -> Mapping[str, Json]:
         import psycopg

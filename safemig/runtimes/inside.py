@@ -40,12 +40,14 @@ class Process:
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something that a command left: an exec session (``processes``), or a whole one-off container (none)."""
+    """Something that a command left: an exec session (``processes``, of which ``leaves`` have no children), or a
+    whole one-off container (neither)."""
 
     container: str
     name: str
     what: str
     processes: tuple[int, ...] = ()
+    leaves: tuple[int, ...] = ()
 
     @property
     def words(self) -> str:
@@ -74,14 +76,18 @@ def left(engine: docker.DockerClient, folder: Path, before: Mapping[str, Json]) 
     return (*_oneoffs(engine, folder, before), *_exec_sessions(engine, folder, before))
 
 
-def end(engine: docker.DockerClient, leftover: Leftover, signal: str) -> None:
-    """Send the signal: to the session's processes, inside, as root; a one-off container is killed with it."""
+def end(engine: docker.DockerClient, leftover: Leftover, signal: str, *, whole: bool = False) -> None:
+    """Send the signal: inside, as root, to the session's leaves; to a one-off container as such.
+
+    Leaves first, so that each parent reaps its child: PostgreSQL as process 1 adopts orphans, and one that ends by a
+    signal makes it restart all its sessions. ``whole`` is the last resort: all of the session at once.
+    """
     from docker.errors import APIError, NotFound
 
     with asking(), contextlib.suppress(NotFound):
         container = engine.containers.get(leftover.container)
         if leftover.processes:
-            pids = [str(pid) for pid in leftover.processes]
+            pids = [str(pid) for pid in (leftover.processes if whole else leftover.leaves)]
             run_inside(container, ["sh", "-c", KILL, "sh", signal, *pids], user="0")
             return
         with contextlib.suppress(APIError):  # it may have ended by itself just now
@@ -163,7 +169,10 @@ def _exec_sessions(engine: docker.DockerClient, folder: Path, before: Mapping[st
         for details in mine:
             leader = _leader(details, leaders)
             if leader is not None:
-                yield Leftover(str(container.id), str(container.name), " ".join(_words(details)), _tree(leader, found))
+                tree = _tree(leader, found)
+                parents = {each.parent for each in found if each.pid in tree}
+                leaves = tuple(pid for pid in tree if pid not in parents)
+                yield Leftover(str(container.id), str(container.name), " ".join(_words(details)), tree, leaves)
 
 
 def _leader(details: Mapping[str, Any], leaders: list[Process]) -> Process | None:
@@ -180,6 +189,7 @@ def _leader(details: Mapping[str, Any], leaders: list[Process]) -> Process | Non
 
 def _tree(leader: Process, found: tuple[Process, ...]) -> tuple[int, ...]:
     """The leader, its session, and all that descends from them."""
+    found = tuple(each for each in found if each.state != "Z")
     pids = [each.pid for each in found if leader.pid in (each.pid, each.session)]
     for pid in pids:
         pids += [each.pid for each in found if each.parent == pid and each.pid not in pids]

@@ -226,6 +226,10 @@ class ProcessRuntime:
         words = ["pg_ctl", "-D", str(server.data), "-o", f"-p {target.port} -h 127.0.0.1", "-w", "start"]
         return shlex.join(words)
 
+    def exec_line(self) -> tuple[str, ...]:
+        """Nothing leads to this machine."""
+        return ()
+
     def image(self) -> Mapping[str, str]:
         """Processes have none."""
         return {}

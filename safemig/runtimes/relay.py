@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import docker
 
-# bash has /dev/tcp; every postgres image holds it, since its entry point is a bash script. When the server closes,
-# the first cat ends and kill 0 ends the group with it; when the client closes, the second does.
-SCRIPT = ": safemig; exec 3<>/dev/tcp/127.0.0.1/{port} || exit 9; (cat <&3; kill 0) & cat >&3; kill 0"
+# bash has /dev/tcp; every postgres image holds it, since its entry point is a bash script. When one direction ends, so
+# does the other. bash must reap both itself: in these containers PostgreSQL is process 1, it adopts orphans, and one
+# that ends by a signal makes it restart all its sessions ("server process was terminated", measured).
+SCRIPT = (
+    ": safemig; exec 3<>/dev/tcp/127.0.0.1/{port} 4<&0 || exit 9; "
+    "cat <&3 & out=$!; cat <&4 >&3 & in=$!; wait -n; kill $out $in 2>/dev/null; wait"
+)
 STDOUT = 1
 
 

@@ -1,0 +1,89 @@
+"""How this target does each thing: the shell line, its recipe with all it reaches, and the effect of that."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from safemig.discovery.makefile import Makefile, Target, asks, expand, message_variable, recipe_digest
+from safemig.effects import effect_of, effect_of_line
+from safemig.facts import CommandFact
+
+if TYPE_CHECKING:
+    from safemig.config import Config
+    from safemig.discovery.project import Project
+
+UPGRADE = re.compile(r"\b(alembic\b.*?\s|flask\s+db\s+)upgrade(\s+heads?)?\b")
+DOLLARS = "\0"
+
+
+def commands_of(project: Project, config: Config, message: str = "") -> dict[str, CommandFact]:
+    """Role -> command: the project's make targets, then what safemig.yaml says instead."""
+    found: dict[str, CommandFact] = {}
+    if project.makefile:
+        found = {role: from_target(project.makefile, name) for role, name in project.roles.items()}
+    for role, line in config.commands.items():
+        effects = effect_of_line(line)
+        found[role] = CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why)
+    if project.makefile and "create" in found:
+        found["create"] = _with_message(found["create"], project.makefile, message)
+    undo = downgrade_of(project.makefile, found.get("migrate"))
+    if undo and "downgrade" not in config.commands:
+        found["downgrade"] = undo
+    return found
+
+
+def from_target(makefile: Makefile, name: str) -> CommandFact:
+    """The command that runs this make target; its effect is that of its recipe and of all its prerequisites."""
+    target = _target(makefile, name)
+    lines = list(dict.fromkeys(whole_recipe(makefile, name)))
+    effects = effect_of(lines)
+    return CommandFact(
+        f"make {name}",
+        name,
+        recipe_digest(makefile, name),
+        effects.effect,
+        effects.touches,
+        effects.why,
+        len(asks(target)),
+    )
+
+
+def whole_recipe(makefile: Makefile, name: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The recipe lines that making ``name`` runs, prerequisites first, variables expanded, the shell's $$ kept."""
+    target = makefile.target(name)
+    if target is None or name in seen:
+        return
+    for prerequisite in target.prerequisites:
+        yield from whole_recipe(makefile, prerequisite, seen | {name})
+    for line in target.recipe:
+        yield expand(line.replace("$$", DOLLARS), makefile.variables).replace(DOLLARS, "$$")
+
+
+def downgrade_of(makefile: Makefile | None, migrate: CommandFact | None) -> CommandFact | None:
+    """The undo of the migrate recipe: the same line with `downgrade {revision}`; None when no line upgrades."""
+    if migrate is None:
+        return None
+    lines = whole_recipe(makefile, migrate.target) if makefile and migrate.target else iter([migrate.line])
+    for line in lines:
+        undone, count = UPGRADE.subn(r"\1downgrade {revision}", line.strip().lstrip("@-+").replace("$$", "$"))
+        if count:
+            return CommandFact(undone, effect="destructive", touches=("database schema",))
+    return None
+
+
+def _with_message(create: CommandFact, makefile: Makefile, message: str) -> CommandFact:
+    if not create.target or not message:
+        return create
+    variable = message_variable(_target(makefile, create.target))
+    return replace(create, line=f"{create.line} {variable}={shlex.quote(message)}") if variable else create
+
+
+def _target(makefile: Makefile, name: str) -> Target:
+    target = makefile.target(name)
+    if target is None:
+        raise KeyError(name)
+    return target
