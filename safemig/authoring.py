@@ -136,6 +136,8 @@ def _text(pattern: Pattern, wanted: Wanted, revision: str, down: tuple[str, ...]
     lines = list(pattern.preamble)
     if pattern.docstring:
         inner = "\n".join(_fill(line, filled) for line in pattern.docstring)
+        # The pattern has one empty line for several; Alembic's own template ends with an empty line.
+        inner += "\n" if len(pattern.docstring) > 2 and pattern.docstring[0] and not pattern.docstring[-1] else ""
         lines.append(f"{pattern.docstring_quotes}{inner}{pattern.docstring_quotes}")
     lines += [*_imports(pattern, wanted), "", ""]
     lines += [pattern.marker] if pattern.marker else []
@@ -203,17 +205,13 @@ def _execute(statement: Statement) -> str:
     """One statement as an operation, its text exactly as the spec has it."""
     # op.execute reads the text with sqlalchemy.text, which takes ":name" for a parameter.
     plain = re.sub(r"(?<![:\w\\]):(?=\w)", r"\\:", statement.text)
-    call = _INDENT + "op.execute(\n" + _quoted(plain, statement) + f"\n{_INDENT})"
+    call = f'{_INDENT}op.execute("{plain}")'
+    if "\n" in plain or '"' in plain or "\\" in plain or len(call) > 100:
+        call = _INDENT + "op.execute(\n" + _quoted(plain, statement) + f"\n{_INDENT})"
     if not needs_autocommit(statement):
         return call
-    inner = reindent(call, 0, _INDENT) if "\n" not in plain else _deeper(call)
+    inner = reindent(call, 0, _INDENT)
     return f"{_INDENT}with op.get_context().autocommit_block():\n{inner}"
-
-
-def _deeper(call: str) -> str:
-    """The call one step deeper; only its own lines move, the SQL in its string stays."""
-    lines = call.split("\n")
-    return "\n".join(_INDENT + line if at in (0, 1, len(lines) - 1) else line for at, line in enumerate(lines))
 
 
 def _quoted(text: str, statement: Statement) -> str:

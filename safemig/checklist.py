@@ -179,7 +179,7 @@ def _contains(line: str, words: Sequence[str]) -> bool:
         if own[at : at + len(words)] != list(words) or (words[0] == "make" and at and own[at - 1] != ";"):
             continue
         rest = own[at + len(words) : at + len(words) + 1]
-        whole = words[0] in _ALONE or all(word == ";" or word.startswith("-") for word in rest)
+        whole = words[-1] in _ALONE or all(word == ";" or word.startswith("-") for word in rest)
         if whole and not _SPEAKING & set(own[:at]):
             return True
     return False

@@ -115,7 +115,8 @@ def _assemble(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
         if not used:
             continue
         downs = [piece for piece in pieces if piece.kind == kind and piece.side == "down"]
-        return used, _downgrade(used, [*downs, *(replace(piece, side="down") for piece in undone)], ups)
+        taken_back = [replace(piece, side="down") for piece in undone]
+        return used, _downgrade(used, [*downs, *taken_back], [piece for piece in ups if piece not in undone])
     return [], []
 
 
