@@ -54,20 +54,20 @@ def scratch(engine: docker.DockerClient, image: str, folder: Path) -> Iterator[s
 
 def _run(engine: docker.DockerClient, image: str, folder: Path, login: Login) -> Container:
     with asking():
+        config = engine.images.get(image).attrs.get("Config") or {}
         container = engine.containers.run(
             image,
             detach=True,
             labels={SCRATCH: str(folder), OWNER: _me()},
-            # Data in memory: nothing is written to the disk, and no volume can stay.
             environment={
                 "POSTGRES_PASSWORD": login.password,
                 "POSTGRES_USER": login.user,
                 "POSTGRES_DB": login.name,
                 "POSTGRESQL_PASSWORD": login.password,
                 "POSTGRES_INITDB_ARGS": "--no-sync",
-                "PGDATA": "/safemig-data/pg",
             },
-            tmpfs={"/safemig-data": "mode=0755"},
+            # The image's volumes in memory: nothing is written to the disk, and no volume can stay.
+            tmpfs={str(path): "" for path in config.get("Volumes") or {}},
             ports={"5432/tcp": ("127.0.0.1", 0)},  # 0: the engine chooses
         )
         try:
