@@ -118,11 +118,17 @@ def add_to_requirements(text: str, packages: Sequence[str], *, versions: Mapping
 
 
 def declared(files: Mapping[str, str]) -> frozenset[str]:
-    """Normalised names of all distributions that pyproject.toml and the requirement files name, in any group."""
+    """Normalised names of all distributions that pyproject.toml and the requirement files name, in any group.
+
+    A file that is no TOML declares nothing; ``declare`` says what is wrong with it.
+    """
     names: set[str] = set()
     for path, text in files.items():
         if path.endswith(".toml"):
-            names |= {name for group in _groups(_parse(text)) for name in group.entries}
+            try:
+                names |= {name for group in _groups(_parse(text)) for name in group.entries}
+            except NoPlace:
+                continue
         else:
             names |= set(_requirement_names(text))
     return frozenset(names)

@@ -97,7 +97,8 @@ def _read_output(text: str, local: frozenset[str], calls: Calls, found: _Found) 
         found.need("pytest", "pytest itself is not installed where the tests run.")
     client = next((name for name in _named(_CLIENT, text) if name in _CLIENT_PACKAGES), "")
     if client:
-        found.need(client, f"The test client needs {client}, which is not installed.")
+        # Starlette's own words say more than the bare import error that other test files may end with.
+        found.packages[client] = f"The test client needs {client}, which is not installed."
     for table, pattern, what in (
         (FIXTURES, _FIXTURE, "fixture"),
         (OPTIONS, _SETTING, "pytest option"),
@@ -131,7 +132,7 @@ def _missing_module(name: str, local: frozenset[str], found: _Found) -> None:
     if top in local:
         found.other(f"The project's own module {name} is not found where the tests run (import path or image).")
     elif top in IMPORTS:
-        found.need(IMPORTS[top], f"The tests import {top}, which is not installed ({IMPORTS[top]}).")
+        found.need(IMPORTS[top], f"The tests import {top}{_of(top)}, which is not installed.")
     else:
         found.other(f"The module {name} is missing, and which package brings it is not known to safemig.")
 
@@ -144,7 +145,7 @@ def _read_sources(
         package = IMPORTS.get(name)
         # pytest read these sources: it is there, however it came.
         if package and package != "pytest" and package not in there:
-            found.need(package, f"The tests import {name}, which no group declares ({package}).")
+            found.need(package, f"The tests import {name}{_of(name)}, which no group declares.")
     # starlette before 0.21 drove its client with requests: then the output has named that one.
     old_client = "requests" in found.packages and "requests" not in calls.imports
     if calls.client and not old_client and not _CLIENT_PACKAGES & ({*there, *found.packages}):
@@ -193,6 +194,12 @@ def _named(pattern: re.Pattern[str], text: str) -> list[str]:
     """What the pattern names, each once, in order."""
     names = (next((group for group in found.groups() if group), "") for found in pattern.finditer(text))
     return list(dict.fromkeys(name for name in names if name))
+
+
+def _of(name: str) -> str:
+    """The distribution of an import, where it has another name."""
+    package = IMPORTS[name]
+    return "" if package == _normal(name) else f" (package {package})"
 
 
 def _normal(name: str) -> str:

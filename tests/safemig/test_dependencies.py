@@ -132,6 +132,7 @@ def test_no_place_is_said() -> None:
         dependencies.declare({"pyproject.toml": "[tool.x]\n"}, ["httpx"])
     with pytest.raises(dependencies.NoPlace, match="TOML"):
         dependencies.add("[project", ["httpx"])
+    assert dependencies.declared({"pyproject.toml": "[project"}) == frozenset()
 
 
 def test_pytest_options_are_set_once() -> None:

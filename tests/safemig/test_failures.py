@@ -85,6 +85,13 @@ def test_the_cause_is_in_words() -> None:
     assert dict(found.config) == {}
 
 
+def test_the_client_is_the_cause_where_an_import_fails_too() -> None:
+    output = "E   ModuleNotFoundError: No module named 'httpx'\n" + NEEDS_HTTPX
+    found = failures.remedy(_red(), output, {"a": HTTPX}, ["pytest"])
+    assert found is not None
+    assert (found.packages, found.cause) == (("httpx",), "The test client needs httpx, which is not installed.")
+
+
 def test_the_cause_may_stand_in_the_evidence() -> None:
     found = failures.remedy(_red("ModuleNotFoundError: No module named 'freezegun'"), "", {}, [])
     assert found is not None
