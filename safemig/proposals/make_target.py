@@ -11,6 +11,8 @@ from safemig.proposals import make_lists, make_words, recipe_line
 from safemig.proposals.make_lists import NAME, own_targets
 
 _CONDITION = re.compile(r"^ *(ifeq|ifneq|ifdef|ifndef|else|endif|define|endef)\b")
+# What make itself computes with: the tool in it is no command of the recipe.
+_MAKE_FUNCTION = re.compile(r"\$[({](?:eval|shell|call|foreach|if)\s")
 _ECHO = re.compile(r"""^(@\s*echo\s+)(["'])([^"'$\\]*?[^\W\d_][^"'$\\]*?)(\s*(?:\.\.\.|…)?)(["'])\s*$""")
 
 
@@ -76,6 +78,8 @@ def _example(makefile: Makefile, service: str, runtime: str, tests: str) -> _Exa
 
 def _judge(line: str, makefile: Makefile, service: str, runtime: str, tests: str) -> tuple[int, str | None]:
     """How good an example the line is (lower is better), and the line for the tests; None when it is none."""
+    if _MAKE_FUNCTION.search(line):
+        return 9, None
     where = recipe_line.place(line, makefile.variables)
     in_docker = where.compose or bool(re.search(r"\bdocker\s+(?:exec|run)\b", expand(line, makefile.variables)))
     if runtime != "docker":
@@ -131,12 +135,14 @@ def _block(makefile: Makefile, lines: Sequence[str], example: _Example, said: st
     indent = _indent(lines, target)
     block = [""] if _spaced(lines, makefile) else []
     own_phony = rf"\.PHONY\s*:\s*{re.escape(target.name)}\s*$"
-    if re.match(own_phony, above):
-        block.append(above.replace(target.name, NAME))
+    heading = [above.replace(target.name, NAME)] if re.match(own_phony, above) else []
+    if heading:
         above = lines[target.line - 3] if target.line > 2 else ""
     comment = re.match(rf"^(#+\s*(?:@?{re.escape(target.name)}\s*[:–—-]+\s*)?)\S", above)
-    if comment and _comments_above(lines, makefile):
-        block.append(comment[1].replace(target.name, NAME) + said)
+    # Beside a help text of the rule's own, a comment above is a heading over several targets.
+    if comment and "##" not in rule and _comments_above(lines, makefile):
+        heading.insert(0, comment[1].replace(target.name, NAME) + said)
+    block += heading
     block.append(_rule(rule, lines, makefile, said))
     echo = _echo(makefile, target, helps)
     block += [indent + line for line in [*echo, example.line]]

@@ -151,6 +151,15 @@ def test_the_process_recipe_keeps_folder_and_runner(tmp_path: Path) -> None:
     assert _dry_run(after, tmp_path) == "cd backend && uv run pytest\n"
 
 
+def test_comment_and_phony_stand_in_the_order_of_the_others() -> None:
+    text = "# Build\n.PHONY: build\nbuild:\n\tmake x\n\n# Migrate\n.PHONY: migrate\nmigrate:\n\talembic upgrade head\n"
+    after = make_target.test_target(parse(text), service="", runtime="process", tests="")
+    assert after == text + "\n# Run the tests\n.PHONY: test\ntest:\n\tpytest\n"
+    both = text.replace("migrate:\n", "migrate: ## Migrate\n")
+    after = make_target.test_target(parse(both), service="", runtime="process", tests="")
+    assert after == both + "\n.PHONY: test\ntest: ## Run the tests\n\tpytest\n"
+
+
 def test_line_endings_stay(tmp_path: Path) -> None:
     text = PLAIN.replace("\n", "\r\n")
     after = make_target.test_target(parse(text), service="api", runtime="docker", tests="")
@@ -179,6 +188,7 @@ def test_a_target_inside_a_conditional_is_not_joined() -> None:
         ("build:\n\tdocker compose build\n", "api", "docker", "api"),
         ("migrate:\n\tdocker compose exec db psql\n", "api", "docker", "api"),
         ("migrate:\n\tdocker compose exec api alembic upgrade head\n", "", "process", "Python"),
+        ("locale:\n\t$(eval X := $(shell python scripts/a.py))\n", "", "process", "Python"),
         ("test:\n\tpytest\nmigrate:\n\talembic upgrade head\n", "", "process", "already"),
     ],
 )
