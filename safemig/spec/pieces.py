@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Sequence
+import io
+import tokenize
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,27 +62,21 @@ def reindent(code: str, columns: int, indent: str = "") -> str:
 
 
 def inner_lines(code: str) -> frozenset[int]:
-    """The 1-based lines of Python code that begin inside a string; none when it cannot be parsed."""
-    tree = parse(code)
-    if tree is None:
-        tree = parse("if 1:\n" + code)
-        shift = 1
-    else:
-        shift = 0
+    """The 1-based lines of Python code that begin inside a string; none when it cannot be read."""
     found: set[int] = set()
-    for node in ast.walk(tree) if tree else ():
-        if not isinstance(node, ast.Constant | ast.JoinedStr):
-            continue
-        if node.end_lineno and node.end_lineno > node.lineno:
-            found.update(range(node.lineno + 1 - shift, node.end_lineno + 1 - shift))
-    # Strings joined by juxtaposition are one node; the lines that begin with a quote begin outside.
-    lines = code.split("\n")
-    return frozenset(number for number in found if not _opens(lines, number))
-
-
-def _opens(lines: Sequence[str], number: int) -> bool:
-    start = re.match(r"\s*[rRbBfFuU]{0,2}(?!'''|\"\"\")['\"]", lines[number - 1])
-    return bool(start)
+    begun: list[int] = []
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(code).readline):
+            name = tokenize.tok_name[token.type]
+            if name == "FSTRING_START":  # Python 3.12 cuts an f-string into tokens
+                begun.append(token.start[0])
+            elif name == "FSTRING_END":
+                found.update(range(begun.pop() + 1, token.end[0] + 1))
+            elif name == "STRING":
+                found.update(range(token.start[0] + 1, token.end[0] + 1))
+    except (tokenize.TokenError, SyntaxError):
+        return frozenset()
+    return frozenset(found)
 
 
 def parse(code: str) -> ast.Module | None:

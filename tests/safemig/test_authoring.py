@@ -35,7 +35,7 @@ module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn))
 with engine.connect() as connection:
-    context = MigrationContext.configure(connection, opts={"transaction_per_migration": True})
+    context = MigrationContext.configure(connection)
     with context.begin_transaction(), Operations.context(context):
         getattr(module, side)()
 """
