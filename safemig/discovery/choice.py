@@ -113,14 +113,16 @@ def compose(
 
 
 def _named(doings: Sequence[Doing], place: Path, root: Path) -> list[Path]:
-    """The -f files of the recipe that matters most."""
+    """The -f files of the recipe that matters most; [] when that one leaves the choice to compose."""
+    commands = [command for each in doings for command in each.commands if command.compose]
     for act in ("migrate", "create", "start", "build", "test", "other"):
-        for each in doings:
-            for command in each.commands:
-                if command.act == act and command.files:
-                    paths = [(place / command.folder / word).resolve() for word in command.files]
-                    if all(path.is_file() and path.is_relative_to(root) for path in paths):
-                        return paths
+        fit = [command for command in commands if command.act == act]
+        for command in fit if all(command.files for command in fit) else ():
+            paths = [(place / command.folder / word).resolve() for word in command.files]
+            if all(path.is_file() and path.is_relative_to(root) for path in paths):
+                return paths
+        if fit:
+            return []
     return []
 
 

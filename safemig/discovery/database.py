@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import configparser
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from safemig.discovery import alembic, compose_yaml
 from safemig.discovery.compose import Compose, Service
@@ -22,6 +21,7 @@ _SOURCES = ("config", "settings", "database", "db", "session", "core", "main", "
 _HOSTS = ("POSTGRES_HOST", "POSTGRES_SERVER", "DB_HOST", "DATABASE_HOST", "PGHOST", "POSTGRESQL_HOST", "DB_SERVER")
 _NAMES = ("POSTGRES_DB", "DB_NAME", "DATABASE_NAME", "PGDATABASE", "DB_DATABASE", "POSTGRES_NAME")
 _USERS = ("POSTGRES_USER", "DB_USER", "DATABASE_USER", "PGUSER", "DB_USERNAME", "POSTGRES_USERNAME")
+_PASSWORDS = ("POSTGRES_PASSWORD", "DB_PASSWORD", "DATABASE_PASSWORD", "PGPASSWORD", "DB_PASS")
 _PORTS = ("POSTGRES_PORT", "DB_PORT", "DATABASE_PORT", "PGPORT")
 
 
@@ -234,9 +234,17 @@ def _in_file(path: Path, key: str, environ: Mapping[str, str]) -> str | None:
     if path.suffix == ".toml":
         return _in_toml(path, key)
     try:
-        return read_env_file(path, environ).get(key)
-    except (OSError, configparser.Error):
+        values = read_env_file(path, environ)
+    except OSError:
         return None
+    return _assembled(values) if key in _HOSTS else values.get(key)
+
+
+def _assembled(values: Mapping[str, str]) -> str | None:
+    """The URL that variables give in parts (POSTGRES_HOST, POSTGRES_USER…)."""
+    parts = [quote(_first(values, keys), safe="") for keys in (_USERS, _PASSWORDS, _HOSTS, _PORTS, _NAMES)]
+    user, password, host, port, name = parts
+    return f"postgresql://{user}:{password}@{host}:{port or 5432}/{name}" if host and user else None
 
 
 def _in_toml(path: Path, key: str) -> str | None:
@@ -257,12 +265,9 @@ def _in_compose(compose: Compose, service: str, key: str, environ: Mapping[str, 
     for path in compose.files:
         compose_yaml.merge(merged, compose_yaml.services_of(compose_yaml.load(path, []), path, []))
     body = merged.get(service, {})
-    given = dict(compose_yaml.pairs(body.get("environment")))
-    if key in given:
-        value = given[key]
-        return values.get(key) if value is None else interpolate(compose_yaml.text(value), values)[0]
-    for name in reversed(compose_yaml.env_files(body.get("env_file"))):
-        found = read_env_file(compose.folder / interpolate(name, values)[0], values)
-        if key in found:
-            return found[key]
-    return None
+    found: dict[str, str] = {}
+    for name in compose_yaml.env_files(body.get("env_file")):
+        found.update(read_env_file(compose.folder / interpolate(name, values)[0], values))
+    for each, value in compose_yaml.pairs(body.get("environment")):
+        found[each] = values.get(each, "") if value is None else interpolate(compose_yaml.text(value), values)[0]
+    return _assembled(found) if key in _HOSTS else found.get(key)

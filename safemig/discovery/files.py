@@ -15,7 +15,7 @@ _SKIP = frozenset(
     ("node_modules", "site-packages", "__pycache__", "__pypackages__", "build", "dist", "target", "_build", "htmlcov")
 )
 # Folders of tools in which plans for people's work lie; only Markdown is taken from them.
-_TOOL_FOLDERS = frozenset((".specify", ".kiro", ".claude", ".cursor", ".agents", ".agent", ".github"))
+_TOOL_FOLDERS = frozenset((".specify", ".kiro", ".claude", ".cursor", ".agents", ".agent"))
 # What lies below these is rarely the service itself, and is taken only when nothing else is there.
 ASIDE = frozenset(
     ("tests", "test", "testing", "examples", "example", "docs", "doc", "fixtures", "templates", "vendor", "samples")

@@ -103,6 +103,7 @@ class _Search:
             None if runtime is None else runtime == "docker",
             service,
             frozenset(compose.services if compose else ()) - {service},
+            services.alike(compose, service) if compose else frozenset(),
         )
         targets = ranked(doings, wish)
         roles = {str(role): names[0] for role, names in targets.items()}

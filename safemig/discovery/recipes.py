@@ -32,11 +32,11 @@ _OF_OTHERS = frozenset(
 )  # fmt: skip
 # In the order in which they are tried on one simple command.
 _ACTS: tuple[tuple[Act, re.Pattern[str]], ...] = (
-    ("downgrade", re.compile(r"\balembic\b.*\bdowngrade\b|\bflask\b.*\bdb\s+downgrade\b")),
-    ("migrate", re.compile(r"\balembic\b.*\bupgrade\b|\bflask\b.*\bdb\s+upgrade\b|\bdb-manage\b.*\bupgrade\b")),
+    ("downgrade", re.compile(r"\balembic\b.*\bdowngrade\b|\bdb\s+downgrade\b")),
+    ("migrate", re.compile(r"\balembic\b.*\bupgrade\b|\bdb\s+upgrade\b|\bdb-manage\b.*\bupgrade\b")),
     (
         "create",
-        re.compile(r"\balembic\b.*\brevision\b|\bflask\b.*\bdb\s+(?:migrate|revision)\b|\bdb-manage\b.*\brevision\b"),
+        re.compile(r"\balembic\b.*\brevision\b|\bdb\s+(?:migrate|revision)\b|\bdb-manage\b.*\brevision\b"),
     ),
     (
         "other",

@@ -50,16 +50,24 @@ _VARIANT = frozenset(
 )  # fmt: skip
 # Words of targets that look and do nothing: `check-if-migrations-to-run`, `show-migrations`.
 _ASKS = frozenset(("if", "show", "list", "status", "current", "history", "heads", "help", "check"))
+# `upgrade-deps` upgrades packages, not the database.
+_DEPENDENCIES = frozenset(
+    ("deps", "dependencies", "requirements", "packages", "package", "pip", "uv", "poetry", "lock")
+)
 _HARMLESS = frozenset(("build", "start", "stop", "restart", "logs", "test", "migrate", "create"))
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What the targets should fit: the runtime and the application's compose service, where they are known."""
+    """What the targets should fit: the runtime and the application's compose service, where they are known.
+
+    ``alike`` are services that run the application's own image (a `tests` or `worker` service), ``others`` all but
+    the application."""
 
     docker: bool | None = None
     service: str = ""
     others: frozenset[str] = frozenset()
+    alike: frozenset[str] = frozenset()
 
 
 def choose(doings: Sequence[Doing], wish: Wish) -> dict[Role, str]:
@@ -109,7 +117,9 @@ def _compatible(role: Role, acts: Iterable[str]) -> bool:
         "seed": frozenset(("migrate",)),
         "clean": frozenset(("stop",)),
     }
-    return set(acts) <= usual.get(role, frozenset())
+    # A `build` that prunes is still the project's build: what it may lose is judged from the recipe elsewhere.
+    allowed = usual.get(role, frozenset()) | (frozenset(("clean",)) if role in _HARMLESS else frozenset())
+    return set(acts) <= allowed
 
 
 def _words(name: str) -> list[str]:
@@ -135,7 +145,9 @@ def _is_other(words: list[str], role: Role) -> bool:
     """Names whose first sense is another role's: `test-up`, `run-tests`, `stop-start`."""
     if role in ("start", "build") and {"test", "tests", "migration", "migrations", "migrate", "lint"} & set(words):
         return True
-    return role == "migrate" and bool(_TOGETHER["create"][0] & set(words))
+    if role == "build" and {"upgrade", "update", "freeze", "refreeze", "outdated", "bump"} & set(words):
+        return True
+    return role == "migrate" and bool((_TOGETHER["create"][0] | _DEPENDENCIES) & set(words))
 
 
 def _fit(doing: Doing, role: Role, wish: Wish) -> float:
@@ -147,6 +159,8 @@ def _fit(doing: Doing, role: Role, wish: Wish) -> float:
     if wish.service and named:
         if wish.service in named:
             value += 2
+        elif named & wish.alike and role in ("build", "test", "migrate", "create", "seed", "downgrade"):
+            value -= 1
         elif not named <= wish.others or role in ("start", "test", "migrate", "create", "build"):
             value -= 30
     return value

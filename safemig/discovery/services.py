@@ -50,7 +50,7 @@ def application(compose: Compose, doings: Sequence[Doing], trees: Sequence[Path]
 
 
 def _weight(service: Service, databases: set[str], trees: Sequence[Path]) -> int:
-    if service.is_postgres or (service.build is None and not service.command):
+    if service.is_postgres or (service.build is None and not _WEB.search(service.command)):
         return 0
     weight = 0
     if service.build is not None:
@@ -66,6 +66,24 @@ def _weight(service: Service, databases: set[str], trees: Sequence[Path]) -> int
     )
     weight -= 4 if service.profiles else 0
     return weight if service.build is not None else weight - 1
+
+
+def alike(compose: Compose, name: str) -> frozenset[str]:
+    """The other services that run the same image as ``name``, or are built from the same Dockerfile and folder."""
+    app = compose.services.get(name)
+    if app is None:
+        return frozenset()
+    return frozenset(
+        other.name
+        for other in compose.services.values()
+        if other.name != name
+        and (_dockerfile(other) == _dockerfile(app) or (app.image != "" and other.image == app.image))
+    )
+
+
+def _dockerfile(service: Service) -> tuple[str, str]:
+    """What the service is built from; its own name where it is not built, so that it equals no other."""
+    return (str(service.build.context), service.build.dockerfile) if service.build else ("", service.name)
 
 
 def databases(compose: Compose) -> tuple[str, ...]:

@@ -226,6 +226,9 @@ def _roles(text: str, **wish: object) -> dict[str, str]:
         ("up:\n\tdocker compose up -d\ndown:\n\tdocker compose down", {"start": "up", "stop": "down"}),
         ("clean:\n\tdocker-compose down -v --rmi local", {"clean": "clean"}),
         ("build:\n\tdocker compose build\n\tdocker volume prune -f", {"build": "build", "clean": "build"}),
+        ("build:\n\t./make_images\n\tdocker system prune -f", {"build": "build", "clean": "build"}),
+        ("upgrade-deps:\n\t./bump", {}),
+        ("db:\n\tdocker compose run --rm web python -m shop db upgrade head", {"migrate": "db"}),
         ("down:\n\tdocker compose down -v\nhalt:\n\tdocker compose stop", {"stop": "halt", "clean": "down"}),
         ("seed-fresh:\n\tdocker compose exec api python -m app.seed", {"seed": "seed-fresh"}),
         ("restart: stop start\nstop:\n\tdocker stop x\nstart:\n\tdocker run x",
@@ -322,6 +325,26 @@ def test_where_the_database_is_named(tmp_path: Path, files: dict[str, str], refe
     elif reference == "compose:db":
         with pytest.raises(UnresolvedReference):
             resolve(reference, root, {}, found.compose)
+
+
+def test_a_url_in_parts_is_put_together(tmp_path: Path) -> None:
+    text = COMPOSE.replace("environment: {DATABASE_URL: ", "env_file: [.env]\n    labels: {LABEL: ")
+    env = "POSTGRES_HOST=db\nPOSTGRES_USER=shop\nPOSTGRES_PASSWORD=a/b@c\nPOSTGRES_DB=parts\n"
+    root = _git(_write(tmp_path, {**SERVICE, "docker-compose.yml": text, ".env": env}))
+    found = _discover(root)
+    assert found.database is not None
+    assert found.database.reference == "compose:api#POSTGRES_HOST"
+    wanted = "postgresql://shop:a%2Fb%40c@db:5432/parts"
+    assert resolve(found.database.reference, root, {}, found.compose) == wanted
+    assert resolve("file:.env#POSTGRES_HOST", root, {}) == wanted
+
+
+def test_tests_in_a_service_of_their_own(tmp_path: Path) -> None:
+    more = "  checks:\n    build: .\n  front:\n    build: front\n"
+    text = DOCKER + "test-front:\n\tdocker compose run front pytest\ntest-back:\n\tdocker compose run checks pytest\n"
+    found = _discover(_git(_write(tmp_path, {**SERVICE, "docker-compose.yml": COMPOSE + more, "Makefile": text})))
+    assert found.service == "api"
+    assert found.targets["test"] == ("test-back",)
 
 
 def test_references(tmp_path: Path) -> None:
