@@ -157,13 +157,13 @@ def _rule(rule: str, lines: Sequence[str], makefile: Makefile, said: str) -> str
     if found is None:
         with_help = any("##" in lines[other.line - 1] for other in own_targets(makefile))
         return f"{NAME}: ## {said}" if with_help else f"{NAME}:"
-    columns = {
+    columns = [
         place.end(1)
         for other in own_targets(makefile)
         if (place := re.match(r"^([^:]+:[^#]*?\s*)##", lines[other.line - 1]))
-    }
+    ]
     start = f"{NAME}{found[2]}"
-    column = columns.pop() if len(columns) == 1 and len(own_targets(makefile)) > 1 else 0
+    column = columns[0] if len(columns) > 1 and len(set(columns)) == 1 else 0
     gap = found[4] or ""
     return start + (" " * max(1, column - len(start)) if column else gap) + found[5] + said
 
