@@ -43,8 +43,17 @@ _WRAPPERS: dict[str, tuple[frozenset[str], frozenset[str], int]] = {
     **{name: (names(""), names(""), 0) for name in ("time", "nohup", "exec", "builtin", "command")},
 }
 # These decide which program a name means, or what runs before it.
-_LOADED = re.compile(r"PATH|LD_\w+|DYLD_\w+|BASH_ENV|ENV|IFS|SHELLOPTS|BASHOPTS|PYTHONSTARTUP|PAGER|PSQLRC|DOCKER_HOST")
-_TRUSTED_FOLDER = re.compile(r"(?:/usr(?:/local)?/s?bin|/s?bin|(?:[\w./-]*/)?\.?v?(?:env|irtualenv)[\w.-]*/bin)")
+_LOADED = re.compile(
+    r"PATH|LD_\w+|DYLD_\w+|BASH_ENV|ENV|IFS|SHELLOPTS|BASHOPTS|PYTHONSTARTUP|PSQLRC|GIT_\w+"
+    r"|(?:PSQL_)?(?:PAGER|EDITOR)|VISUAL|DOCKER_HOST"
+)
+_SYSTEM_FOLDER = re.compile(r"/usr(?:/local)?/s?bin|/s?bin")
+_ENVIRONMENT = re.compile(r"(?:[\w./-]*/)?\.?v?(?:env|irtualenv)[\w.-]*/bin")
+# A package may put any name into an environment's folder, so only the tools that belong there are believed.
+_PYTHON_TOOLS = names("alembic flask fastapi pip pip3 uv poetry ruff mypy pytest py.test coverage") | SERVERS
+_PYTHON = re.compile(r"python(3(\.\d+)?)?")
+# Bash evaluates subscripts in the arguments of these, so even a quoted $(…) in them can run.
+_EVALUATES = names("test [ [[ read unset printf export local wait")
 _ACTIVATE = re.compile(r"(?:[\w./-]*/)?\.?venv[\w.-]*/bin/activate")
 
 
@@ -105,6 +114,10 @@ def _command(words: Words, depth: int) -> Effects:
     if not words:
         return NOTHING
     name, args = _name(words[0]), words[1:]
+    if name == "xargs" and args:
+        # What arrives on standard input becomes further words, which nobody knows.
+        fed = _command((*args, HOLE), depth + 1)
+        return fed if fed.effect == "read" else unknown(words)
     wrapped = _unwrap(name, args)
     if wrapped is not None:
         return _command(wrapped, depth + 1) if wrapped else NOTHING
@@ -114,7 +127,7 @@ def _command(words: Words, depth: int) -> Effects:
         return _shell(words, args, depth)
     if name in ("uv", "poetry", "pdm", "pipenv", "coverage") and args[:1] == ("run",):
         return _runner(name, tuple(args[1:]), depth)
-    if re.fullmatch(r"python(3(\.\d+)?)?", name):
+    if _PYTHON.fullmatch(name):
         return _python(words, tuple(args), depth)
     return _tool(name, words, args)
 
@@ -122,10 +135,15 @@ def _command(words: Words, depth: int) -> Effects:
 def _name(word: str) -> str:
     """The tool's name; a path counts only in a system folder or a virtual environment."""
     folder, slash, name = word.rpartition("/")
-    return name if not slash or _TRUSTED_FOLDER.fullmatch(folder) else word
+    if not slash or _SYSTEM_FOLDER.fullmatch(folder):
+        return name
+    known = name in _PYTHON_TOOLS or _PYTHON.fullmatch(name)
+    return name if known and _ENVIRONMENT.fullmatch(folder) else word
 
 
 def _tool(name: str, words: Words, args: Words) -> Effects:
+    if name in _EVALUATES and any("$(" in word or "`" in word for word in args):
+        return unknown(words)
     if name == "printf" and args[:1] == ("-v",):
         return unknown(words)
     if name in PRINTERS:
@@ -145,16 +163,11 @@ def _tool(name: str, words: Words, args: Words) -> Effects:
         return reads()
     if name == "command" and args[:1] == ("-v",):
         return reads()
-    if name == "tee":
-        return writes("files", "tee writes files")
     return unknown(words)
 
 
 def _unwrap(name: str, args: Words) -> Words | None:
     """The command inside a wrapper; None when ``name`` is none, or has an option that is not known."""
-    if name == "xargs":
-        # What arrives on standard input becomes further words, which nobody knows.
-        return (*args, HOLE) if args and not args[0].startswith("-") else None
     wrapper = _WRAPPERS.get(name)
     if wrapper is None:
         return None
@@ -176,11 +189,22 @@ def _shell(words: Words, args: Words, depth: int) -> Effects:
     return _line(rest[1], depth + 1)
 
 
+_UV_ALONE = names("--all-extras --all-groups --dev --no-dev --active --isolated")
+
+
 def _runner(name: str, rest: tuple[str, ...], depth: int) -> Effects:
     """``uv run``, ``poetry run``, ``coverage run -m``: the inner command, and what the runner does before it."""
     before: list[Effects] = [writes("packages", "uv run installs what is missing")] if name == "uv" else []
     while rest and rest[0].startswith("-"):
-        if name == "uv" and rest[0] in ("--no-sync", "--frozen", "--locked", "--no-project", "-q", "--quiet"):
+        if name == "uv" and rest[0] in (
+            "--no-sync",
+            "--frozen",
+            "--locked",
+            "--no-project",
+            "-q",
+            "--quiet",
+            *_UV_ALONE,
+        ):
             before = [] if rest[0] in ("--no-sync", "--no-project") else before
             rest = rest[1:]
         elif name == "uv" and rest[0] in ("--with", "--extra", "--group", "--python", "-p") and len(rest) > 1:
@@ -189,7 +213,7 @@ def _runner(name: str, rest: tuple[str, ...], depth: int) -> Effects:
             rest = ("python", *rest)
         else:
             return unknown((name, "run", *rest))
-    return worst([*before, _command(rest, depth + 1)]) if rest else unknown((name, "run"))
+    return worst([_command(rest, depth + 1), *before]) if rest else unknown((name, "run"))
 
 
 def _python(words: Words, args: tuple[str, ...], depth: int) -> Effects:
@@ -210,7 +234,7 @@ def _python(words: Words, args: tuple[str, ...], depth: int) -> Effects:
 
 
 _DOCKER_READS = names("ps logs images inspect version info top port stats ls events")
-_DOCKER_WRITES = names("build pull start stop restart create pause unpause kill push")
+_DOCKER_WRITES = names("build pull start stop restart create pause unpause kill")
 _COMPOSE_VALUE = names("-f --file -p --project-name --profile --env-file --project-directory --progress --ansi")
 _EXEC_ALONE = names("-T -d -i -t -it -ti -di --detach --interactive --tty --no-TTY --rm --no-deps --service-ports")
 _EXEC_VALUE = names("-u --user -e --env -w --workdir --index")
@@ -237,8 +261,8 @@ def _docker(name: str, args: Words, depth: int) -> Effects:
         if not _plain(tail) or any(re.match(r"-\w*V|--renew", word) for word in tail):
             return destroys("volumes", "docker compose up may throw volumes away")
         return writes("containers", "docker compose up makes and starts containers")
-    if command in _DOCKER_WRITES:
-        touched = "images" if command in ("build", "pull", "push") else "containers"
+    if command in _DOCKER_WRITES and not any(re.match(r"-o|--out|--push", word) for word in tail):
+        touched = "images" if command in ("build", "pull") else "containers"
         return writes(touched, f"{shown} changes {touched}")
     if command in ("rmi", "rm", "system", "volume", "image", "container", "network", "builder"):
         return _housekeeping(shown, command, tail)
@@ -285,5 +309,5 @@ def _inner(shown: str, command: str, words: Words, depth: int) -> Effects:
         return unknown((shown, *words))
     inside = _command(rest[1:], depth + 1)
     before = writes("containers", f"{shown} makes a container")
-    found = worst([before, inside]) if command == "run" else inside
+    found = worst([inside, before]) if command == "run" else inside
     return replace(found, why=found.why or f"{shown} only looks")

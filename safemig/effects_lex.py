@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 HOLE = "\ufffc"
 LONGEST = 8_000
+# Writing to these changes nothing.
+SINKS = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
 
 # Substitutions that only print something, and that take no code as an argument.
 _PRINTERS = frozenset({"cat", "pwd", "seq", "date", "id", "whoami", "basename", "dirname", "uname", "nproc"})
@@ -156,7 +158,7 @@ class _Reader:
             self.words.append(word)
             return
         duplicates = self.redirect in (">&", "<&") and (word.isdigit() or word == "-")
-        if ">" in self.redirect and not duplicates and word not in _SINKS:
+        if ">" in self.redirect and not duplicates and word not in SINKS:
             self.writes.append(word)
         self.redirect = ""
 
@@ -167,9 +169,6 @@ class _Reader:
         if self.words or self.writes:
             self.done.append(Part(tuple(self.words), tuple(self.writes)))
         self.words, self.writes = [], []
-
-
-_SINKS = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
 
 
 def _expansion(text: str, place: int) -> tuple[str, int]:

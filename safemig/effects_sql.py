@@ -72,8 +72,8 @@ def statements(sql: str) -> Effects:
     """The effect of the text of one ``-c``."""
     if _LISTS.fullmatch(sql.strip()):
         return reads()
-    if HOLE in sql or "\\" in sql:
-        return destroys("database", "the SQL holds text that is not known beforehand")
+    if HOLE in sql or any(mark in sql for mark in ("\\", "--", "/*")):
+        return destroys("database", "the SQL holds a comment, a backslash or text that is not known beforehand")
     found = [one.strip() for one in sql.split(";") if one.strip()]
     for one in found:
         acts = _ACTS.search(one)

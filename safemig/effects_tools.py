@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from safemig.effects_lex import HOLE, names
+from safemig.effects_lex import HOLE, SINKS, names
 from safemig.plan import Effect
 
 Words = tuple[str, ...]
@@ -56,7 +56,7 @@ def worst(found: Sequence[Effects]) -> Effects:
 PRINTERS = names(
     "echo printf cat ls grep egrep fgrep test [ [[ true false : sleep head tail wc cut tr column pwd whoami id uname"
     " which type basename dirname seq stat du df ps pgrep lsof printenv tput tty exit return wait set shift break"
-    " continue cd pushd popd pg_isready realpath readlink nproc cmp md5sum sha256sum"
+    " continue cd pushd popd pg_isready realpath readlink nproc cmp md5sum sha256sum jq"
 )
 SERVERS = names("uvicorn gunicorn hypercorn daphne granian")
 DESTROYERS = {
@@ -80,9 +80,16 @@ WRITERS = {
     "chown": ("files", "chown changes file owners"),
     "pytest": ("database rows", "a test run may leave rows in the database"),
     "py.test": ("database rows", "a test run may leave rows in the database"),
+    "mypy": ("files", "mypy writes its cache"),
     "initdb": ("files", "initdb makes a database cluster"),
     **{name: ("service", f"{name} starts a server") for name in sorted(SERVERS)},
 }
+
+
+def tee(args: Words) -> Effects:
+    if any(word.startswith("/dev/") and word not in SINKS for word in args):
+        return destroys("devices", "tee writes to a device")
+    return writes("files", "tee writes files")
 
 
 def find(args: Words) -> Effects:
@@ -140,7 +147,7 @@ def sed(args: Words) -> Effects:
         programs.append(rest.pop(0))
     if any(word.startswith(("-", HOLE)) for word in rest):
         return unknown(("sed", *args))
-    if not programs or not all(_SED_SAFE.fullmatch(one.replace(HOLE, "")) for one in programs):
+    if not programs or not all(HOLE not in one and _SED_SAFE.fullmatch(one) for one in programs):
         return unknown(("sed", *args))
     return writes("files", "sed -i edits files") if in_place else reads()
 
@@ -175,6 +182,8 @@ def curl(args: Words) -> Effects:
         value = rest[0] if rest else ""
         if word in ("-X", "--request"):
             method = rest.pop(0).upper() if rest else HOLE
+        elif word.startswith("-X"):
+            method = word[2:].upper()
         elif word in ("-d", "--data", "--data-raw", "--data-binary", "--data-urlencode", "--json", "-F", "--form"):
             sends = True
             rest = rest[1:]
@@ -305,6 +314,7 @@ def rm(args: Words) -> Effects:
 
 
 TOOLS: dict[str, Callable[[Words], Effects]] = {
+    "tee": tee,
     "find": find,
     "sort": sort,
     "date": date,

@@ -12,6 +12,9 @@ from safemig.effects import Effects, effect_of, effect_of_line
 from safemig.effects_lex import HOLE, Doubt, parts
 
 READS = """
+ls | xargs cat
+docker compose ps --format json | jq .
+/usr/bin/cat x
 echo done
 ls -la && cat README.md | grep -c x
 test -f .env
@@ -52,6 +55,11 @@ command -v docker
 """.strip().splitlines()
 
 WRITES = """
+curl -XPOST http://localhost
+PYTHONPATH=. alembic upgrade head
+uv run --all-extras pytest
+venv/bin/python3.12 -m pytest
+mypy app
 docker compose build
 docker compose up -d --build
 docker-compose restart app
@@ -93,6 +101,22 @@ poetry run pytest
 """.strip().splitlines()
 
 DESTRUCTIVE = """
+lsof -ti:8000 | xargs kill
+ls | xargs docker compose build
+test -v 'a[$(rm x)]'
+[ -v 'a[`rm x`]' ]
+.venv/bin/echo x
+bin/alembic upgrade head
+psql -c 'SELECT pg_terminate_backend/**/(1)'
+psql -c 'SELECT 1 -- x'
+PSQL_PAGER='rm x' psql -c 'select 1'
+GIT_SSH_COMMAND=rm git status
+docker push image
+docker build -o / .
+docker compose build --push
+echo x | tee /dev/sda
+sed "s/a/$X/" file
+curl -XDELETE http://localhost
 rm -rf build
 rm notes.txt
 rm -rf a.pid/
@@ -267,6 +291,21 @@ RECIPES: list[tuple[tuple[str, ...], str]] = [
     (("\techo one \\", "\t  && rm -rf two"), "destructive"),
     ((f"\techo {HOLE}",), "destructive"),
     ((), "read"),
+    (
+        (
+            "\tmkdir -p .run",
+            "\tnohup .venv/bin/uvicorn app:app --port 80 > .run/api.log 2>&1 & echo $$! > .run/api.pid",
+        ),
+        "write",
+    ),
+    (
+        (
+            "\t@if [ -f .run/api.pid ] && kill $$(cat .run/api.pid) 2>/dev/null; then \\",
+            "\tfor i in $$(seq 50); do kill -0 $$(cat .run/api.pid) 2>/dev/null || break; sleep 0.1; done; fi",
+        ),
+        "write",
+    ),
+    (("\t@grep -hE '^[a-z-]+:.*?## ' Makefile | awk 'BEGIN {FS = \":\"}; {printf \"%s %s\\n\", $$1, $$2}'",), "read"),
 ]
 
 
