@@ -99,24 +99,11 @@ class _Search:
         tree = choice.tree(trees, folder, self.root, doings, self.config.project.alembic, self.start, problems)
         runtime = self.runtime(doings, compose)
         service = self.service(compose, doings, trees, problems) if runtime != "process" else self.config.service
-        wish = Wish(
-            None if runtime is None else runtime == "docker",
-            service,
-            frozenset(compose.services if compose else ()) - {service},
-            services.alike(compose, service) if compose else frozenset(),
-        )
-        targets = ranked(doings, wish)
-        roles = {str(role): names[0] for role, names in targets.items()}
-        places = database.Places(
-            self.root,
-            folder,
-            compose if runtime != "process" else None,
-            service,
-            (tree,) if tree else trees,
-            self.environ,
-        )
+        targets = self.targets(doings, compose, service, runtime)
+        roles = {role: names[0] for role, names in targets.items()}
+        inside = compose if runtime != "process" else None
+        places = database.Places(self.root, folder, inside, service, (tree,) if tree else trees, self.environ)
         found = self.database(places)
-        url = self.url(makefile, doings, compose, service, runtime, roles)
         project = Project(
             root=self.root,
             folder=folder,
@@ -128,10 +115,10 @@ class _Search:
             runtime=runtime,
             service=service,
             database_service=self.database_service(places.compose, found, problems),
-            url=url,
+            url=self.url(makefile, doings, compose, service, runtime, roles),
             database=found,
             roles=roles,
-            targets={str(role): names for role, names in targets.items()},
+            targets=targets,
             makefiles=self.files.makefiles,
             compose_files=self.files.compose,
             problems=tuple(problems),
@@ -155,6 +142,18 @@ class _Search:
         if compose is not None and not doings:
             return "docker"
         return "process" if doings else None
+
+    def targets(
+        self, doings: Sequence[Doing], compose: Compose | None, service: str, runtime: str | None
+    ) -> dict[str, tuple[str, ...]]:
+        """Role -> all targets that could play it, the best first."""
+        wish = Wish(
+            None if runtime is None else runtime == "docker",
+            service,
+            frozenset(compose.services if compose else ()) - {service},
+            services.alike(compose, service) if compose else frozenset(),
+        )
+        return {str(role): names for role, names in ranked(doings, wish).items()}
 
     def service(
         self, compose: Compose | None, doings: Sequence[Doing], trees: Sequence[AlembicTree], problems: list[Problem]

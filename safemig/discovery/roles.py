@@ -24,7 +24,7 @@ ROLES: tuple[Role, ...] = (
     "clean",
 )
 _NAMES: Mapping[Role, tuple[str, ...]] = {
-    "build": ("build", "install", "setup", "sync", "bootstrap", "deps"),
+    "build": ("build", "install", "setup", "sync", "bootstrap"),
     "start": ("start", "up", "run", "serve", "dev", "runserver", "server"),
     "stop": ("stop", "down"),
     "restart": ("restart", "reload"),
