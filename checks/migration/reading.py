@@ -122,7 +122,8 @@ def _assignments(tree: ast.Module) -> tuple[dict[str, ast.expr], dict[str, int]]
         elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
             _bind(statement.target, statement.value, bound)
         elif not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Expr)):
-            for node in ast.walk(statement):
+            imports = isinstance(statement, (ast.Import, ast.ImportFrom))
+            for node in (statement,) if imports else ast.walk(statement):
                 for name, line in _stored(node):
                     conditional.setdefault(name, line)
     return bound, {name: line for name, line in conditional.items() if name in IDENTIFIERS}
@@ -196,12 +197,20 @@ def _created(tree: ast.Module, bound: dict[str, ast.expr]) -> Iterator[str]:
         for alias in statement.names
         if alias.name == "op" and alias.asname
     }
-    for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef) and statement.name == "downgrade":
-            continue
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Call) and _is_create_table(node.func, operations):
-                yield from _table(node, bound)
+    todo: list[ast.stmt] = [
+        statement
+        for statement in reversed(tree.body)
+        if not (isinstance(statement, ast.FunctionDef) and statement.name == "downgrade")
+    ]
+    # Only statements are visited: the call is one of its own or what a name is bound to, and walking the columns inside
+    # of it would take half as long as parsing the file.
+    while todo:
+        statement = todo.pop()
+        value = getattr(statement, "value", None)
+        if isinstance(value, ast.Call) and _is_create_table(value.func, operations):
+            yield from _table(value, bound)
+        for field in ("finalbody", "orelse", "handlers", "body"):
+            todo += reversed(getattr(statement, field, ()))
 
 
 def _is_create_table(function: ast.expr, operations: set[str]) -> bool:

@@ -78,6 +78,8 @@ def _compare(
         if not _in_whole(key, left, right):
             yield Difference(key, "missing", dict(wanted), None)
         return
+    if wanted == found:
+        return
     if untouched and wanted == untouched[0].objects.get(key) and found == untouched[1].objects.get(key):
         return
     matched = key in renamed
@@ -93,7 +95,9 @@ def table_of(key: str, attributes: Attributes) -> str:
     """The name of the table that an object hangs on, as it stands in the table's key; "" when it hangs on none."""
     kind, _, name = key.partition(" ")
     if kind in _PARTS_OF_TABLE:
-        return re.sub(r'\.(?:"(?:[^"]|"")*"|[^."]+)\Z', "", name)
+        if not name.endswith('"'):
+            return name.rpartition(".")[0]
+        return re.sub(r'\."(?:[^"]|"")*"\Z', "", name)
     if kind == "index":
         # PostgreSQL quotes a keyword such as "user", a key does not.
         return re.sub(r'"([^\s.\"(),]+)"', r"\1", str(attributes.get("table", "")))

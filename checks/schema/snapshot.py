@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # PostgreSQL cuts an identifier at this many bytes.
 LONGEST_NAME = 63
 OWNED = "nextval(owned sequence)"
+_PLAIN = re.compile(r"[^\s.\"(),]+")
 _LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 
@@ -114,7 +115,7 @@ def automatic(name: str, table: str, column: str, label: str) -> bool:
     """Whether PostgreSQL would have made this name itself: table_column_label, shortened and numbered if need be."""
     plain = f"{table}_{column}_{label}"
     if len(plain.encode()) <= LONGEST_NAME:
-        return re.fullmatch(re.escape(plain) + r"\d*", name) is not None
+        return name == plain or (name.startswith(plain) and name[len(plain) :].isdecimal())
     found = re.fullmatch(rf"(.+)_{label}\d*", name)
     return found is not None and len(name.encode()) >= LONGEST_NAME - 4 and found[1][:8] == plain[:8]
 
@@ -157,7 +158,7 @@ def _special(found: Mapping[str, Any], type_: str) -> dict[str, Json]:
 
 def part(name: str) -> str:
     """A name as it stands in a key."""
-    return name if re.fullmatch(r"[^\s.\"(),]+", name) else '"' + name.replace('"', '""') + '"'
+    return name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
 def _last(name: str) -> str:
