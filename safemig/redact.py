@@ -35,8 +35,11 @@ _ANNOTATION = re.compile(r"(?:str|bytes|int|bool|float|None|null|SecretStr|(?:Op
 _FOLDER = re.compile(r"(?:OLD)?PWD=/")
 
 _DATABASE = r"(?:postgres(?:ql)?|mysql|mariadb|redis|rediss|amqps?|mongodb|cockroachdb|mssql|oracle)(?:\+\w{1,20})?"
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+# Without one of its hints (lower case) in the text a pattern cannot match: a plain search is some hundred times faster.
+_KEY_HINTS = ("passw", "passphrase", "_pass", "pwd", "secret", "token", "key", "credential")
+_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (
+        ("-----begin",),
         re.compile(
             r"(?P<keep>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----)(?:[^-]|-(?!----))*"
             r"(?P<end>-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?"
@@ -44,20 +47,27 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\g<keep>{MARK}\g<end>",
     ),
     # scheme://user:SECRET@ and, for databases, a password with slashes in it (bounded, or many URLs cost their square).
-    (re.compile(r"(?P<keep>://[^\s/:@'\"]{0,200}:)[^\s'\"/]{1,500}@"), rf"\g<keep>{MARK}@"),
+    (("://",), re.compile(r"(?P<keep>://[^\s/:@'\"]{0,200}:)[^\s'\"/]{1,500}@"), rf"\g<keep>{MARK}@"),
     (
+        ("://",),
         re.compile(rf"(?P<keep>{_DATABASE}://[^\s/:@'\"]{{0,200}}:)(?!\d{{1,5}}/)[^\s'\"]{{1,200}}?@"),
         rf"\g<keep>{MARK}@",
     ),
     (
+        ("authorization",),
         re.compile(
             r"(?P<keep>authorization\\?[\"']?[ \t]{0,8}[:=][ \t]{0,8}\\?[\"']?)[^\s\"'][^\"'\r\n]*", re.IGNORECASE
         ),
         rf"\g<keep>{MARK}",
     ),
-    (re.compile(r"(?P<keep>(?:set-)?cookie:[ \t]{0,8})[^\s\"'][^\"'\r\n]*", re.IGNORECASE), rf"\g<keep>{MARK}"),
-    (re.compile(r"(?P<keep>\bbearer[ \t]{1,8})[\w.~+/=-]{16,}", re.IGNORECASE), rf"\g<keep>{MARK}"),
     (
+        ("cookie:",),
+        re.compile(r"(?P<keep>(?:set-)?cookie:[ \t]{0,8})[^\s\"'][^\"'\r\n]*", re.IGNORECASE),
+        rf"\g<keep>{MARK}",
+    ),
+    (("bearer",), re.compile(r"(?P<keep>\bbearer[ \t]{1,8})[\w.~+/=-]{16,}", re.IGNORECASE), rf"\g<keep>{MARK}"),
+    (
+        ("--",),
         re.compile(
             r"(?P<keep>--[a-z0-9-]{0,30}(?:password|passwd|passphrase|secret|token|api-key|access-key)[ \t]{1,8})"
             rf"(?![-*])(?:{_QUOTED}|\S+)",
@@ -67,6 +77,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     # -p is a port, a folder or a project everywhere but here.
     (
+        ("docker login", "sshpass", "mysql", "mariadb"),
         re.compile(
             r"(?P<keep>\b(?:docker login|sshpass|mysql|mysqldump|mariadb)\b[^\n|;&]{0,200}?[ \t]-p[ \t]?)"
             rf"(?![-* \t])(?:{_QUOTED}|\S+)"
@@ -74,6 +85,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\g<keep>{MARK}",
     ),
     (
+        ("curl", "wget", "http"),
         re.compile(
             r"(?P<keep>\b(?:curl|wget|http)\b[^\n|;&]{0,200}?[ \t](?:-u|--user)[ \t]{0,4}[\"']?[^\s:\"']{1,100}:)"
             r"[^\s\"']+"
@@ -82,6 +94,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     # Tokens whose form says what they are.
     (
+        ("gh", "glpat-", "xox", "sk-", "akia", "eyj"),
         re.compile(
             r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,}|sk-[\w-]{20,}"
             r"|AKIA[0-9A-Z]{16}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{5,})"
@@ -100,9 +113,12 @@ def redact(text: str, secrets: Collection[str] = ()) -> str:
         before = text
         for value in values:
             text = text.replace(value, MARK)
-        text = _KEYED.sub(_keyed, text)
-        for pattern, replacement in _PATTERNS:
-            text = pattern.sub(replacement, text)
+        lower = text.lower()
+        if any(hint in lower for hint in _KEY_HINTS):
+            text = _KEYED.sub(_keyed, text)
+        for hints, pattern, replacement in _PATTERNS:
+            if any(hint in lower for hint in hints):
+                text = pattern.sub(replacement, text)
         if text == before:
             break
     return text
