@@ -185,7 +185,10 @@ def spawn(command: Command, files: Files) -> subprocess.Popen[bytes]:
     """Lock, fork the supervisor with the lock, hand it the order. CommandError when another run holds the lock."""
     order = {"line": command.line, "cwd": str(command.cwd), "stdin": command.stdin, "tty": command.tty}
     paths = {"output": str(files.output), "begun": str(files.begun), "status": str(files.status)}
-    lock = os.open(files.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        lock = os.open(files.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise CommandError(f"{files.lock} cannot be made: {error.strerror}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         files.begun.unlink(missing_ok=True)

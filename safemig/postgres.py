@@ -63,7 +63,7 @@ class Server:
     def initialise(self, user: str, password: str, *, sync: bool = True) -> None:
         """initdb with ``user`` as superuser; the folder is made by us, an existing one is never touched."""
         who = owner()
-        self.data.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _own_folder(self.data, who)
         _initdb(runnable(self.binaries, who), self.data, user, password, who, sync=sync)
 
@@ -133,7 +133,7 @@ def data_folder(state: Path) -> Path:
     who = owner()
     wanted = state.absolute() / "postgres"
     # .safemig is 0700: as root, the server's user cannot pass it, and no existing mode is ever changed.
-    if who is None or (wanted.parent.is_dir() and reachable(wanted, who)):
+    if who is None:
         return wanted
     import hashlib
 

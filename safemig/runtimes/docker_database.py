@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 IDENTITY = "SELECT system_identifier::text FROM pg_control_system()"
 CONNECT_SECONDS = 5
+LOCK_WAIT = "--lock-wait-timeout=5000"  # ms; pg_dump would wait for a held table for ever
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def session(
             raise Unreachable(
                 f"the database {login.name} does not let {login.user} in: {str(error).strip()[:300]}",
                 f"container {container.name}",
-                "Look at its logs, and at the user and password that it was made with.",
+                "Look at its logs, user and password; where no port is published, the way in needs bash in it.",
             ) from error
         with contextlib.closing(connection):
             yield connection, "relay", str(container.name), login.port
@@ -139,7 +140,7 @@ def _through_port(
 
 def dump(container: Container, login: Login) -> str:
     """The schema as pg_dump of the server's own version writes it."""
-    command = ["pg_dump", "--schema-only", "--no-owner", "--no-privileges"]
+    command = ["pg_dump", "--schema-only", "--no-owner", "--no-privileges", LOCK_WAIT]
     code, out, err = run_inside(container, command, environment=login.environment)
     if code != 0:
         raise Unreachable(

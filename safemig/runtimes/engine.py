@@ -57,6 +57,14 @@ def asking() -> Iterator[None]:
 
 
 def _no_engine(error: Exception) -> Unreachable:
+    from docker.errors import APIError
+
+    if isinstance(error, APIError):  # it answers: a container went away, or does not run
+        return Unreachable(
+            f"the Docker Engine refused: {str(error.explanation or error)[:300]}",
+            "the project's containers",
+            "Look at `docker ps --all`, then try again.",
+        )
     return Unreachable(
         f"the Docker Engine gave no answer: {str(error)[:300]}",
         os.environ.get("DOCKER_HOST") or "the current docker context",

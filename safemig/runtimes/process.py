@@ -18,7 +18,7 @@ from checks.evidence import Evidence, Json
 from safemig import postgres
 from safemig.runtimes import backends
 from safemig.runtimes.base import APPLICATION, Unreachable
-from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, without_commands
+from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, LOCK_WAIT, without_commands
 from safemig.runtimes.listener import listener, listens, log_of, started
 from safemig.runtimes.paths import children_path
 
@@ -158,7 +158,16 @@ class ProcessRuntime:
     def dump_schema(self) -> str:
         """pg_dump of the server's major, or a newer one."""
         target, major = self._target(), self._major()
-        command = ["--schema-only", "--no-owner", "--no-privileges", "-h", target.host, "-p", str(target.port)]
+        command = [
+            "--schema-only",
+            "--no-owner",
+            "--no-privileges",
+            LOCK_WAIT,
+            "-h",
+            target.host,
+            "-p",
+            str(target.port),
+        ]
         program = _pg_dump(postgres.find_binaries(major, self.binaries))
         done = subprocess.run(
             [str(program), *command, "-U", target.user, "-d", target.name],
@@ -172,7 +181,7 @@ class ProcessRuntime:
             raise Unreachable(
                 f"pg_dump failed: {done.stderr.strip()[-300:]}",
                 f"{target.host}:{target.port}/{target.name}",
-                f"Its major must be {major} or newer; name a bin folder of that version.",
+                f"pg_dump must be of major {major} or newer, and no table may be held.",
             )
         return without_commands(done.stdout)
 
