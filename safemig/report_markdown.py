@@ -51,7 +51,7 @@ def code(text: str) -> str:
 
 def block(text: str, language: str = "") -> list[str]:
     """Untrusted text as a fenced block that nothing inside can close."""
-    clean = _printable(redact(text), keep="\n")
+    clean = _printable(redact(text), keep="\n\t")
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", clean)), default=0))
     return [f"{fence}{language}", *clean.rstrip("\n").split("\n"), fence]
 
@@ -141,7 +141,7 @@ def _evidence(summary: Summary, name: str) -> Iterator[str]:
         pair = (before.get(subject), after.get(subject))
         last = pair[1] or pair[0]
         repeat = code(last.repeat) if last else ""
-        rows.append((plain(subject), _facts(pair[0]), _facts(pair[1]), repeat))
+        rows.append((plain(subject or name), _facts(pair[0]), _facts(pair[1]), repeat))
     if rows:
         yield ""
         yield f"### {_TITLES[name]}: evidence"

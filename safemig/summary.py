@@ -92,6 +92,16 @@ def _with_step(summary: Summary, changed: StepState) -> Summary:
     return replace(summary, steps=(*summary.steps, changed))
 
 
+def _begun(summary: Summary, step_id: str) -> Summary:
+    """The step stands behind those that have begun: what a later revision of the plan adds is listed where it ran."""
+    known = summary.step(step_id)
+    if known.attempts:
+        return summary
+    others = [one for one in summary.steps if one.id != step_id]
+    place = max((number for number, one in enumerate(others, 1) if one.attempts), default=0)
+    return replace(summary, steps=(*others[:place], known, *others[place:]))
+
+
 def _run_started(summary: Summary, event: Event) -> Summary:
     data = event.data
     summary = replace(
@@ -150,6 +160,7 @@ def _mode_changed(summary: Summary, event: Event) -> Summary:
 
 def _step_started(summary: Summary, event: Event) -> Summary:
     data = event.data
+    summary = _begun(summary, event.step)
     known = summary.step(event.step)
     changed = replace(
         known,

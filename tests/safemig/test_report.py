@@ -89,7 +89,12 @@ PLAN = Plan(
             undo="none needed",
         ),
         Step(
-            "migrate", "edit", "Write it", "change", Action("edit", path="m.py", diff="+a\n```\n+b"), undo="delete m.py"
+            "migrate",
+            "edit",
+            "Write it",
+            "change",
+            Action("edit", path="m.py", diff="+a\n```\n+\tb"),
+            undo="delete m.py",
         ),
     ),
 )
@@ -112,7 +117,7 @@ def test_the_markdown_tells_the_whole_story() -> None:
         "`make migrate`",
         "failed, 2 attempts: exit 1",
         "- Undo: delete m.py",
-        "````diff",
+        "````diff\n+a\n```\n+\tb\n````",
         "| Build | refused | person | default | too early |",
         "The schema is not what the spec asked for",
         "`index public.ix_a`",

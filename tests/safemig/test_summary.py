@@ -199,6 +199,28 @@ def test_attempts_add_up() -> None:
     assert (known.attempts, known.seconds) == (2, 5.0)
 
 
+def test_a_step_that_is_added_later_stands_where_it_ran() -> None:
+    more: dict[str, Json] = {
+        **PLAN[2],
+        "revision": 2,
+        "parent": "d1",
+        "digest": "d2",
+        "cause": "red",
+        "added": ["repair"],
+    }
+    told = story(
+        START,
+        PLAN,
+        ("step.started", "build", STARTED),
+        ("plan.revised", "", more),
+        ("step.started", "repair", STARTED),
+        ("step.started", "build", STARTED),
+    )
+    summary = fold(told)
+    assert [one.id for one in summary.steps] == ["build", "repair", "test"]
+    assert summary.digest == "d2"
+
+
 def test_evidence_is_kept_by_moment_and_the_last_of_a_subject_counts() -> None:
     events = story(
         START,
