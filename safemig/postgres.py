@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,15 +61,25 @@ class Server:
         return (self.data / "PG_VERSION").is_file()
 
     def initialise(self, user: str, password: str, *, sync: bool = True) -> None:
-        """initdb with ``user`` as superuser; the folder is made by us, an existing one is never touched."""
+        """initdb with ``user`` as superuser; whole or not at all. FileExistsError when there are data already."""
         who = owner()
+        if self.data.exists():
+            raise FileExistsError(str(self.data))
         self.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _own_folder(self.data, who)
-        _initdb(runnable(self.binaries, who), self.data, user, password, who, sync=sync)
+        for unfinished in self.data.parent.glob(f"{self.data.name}.new-*"):  # of a run that was killed
+            shutil.rmtree(unfinished, ignore_errors=True)
+        fresh = self.data.with_name(f"{self.data.name}.new-{secrets.token_hex(4)}")
+        try:
+            _own_folder(fresh, who)
+            _initdb(runnable(self.binaries, who), fresh, user, password, who, sync=sync)
+            fresh.rename(self.data)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
 
     def start(self, seconds: float = 30.0) -> None:
         """Start it and wait until it accepts connections; nothing happens when it runs already."""
         if self.pid() is not None:
+            _until_ready(self.data, seconds)  # a killed run may have begun the start
             return
         who = owner()
         settings = {"port": str(self.port), "listen_addresses": "127.0.0.1" if self.tcp else ""}
@@ -188,19 +198,26 @@ def _watch(folder: Path, command: Sequence[str], who: Owner | None) -> subproces
 
 
 def _wait_ready(folder: Path, data: Path, watcher: subprocess.Popen[bytes], seconds: float = 30.0) -> None:
-    """Until postmaster.pid says ready (its 8th line, what pg_ctl -w reads too)."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and watcher.poll() is None and not (folder / "ended").exists():
-        with contextlib.suppress(OSError):
-            lines = (data / "postmaster.pid").read_text().split("\n")
-            if len(lines) > 7 and lines[7].strip() == "ready":
-                return
-        time.sleep(0.01)
+    """Until the server accepts connections; PostgresError when it ended, or the time is over."""
+    if _until_ready(data, seconds, lambda: watcher.poll() is not None or (folder / "ended").exists()):
+        return
     raise PostgresError(
         f"a temporary PostgreSQL did not start: {_last_lines(folder / 'log')}",
         str(folder),
         "Check free disk space and shared memory, or name another bin folder.",
     )
+
+
+def _until_ready(data: Path, seconds: float, ended: Callable[[], bool] = lambda: False) -> bool:
+    """Whether postmaster.pid says ready in time (its 8th line, what pg_ctl -w reads too)."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not ended():
+        with contextlib.suppress(OSError):
+            lines = (data / "postmaster.pid").read_text().split("\n")
+            if len(lines) > 7 and lines[7].strip() == "ready":
+                return True
+        time.sleep(0.01)
+    return False
 
 
 def _copy_template(use: Binaries, data: Path, who: Owner | None) -> str:

@@ -113,7 +113,12 @@ def test_a_lasting_server_outlives_nothing_but_us_and_stops(tmp_path_factory: py
     mode = state.stat().st_mode
     server = Server(find_binaries(), postgres.data_folder(state), port)
     try:
+        unfinished = server.data.with_name(f"{server.data.name}.new-killed")
+        (unfinished / "base").mkdir(parents=True)
         server.initialise("course", "s3cr et'", sync=False)
+        assert not unfinished.exists()
+        with pytest.raises(FileExistsError):
+            server.initialise("course", "s3cr et'", sync=False)
         server.start()
         server.start()  # a second start changes nothing
         server.create_database("course", "s3cr et'", "catalogue")
