@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -79,6 +79,23 @@ class _Span:
     text: str
     kind: str
     proof: str = ""
+
+
+def names_of(keys: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """``tables_made`` and ``names_made`` of Proofs, from the keys of a schema snapshot that are new."""
+    tables: set[str] = set()
+    names: set[str] = set()
+    for key in keys:
+        kind, _, name = key.partition(" ")
+        plain = name.removeprefix("public.")
+        if kind == "table":
+            tables.add(plain)
+        elif kind in ("constraint", "trigger", "policy"):
+            # "constraint public.t.ck": its name is its own, a table stands before it only in the key.
+            names.add(re.sub(r'^(?:"(?:[^"]|"")*"|[^".]+)\.', "", plain if plain != name else name.partition(".")[2]))
+        else:
+            names.add(plain)
+    return frozenset(tables), frozenset(names)
 
 
 def provable(phase: Phase, proofs: Proofs) -> tuple[Item, ...]:
@@ -185,19 +202,27 @@ def _contains(line: str, words: Sequence[str]) -> bool:
     return False
 
 
-def tick(content: bytes, items: Sequence[Item]) -> bytes:
-    """The file with those items ticked: one byte changed for each. TickFails when a box is not where it was."""
+def tick(content: bytes, items: Sequence[Item], *, checked: bool = True) -> bytes:
+    """The file with those items ticked (or unticked): one byte changed for each.
+
+    TickFails when a box is not where it was, or is not open (ticked).
+    """
     result = bytearray(content)
+    boxes, mark = ((b"[ ]",), b"x") if checked else ((b"[x]", b"[X]"), b" ")
     for item in items:
         at = item.offset
-        if at < 1 or content[at - 1 : at + 2] != b"[ ]":
-            raise TickFails(f"line {item.line}: there is no open box at byte {at}; read the file again")
-        result[at : at + 1] = b"x"
+        if at < 1 or content[at - 1 : at + 2] not in boxes:
+            state = "open" if checked else "ticked"
+            raise TickFails(f"line {item.line}: there is no {state} box at byte {at}; read the file again")
+        result[at : at + 1] = mark
     return bytes(result)
 
 
-def write_ticks(path: Path, sha256_expected: str, items: Sequence[Item], *, root: Path | None = None) -> None:
-    """Ticks the items in the file, which must still have that sha256; it is replaced in one step, mode and owner kept.
+def write_ticks(
+    path: Path, sha256_expected: str, items: Sequence[Item], *, root: Path | None = None, checked: bool = True
+) -> None:
+    """Ticks (or unticks) the items in the file, which must still have that sha256; replaced in one step, mode and
+    owner kept.
 
     A link that leads out of ``root`` (the file's folder by default) is refused. Raises TickFails, the file then being
     as it was.
@@ -208,7 +233,7 @@ def write_ticks(path: Path, sha256_expected: str, items: Sequence[Item], *, root
         raise TickFails(f"{path} leads to {real}, which is outside the project; tick it by hand")
     try:
         content, before = _read(path, real, sha256_expected)
-        _replace(real, tick(content, items), before, sha256_expected)
+        _replace(real, tick(content, items, checked=checked), before, sha256_expected)
     except OSError as error:
         raise TickFails(f"{path} cannot be ticked: {error.strerror}; make it writable, or tick it by hand") from error
 

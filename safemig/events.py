@@ -3,14 +3,14 @@
 Data of each kind of event (all keys always present unless marked ?):
 
 - run.started      project, spec, phase, mode, runtime, engine (version), pid
-- run.resumed      after (seq), pid, in_flight (step id or ""), leftovers (list of str)
+- run.resumed      after (seq), pid, in_flight (step id or "")
 - facts            file, digest
 - finding          name, cause, file, digest                 what an outcome calls for; file holds it
 - plan.revised     revision, digest, parent, cause, file, added (step ids), open (list of str)
 - mode.changed     before, after, by
 - step.started     title, intent, effect, command
 - step.finished    status (done | failed | skipped | refused | stopped), seconds, reason, command
-- command.started  number, line, cwd, limit, output (file)
+- command.started  number, line, cwd, limit, output (file), by (engine | person); a person's shell line has step "!"
 - command.output   number, file, start, end                  a new range of bytes, coalesced
 - command.finished number, status (int or None), how (exit | limit | stopped | ready | lost), seconds, file, start, end
 - evidence         moment (first | start | before | after | ""), evidence (the Evidence as an object)
@@ -18,7 +18,7 @@ Data of each kind of event (all keys always present unless marked ?):
                    always, tool (word for word what the answer grants; always (this line) and tool "" when they cannot be)
 - approval.given   id, digest, answer (once | always | tool | no), by (person | rule | mode), rule, reason, title; a plan's also
                    digests (the actions that it approves)
-- tick             file, line (1-based), text
+- tick, untick     file, line (1-based), text, by (person | engine), sha256 (of the file afterwards)
 - note             level (info | warning | error), text
 - stop.asked       by
 - run.finished     verdict, exit, reason, state (what state things are in), signals, schema, ticked, revision
@@ -34,7 +34,7 @@ from checks.evidence import Json
 
 Mode = Literal["default", "plan", "auto"]
 Verdict = Literal["passed", "failed", "refused", "interrupted", "waiting", "stale"]
-Answer = Literal["once", "always", "tool", "no"]
+Answer = Literal["once", "always", "tool", "edit", "no"]
 MODES: tuple[Mode, ...] = ("default", "plan", "auto")
 
 
@@ -58,14 +58,19 @@ class Message:
     """What a face asks of the engine.
 
     attach: a face is there (when it goes, the engine finishes the step in flight and waits); decide: id, answer,
-    reason, mode (of a plan's approval: the mode it runs in); mode: mode; stop; tick: file, line.
+    reason, mode (of a plan's approval: the mode it runs in), text (answer edit: the command or the file's text as
+    the person wants it, judged anew and asked again); mode: mode; stop; tick and untick: file, line; shell:
+    line_text, cwd (relative to the project's root): the person's own shell line.
     """
 
-    type: Literal["attach", "decide", "mode", "stop", "tick"]
+    type: Literal["attach", "decide", "mode", "stop", "tick", "untick", "shell"]
     id: str = ""
     answer: Answer = "no"
     reason: str = ""
     mode: str = ""
     file: str = ""
     line: int = 0
+    text: str = ""
+    line_text: str = ""
+    cwd: str = "."
     by: str = "person"

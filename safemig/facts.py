@@ -80,7 +80,8 @@ class Facts:
 class Finding:
     """What an outcome calls for, or an open point settled: one more input of the planner.
 
-    ``database``: current, pending. ``remedy``: cause, actions (the edits, in order), packages.
+    ``database``: current, pending. ``remedy``: cause, actions (the edits, in order), packages. ``edited``: step, and
+    the action that the person made of it.
     """
 
     name: str
@@ -89,3 +90,4 @@ class Finding:
     pending: tuple[str, ...] = ()
     actions: tuple[Action, ...] = ()
     packages: tuple[str, ...] = ()
+    step: str = ""

@@ -37,6 +37,8 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
         *_changing(facts),
         *_proving(facts),
     ]
+    edited = {finding.step: finding.actions[0] for finding in findings if finding.name == "edited"}
+    steps = [replace(step, action=edited.get(step.id, step.action)) for step in steps]
     return Plan(1, facts.target, tuple(steps), tuple(_open_points(facts, findings)), tuple(_notes(facts)))
 
 

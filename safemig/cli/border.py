@@ -7,7 +7,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 
@@ -38,10 +40,11 @@ async def _serve(options: argparse.Namespace) -> int:
     lock = ProjectLock(state_folder(opened.project.root))
     try:
         session = _session(options, opened, inbox)
-        try:
-            return await drive(session, lambda s: _observe(opened, s), _mode(options))
-        finally:
-            session.journal.close()
+        with _other_faces(session.journal.folder / "inbox", inbox):
+            try:
+                return await drive(session, lambda s: _observe(opened, s), _mode(options))
+            finally:
+                session.journal.close()
     finally:
         reader.cancel()
         lock.release()
@@ -73,6 +76,31 @@ def _write(event: Event) -> None:
         sys.stdout.buffer.flush()
     except (BrokenPipeError, ValueError):
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  stays open until the end
+
+
+@contextmanager
+def _other_faces(path: Path, inbox: Inbox) -> Iterator[None]:
+    """A FIFO in the run's folder: a face that did not start this engine writes its messages there, a line each."""
+    path.unlink(missing_ok=True)
+    os.mkfifo(path, 0o600)
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    loop = asyncio.get_running_loop()
+    rest = b""
+
+    def readable() -> None:
+        nonlocal rest
+        *lines, rest = (rest + os.read(fd, 65536)).split(b"\n")
+        rest = rest if len(rest) < MESSAGE_LIMIT else b""
+        for line in lines:
+            take_line(line, lambda message: inbox.feed(message, driver=False))
+
+    loop.add_reader(fd, readable)
+    try:
+        yield
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)
+        path.unlink(missing_ok=True)
 
 
 async def _read_messages(inbox: Inbox) -> None:

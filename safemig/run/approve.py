@@ -2,33 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 from checks.evidence import Json, now
 from safemig import permissions, policy
-from safemig.events import Mode
+from safemig.effects import effect_of_line
+from safemig.events import Message, Mode
+from safemig.facts import Finding
 from safemig.plan import Action, Plan, Step
+from safemig.proposals import edit
 from safemig.run.session import RunEnds, Session
 
 
-async def permit(s: Session, step: Step) -> bool:
-    """Whether the step may run now. False: the person refused it. Raises RunEnds when nobody can answer."""
+async def permit(s: Session, step: Step) -> Step | None:
+    """The step as it may run now; None when the person refused it. Raises RunEnds when nobody can answer."""
     while True:
+        step = s.plan.step(step.id)
         judgement = judge(s, step.action)
         if judgement.answer == "allow":
             if step.action.kind != "look" and step.action.digest not in s.past.approved:
                 _given(s, step, "once", "mode" if s.past.mode == "auto" else "rule", judgement.rule)
-            return True
+            return step
         if s.past.mode == "plan":
             await approve_plan(s)
             continue
         if judgement.answer == "deny":
             s.note(f"refused by rule: {judgement.rule}", step.id, "error")
             raise RunEnds("refused", f"{step.title}: {judgement.rule}")
-        return await _ask(s, step, judgement)
+        message = await _ask(s, step, judgement)
+        if message.answer != "edit":
+            return None if message.answer == "no" else step
+        _edit(s, step, message.text)
 
 
-def judge(s: Session, action: Action) -> policy.Judgement:
-    """The policy's word on an action of the engine in the present context."""
-    return policy.judge(action, _context(s))
+def judge(s: Session, action: Action, who: Literal["engine", "person", "face"] = "engine") -> policy.Judgement:
+    """The policy's word on an action in the present context."""
+    return policy.judge(action, replace(_context(s), who=who))
+
+
+def _edit(s: Session, step: Step, text: str) -> None:
+    """The person's own wording of the action: another action, in the plan's next revision, judged anew."""
+    action = step.action
+    if action.kind == "command":
+        effects = effect_of_line(text.strip())
+        line = text.strip()
+        fresh = replace(action, line=line, target="", recipe="", effect=effects.effect, touches=effects.touches)
+    else:
+        before = edit.read(s.root, action.path) if action.before is not None else None
+        fresh = replace(action, text=text, diff=edit.unified(action.path, before, text))
+    if fresh.digest != action.digest:
+        cause = f"the person edited “{step.title}” ({fresh.digest[:8]})"
+        s.find(Finding("edited", cause, actions=(fresh,), step=step.id))
 
 
 def _context(s: Session) -> policy.Context:
@@ -59,7 +84,7 @@ def _given(s: Session, step: Step, answer: str, by: str, rule: str, reason: str 
     )
 
 
-async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> bool:
+async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> Message:
     action = step.action
     question: dict[str, Json] = {
         "kind": "step",
@@ -76,25 +101,20 @@ async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> bool:
         "tool": judgement.tool,
     }
     message = await ask(s, question, step.id)
+    if message.answer == "edit":
+        return message
     if message.answer == "no":
         _given(s, step, "no", "person", judgement.rule, message.reason)
-        return False
+        return message
     if message.answer in {"always", "tool"}:
         grant = policy.grant_for(action, _context(s), "line" if message.answer == "always" else "tool")
         if grant:
             permissions.add(s.root / ".safemig", grant, by=message.by, at=now())
     _given(s, step, message.answer, "person", judgement.rule, message.reason)
-    return True
+    return message
 
 
-class Answer:
-    """A person's answer: once, always or no, with a reason and, for a plan, the mode it runs in."""
-
-    def __init__(self, answer: str, reason: str, mode: str, by: str) -> None:
-        self.answer, self.reason, self.mode, self.by = answer, reason, mode, by
-
-
-async def ask(s: Session, question: dict[str, Json], step: str = "") -> Answer:
+async def ask(s: Session, question: dict[str, Json], step: str = "") -> Message:
     """Puts a question on the stream and waits. Raises RunEnds when it cannot be answered."""
     name = f"q{s.past.asked + 1}"
     s.emit("approval.asked", {"id": name, **question}, step)
@@ -102,7 +122,7 @@ async def ask(s: Session, question: dict[str, Json], step: str = "") -> Answer:
     if message is None:
         s.check_stop()
         raise RunEnds("waiting", f"an answer is needed and nobody can give it: {question['title']}")
-    return Answer(message.answer, message.reason, message.mode, message.by)
+    return message
 
 
 async def approve_plan(s: Session) -> None:

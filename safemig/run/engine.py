@@ -15,6 +15,7 @@ from safemig.proposals.edit import Changed
 from safemig.run import assume, looks
 from safemig.run.approve import approve_plan, ask, permit
 from safemig.run.execute import files_of
+from safemig.run.person import end_own, take_message
 from safemig.run.session import RunEnds, Session
 from safemig.run.steps import STEPS
 from safemig.run.verdict import finish, judged
@@ -26,9 +27,10 @@ async def drive(s: Session, observe: Begin, mode: Mode | None = None) -> int:
     """Drives the run to its end and returns the exit code.
 
     ``observe`` looks at project and world once, when the journal has no facts yet; ``mode`` None keeps the mode
-    that the journal knows. Raises JournalUnwritable when the journal cannot be written any more: nothing further has begun then.
+    that the journal knows. Raises JournalUnwritable when the journal cannot be written any more: nothing further
+    has begun then.
     """
-    s.inbox.serve(s.take_message)
+    s.inbox.serve(lambda message: take_message(s, message))
     try:
         await _begin(s, observe, mode)
         while (step := next_step(s)) is not None:
@@ -36,6 +38,7 @@ async def drive(s: Session, observe: Begin, mode: Mode | None = None) -> int:
             s.check_stop()
         return await _end(s)
     except RunEnds as end:
+        await end_own(s)
         await _read_truth(s)
         return finish(s, end.verdict, end.reason)
 
@@ -67,7 +70,7 @@ async def _begin(s: Session, observe: Begin, mode: Mode | None) -> None:
     else:
         s.emit(
             "run.resumed",
-            {"after": len(s.journal.events), "pid": os.getpid(), "in_flight": s.past.in_flight, "leftovers": []},
+            {"after": len(s.journal.events), "pid": os.getpid(), "in_flight": s.past.in_flight},
         )
         if mode and s.past.mode != mode:
             s.emit("mode.changed", {"before": s.past.mode, "after": mode, "by": "resume"})
@@ -102,11 +105,13 @@ async def _step(s: Session, step: Step) -> None:
     resumed = s.past.of(step.id).started and not s.past.of(step.id).status
     if not _acting(s, step):
         await assume.check(s, step)
-    if not await permit(s, step):
+    permitted = await permit(s, step)
+    if permitted is None:
         s.emit(
             "step.finished", {"status": "refused", "seconds": 0.0, "reason": "", "command": step.action.line}, step.id
         )
         raise RunEnds("refused", f"{step.title}: refused by the person")
+    step = permitted
     if not resumed:
         s.emit(
             "step.started",
@@ -212,6 +217,7 @@ async def _read_truth(s: Session) -> None:
 
 
 async def _end(s: Session) -> int:
+    await end_own(s)
     schema = s.past.last("schema")
     if schema and schema.seen:
         fresh = await looks.schema_now(s)

@@ -70,7 +70,7 @@ def _size(path: Path) -> int:
 
 async def _start(s: Session, step: Step, ready: Callable[[], Awaitable[bool]] | None) -> commands.Ended:
     action = step.action
-    number = s.past.commands + 1
+    number = s.number()
     files = files_of(s, number)
     before = await s.look(s.runtime.mark_before)
     s.journal.save(f"commands/{number:03}.before.json", msgspec.json.encode(before))
@@ -83,6 +83,7 @@ async def _start(s: Session, step: Step, ready: Callable[[], Awaitable[bool]] | 
             "cwd": action.cwd,
             "limit": limit,
             "output": f"commands/{files.output.name}",
+            "by": "engine",
         },
         step.id,
     )

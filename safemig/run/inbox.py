@@ -27,9 +27,9 @@ class Inbox:
         while self._waiting:
             take(self._waiting.pop(0))
 
-    def feed(self, message: Message) -> None:
-        """One message from a face."""
-        self.attached = True
+    def feed(self, message: Message, *, driver: bool = True) -> None:
+        """One message from a face; ``driver``: the one that started the engine, whose going is noticed."""
+        self.attached = self.attached or driver
         if message.type == "stop":
             self.stop.set()  # first: a stop must work even when it cannot be journalled any more
         if message.type == "decide":

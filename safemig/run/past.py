@@ -36,6 +36,7 @@ class Past:
     evidence: list[tuple[str, str, Evidence]] = field(default_factory=list)
     asked: int = 0
     ticked: list[tuple[str, int, str]] = field(default_factory=list)
+    checklist: dict[str, str] = field(default_factory=dict)
     verdict: str = ""
     changing: bool = False
     started: dict[str, Json] = field(default_factory=dict)
@@ -153,7 +154,14 @@ def _approval_given(past: Past, event: Event) -> None:
 
 
 def _tick(past: Past, event: Event) -> None:
-    past.ticked.append((str(event.data["file"]), int(str(event.data["line"])), str(event.data["text"])))
+    file = str(event.data["file"])
+    past.checklist[file] = str(event.data["sha256"])
+    if event.data["by"] == "engine":
+        past.ticked.append((file, int(str(event.data["line"])), str(event.data["text"])))
+
+
+def _untick(past: Past, event: Event) -> None:
+    past.checklist[str(event.data["file"])] = str(event.data["sha256"])
 
 
 def _run_finished(past: Past, event: Event) -> None:
@@ -180,5 +188,6 @@ _TAKERS: dict[str, Callable[[Past, Event], None]] = {
     "approval.asked": _approval_asked,
     "approval.given": _approval_given,
     "tick": _tick,
+    "untick": _untick,
     "run.finished": _run_finished,
 }

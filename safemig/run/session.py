@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from checks.evidence import Evidence, Json
-from safemig.events import Event, Message, Verdict
+from safemig.events import Event, Verdict
 from safemig.facts import Facts, Finding
 from safemig.journal import Journal
 from safemig.plan import Plan, Step, digest_of
@@ -59,10 +59,18 @@ class Session:
     past: Past = field(init=False)
     facts: Facts = field(init=False)
     findings: list[Finding] = field(default_factory=list)
+    numbers: int = 0
+    own: set[asyncio.Task[None]] = field(default_factory=set)
     plan: Plan = field(init=False)
 
     def __post_init__(self) -> None:
         self.past = fold(self.journal.events)
+        self.numbers = self.past.commands
+
+    def number(self) -> int:
+        """The next command's number; given out once, also when two commands start side by side."""
+        self.numbers += 1
+        return self.numbers
 
     @property
     def root(self) -> Path:
@@ -131,13 +139,6 @@ class Session:
                 "open": [point.text for point in plan.open_points],
             },
         )
-
-    def take_message(self, message: Message) -> None:
-        """A face asked for another mode, a stop or a tick: it becomes an event here."""
-        if message.type == "mode" and message.mode in ("default", "plan", "auto") and message.mode != self.past.mode:
-            self.emit("mode.changed", {"before": self.past.mode, "after": message.mode, "by": message.by})
-        elif message.type == "stop":
-            self.emit("stop.asked", {"by": message.by})
 
     def check_stop(self) -> None:
         """Raises RunEnds when the person has asked for a stop or the face has gone."""

@@ -37,12 +37,14 @@ async def tick_items(s: Session, step: Step) -> None:
             return
         known = (s.observe(step.id, "after", await s.look(lambda: _intent(path, spec.path, items))),)
     try:
-        await s.look(lambda: _write(path, spec.sha256, known[0]))
+        before = s.past.checklist.get(spec.path, spec.sha256)
+        await s.look(lambda: _write(path, before, known[0]))
     except (OSError, checklist.TickFails) as error:
         raise RunEnds("failed", f"the checklist {spec.path} could not be ticked: {error}") from None
     for line, text in _lines(known[0]):
         if (spec.path, line, text) not in s.past.ticked:
-            s.emit("tick", {"file": spec.path, "line": line, "text": text}, step.id)
+            data: dict[str, Json] = {"file": spec.path, "line": line, "text": text, "by": "engine"}
+            s.emit("tick", {**data, "sha256": known[0].data["after"]}, step.id)
 
 
 def _intent(path: Path, subject: str, items: Sequence[Item]) -> Evidence:
