@@ -41,6 +41,8 @@ def main(arguments: list[str]) -> int:
             connection.execute(FILL.format(first=first, last=min(first + 199, count)).encode())
         connection.execute("ANALYZE")
         before = take(connection)
+        # One thing differs, so that the comparison has to look at everything.
+        connection.execute("ALTER TABLE t1 ADD note text")
         command = [str(binaries.bin / "pg_dump"), "--schema-only", conninfo]
         for _ in range(ROUNDS):
             began = time.perf_counter()
@@ -50,8 +52,8 @@ def main(arguments: list[str]) -> int:
             taken = time.perf_counter()
             differences = compare(before, after)
             compared = time.perf_counter()
-            if differences:
-                raise SystemExit(f"equal schemas differ: {differences[:3]}")
+            if [difference.key for difference in differences] != ["column public.t1.note"]:
+                raise SystemExit(f"the comparison is wrong: {differences[:3]}")
             times["pg_dump"].append(dumped - began)
             times["snapshot"].append(taken - dumped)
             times["snapshot-compare"].append(compared - dumped)

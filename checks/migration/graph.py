@@ -100,7 +100,9 @@ def _facts(
             yield path, held[1]
             continue
         try:
-            facts = read_source(Path(path).read_bytes(), path.rpartition(os.sep)[2])
+            # Not pathlib: making a Path for each of 500 files costs 5 % of parsing them.
+            with open(path, "rb") as file:  # noqa: PTH123
+                facts = read_source(file.read(), path.rpartition(os.sep)[2])
         except OSError as error:
             problems.append(Problem(path, 0, f"cannot be read: {error.strerror}"))
             continue

@@ -48,8 +48,9 @@ def compare(
     that both sides have as they had it there was changed by nobody. PostgreSQL prints some expressions differently
     after a dump and restore; without this the most common of them (``IN`` on a varchar) is still seen as the same.
     """
-    left = {key: value for key, value in wanted.objects.items() if not _ignored(key, value, ignore)}
-    right = {key: value for key, value in found.objects.items() if not _ignored(key, value, ignore)}
+    if wanted.objects == found.objects:
+        return ()
+    left, right = _without(wanted, ignore), _without(found, ignore)
     renamed = _matches(left, right, open_names)
     taken = set(renamed.values())
     differences: list[Difference] = []
@@ -104,8 +105,19 @@ def table_of(key: str, attributes: Attributes) -> str:
     return ""
 
 
-def _ignored(key: str, attributes: Attributes, ignore: frozenset[str]) -> bool:
-    return key in ignore or f"table {table_of(key, attributes)}" in ignore
+def _without(snapshot: Snapshot, ignore: frozenset[str]) -> dict[str, Attributes]:
+    """The objects but those to ignore, and but what hangs on a table to ignore."""
+    names = [key.partition(" ")[2] for key in ignore if key.startswith("table ")]
+    beginnings = tuple(f"{kind} {name}." for name in names for kind in _PARTS_OF_TABLE)
+    return {
+        key: value
+        for key, value in snapshot.objects.items()
+        if not (
+            key in ignore
+            or key.startswith(beginnings)
+            or (names and key.startswith("index ") and table_of(key, value) in names)
+        )
+    }
 
 
 def _in_whole(key: str, there: Mapping[str, Attributes], elsewhere: Mapping[str, Attributes]) -> bool:

@@ -18,6 +18,7 @@ SETTINGS = {
     "bytea_output": "hex",
     "quote_all_identifiers": "off",
     "jit": "off",
+    "work_mem": "64MB",
     "statement_timeout": "60000",
 }
 
@@ -97,9 +98,9 @@ SELECT 'constraint' AS kind, ARRAY[n.nspname, c.relname, x.conname]::text[] AS p
   pg_get_constraintdef(x.oid) AS definition,
   NULLIF(x.coninhcount > 0 AND NOT x.conislocal, false) AS inherited,
   m.description AS comment,
-  CASE WHEN x.contype = 'n' THEN
-    (SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = x.conkey[1]) END AS _not_null
+  a.attname::text AS _not_null
 FROM pg_constraint x JOIN pg_class c ON c.oid = x.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_attribute a ON x.contype = 'n' AND a.attrelid = c.oid AND a.attnum = x.conkey[1]
 {_comment("x.oid", "pg_constraint")}
 WHERE x.contype IN ('c', 'p', 'u', 'x', 'f', 'n') AND NOT (x.contype = 'f' AND x.conparentid <> 0)
   AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND {_SCHEMA} AND {_own("c", "pg_class")}
