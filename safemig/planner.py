@@ -88,8 +88,10 @@ def _command(
     assumes: tuple[str, ...] = (),
     stdin: str = "",
     cause: str = "",
+    reaches: str = "",
     done_when: str = "the command's own exit status was recorded",
 ) -> Step:
+    """``reaches`` sets two uses of one line apart: the approval of one is none of the other."""
     action = Action(
         "command",
         line=fact.line,
@@ -98,7 +100,7 @@ def _command(
         recipe=fact.recipe,
         stdin=stdin,
         effect=fact.effect,
-        touches=fact.touches,
+        touches=(*fact.touches, reaches) if reaches else fact.touches,
     )
     taken = (("recipe",) if fact.target else ()) + assumes
     return Step(step_id, intent, title, phase, action, changes, taken, done_when, undo, cause)
@@ -203,6 +205,7 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
                 changes=f"database schema, by revision {listed}",
                 undo=_downgrade_line(facts, ", ".join(current or ()) or "base"),
                 assumes=("schema", "heads"),
+                reaches=f"revision {listed}",
                 done_when=f"the database is at {', '.join(facts.heads)}",
             )
         )
@@ -330,6 +333,7 @@ def _changing(facts: Facts) -> list[Step]:
                 changes=f"database schema, by revision {revision}",
                 undo=_downgrade_line(facts, ", ".join(facts.heads) or "base"),
                 assumes=("schema", "heads"),
+                reaches=f"revision {revision}",
                 done_when=f"the database is at {revision}",
             )
         )
