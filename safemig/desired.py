@@ -6,11 +6,12 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from checks.schema import snapshot
 from checks.schema.snapshot import Snapshot
+from safemig import undo
 from safemig.spec import operations
 from safemig.spec.sources import Wanted
 
@@ -58,6 +59,52 @@ def desire(dump: str, wanted: Wanted, scratch: Callable[[], AbstractContextManag
         with engine(own) as target, target.connect() as connection:
             _apply(wanted, connection)
         return _desired(base, take(own), wanted)
+
+
+def desire_applied(dump: str, wanted: Wanted, scratch: Callable[[], AbstractContextManager[str]]) -> Desired:
+    """As ``desire``, for a schema that may have the change already, whole or in part.
+
+    Where the change cannot be made because it is there, what there is of it is taken back first, in a second scratch
+    database; ``base`` is then the schema without it.
+    """
+    try:
+        return desire(dump, wanted, scratch)
+    except SpecFails as error:
+        back = _way_back(wanted)
+        if back is None:
+            raise
+        with scratch() as conninfo:
+            own = load(dump, conninfo)
+            untouched = take(own)
+            with engine(own) as target, target.connect() as connection:
+                operations.apply(back, connection, side="down", lenient=True)
+            base = take(own)
+            if base == untouched:
+                raise
+            with engine(own) as target, target.connect() as connection:
+                try:
+                    _apply(wanted, connection)
+                except SpecFails:
+                    # The first reason is the true one: it stood against the schema as it is.
+                    raise error from None
+            return _desired(base, take(own), wanted)
+
+
+def _way_back(wanted: Wanted) -> Wanted | None:
+    """The change with the statements that take it back: the spec's, or derived, or at least its tables dropped."""
+    if wanted.downgrade.strip():
+        return wanted
+    try:
+        return replace(wanted, downgrade=undo.derive(wanted))
+    except undo.NoUndo:
+        if not wanted.tables:
+            return None
+        drops = [f"DROP TABLE IF EXISTS {_quoted(table)} CASCADE;" for table in reversed(wanted.tables)]
+        return replace(wanted, kind="sql", downgrade="\n".join(drops))
+
+
+def _quoted(table: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in table.split("."))
 
 
 def _apply(wanted: Wanted, connection: Any) -> None:

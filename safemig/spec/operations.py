@@ -6,9 +6,9 @@ The code is read from its tree, name by name against lists; Python never runs it
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from safemig.spec.pieces import parse
 from safemig.spec.sources import Wanted
@@ -65,11 +65,11 @@ class Failed(Exception):
         self.line, self.message = line, message
 
 
-def apply(wanted: Wanted, connection: Connection, *, side: str = "up") -> None:
-    """Runs the upgrade (or with ``side`` "down" the downgrade) on the connection, in a transaction as Alembic has.
+def apply(wanted: Wanted, connection: Connection, *, side: Literal["up", "down"] = "up", lenient: bool = False) -> None:
+    """Runs the upgrade (or the downgrade) on the connection, in a transaction as Alembic has.
 
-    Raises Refused for code that is not evaluated, Failed for what PostgreSQL refuses. The connection must not be
-    in a transaction; it is the caller's to close.
+    Raises Refused for code that is not evaluated, Failed for what PostgreSQL refuses; with ``lenient`` a statement
+    that PostgreSQL refuses is passed over. The connection must not be in a transaction; it is the caller's to close.
     """
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
@@ -78,9 +78,22 @@ def apply(wanted: Wanted, connection: Connection, *, side: str = "up") -> None:
     context = MigrationContext.configure(connection)
     with context.begin_transaction():
         if wanted.kind == "sql":
-            _run_sql(code, context)
+            _run_sql(code, context, lenient)
         else:
-            _Evaluation(Operations(context), context, wanted.imports).run(code)
+            _Evaluation(Operations(context), context, wanted.imports).run(code, lenient)
+
+
+@contextmanager
+def _attempt(context: MigrationContext) -> Iterator[None]:
+    """What PostgreSQL refuses in here leaves no trace, and is no error."""
+    assert context.connection is not None
+    savepoint = context.connection.begin_nested()
+    try:
+        yield
+    except Failed:
+        savepoint.rollback()
+    else:
+        savepoint.commit()
 
 
 def needs_autocommit(statement: Statement) -> bool:
@@ -91,18 +104,22 @@ def needs_autocommit(statement: Statement) -> bool:
     return words[:2] == ["ALTER", "TYPE"] and "ADD" in words and "VALUE" in words
 
 
-def _run_sql(code: str, context: MigrationContext) -> None:
+def _run_sql(code: str, context: MigrationContext, lenient: bool) -> None:
+    for statement in statements(code):
+        alone = needs_autocommit(statement) and not lenient
+        with _attempt(context) if lenient else context.autocommit_block() if alone else _nothing():
+            _run_statement(statement, context)
+
+
+def _run_statement(statement: Statement, context: MigrationContext) -> None:
     from sqlalchemy.exc import DBAPIError
 
-    for statement in statements(code):
-        try:
-            with context.autocommit_block() if needs_autocommit(statement) else _nothing():
-                assert context.connection is not None
-                # no_parameters: a % in the statement is a %, not a placeholder.
-                options = {"no_parameters": True}
-                context.connection.exec_driver_sql(statement.text, execution_options=options)
-        except DBAPIError as error:
-            raise Failed(_line_of(error, statement), _message(error)) from error
+    assert context.connection is not None
+    try:
+        # no_parameters: a % in the statement is a %, not a placeholder.
+        context.connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True})
+    except DBAPIError as error:
+        raise Failed(_line_of(error, statement), _message(error)) from error
 
 
 @contextmanager
@@ -158,12 +175,13 @@ class _Evaluation:
             for node in tree.body if tree else ():
                 self._import(node)
 
-    def run(self, code: str) -> None:
+    def run(self, code: str, lenient: bool) -> None:
         tree = parse(code)
         if tree is None:
             raise Refused(1, code.split("\n", 1)[0], "Python cannot read it")
-        for node in tree.body:
-            self._statement(node)
+        for node in _flat(tree.body) if lenient else tree.body:
+            with _attempt(self._context) if lenient else _nothing():
+                self._statement(node)
 
     def _import(self, node: ast.stmt) -> None:
         if isinstance(node, ast.ImportFrom):
@@ -192,12 +210,17 @@ class _Evaluation:
             raise _refusal(node, "only operations, assignments and batches are")
 
     def _with(self, node: ast.With) -> None:
+        from sqlalchemy.exc import DBAPIError
+
         item = node.items[0]
-        with self._context_of(item.context_expr) as value:
-            if isinstance(item.optional_vars, ast.Name):
-                self._scope[item.optional_vars.id] = value
-            for inner in node.body:
-                self._statement(inner)
+        try:
+            with self._context_of(item.context_expr) as value:
+                if isinstance(item.optional_vars, ast.Name):
+                    self._scope[item.optional_vars.id] = value
+                for inner in node.body:
+                    self._statement(inner)
+        except DBAPIError as error:  # a batch sends its statements at its end
+            raise Failed(node.lineno, _message(error)) from error
 
     def _context_of(self, node: ast.expr) -> AbstractContextManager[Any]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -325,6 +348,15 @@ class _Evaluation:
             if isinstance(value, _Module) or value is self._op:
                 raise _refusal(node, "a module is no value")
         return positional, named
+
+
+def _flat(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements without autocommit blocks round them: a savepoint cannot outlive the commit of such a block."""
+    for node in body:
+        if isinstance(node, ast.With) and "autocommit_block" in ast.unparse(node.items[0].context_expr):
+            yield from node.body
+        else:
+            yield node
 
 
 def _refusal(node: ast.AST, why: str) -> Refused:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safemig.checklist import Proofs, TickFails, judge, provable, tick, write_ticks
+from safemig.checklist import Proofs, TickFails, judge, names_of, provable, tick, write_ticks
 from safemig.spec.document import parse
 
 PROOFS = Proofs(
@@ -89,6 +89,16 @@ def test_only_open_items_of_the_phase_are_offered() -> None:
     )
     document = parse(text.encode(), "p.md")
     assert [item.line for item in provable(document.phases[0], PROOFS)] == [3]
+
+
+def test_names_of_a_snapshot_s_keys() -> None:
+    keys = [
+        "table public.course_rating", "table other.x", "column public.course_rating.stars", "index public.ix_a",
+        "constraint public.course_rating.ck_stars", "constraint other.x.ck_x", "enum public.mood", "index other.ix_b",
+    ]  # fmt: skip
+    tables, names = names_of(keys)
+    assert tables == {"course_rating", "other.x"}
+    assert names == {"course_rating.stars", "ix_a", "ck_stars", "ck_x", "mood", "other.ix_b"}
 
 
 @settings(max_examples=100, deadline=None)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from checks.schema.difference import compare
-from safemig.desired import Desired, ScratchFails, SpecFails, desire, last_name, load, take
+from safemig.desired import Desired, ScratchFails, SpecFails, desire, desire_applied, last_name, load, take
 from safemig.spec.document import parse
 from safemig.spec.sources import Wanted, wanted
 
@@ -103,6 +104,50 @@ def test_what_cannot_be_made_is_named_with_file_and_line(
         _desire(_spec(code, language), dsn)
     assert (caught.value.file, caught.value.line) == ("plan.md", line)
     assert message in caught.value.message
+
+
+APPLIED = (
+    DUMP.replace("\\unrestrict abc\n", "")
+    + """
+CREATE TYPE public.mood AS ENUM ('a');
+CREATE TABLE public.rating (id serial PRIMARY KEY, course_id int NOT NULL, stars smallint, m public.mood);
+ALTER TABLE public.course ADD COLUMN note text;
+"""
+)
+BACK = "op.drop_column('course', 'note')\nop.drop_index('ix_course')\nop.drop_table('rating')"
+
+
+@pytest.mark.parametrize("back", ["", BACK])
+@pytest.mark.parametrize("dump", [DUMP, APPLIED])
+def test_a_change_that_is_there_in_part_is_taken_back_first(
+    dump: str, back: str, postgres_server: str, dsn: str
+) -> None:
+    import psycopg
+    from psycopg.conninfo import make_conninfo
+
+    @contextmanager
+    def scratch() -> Iterator[str]:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE again")
+            try:
+                yield make_conninfo(dsn, dbname="again")
+            finally:
+                connection.execute("DROP DATABASE again WITH (FORCE)")
+
+    found = desire_applied(dump, replace(_spec(CODE), downgrade=back), scratch)
+    assert "table public.rating" not in found.base.objects
+    assert found.wanted.objects["column public.rating.stars"]["not_null"] is True
+    assert "index public.ix_course" in found.wanted.objects
+
+
+def test_what_fails_for_another_reason_still_fails(dsn: str) -> None:
+    @contextmanager
+    def scratch() -> Iterator[str]:
+        yield dsn
+
+    bad = _spec("CREATE TABLE a (id int REFERENCES nowhere (id));", "sql")
+    with pytest.raises(SpecFails, match="nowhere"):
+        desire_applied("", bad, scratch)
 
 
 @pytest.mark.parametrize(

@@ -162,3 +162,25 @@ def test_a_failing_statement_is_placed(sql: str, line: int, connection: Connecti
     with pytest.raises(operations.Failed) as caught:
         operations.apply(replace(EMPTY, kind="sql", upgrade=sql), connection)
     assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (
+            "op",
+            "op.drop_table('gone')\nwith op.batch_alter_table('gone') as batch_op:\n    batch_op.drop_column('x')\n"
+            "with op.get_context().autocommit_block():\n    op.drop_index('gone', postgresql_concurrently=True)\n"
+            "op.drop_table('there')",
+        ),
+        ("sql", "DROP TABLE gone;\nDROP INDEX CONCURRENTLY gone;\nDROP TABLE there;"),
+    ],
+)
+def test_leniently_a_refused_statement_is_passed_over(kind: Any, code: str, dsn: str) -> None:
+    _after("CREATE TABLE there (id int);", dsn, kind="sql")
+    wanted = replace(EMPTY, kind=kind, downgrade=code)
+    with desired.engine(dsn) as engine, engine.connect() as opened:
+        with pytest.raises(operations.Failed):
+            operations.apply(wanted, opened, side="down")
+        operations.apply(wanted, opened, side="down", lenient=True)
+    assert "table public.there" not in desired.take(dsn).objects
