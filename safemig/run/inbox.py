@@ -17,7 +17,6 @@ class Inbox:
         self.gone = asyncio.Event()
         self.attached = False
         self._decisions: dict[str, asyncio.Future[Message]] = {}
-        self._early: dict[str, Message] = {}
         self._take: Callable[[Message], None] | None = None
         self._waiting: list[Message] = []
 
@@ -45,16 +44,13 @@ class Inbox:
         self.gone.set()
 
     def _decide(self, message: Message) -> None:
+        """An answer to a question that is not open is none: nobody approves what was not shown yet."""
         future = self._decisions.get(message.id)
         if future and not future.done():
             future.set_result(message)
-        else:
-            self._early[message.id] = message
 
     async def decision(self, question: str) -> Message | None:
         """The answer to that question; None when the run was stopped or nobody is there to answer."""
-        if question in self._early:
-            return self._early.pop(question)
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._decisions[question] = future
         others: list[asyncio.Future[Any]] = [
