@@ -50,7 +50,7 @@ async def _spec(s: Session, _: Step) -> str:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         return f"{s.facts.spec.path} cannot be read: {error.strerror}"
-    known = s.past.checklist.get(s.facts.spec.path, s.facts.spec.sha256)
+    known = s.past.checklist.get(s.facts.spec.path) or s.facts.spec.sha256
     return "" if found == known else f"{s.facts.spec.path} has changed since it was planned"
 
 

@@ -155,13 +155,13 @@ def _approval_given(past: Past, event: Event) -> None:
 
 def _tick(past: Past, event: Event) -> None:
     file = str(event.data["file"])
-    past.checklist[file] = str(event.data["sha256"])
-    if event.data["by"] == "engine":
+    past.checklist[file] = str(event.data.get("sha256", ""))
+    if event.data.get("by", "engine") == "engine":
         past.ticked.append((file, int(str(event.data["line"])), str(event.data["text"])))
 
 
 def _untick(past: Past, event: Event) -> None:
-    past.checklist[str(event.data["file"])] = str(event.data["sha256"])
+    past.checklist[str(event.data["file"])] = str(event.data.get("sha256", ""))
 
 
 def _run_finished(past: Past, event: Event) -> None:

@@ -37,7 +37,7 @@ async def tick_items(s: Session, step: Step) -> None:
             return
         known = (s.observe(step.id, "after", await s.look(lambda: _intent(path, spec.path, items))),)
     try:
-        before = s.past.checklist.get(spec.path, spec.sha256)
+        before = s.past.checklist.get(spec.path) or spec.sha256
         await s.look(lambda: _write(path, before, known[0]))
     except (OSError, checklist.TickFails) as error:
         raise RunEnds("failed", f"the checklist {spec.path} could not be ticked: {error}") from None
