@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from checks._text import plain
 from safemig.facts import Facts
 from safemig.plan import Plan, Step
 from safemig.planner import ASSUMES
 
+LONGEST = 100_000  # characters of a line: an exact command is shown whole
 PHASES = {"before": "Before the change", "change": "The change", "after": "After the change"}
 
 
 def plan_lines(facts: Facts, plan: Plan, *, diffs: bool = True) -> Iterator[str]:
-    """What was found, then every step with its exact action, effect and undo."""
+    """What was found, then every step with its exact action, effect and undo. Safe to print: no escape sequences."""
+    return (plain(line, LONGEST) for line in _lines(facts, plan, diffs))
+
+
+def _lines(facts: Facts, plan: Plan, diffs: bool) -> Iterator[str]:
     yield f"Plan for {plan.target} on {facts.runtime}   digest {plan.digest[:12]}"
     yield from _found(facts)
     for point in plan.open_points:
