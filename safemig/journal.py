@@ -10,10 +10,12 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
+from checks._text import encodable
 from checks.evidence import Json, now
 from safemig.events import Event
 
@@ -93,7 +95,13 @@ class Journal:
     def append(self, kind: str, data: Mapping[str, Json], step: str = "") -> Event:
         """Writes one event, makes it durable, then tells the listener. Raises JournalUnwritable."""
         event = Event(len(self.events) + 1, kind, self.run, self.target, step, now(), round(time.monotonic(), 6), data)
-        self._write(msgspec.json.encode(event) + b"\n")
+        try:
+            raw = msgspec.json.encode(event)
+        except UnicodeEncodeError:  # a name or text of the project with bytes that are not UTF-8
+            clean = {name: encodable(value) for name, value in data.items()}
+            event = replace(event, data=clean)
+            raw = msgspec.json.encode(event)
+        self._write(raw + b"\n")
         self.events.append(event)
         self._listen(event)
         return event

@@ -65,6 +65,12 @@ def test_events_come_back_as_they_were_appended(folder: Path, journal: Journal) 
     assert (folder / EVENTS).read_bytes().count(b"\n") == 2
 
 
+def test_bytes_that_are_no_utf_8_do_not_stop_the_journal(folder: Path, journal: Journal) -> None:
+    event = journal.append("note", {"text": "f\udcfcr", "lines": [{"gr\udcfcn": "ü"}]})
+    assert event.data == {"text": "f?r", "lines": [{"gr?n": "ü"}]}
+    assert read_events(folder) == (event,)
+
+
 def test_a_listener_sees_what_is_on_disk_already(folder: Path) -> None:
     seen: list[tuple[Event, ...]] = []
     journal = Journal(folder, "r1", "t", lambda _: seen.append(read_events(folder)))
