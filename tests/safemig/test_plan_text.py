@@ -1,0 +1,111 @@
+"""The plan for a person: what was found, and each step with its exact action, effect and undo."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from safemig.facts import CommandFact, Facts, Finding, MigrationFact, SpecFact
+from safemig.plan import Action
+from safemig.plan_text import plan_lines
+from safemig.planner import ASSUMES, draft
+
+FACTS = Facts(
+    "development:backend",
+    "docker",
+    "backend",
+    "api",
+    "shop on db",
+    {
+        "build": CommandFact("make build", "build", "r1", "write"),
+        "migrate": CommandFact("make migrate", "migrate", "r5", "destructive"),
+        "test": CommandFact("make test", "test", "r4", "write"),
+    },
+    current=("a1",),
+    pending=(),
+    heads=("a1",),
+    revisions=1,
+    pattern="hash ids",
+    spec=SpecFact("docs/plan.md", "5ec", "phase 1", "Database", ("Create the table",), origin="docs/plan.md:12"),
+    migration=MigrationFact("versions/b2.py", "text", "b2", ("a1",), ("rating",), "+first\n+second"),
+    running=("api", "db"),
+)
+
+
+def text(facts: Facts, *findings: Finding, diffs: bool = True) -> str:
+    return "\n".join(plan_lines(facts, draft(facts, findings), diffs=diffs))
+
+
+def test_every_step_stands_there_once_and_in_order() -> None:
+    plan = draft(FACTS)
+    lines = text(FACTS).splitlines()
+    heads = [line for line in lines if line[:3].strip().isdigit() and line[3:5] == ". "]
+    assert [int(line[:3]) for line in heads] == list(range(1, len(plan.steps) + 1))
+    assert [line[5:].partition("   [")[0] for line in heads] == [step.title for step in plan.steps]
+    assert [line for line in lines if line in {"Before the change", "The change", "After the change"}] == [
+        "Before the change",
+        "The change",
+        "After the change",
+    ]
+
+
+def test_a_step_shows_its_exact_command_effect_undo_and_what_it_takes_for_granted() -> None:
+    shown = text(FACTS)
+    assert "Migrate the database to b2   [destructive]" in shown
+    assert "     $ make migrate   (in backend)" in shown
+    assert "     undo: `alembic downgrade a1` where the project runs alembic" in shown
+    assert all(words in shown for words in (ASSUMES["recipe"], ASSUMES["schema"], ASSUMES["heads"]))
+    assert "$ make migrate\n" in text(replace(FACTS, folder="."))
+
+
+def test_an_edit_shows_its_diff_when_wanted() -> None:
+    assert "     writes versions/b2.py\n     | +first\n     | +second\n" in text(FACTS)
+    assert "| +first" not in text(FACTS, diffs=False)
+
+
+def test_what_was_found() -> None:
+    shown = text(FACTS)
+    for words in (
+        "development:backend on docker",
+        draft(FACTS).digest[:12],
+        "service api in backend; database shop on db",
+        "running now: api, db",
+        "database at: a1; heads in the code: a1; pending: none",
+        "1 revisions; hash ids",
+        "spec docs/plan.md, phase phase 1: Database",
+        "schema asked for at docs/plan.md:12",
+    ):
+        assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (replace(FACTS, current=None, pending=None), "database at: not read; heads in the code: a1; pending: unknown"),
+        (replace(FACTS, current=None), "open: the database could not be read"),
+        (replace(FACTS, current=None), "(settled by step “revision”)"),
+        (replace(FACTS, current=()), "database at: no revision yet"),
+        (replace(FACTS, heads=()), "heads in the code: none"),
+        (replace(FACTS, running=()), "running now: nothing of this project"),
+        (replace(FACTS, service=""), "service unknown"),
+        (replace(FACTS, missing=("no Makefile was found",)), "open: no Makefile was found"),
+        (replace(FACTS, bridge=True), "note: recipes call docker-compose"),
+        (replace(FACTS, spec=replace(FACTS.spec, phase="")) if FACTS.spec else FACTS, "phase (whole)"),
+    ],
+)
+def test_what_could_not_be_read_or_is_missing_is_said(facts: Facts, words: str) -> None:
+    assert words in text(facts)
+
+
+def test_a_remedy_tells_its_cause() -> None:
+    action = Action("edit", path="pyproject.toml", before="aa", text="x", diff="+httpx", effect="write")
+    shown = text(FACTS, Finding("remedy", "the test client needs httpx", actions=(action,), packages=("httpx",)))
+    assert shown.count("because: the test client needs httpx") == 4
+    assert "Declare in pyproject.toml (httpx)" in shown
+
+
+def test_nothing_in_a_plan_moves_the_terminal() -> None:
+    hostile = "make build \x1b[2J\x1b]0;owned\x07\r"
+    facts = replace(FACTS, commands={"build": CommandFact(hostile, "build", "r")}, problems=("bad \x1b[31mname",))
+    assert not set("\x1b\x07\r") & set(text(facts))

@@ -1,0 +1,119 @@
+"""`safemig tick FILE:LINES`: line numbers as a person writes them, one byte each in the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safemig.cli.errors import UsageError
+from safemig.cli.main import run_cli
+from safemig.cli.tick import numbers
+
+PLAN = (
+    "# Plan\r\n"
+    "\r\n"
+    "## Phase 1\r\n"
+    "- [ ] Create the table\r\n"
+    "- [x] Write the plan\r\n"
+    "  - [ ] nested\r\n"
+    "```\r\n"
+    "- [ ] only an example\r\n"
+    "```\r\n"
+    "1. [ ] numbered"
+)
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "my plan.md"
+    path.write_bytes(PLAN.encode())
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("3", {3}),
+        ("3,5", {3, 5}),
+        ("5-7", {5, 6, 7}),
+        ("3, 5-7 ,5", {3, 5, 6, 7}),
+        ("4-4", {4}),
+        ("1-10001", set(range(1, 10_002))),
+    ],
+)
+def test_lines(text: str, expected: set[int]) -> None:
+    assert numbers(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ",", "3,", "-", "-3", "3-", "7-5", "0", "0-3", "a", "3-b", "3.5", "+3", "1-20000", "²", "1--2"],
+)
+def test_what_is_no_line(text: str) -> None:
+    with pytest.raises(UsageError):
+        numbers(text)
+
+
+@given(st.sets(st.integers(1, 500), min_size=1, max_size=8))
+def test_numbers_come_back(wanted: set[int]) -> None:
+    assert numbers(",".join(map(str, sorted(wanted)))) == wanted
+
+
+@given(st.text("0123456789-, ", max_size=12))
+def test_any_text_is_numbers_or_a_usage_error(text: str) -> None:
+    try:
+        found = numbers(text)
+    except UsageError:
+        return
+    assert found
+    assert min(found) >= 1
+
+
+def test_one_byte_changes_and_what_is_ticked_stays(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli(["tick", "my plan.md:4-6,10"]) == 0
+    wanted = PLAN
+    for item in ("Create the table", "nested", "numbered"):
+        wanted = wanted.replace(f"[ ] {item}", f"[x] {item}")
+    assert plan.read_bytes() == wanted.encode()
+    assert capsys.readouterr().out.splitlines() == [
+        "my plan.md:4 [x] Create the table",
+        "my plan.md:5 [x] Write the plan",
+        "my plan.md:6 [x] nested",
+        "my plan.md:10 [x] numbered",
+    ]
+
+
+def test_ticking_again_changes_nothing(plan: Path) -> None:
+    assert run_cli(["tick", "my plan.md:4"]) == 0
+    once = plan.read_bytes()
+    assert run_cli(["tick", "my plan.md:4"]) == 0
+    assert plan.read_bytes() == once
+
+
+@pytest.mark.parametrize(
+    ("place", "word"),
+    [
+        ("my plan.md:3", "line 3"),
+        ("my plan.md:4,8", "line 8"),
+        ("my plan.md:4-6,99", "line 99"),
+        ("my plan.md:x", "numbers and ranges"),
+        ("my plan.md:", "numbers and ranges"),
+        ("my plan.md", "FILE:LINES"),
+        (":4", "FILE:LINES"),
+        ("other.md:4", "other.md"),
+        (".:4", "FILE:LINES"),
+    ],
+)
+def test_one_line_that_is_no_item_and_nothing_is_written(
+    plan: Path, place: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_cli(["tick", place]) == 2
+    assert plan.read_bytes() == PLAN.encode()
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert word in printed.err
+    assert printed.err.count("\n") == 1
