@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -104,13 +105,13 @@ def _other_faces(path: Path, inbox: Inbox) -> Iterator[None]:
 
 
 async def _read_messages(inbox: Inbox) -> None:
+    mode = os.fstat(sys.stdin.fileno()).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or sys.stdin.isatty()):
+        inbox.close()  # a plain file or /dev/null: nobody sends anything
+        return
     reader = asyncio.StreamReader(limit=MESSAGE_LIMIT)
     loop = asyncio.get_running_loop()
-    try:
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    except ValueError:  # stdin is a plain file or /dev/null: nobody sends anything
-        inbox.close()
-        return
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         take_line(line, inbox.feed)
     inbox.close()

@@ -1,0 +1,72 @@
+"""The engine's process with a death at a chosen moment: a journal record, or the middle of a command.
+
+Usage: driver.py PROJECT run|resume KILL, where KILL is "", "before:N", "after:N" (the Nth record that this process
+appends), "during:N" (while the command N runs) or "done:STEP" (once that step has finished).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from checks.evidence import Json
+from safemig.cli.border import serve
+from safemig.cli.errors import at_border
+from safemig.events import Event
+from safemig.journal import Journal
+
+
+def die() -> None:
+    """As a power cut for this process alone."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(kill: str) -> None:
+    """Wraps the journal's append so that the process dies at the chosen moment."""
+    when, _, number = kill.partition(":")
+    count = 0
+    append = Journal.append
+
+    def dying(self: Journal, kind: str, data: Mapping[str, Json], step: str = "") -> Event:
+        nonlocal count
+        count += 1
+        if when == "before" and count == int(number):
+            die()
+        event = append(self, kind, data, step)
+        if (when == "after" and count == int(number)) or (when, kind, number) == ("done", "step.finished", step):
+            die()
+        if when == "during" and kind == "command.started" and data["number"] == int(number):
+            threading.Thread(target=wait_and_die, args=(self.folder / "commands", int(number)), daemon=True).start()
+        return event
+
+    Journal.append = dying  # type: ignore[method-assign]
+
+
+def wait_and_die(folder: Path, number: int) -> None:
+    """Dies once the command has really begun."""
+    from safemig.commands import Files
+
+    begun = Files(folder, number).begun
+    while not begun.exists():
+        threading.Event().wait(0.005)
+    die()
+
+
+def main() -> int:
+    """Drives one run, or dies."""
+    project, command, kill = sys.argv[1:4]
+    if kill:
+        arm(kill)
+    options = argparse.Namespace(
+        project=project, command=command, mode="auto" if command == "run" else None, spec="", phase="", message="", run=""
+    )
+    return at_border(lambda: serve(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Killed before and after every journal record and in the middle of every command, a resumed run ends as an unbroken one."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from safemig.events import Event
+from safemig.journal import read_events
+from tests.spine.project import Spine, make_project, remove_project
+
+DRIVER = Path(__file__).with_name("driver.py")
+UNBROKEN = ["build", "start", "migrate", "test", "migrate", "test"]
+KILLED = -signal.SIGKILL
+
+
+@pytest.fixture
+def spine(tmp_path: Path) -> Iterator[Spine]:
+    project = make_project(tmp_path / "project")
+    yield project
+    remove_project(project)
+
+
+def drive(spine: Spine, command: str, kill: str = "") -> int:
+    """The exit code of one engine process."""
+    line = [sys.executable, "-P", str(DRIVER), str(spine.root), command, kill]
+    repository = str(DRIVER.parent.parent.parent)
+    done = subprocess.run(
+        line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": repository, "HOME": str(spine.root)},
+    )  # fmt: skip
+    assert done.returncode in {0, 1, KILLED}, done.stderr + done.stdout[-2000:]
+    return done.returncode
+
+
+def events(spine: Spine) -> tuple[Event, ...]:
+    [run] = spine.runs()
+    return read_events(run)
+
+
+def check_unbroken(spine: Spine) -> None:
+    """The end of every run here, however often it was killed."""
+    journal = events(spine)
+    assert journal[-1].data["verdict"] == "passed", journal[-1].data
+    assert spine.calls() == UNBROKEN
+    done = Counter(event.step for event in journal if event.kind == "step.finished")
+    assert set(done.values()) == {1}
+    commands = [event for event in journal if event.kind == "command.started"]
+    finished = [event for event in journal if event.kind == "command.finished"]
+    assert {e.data["number"] for e in finished} <= {e.data["number"] for e in commands}
+    text = (spine.root / "docs/ratings_plan.md").read_text(encoding="utf-8")
+    assert text.count("- [x]") == 2
+    assert "- [ ] Somebody has been told" in text
+
+
+def test_unbroken_run_passes(spine: Spine) -> None:
+    assert drive(spine, "run") == 0
+    check_unbroken(spine)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_every_record_in_one_chain(spine: Spine, when: str) -> None:
+    """Each process dies one record further on (the first record of a resumed process says that it resumes)."""
+    code = drive(spine, "run", f"{when}:2")
+    deaths = 0
+    while code == KILLED:
+        deaths += 1
+        assert deaths < 400
+        code = drive(spine, "resume" if spine.runs() and events(spine) else "run", f"{when}:{2 if when == 'after' else 3}")
+    check_unbroken(spine)
+    assert deaths > 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(1, 7))
+def test_killed_in_the_middle_of_every_command(spine: Spine, number: int) -> None:
+    assert drive(spine, "run", f"during:{number}") == KILLED
+    assert drive(spine, "resume") == 0
+    check_unbroken(spine)
+
+
+@pytest.mark.parametrize(("table", "last"), [("course", "test"), ("rating", "test-after"), ("course", "verify")])
+def test_table_dropped_between_kill_and_resume_is_stale(spine: Spine, table: str, last: str) -> None:
+    assert drive(spine, "run", f"done:{last}") == KILLED
+    with psycopg.connect(spine.dsn, autocommit=True) as connection:
+        connection.execute(f"DROP TABLE {table} CASCADE")
+    assert drive(spine, "resume") == 1
+    final = events(spine)[-1]
+    assert final.data["verdict"] == "stale"
+    assert table in str(final.data["reason"])
