@@ -125,6 +125,9 @@ def _container(before: Evidence | None, after: Evidence | None) -> Signal:
     words = (container_words(before), container_words(after))
     if after is None or not after.seen:
         return Signal(None, *words, (after.reason if after else "not looked at",))
+    unread = [str(x.get("log_reason")) for x in _services(after).values() if x.get("log_seen") is False]
+    if unread:
+        return Signal(None, *words, (f"a start-up log could not be read: {unread[0]}",))
     problems = list(container_problems(after))
     if before is not None and before.seen:
         old, new = _services(before), _services(after)

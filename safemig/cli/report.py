@@ -6,8 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
+import msgspec
+
 from safemig.cli.opening import open_project, run_folder
 from safemig.journal import read_events
+from safemig.plan import Plan
 from safemig.report import render
 from safemig.summary import fold
 
@@ -15,7 +18,11 @@ from safemig.summary import fold
 def main(options: argparse.Namespace) -> int:
     """0 when there is a report."""
     folder = run_folder(open_project(options).state, options.run)
-    text = render(fold(read_events(folder)), options.format)
+    summary = fold(read_events(folder))
+    plan = None
+    if summary.plans:
+        plan = msgspec.json.decode((folder / summary.plans[-1].file).read_bytes(), type=Plan)
+    text = render(summary, options.format, plan=plan)
     if options.out:
         Path(options.out).write_text(text, encoding="utf-8")
     else:

@@ -22,7 +22,8 @@ async def permit(s: Session, step: Step) -> Step | None:
         judgement = judge(s, step.action)
         if judgement.answer == "allow":
             if step.action.kind != "look" and step.action.digest not in s.past.approved:
-                _given(s, step, "once", "mode" if s.past.mode == "auto" else "rule", judgement.rule)
+                unasked = Message("decide", answer="once")
+                _given(s, step, unasked, "mode" if s.past.mode == "auto" else "rule", judgement.rule)
             return step
         if s.past.mode == "plan":
             await approve_plan(s)
@@ -68,16 +69,16 @@ def _context(s: Session) -> policy.Context:
     )
 
 
-def _given(s: Session, step: Step, answer: str, by: str, rule: str, reason: str = "") -> None:
+def _given(s: Session, step: Step, answer: Message, by: str, rule: str) -> None:
     s.emit(
         "approval.given",
         {
-            "id": step.id,
+            "id": answer.id,
             "digest": step.action.digest,
-            "answer": answer,
+            "answer": answer.answer,
             "by": by,
             "rule": rule,
-            "reason": s.clean(reason),
+            "reason": s.clean(answer.reason),
             "title": step.title,
         },
         step.id,
@@ -104,13 +105,13 @@ async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> Message:
     if message.answer == "edit":
         return message
     if message.answer == "no":
-        _given(s, step, "no", "person", judgement.rule, message.reason)
+        _given(s, step, message, "person", judgement.rule)
         return message
     if message.answer in {"always", "tool"}:
         grant = policy.grant_for(action, _context(s), "line" if message.answer == "always" else "tool")
         if grant:
             permissions.add(s.root / ".safemig", grant, by=message.by, at=now())
-    _given(s, step, message.answer, "person", judgement.rule, message.reason)
+    _given(s, step, message, "person", judgement.rule)
     return message
 
 
@@ -150,7 +151,7 @@ async def approve_plan(s: Session) -> None:
     s.emit(
         "approval.given",
         {
-            "id": "plan",
+            "id": message.id,
             "digest": plan.digest,
             "answer": answer,
             "by": "person",

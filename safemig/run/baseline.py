@@ -59,7 +59,7 @@ async def _ask_unhealthy(s: Session, step: Step, problems: list[str]) -> None:
 
 async def desire_schema(s: Session, step: Step) -> None:
     """The spec's operations on a throwaway server, on top of the present schema: what the schema must become."""
-    from safemig.desired import SpecFails, desire
+    from safemig.desired import ScratchFails, SpecFails, desire
     from safemig.run.observe import wanted_of
 
     if s.known(step.id, "before", "desired"):
@@ -74,6 +74,8 @@ async def desire_schema(s: Session, step: Step) -> None:
         desired = await s.look(lambda: desire(dump, wanted, s.runtime.scratch))
     except SpecFails as error:
         raise RunEnds("failed", f"PostgreSQL refuses what the spec asks for: {s.clean(str(error))}") from None
+    except ScratchFails as error:
+        raise RunEnds("failed", f"the throwaway database could not be prepared: {s.clean(str(error))}") from None
     asked = {difference.key for difference in compare(desired.wanted, desired.base)}
     asked |= set(desired.wanted.objects) - set(desired.base.objects)
     if not asked:
@@ -126,9 +128,8 @@ async def verify(s: Session, step: Step) -> None:
 def mismatches(
     base: Snapshot, before: Snapshot, wanted: Snapshot, found: Snapshot, open_names: frozenset[str]
 ) -> tuple[Difference, ...]:
-    """Differences of ``found`` from ``wanted`` without those that copying the schema itself made (base, before)."""
-    copying = set(map(repr, compare(base, before)))
-    return tuple(d for d in compare(wanted, found, open_names=open_names) if repr(d) not in copying)
+    """Differences of ``found`` from ``wanted``; what only the copy made different (base, before) is none."""
+    return compare(wanted, found, open_names=open_names, untouched=(base, before))
 
 
 def _names(desired: Evidence) -> frozenset[str]:

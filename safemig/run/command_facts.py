@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safemig.discovery.makefile import Makefile, Target, asks, expand, message_variable, recipe_digest
-from safemig.effects import effect_of, effect_of_line
+from safemig.effects import Effects, effect_of, effect_of_line
 from safemig.facts import CommandFact
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ def commands_of(project: Project, config: Config, message: str = "") -> dict[str
     if project.makefile:
         found = {role: from_target(project.makefile, name) for role, name in project.roles.items()}
     for role, line in config.commands.items():
-        effects = effect_of_line(line)
-        found[role] = CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why)
+        found[role] = from_line(line, project.makefile)
     if project.makefile and "create" in found:
         found["create"] = _with_message(found["create"], project.makefile, message)
     undo = downgrade_of(project.makefile, found.get("migrate"))
@@ -36,11 +35,25 @@ def commands_of(project: Project, config: Config, message: str = "") -> dict[str
     return found
 
 
+def from_line(line: str, makefile: Makefile | None) -> CommandFact:
+    """A command as a person writes it; `make TARGET` has the effect of that target's recipe."""
+    tool, _, name = line.strip().partition(" ")
+    if tool == "make" and makefile and makefile.target(name.strip()):
+        return from_target(makefile, name.strip())
+    effects = effect_of_line(line)
+    return CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why)
+
+
 def from_target(makefile: Makefile, name: str) -> CommandFact:
-    """The command that runs this make target; its effect is that of its recipe and of all its prerequisites."""
+    """The command that runs this make target; its effect is that of its recipe and of all its prerequisites.
+
+    With another SHELL than a POSIX one nobody here knows what the lines mean: destructive.
+    """
     target = _target(makefile, name)
-    lines = list(dict.fromkeys(whole_recipe(makefile, name)))
-    effects = effect_of(lines)
+    effects = effect_of(list(whole_recipe(makefile, name)))
+    shell = makefile.variables.get("SHELL", "sh").split("/")[-1].split()
+    if shell[:1] not in (["sh"], ["bash"], ["dash"], ["ash"]):
+        effects = Effects("destructive", ("anything",), "the Makefile sets a SHELL that safemig does not read")
     return CommandFact(
         f"make {name}",
         name,

@@ -140,8 +140,10 @@ def _running(runtime: Runtime) -> tuple[str, ...]:
 def _bridge(project: Project) -> bool:
     from safemig.proposals.compose_command import needs_bridge
 
-    recipes = [line for target in (project.makefile.targets if project.makefile else ()) for line in target.recipe]
-    return needs_bridge(recipes)
+    if project.makefile is None:
+        return False
+    recipes = [line for target in project.makefile.targets for line in target.recipe]
+    return needs_bridge(recipes, variables=project.makefile.variables)
 
 
 def _with_revision(facts: Facts, graph: Graph, world: Evidence) -> Facts:
@@ -197,6 +199,8 @@ def _with_spec(
     facts = replace(facts, spec=spec)
     if found is None:
         return facts
+    if found.problems:
+        return replace(facts, missing=(*facts.missing, *found.problems))
     pattern = _pattern(tree, graph)
     facts = replace(facts, pattern=_pattern_words(pattern))
     if len(graph.heads) > 1:

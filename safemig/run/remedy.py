@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,8 +40,10 @@ def _remedy(s: Session, step: Step, evidence: Evidence) -> Finding | str:
         _test_files(folder),
         dependencies.declared(files),
         local=_local_modules(folder),
+        locked=_locked(folder),
+        asyncio_mode=_asyncio_mode(folder),
     )
-    if found is None or not found.packages:
+    if found is None or not (found.packages or found.config):
         return found.cause if found else "the failure names nothing that is missing"
     try:
         actions = _edits(s, folder, files, found)
@@ -49,12 +53,15 @@ def _remedy(s: Session, step: Step, evidence: Evidence) -> Finding | str:
 
 
 def _edits(s: Session, folder: Path, files: Mapping[str, str], found: failures.Remedy) -> tuple[Action, ...]:
-    new = dependencies.declare(files, found.packages, install=_install_line(s))
-    text = new.text
-    if found.config and new.path == "pyproject.toml":
+    if found.packages:
+        new = dependencies.declare(files, found.packages, install=_install_line(s))
+        name, text = new.path, new.text
+    else:
+        name, text = "pyproject.toml", files.get("pyproject.toml", "")
+    if found.config and name == "pyproject.toml":
         text = dependencies.configure(text, found.config)
-    actions = [edit.propose(relative(s, folder / new.path), files[new.path], text)]
-    if new.path == "pyproject.toml" and lock.kind(folder):
+    actions = [edit.propose(relative(s, folder / name), files.get(name), text)]
+    if found.packages and name == "pyproject.toml" and lock.kind(folder):
         renewed = lock.renew_any(folder, text, lock.ways(s.runtime.exec_line()))
         path = relative(s, folder / lock.kind(folder))
         actions.append(edit.propose(path, edit.read(s.root, path), renewed.text))
@@ -81,6 +88,31 @@ def _dependency_files(folder: Path) -> dict[str, str]:
         for path in paths
         if path.is_file() and path.stat().st_size <= FILE_BYTES
     }
+
+
+def _locked(folder: Path) -> frozenset[str]:
+    """The distributions of uv.lock: there without being declared."""
+    path = folder / "uv.lock"
+    if not path.is_file():
+        return frozenset()
+    try:
+        packages = tomllib.loads(path.read_text(encoding="utf-8")).get("package", [])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return frozenset()
+    return frozenset(str(each.get("name")) for each in packages)
+
+
+def _asyncio_mode(folder: Path) -> str:
+    """pytest-asyncio's mode as the project configures it, in any of pytest's files."""
+    for name in ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"):
+        path = folder / name
+        if path.is_file():
+            found = re.search(
+                r"^\s*asyncio_mode\s*=\s*[\"']?(\w+)", path.read_text(encoding="utf-8", errors="replace"), re.M
+            )
+            if found:
+                return found[1]
+    return ""
 
 
 def _local_modules(folder: Path) -> frozenset[str]:
