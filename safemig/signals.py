@@ -149,6 +149,8 @@ def endpoint_problem(evidence: Evidence) -> str:
         return f"{evidence.subject}: could not look: {evidence.reason}"
     data = evidence.data
     status = data.get("status")
+    if evidence.subject.startswith("script ") and status != 0:
+        return f"{evidence.subject}: exit code {status}"
     if data.get("matches") is False:
         return f"{evidence.subject}: the answer ({status}) is not the expected one"
     if data.get("matches") is None and not (isinstance(status, int) and 200 <= status < 300):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from safemig.cli.copying import docker_answers
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import open_project
 from safemig.demo import DemoCopy, DemoError, copy_demo
@@ -16,7 +17,7 @@ from safemig.demo import DemoCopy, DemoError, copy_demo
 
 def main(options: argparse.Namespace) -> int:
     """The run's exit code; without --keep everything that was started is stopped and removed again."""
-    runtime = "docker" if options.runtime == "docker" or (options.runtime == "auto" and _docker()) else "process"
+    runtime = "docker" if options.runtime == "docker" or (options.runtime == "auto" and docker_answers()) else "process"
     keep = Path(options.keep).resolve() if options.keep else None
     say = sys.stderr.write if options.json or options.events else sys.stdout.write
     try:
@@ -33,16 +34,6 @@ def main(options: argparse.Namespace) -> int:
             say(f"kept, and left running: {copy.root}\n")
 
 
-def _docker() -> bool:
-    """Whether an engine answers and compose is there."""
-    if shutil.which("docker") is None:
-        return False
-    for line in (["docker", "version"], ["docker", "compose", "version"]):
-        if subprocess.run(line, capture_output=True, check=False, timeout=30).returncode:
-            return False
-    return True
-
-
 def _run(options: argparse.Namespace, copy: DemoCopy) -> int:
     from safemig.cli import run
 
@@ -53,7 +44,7 @@ def _run(options: argparse.Namespace, copy: DemoCopy) -> int:
 
 def _clean(copy: DemoCopy) -> None:
     """Stops the copy with its own make targets, then removes it. Only ever touches the copy made above."""
-    options = argparse.Namespace(project=str(copy.folder))
+    options = argparse.Namespace(project=str(copy.folder), command="demo")
     environment = dict(os.environ)
     opened = open_project(options)
     environment.update(opened.runtime.environment())

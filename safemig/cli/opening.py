@@ -42,6 +42,7 @@ class Opened:
 
 def open_project(options: argparse.Namespace) -> Opened:
     """Discovers the project around ``--project``. Changes nothing."""
+    from safemig.cli.copying import root_of
     from safemig.config import load
     from safemig.discovery.files import find_root
     from safemig.discovery.project import discover
@@ -51,7 +52,8 @@ def open_project(options: argparse.Namespace) -> Opened:
     if not start.is_dir():
         raise UsageError(f"--project {options.project}: there is no such folder")
     config = load(find_root(start.resolve()))
-    project = discover(start.resolve(), config)
+    root = root_of(config, make=options.command == "run")
+    project = discover(root or start.resolve(), config, root=root)
     return Opened(project, config, open_runtime(project, config, project.root / ".safemig"))
 
 

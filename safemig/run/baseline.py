@@ -18,7 +18,7 @@ async def baseline(s: Session, step: Step) -> None:
     """Container, endpoints, the newest test run and the schema, as they are just before the change."""
     await looks.serving(s, s.config.timeout("healthy"))
     services = await looks.look_services(s, step.id, "before")
-    endpoints = await looks.look_endpoints(s, step.id, "before")
+    endpoints = await looks.look_main(s, step.id, "before")
     tests = s.past.last("tests", "first", "before")
     if tests:
         s.observe(step.id, "before", tests)

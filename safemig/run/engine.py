@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from safemig.commands import settle
 from safemig.events import Mode
 from safemig.facts import Facts, Finding
 from safemig.journal import JournalUnwritable
@@ -14,8 +15,9 @@ from safemig.plan import Step, digest_of
 from safemig.proposals.edit import Changed
 from safemig.run import assume, looks
 from safemig.run.approve import approve_plan, ask, permit
-from safemig.run.execute import files_of
-from safemig.run.person import end_own, take_message
+from safemig.run.execute import files_of, mark_of
+from safemig.run.person import SHELL, end_own, take_message
+from safemig.run.scripts import CHECK
 from safemig.run.session import RunEnds, Session
 from safemig.run.steps import STEPS
 from safemig.run.verdict import finish, judged
@@ -72,6 +74,7 @@ async def _begin(s: Session, observe: Begin, mode: Mode | None) -> None:
             "run.resumed",
             {"after": len(s.journal.events), "pid": os.getpid(), "in_flight": s.past.in_flight},
         )
+        await _end_strays(s)
         if mode and s.past.mode != mode:
             s.emit("mode.changed", {"before": s.past.mode, "after": mode, "by": "resume"})
     await _load_facts(s, observe)
@@ -79,6 +82,17 @@ async def _begin(s: Session, observe: Begin, mode: Mode | None) -> None:
     s.replan()
     if s.past.mode == "plan":
         await approve_plan(s)
+
+
+async def _end_strays(s: Session) -> None:
+    """What a dead engine started beside its steps (the person's shell lines, check scripts) is ended, and said."""
+    for step, past in s.past.steps.items():
+        if step != SHELL and not step.startswith(CHECK):
+            continue
+        for number in past.commands:
+            if number not in past.ended:
+                for text in await settle(files_of(s, number), mark_of(s, number), patience=0.0):
+                    s.note(text, step)
 
 
 async def _load_facts(s: Session, observe: Begin) -> None:

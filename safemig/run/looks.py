@@ -158,7 +158,8 @@ async def look_endpoints(s: Session, step: str, moment: str, paths: Sequence[str
         return (s.observe(step, moment, gone),)
     configured = {f"{probe.method} {probe.path}": probe for probe in _configured(s)}
     if paths:
-        probes = [configured.get(subject) or _again(subject) for subject in paths]
+        probes = [configured.get(subject) or _again(subject) for subject in paths if subject.startswith("GET /")]
+        probes += [probe for subject, probe in configured.items() if probe not in probes]
     else:
         found = await s.look(lambda: discover(base))
         probes = list({f"{p.method} {p.path}": p for p in (*found.probes, *configured.values())}.values())
@@ -168,6 +169,13 @@ async def look_endpoints(s: Session, step: str, moment: str, paths: Sequence[str
         *(s.look(lambda probe=probe: look_endpoint(base, probe)) for probe in probes)  # type: ignore[misc]
     )
     return tuple(s.observe(step, moment, answer) for answer in looked)
+
+
+async def look_main(s: Session, step: str, moment: str, paths: Sequence[str] = ()) -> tuple[Evidence, ...]:
+    """The main endpoints and the project's own check scripts."""
+    from safemig.run.scripts import look_scripts
+
+    return (*await look_endpoints(s, step, moment, paths), *await look_scripts(s, step, moment))
 
 
 def _again(subject: str) -> Probe:

@@ -68,7 +68,7 @@ async def wait_database(s: Session, step: Step) -> None:
 async def _observe(s: Session, step: Step) -> None:
     await looks.serving(s, s.config.timeout("healthy"))
     services = await looks.look_services(s, step.id, "start")
-    endpoints = await looks.look_endpoints(s, step.id, "start")
+    endpoints = await looks.look_main(s, step.id, "start")
     problems = [problem for answer in endpoints if (problem := endpoint_problem(answer))]
     for problem in (*container_problems(services), *problems):
         s.note(f"after the start: {problem}", step.id, "warning")
@@ -201,7 +201,7 @@ async def _prove(s: Session, step: Step) -> None:
     await looks.serving(s, s.config.timeout("healthy"))
     await looks.look_services(s, step.id, "after")
     before = [evidence.subject for evidence in s.past.all("endpoint", "before")]
-    await looks.look_endpoints(s, step.id, "after", before)
+    await looks.look_main(s, step.id, "after", before)
 
 
 STEPS: Mapping[str, Callable[[Session, Step], Awaitable[None]]] = {

@@ -180,4 +180,4 @@ def make_project(root: Path, *, makefile: str = MAKEFILE) -> Spine:
 def remove_project(spine: Spine) -> None:
     """Stops the service and removes the database server that safemig started for it."""
     subprocess.run(["make", "-s", "stop"], cwd=spine.root, check=False)
-    open_project(argparse.Namespace(project=str(spine.root))).runtime.remove_database()
+    open_project(argparse.Namespace(project=str(spine.root), command="status")).runtime.remove_database()
