@@ -283,7 +283,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.text("abc.-", max_size=5), VALUES, max_size=4))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_any_data_is_one_line_and_comes_back(data: dict[str, Json]) -> None:
     raw = msgspec.json.encode(Event(1, "evidence", "r", "t", "s", "w", 0.5, data))
     assert b"\n" not in raw
@@ -292,7 +292,7 @@ def test_any_data_is_one_line_and_comes_back(data: dict[str, Json]) -> None:
 
 
 @given(st.integers(0, 3), st.integers(0, 200))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_whatever_byte_the_writer_died_at_the_whole_lines_stand(complete: int, cut: int) -> None:
     lines = [line(number) for number in range(1, complete + 2)]
     with tempfile.TemporaryDirectory() as name:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.evidence import Evidence, Json
@@ -206,6 +206,7 @@ MADE = st.one_of(
 
 
 @given(st.lists(MADE, max_size=15), st.integers(0, 15))
+@settings(deadline=None)
 def test_an_engine_that_was_killed_anywhere_and_resumed_knows_the_same(
     made: list[tuple[str, str, dict[str, Any]]], cut: int
 ) -> None:
@@ -217,6 +218,7 @@ def test_an_engine_that_was_killed_anywhere_and_resumed_knows_the_same(
 
 
 @given(st.lists(MADE, max_size=15))
+@settings(deadline=None)
 def test_once_the_change_has_begun_nothing_takes_that_back(made: list[tuple[str, str, dict[str, Any]]]) -> None:
     known, begun = Past(), False
     for event in events(*made):

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safemig.facts import CommandFact, Facts
@@ -82,6 +82,7 @@ def test_a_plan_comes_back_from_its_file_with_the_same_digest() -> None:
 
 
 @given(st.permutations(["build", "start", "migrate", "test"]))
+@settings(deadline=None)
 def test_the_order_in_which_facts_were_gathered_is_no_part_of_the_digest(names: list[str]) -> None:
     facts = Facts("t", "docker", ".", "app", "db", commands={name: CommandFact(f"make {name}") for name in names})
     fixed = replace(facts, commands=dict(sorted(facts.commands.items())))

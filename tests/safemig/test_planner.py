@@ -301,14 +301,14 @@ def is_subsequence(short: Sequence[str], long: Sequence[str]) -> bool:
 
 
 @given(ALL_FACTS, FINDINGS)
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_the_same_facts_and_findings_come_to_the_same_plan(facts: Facts, findings: list[Finding]) -> None:
     turned = replace(facts, commands=dict(reversed(list(facts.commands.items()))))
     assert [plan.digest for plan in revisions(facts, findings)] == [plan.digest for plan in revisions(turned, findings)]
 
 
 @given(ALL_FACTS, FINDINGS)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_what_holds_for_every_plan(facts: Facts, findings: list[Finding]) -> None:
     plans = revisions(facts, findings)
     for parent, plan in pairwise(plans):
@@ -334,7 +334,7 @@ def test_what_holds_for_every_plan(facts: Facts, findings: list[Finding]) -> Non
 
 
 @given(ALL_FACTS, FINDINGS)
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_only_a_look_is_free_of_effect(facts: Facts, findings: list[Finding]) -> None:
     plan = draft(facts, findings)
     by_effect = effects_of(plan)
@@ -356,7 +356,7 @@ def test_only_a_look_is_free_of_effect(facts: Facts, findings: list[Finding]) ->
 
 
 @given(ALL_FACTS, FINDINGS, REMEDIES)
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_a_remedy_only_adds(facts: Facts, findings: list[Finding], more: list[Finding]) -> None:
     before, after = draft(facts, findings), draft(facts, [*findings, *more])
     assert is_subsequence(ids(before), ids(after))
@@ -365,7 +365,7 @@ def test_a_remedy_only_adds(facts: Facts, findings: list[Finding], more: list[Fi
 
 
 @given(ALL_FACTS, FINDINGS)
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_a_finding_about_the_database_touches_only_the_pending_step(facts: Facts, findings: list[Finding]) -> None:
     before, after = draft(facts, findings), draft(facts, [*findings, FOUND])
     assert {step for step in before.steps if step.id != "pending"} == {s for s in after.steps if s.id != "pending"}
@@ -373,6 +373,7 @@ def test_a_finding_about_the_database_touches_only_the_pending_step(facts: Facts
 
 
 @given(st.integers(1, 4))
+@settings(deadline=None)
 def test_rounds_of_remedies_are_numbered(rounds: int) -> None:
     plan = draft(FACTS, [replace(ASYNC, cause=f"cause {number}") for number in range(rounds)])
     tests = [step.id for step in plan.steps if step.intent == "test" and step.phase == "before"]
@@ -382,6 +383,6 @@ def test_rounds_of_remedies_are_numbered(rounds: int) -> None:
 
 
 @given(ALL_FACTS, FINDINGS)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_a_plan_holds_no_time(facts: Facts, findings: list[Finding]) -> None:
     assert not re.search(r"\d{4}-\d\d-\d\dT|\d\d:\d\d:\d\d", repr(revisions(facts, findings)))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks._json import shape
@@ -258,12 +258,14 @@ JSON = st.recursive(
 
 
 @given(JSON)
+@settings(deadline=None)
 def test_an_answer_is_never_worse_than_itself(body: Json) -> None:
     assert lost_keys(shape(body), shape(body)) == ()
     assert changed_kinds(shape(body), shape(body)) == ()
 
 
 @given(st.dictionaries(st.text("abc", min_size=1, max_size=2), JSON, min_size=1, max_size=4), st.data())
+@settings(deadline=None)
 def test_a_lost_key_is_always_found(body: dict[str, Json], data: st.DataObject) -> None:
     gone = data.draw(st.sampled_from(sorted(body)))
     rest = {key: value for key, value in body.items() if key != gone}
@@ -276,6 +278,7 @@ SEEN = st.sampled_from(["tests", "container", "endpoints"])
 
 
 @given(st.sets(SEEN, min_size=1))
+@settings(deadline=None)
 def test_whatever_was_not_seen_is_never_ok(missing: set[str]) -> None:
     after = Moment(
         blind("tests") if "tests" in missing else GOOD.tests,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safemig.cli.errors import UsageError
@@ -59,11 +59,13 @@ def test_what_is_no_line(text: str) -> None:
 
 
 @given(st.sets(st.integers(1, 500), min_size=1, max_size=8))
+@settings(deadline=None)
 def test_numbers_come_back(wanted: set[int]) -> None:
     assert numbers(",".join(map(str, sorted(wanted)))) == wanted
 
 
 @given(st.text("0123456789-, ", max_size=12))
+@settings(deadline=None)
 def test_any_text_is_numbers_or_a_usage_error(text: str) -> None:
     try:
         found = numbers(text)
