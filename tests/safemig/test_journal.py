@@ -266,7 +266,10 @@ def test_one_engine_a_project_and_sigkill_frees_it(tmp_path: Path) -> None:
 def test_a_child_of_the_engine_does_not_keep_the_lock(tmp_path: Path) -> None:
     state = state_folder(tmp_path)
     lock = ProjectLock(state)
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False) as child:
+    line = [sys.executable, "-c", "print('here', flush=True); input()"]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"here\n"  # only now has exec closed what it does not inherit
         lock.release()
         ProjectLock(state).release()
         assert child.poll() is None
