@@ -14,6 +14,7 @@ from safemig.summary import Summary
 
 COLOURS = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
 STATES = {"done": ("ok", "good"), "failed": ("FAILED", "bad"), "refused": ("refused", "warn"), "stopped": ("stopped", "warn")}
+DETAIL_LINES = 60
 SIGNALS = ("tests", "container", "endpoints")
 
 
@@ -80,6 +81,12 @@ def _asked(event: Event, paint: Paint) -> Iterator[str]:
     yield paint("warn", f"? {_text(data, 'title')}") + f"   [{_text(data, 'effect')}]"
     for line in str(data["what"]).splitlines()[:60]:
         yield f"    {printable(line)}"
+    detail = str(data["detail"]).splitlines() if data["kind"] == "step" else []
+    for line in detail[:DETAIL_LINES]:
+        shade = "good" if line.startswith("+") else "bad" if line.startswith("-") else "dim"
+        yield "    " + paint(shade, printable(line))
+    if len(detail) > DETAIL_LINES:
+        yield paint("dim", f"    … {len(detail) - DETAIL_LINES} more lines: d shows all")
     for name in ("changes", "undo", "rule"):
         if _text(data, name):
             yield f"  {name}: {_text(data, name)}"

@@ -126,6 +126,44 @@ async def ask(s: Session, question: dict[str, Json], step: str = "") -> Message:
     return message
 
 
+async def ask_person(s: Session, step: Step, title: str, what: str, once: str, rule: str) -> None:
+    """A question that is no permission for an action. Raises RunEnds("refused") on no."""
+    message = await ask(
+        s,
+        {
+            "kind": "question",
+            "digest": "",
+            "title": title,
+            "effect": step.action.effect,
+            "what": s.clean(what),
+            "detail": s.clean(what),
+            "changes": step.changes,
+            "undo": step.undo,
+            "rule": rule,
+            "once": once,
+            "always": "",
+            "tool": "",
+        },
+        step.id,
+    )
+    answer = replace(message, answer="no" if message.answer == "no" else "once")
+    s.emit(
+        "approval.given",
+        {
+            "id": message.id,
+            "digest": "",
+            "answer": answer.answer,
+            "by": "person",
+            "rule": rule,
+            "reason": s.clean(message.reason),
+            "title": title,
+        },
+        step.id,
+    )
+    if answer.answer == "no":
+        raise RunEnds("refused", f"{title} No" + (f": {message.reason}" if message.reason else ""))
+
+
 async def approve_plan(s: Session) -> None:
     """Plan mode: the whole document (or what is new in it) is approved as one; the answer chooses the mode."""
     plan = s.plan

@@ -7,7 +7,7 @@ from checks.schema.difference import Difference, compare
 from checks.schema.snapshot import Snapshot
 from safemig.plan import Step
 from safemig.run import looks
-from safemig.run.approve import ask
+from safemig.run.approve import ask_person
 from safemig.run.session import RunEnds, Session
 from safemig.signals import container_problems, endpoint_problem
 
@@ -35,26 +35,8 @@ async def _ask_unhealthy(s: Session, step: Step, problems: list[str]) -> None:
     text = "; ".join(problems)
     if s.past.mode == "auto":
         raise RunEnds("failed", f"the service is unhealthy before the change, and auto mode does not go on: {text}")
-    answer = await ask(
-        s,
-        {
-            "kind": "question",
-            "digest": "",
-            "title": "The service is unhealthy before the change; go on?",
-            "effect": "read",
-            "what": text,
-            "detail": "\n".join(problems),
-            "changes": "nothing by itself; the change would be made on an unhealthy service",
-            "undo": "",
-            "rule": "an unhealthy service asks",
-            "once": "the run goes on",
-            "always": "",
-            "tool": "",
-        },
-        step.id,
-    )
-    if answer.answer == "no":
-        raise RunEnds("refused", f"the service is unhealthy before the change: {text}")
+    title = "The service is unhealthy before the change; go on?"
+    await ask_person(s, step, title, text, "the run goes on, on an unhealthy service", "an unhealthy service asks")
 
 
 async def desire_schema(s: Session, step: Step) -> None:

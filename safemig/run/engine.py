@@ -14,7 +14,7 @@ from safemig.journal import JournalUnwritable
 from safemig.plan import Step, digest_of
 from safemig.proposals.edit import Changed
 from safemig.run import assume, looks
-from safemig.run.approve import approve_plan, ask, permit
+from safemig.run.approve import approve_plan, ask_person, permit
 from safemig.run.execute import files_of, mark_of
 from safemig.run.person import SHELL, end_own, take_message
 from safemig.run.scripts import CHECK
@@ -197,26 +197,10 @@ async def _repeat_if_lost(s: Session, step: Step) -> None:
     known = past.ended.get(past.commands[-1])
     if known is None or known["how"] != "lost":
         return
-    answer = await ask(
-        s,
-        {
-            "kind": "question",
-            "digest": step.action.digest,
-            "title": f"It is unclear whether “{step.title}” has ended; run it again?",
-            "effect": step.action.effect,
-            "what": s.clean(step.action.line),
-            "detail": f"its output so far: {files_of(s, past.commands[-1]).output.name}",
-            "changes": step.changes,
-            "undo": step.undo,
-            "rule": "no command is run twice unasked",
-            "once": "this command once more",
-            "always": "",
-            "tool": "",
-        },
-        step.id,
-    )
-    if answer.answer == "no":
-        raise RunEnds("refused", f"{step.title}: not run again")
+    title = f"It is unclear whether “{step.title}” has ended; run it again?"
+    output = files_of(s, past.commands[-1]).output.name
+    what = f"{step.action.line}\nits output so far is in {output}"
+    await ask_person(s, step, title, what, "this command once more", "no command is run twice unasked")
     past.commands.clear()
 
 

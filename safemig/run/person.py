@@ -77,7 +77,8 @@ def _shell(s: Session, message: Message) -> None:
 
 
 def _inside(root: Path, cwd: str) -> bool:
-    return (root / cwd).is_dir()
+    folder = (root / cwd).resolve()
+    return folder.is_dir() and folder.is_relative_to(root.resolve())
 
 
 async def _run(s: Session, action: Action) -> None:
@@ -96,6 +97,7 @@ async def _run(s: Session, action: Action) -> None:
         s.runtime.environment(),
         s.config.timeout("default"),
         mark=mark_of(s, number),
+        secrets=s.runtime.secrets(),
     )
     ended = await commands.run(command, files, stop=s.inbox.stop, on_output=grown)
     s.emit(
