@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from safemig.facts import CommandFact, Facts, Finding
-from safemig.plan import Action, Effect, Intent, OpenPoint, Phase, Plan, Step, child
+from safemig.plan import Action, Effect, Intent, Phase, Plan, Step, child
+from safemig.plan_points import notes, open_points
 
 ASSUMES = {
     "recipe": "the recipe of the make target is the one shown here",
@@ -39,7 +40,7 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
     ]
     edited = {finding.step: finding.actions[0] for finding in findings if finding.name == "edited"}
     steps = [replace(step, action=edited.get(step.id, step.action)) for step in steps]
-    return Plan(1, facts.target, tuple(steps), tuple(_open_points(facts, findings)), tuple(_notes(facts)))
+    return Plan(1, facts.target, tuple(steps), tuple(open_points(facts, findings)), tuple(notes(facts)))
 
 
 def revisions(facts: Facts, findings: Sequence[Finding] = ()) -> tuple[Plan, ...]:
@@ -124,12 +125,26 @@ def _edit(step_id: str, intent: Intent, title: str, phase: Phase, action: Action
 
 def _stop_line(facts: Facts) -> str:
     stop = facts.commands.get("stop")
-    return f"`{stop.line}`" if stop else "stop the service by hand"
+    if stop:
+        return f"`{stop.line}`"
+    return "`docker compose stop`" if facts.runtime == "docker" else "stop the service by hand"
+
+
+def _shared(facts: Facts, one: str, other: str) -> bool:
+    """Whether one command plays both roles: then it runs once."""
+    first, second = facts.commands.get(one), facts.commands.get(other)
+    return first is not None and second is not None and first.line == second.line
+
+
+def _also_migrates(facts: Facts, role: str) -> str:
+    return (
+        ", and the database schema: this command applies the migrations too" if _shared(facts, role, "migrate") else ""
+    )
 
 
 def _build(step_id: str, facts: Facts, cause: str = "") -> list[Step]:
     build = facts.commands.get("build")
-    if not build:
+    if not build or _shared(facts, "build", "start"):
         return []
     title = "Rebuild the service" if cause else "Build the service"
     return [
@@ -140,7 +155,7 @@ def _build(step_id: str, facts: Facts, cause: str = "") -> list[Step]:
             "before",
             build,
             facts,
-            changes="images or installed packages",
+            changes="images or installed packages" + _also_migrates(facts, "build"),
             undo="the earlier image stays until it is removed; build the earlier state again",
             cause=cause,
         )
@@ -160,7 +175,9 @@ def _start(step_id: str, facts: Facts, cause: str = "") -> list[Step]:
             "before",
             start,
             facts,
-            changes="running containers or processes",
+            changes=("images or installed packages, " if _shared(facts, "build", "start") else "")
+            + "running containers or processes"
+            + _also_migrates(facts, "start"),
             undo=_stop_line(facts),
             cause=cause,
         )
@@ -188,7 +205,9 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
     steps += _start("start", facts)
     steps.append(_look("observe", "observe", "Watch the start: containers, start-up log, first answers", "before"))
     steps.append(_look("revision", "revision", "Read the current revision and the schema in PostgreSQL", "before"))
-    current, pending = facts.current, facts.pending
+    shared = _shared(facts, "build", "migrate") or _shared(facts, "start", "migrate")
+    # What a shared command has applied above; what is still pending after it comes as a finding.
+    current, pending = facts.current, () if shared else facts.pending
     for finding in findings:
         if finding.name == "database":
             current, pending = finding.current, finding.pending
@@ -281,7 +300,10 @@ def _test(step_id: str, title: str, phase: Phase, fact: CommandFact, facts: Fact
 
 
 def _changing(facts: Facts) -> list[Step]:
+    """Nothing without a way to migrate: a revision file that nothing applies would be half a change."""
     steps: list[Step] = []
+    if "migrate" not in facts.commands:
+        return steps
     if facts.migration:
         fact = facts.migration
         action = Action(
@@ -301,8 +323,9 @@ def _changing(facts: Facts) -> list[Step]:
         )
         if not facts.reachable_source:
             cause = "the source is baked into the image, so the migration file must be built in"
-            steps += [replace(step, phase="change") for step in _build("build-migration", facts, cause)]
-            steps += [replace(step, phase="change") for step in _start("start-migration", facts, cause)]
+            again = (*_build("build-migration", facts, cause), *_start("start-migration", facts, cause))
+            migrate = facts.commands["migrate"].line
+            steps += [replace(step, phase="change") for step in again if step.action.line != migrate]
     elif facts.message and "create" in facts.commands:
         create = facts.commands["create"]
         message = f"{facts.message}\n" * max(create.asks, 1)
@@ -320,7 +343,7 @@ def _changing(facts: Facts) -> list[Step]:
                 stdin=message if create.asks else "",
             )
         )
-    if steps and "migrate" in facts.commands:
+    if steps:
         revision = facts.migration.revision if facts.migration else "the new revision"
         steps.append(
             _command(
@@ -365,34 +388,6 @@ def _proving(facts: Facts) -> list[Step]:
             )
         )
     return steps
-
-
-def _open_points(facts: Facts, findings: Sequence[Finding]) -> list[OpenPoint]:
-    points: list[OpenPoint] = []
-    settled = any(finding.name == "database" for finding in findings)
-    if facts.current is None and not settled:
-        points.append(
-            OpenPoint(
-                "revision",
-                "the database could not be read, so its revision and what is pending are unknown"
-                + (f" ({facts.unread[0]})" if facts.unread else ""),
-                "revision",
-            )
-        )
-    points += [OpenPoint(f"missing-{number}", text) for number, text in enumerate(facts.missing, 1)]
-    return points
-
-
-def _notes(facts: Facts) -> list[str]:
-    notes = list(facts.problems)
-    if facts.bridge:
-        notes.append(
-            "recipes call docker-compose, which is not installed: "
-            "our commands find a bridge to `docker compose` on their PATH"
-        )
-    if facts.spec:
-        notes += [f"the spec contradicts itself: {text}" for text in facts.spec.differences]
-    return notes
 
 
 def effects_of(plan: Plan) -> dict[str, Effect]:

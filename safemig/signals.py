@@ -110,7 +110,8 @@ def container_problems(evidence: Evidence) -> tuple[str, ...]:
         if service.get("state") == "exited" and service.get("exit_code") == 0:
             continue
         if service.get("state") != "running":
-            problems.append(f"{name} is {service.get('state')} (exit code {service.get('exit_code')})")
+            code = service.get("exit_code")
+            problems.append(f"{name} is {service.get('state')}" + (f" (exit code {code})" if code is not None else ""))
         if service.get("health") == "unhealthy":
             problems.append(f"{name} is unhealthy")
         errors = service.get("startup_errors")

@@ -19,9 +19,10 @@ from safemig.events import Event, Message, Mode
 from safemig.facts import Facts
 from safemig.journal import ProjectLock, state_folder
 from safemig.run.engine import drive
+from safemig.run.gaps import ChoiceNeeded, refuse_gaps
 from safemig.run.inbox import Inbox
-from safemig.run.observe import observe, refuse_ties
-from safemig.run.session import Request, Session
+from safemig.run.observe import observe
+from safemig.run.session import Request, RunEnds, Session
 
 MESSAGE_LIMIT = 1 << 20
 
@@ -38,6 +39,8 @@ async def _serve(options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: inbox.feed(Message("stop", by="signal")))
     opened = await asyncio.to_thread(open_project, options)
+    if options.command != "resume":
+        refuse_gaps(opened.project)
     lock = ProjectLock(state_folder(opened.project.root))
     try:
         session = _session(options, opened, inbox)
@@ -61,8 +64,10 @@ def _session(options: argparse.Namespace, opened: Opened, inbox: Inbox) -> Sessi
 
 
 async def _observe(opened: Opened, s: Session) -> Facts:
-    refuse_ties(opened.project)
-    return await observe(opened.project, opened.config, opened.runtime, s.request)
+    try:
+        return await observe(opened.project, opened.config, opened.runtime, s.request)
+    except ChoiceNeeded as error:
+        raise RunEnds("waiting", str(error)) from None
 
 
 def _mode(options: argparse.Namespace) -> Mode | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def at_border(call: Callable[[], int]) -> int:
     from safemig.journal import JournalBroken, JournalUnwritable, RunBusy
     from safemig.permissions import PermissionsError
     from safemig.redact import redact
-    from safemig.run.observe import ChoiceNeeded
+    from safemig.run.gaps import ChoiceNeeded, NotReady
     from safemig.runtimes.base import Unreachable
 
     codes: dict[type[Exception], int] = {
@@ -26,9 +27,12 @@ def at_border(call: Callable[[], int]) -> int:
         RunBusy: 2,
         PermissionsError: 2,
         ChoiceNeeded: 4,
+        NotReady: 2,
         Unreachable: 1,
         OSError: 1,
     }
+    for kind in (SyntaxWarning, DeprecationWarning):  # `ast.parse` warns of other people's files
+        warnings.filterwarnings("ignore", category=kind)
     try:
         return call()
     except KeyboardInterrupt:

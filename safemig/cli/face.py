@@ -184,7 +184,7 @@ def _end(face: Face, code: int) -> int:
         sys.stdout.write(json.dumps(document(face.summary), ensure_ascii=False, indent=2) + "\n")
     if face.summary.run and not face.as_json:
         face.say(f"report: safemig report {face.summary.run}")
-    if code < 0 or (face.summary.run and not face.summary.verdict):
+    if code <= 0 and not face.summary.verdict:  # with a code of its own the engine has said why on stderr
         sys.stderr.write("safemig: the engine ended before the run did; take it up with `safemig resume`\n")
-        return code if code > 0 else 3
+        return 3
     return code

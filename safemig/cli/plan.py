@@ -17,7 +17,7 @@ from safemig.run.session import Request
 
 
 def main(options: argparse.Namespace) -> int:
-    """0 when a plan could be made, open points or not."""
+    """0 when a plan could be made, open points or not; 4 when discovery leaves a choice to a person."""
     opened = open_project(options)
     request = Request(options.spec, options.phase, options.message)
     facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, request))
@@ -31,4 +31,4 @@ def main(options: argparse.Namespace) -> int:
         Path(options.out).write_text(text, encoding="utf-8")
     else:
         sys.stdout.write(text)
-    return 0
+    return 4 if any(problem.candidates for problem in opened.project.problems) else 0

@@ -15,6 +15,7 @@ from safemig.authoring import CannotAuthor, author, message_of
 from safemig.facts import Facts, MigrationFact, SpecFact
 from safemig.proposals import edit, make_target
 from safemig.run.command_facts import commands_of, from_target
+from safemig.run.gaps import ChoiceNeeded, missing, notes, refuse_ties
 from safemig.spec.choose import Choice, Nothing, Tie, choose
 from safemig.spec.document import Document, read
 from safemig.spec.sources import Wanted, wanted
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
     from safemig.discovery.project import Project
     from safemig.run.session import Request
     from safemig.runtimes.base import Runtime
-
-
-class ChoiceNeeded(Exception):
-    """Several candidates stand equal; a person must name one."""
-
-    def __init__(self, what: str, candidates: Sequence[str], how: str) -> None:
-        super().__init__(f"{what}: {', '.join(candidates)}; {how}")
-        self.candidates = tuple(candidates)
 
 
 async def observe(project: Project, config: Config, runtime: Runtime, request: Request) -> Facts:
@@ -56,7 +49,6 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         running=_running(runtime),
         bridge=_bridge(project),
         unread=() if world.seen else (world.reason,),
-        problems=tuple(f"{problem.file}: {problem.text}" for problem in graph.problems),
         message=request.message,
     )
     facts = _with_revision(facts, graph, world)
@@ -65,14 +57,11 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         facts = _with_spec(facts, project, tree, graph, chosen, documents)
     elif isinstance(chosen, Nothing):
         facts = replace(facts, problems=(*facts.problems, f"no phase to be done was found: {chosen.reason}"))
-    return replace(facts, missing=(*_missing(project, facts, graph, tree), *facts.missing))
-
-
-def refuse_ties(project: Project) -> None:
-    """Raises ChoiceNeeded when discovery left a choice to a person: a run must not make it silently."""
-    for problem in project.problems:
-        if problem.candidates:
-            raise ChoiceNeeded(f"{problem.what} ({problem.where})", problem.candidates, problem.next)
+    return replace(
+        facts,
+        missing=(*missing(project, facts.commands, graph), *facts.missing),
+        problems=(*notes(project), *facts.problems),
+    )
 
 
 def _graph(project: Project, tree: AlembicTree | None) -> Graph:
@@ -203,7 +192,7 @@ def _with_spec(
         return replace(facts, missing=(*facts.missing, *found.problems))
     pattern = _pattern(tree, graph)
     facts = replace(facts, pattern=_pattern_words(pattern))
-    if len(graph.heads) > 1:
+    if len(graph.heads) > 1 or graph.problems:
         return facts
     return _with_migration(facts, project, tree, graph, message_of(phase, found), found, pattern)
 
@@ -257,16 +246,4 @@ def wanted_of(project: Project, facts: Facts) -> Wanted | None:
     return None
 
 
-def _missing(project: Project, facts: Facts, graph: Graph, tree: AlembicTree | None) -> tuple[str, ...]:
-    words = [f"{problem.what} ({problem.where}): {problem.next}" for problem in project.problems]
-    if tree is None:
-        words.append("no Alembic configuration was found; safemig needs one (alembic.ini or [tool.alembic])")
-    if len(graph.heads) > 1:
-        words.append(
-            f"the code has {len(graph.heads)} heads ({', '.join(graph.heads)}); "
-            "merge them (alembic merge heads) before a new revision is planned"
-        )
-    for role, what in (("start", "starts the service"), ("migrate", "applies the migrations")):
-        if role not in facts.commands:
-            words.append(f"no make target {what}; name one in safemig.yaml (commands: {role}: ...)")
-    return tuple(words)
+__all__ = ["ChoiceNeeded", "observe", "refuse_ties", "wanted_of"]

@@ -66,6 +66,12 @@ async def wait_database(s: Session, step: Step) -> None:
 
 
 async def _observe(s: Session, step: Step) -> None:
+    if "start" not in s.facts.commands and container_problems(await s.look(s.runtime.look_services)):
+        raise RunEnds(
+            "failed",
+            "the service is not running and no make target starts it; start it yourself, "
+            "or name the command in safemig.yaml (commands: start: ...)",
+        )
     await looks.serving(s, s.config.timeout("healthy"))
     services = await looks.look_services(s, step.id, "start")
     endpoints = await looks.look_main(s, step.id, "start")
@@ -81,7 +87,8 @@ async def _revision(s: Session, step: Step) -> None:
     listed = revision.data["current"]
     current = tuple(str(name) for name in listed) if isinstance(listed, list) else ()
     pending = await s.look(lambda: pending_of(s, current))
-    if (current, pending) != (s.facts.current, s.facts.pending):
+    planned = any(step.id == "pending" for step in s.plan.steps)
+    if (current, pending) != (s.facts.current, s.facts.pending) or (pending and not planned):
         said = f"the database is at {', '.join(current) or 'no revision'}, pending: {', '.join(pending) or 'none'}"
         s.find(Finding("database", said, current=current, pending=pending))
 

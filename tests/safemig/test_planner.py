@@ -63,6 +63,11 @@ def without(*roles: str, facts: Facts = FACTS) -> Facts:
     return replace(facts, commands={role: fact for role, fact in facts.commands.items() if role not in roles})
 
 
+def shared(one: str, other: str, facts: Facts = FACTS) -> Facts:
+    """One make target that plays both roles."""
+    return replace(facts, commands={**facts.commands, other: facts.commands[one]})
+
+
 @pytest.mark.parametrize(
     ("facts", "findings", "expected"),
     [
@@ -139,7 +144,28 @@ def without(*roles: str, facts: Facts = FACTS) -> Facts:
         (
             without("migrate", facts=PENDING),
             (),
-            "build start observe revision test baseline create verify test-after prove tick",
+            "build start observe revision test baseline test-after prove tick",
+        ),
+        (
+            shared("build", "migrate", facts=PENDING),
+            (),
+            "build start observe revision test baseline create migrate verify test-after prove tick",
+        ),
+        (
+            shared("build", "migrate", facts=PENDING),
+            (FOUND,),
+            "build start observe revision pending test baseline create migrate verify test-after prove tick",
+        ),
+        (
+            shared("build", "migrate", facts=replace(FACTS, reachable_source=False)),
+            (),
+            "build start observe revision test baseline create start-migration migrate verify test-after prove tick",
+        ),
+        (
+            shared("build", "start"),
+            (HTTPX,),
+            "start observe revision test remedy-1 remedy-2 restart check-image test-again baseline "
+            "create migrate verify test-after prove tick",
         ),
     ],
 )
@@ -188,7 +214,8 @@ def test_the_same_intents_come_to_other_actions_on_another_target() -> None:
         (replace(DOWN, heads=()), (), "migrate", "`docker compose exec api alembic downgrade base`"),
         (without("downgrade"), (), "migrate", "`alembic downgrade a1` where the project runs alembic"),
         (FACTS, (), "start", "`make stop`"),
-        (without("stop"), (), "start", "stop the service by hand"),
+        (without("stop"), (), "start", "`docker compose stop`"),
+        (without("stop", facts=replace(FACTS, runtime="process")), (), "start", "stop the service by hand"),
         (FACTS, (), "create", "delete backend/alembic/versions/b2_rating.py"),
         (FACTS, (HTTPX,), "remedy-1", "restore the earlier text of pyproject.toml"),
         (replace(FACTS, migration=None, message="m"), (), "generate", "delete the new revision file"),

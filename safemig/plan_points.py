@@ -1,0 +1,38 @@
+"""What a plan leaves open, and what else it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from safemig.facts import Facts, Finding
+from safemig.plan import OpenPoint
+
+
+def open_points(facts: Facts, findings: Sequence[Finding]) -> list[OpenPoint]:
+    """What planning could not read or find; ``settled_by`` names the step that will."""
+    points: list[OpenPoint] = []
+    settled = any(finding.name == "database" for finding in findings)
+    if facts.current is None and not settled:
+        points.append(
+            OpenPoint(
+                "revision",
+                "the database could not be read, so its revision and what is pending are unknown"
+                + (f" ({facts.unread[0]})" if facts.unread else ""),
+                "revision",
+            )
+        )
+    points += [OpenPoint(f"missing-{number}", text) for number, text in enumerate(facts.missing, 1)]
+    return points
+
+
+def notes(facts: Facts) -> list[str]:
+    """What a person should know beside the steps."""
+    notes = list(facts.problems)
+    if facts.bridge:
+        notes.append(
+            "recipes call docker-compose, which is not installed: "
+            "our commands find a bridge to `docker compose` on their PATH"
+        )
+    if facts.spec:
+        notes += [f"the spec contradicts itself: {text}" for text in facts.spec.differences]
+    return notes
