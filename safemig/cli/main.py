@@ -15,6 +15,7 @@ COMMANDS = {
     "plan": ("safemig.cli.plan", "show every step with its exact command, edit or SQL; changes nothing"),
     "run": ("safemig.cli.run", "start, test, plan, approve, migrate, verify, report"),
     "resume": ("safemig.cli.resume", "take up a run that was killed, interrupted or is waiting"),
+    "show": ("safemig.cli.show", "follow, or replay, a run in the full-screen app"),
     "runs": ("safemig.cli.runs", "list this project's runs"),
     "report": ("safemig.cli.report", "the report of a run, rebuilt from its journal"),
     "verify": ("safemig.cli.verify", "compare the schema in PostgreSQL with what the spec asks for"),
@@ -115,6 +116,13 @@ def _permissions(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--revoke", default="", metavar="ID|all", help="take a grant back")
 
 
+def _show(sub: argparse.ArgumentParser) -> None:
+    from safemig.cli.show import add_arguments
+
+    _common(sub)
+    add_arguments(sub)
+
+
 def _demo(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("-v", "--verbose", action="store_true", help="show the output of commands as it comes")
     sub.add_argument("--runtime", choices=("auto", "docker", "process"), default="auto")
@@ -128,6 +136,7 @@ _ARGUMENTS = {
     "plan": _plan,
     "run": _run,
     "resume": _resume,
+    "show": _show,
     "runs": _json_only,
     "report": _report,
     "verify": _verify,
@@ -145,20 +154,36 @@ def run_cli(arguments: Sequence[str]) -> int:
         options = top.parse_args(arguments)
     except SystemExit as end:
         return USAGE if end.code else PASSED
-    if not options.command:
-        return _screen(top)
+    if not options.command or (options.command == "show" and not (options.look or options.abandon)):
+        return _screen(options)
     module = importlib.import_module(COMMANDS[options.command][0])
     from safemig.cli.errors import at_border
 
     return at_border(lambda: int(module.main(options)))
 
 
-def _screen(top: argparse.ArgumentParser) -> int:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+def _screen(options: argparse.Namespace) -> int:
+    """The full-screen app: the start of it, or with ``show`` a run. A person without a terminal gets one line."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         say("safemig: no terminal here; use a command, for example `safemig run --mode auto --json`")
         return USAGE
-    top.print_help()
-    return USAGE
+    from safemig.cli.errors import UsageError
+    from safemig.cli.show import root_of
+
+    told = argparse.Namespace(**{"project": ".", "run": "", **vars(options)})
+    run = None
+    try:
+        root = root_of(told)
+        if options.command:
+            from safemig.cli.opening import run_folder
+
+            run = run_folder(root / ".safemig", told.run)
+    except UsageError as error:
+        say(f"safemig: {error}")
+        return USAGE
+    from tui.main import open_screen
+
+    return open_screen(told, root, run)
 
 
 def say(text: str) -> None:

@@ -1,0 +1,314 @@
+"""The app: holds the one Summary, drains the bridge at a fixed rate, and sends what the person wants to the engine."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from safemig.events import MODES, Event, Message
+from safemig.summary import Summary, empty, step
+from tui.bridge import EngineFeed, Feed
+from tui.keys import APP, Own
+from tui.start_screen import StartScreen
+from tui.theme import DARK, LIGHT
+from tui.words import clean
+
+RATE = 1 / 20  # seconds between two drains
+BATCH = 2000  # events folded in one drain, so that keys are answered in between
+RESUMABLE = ("", "interrupted", "waiting")
+
+
+class SafemigApp(App[int]):
+    """One terminal session over one project."""
+
+    TITLE = "safemig"
+    BINDINGS: ClassVar[list[BindingType]] = [*APP]
+    CSS = """
+    Screen { background: $background; color: $text; }
+    """
+
+    def __init__(self, root: Path, options: argparse.Namespace, own: Own, feed: Feed | None = None) -> None:
+        super().__init__()
+        self.root, self.options, self.own = root, options, own
+        self.feed = feed
+        self.summary: Summary = empty()
+        self.finished: Event | None = None
+        self.crash: Exception | None = None
+        self.start_mode = "default"
+        self._wanted = ""
+        self._stops = 0
+        self._again = False
+        self._shown = feed is not None
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The start is painted before anything is looked at; a run that is to be shown takes its place."""
+        return StartScreen(self.root, self.start_mode)
+
+    async def on_mount(self) -> None:
+        self.theme = self.own.theme
+        for problem in self.own.problems:
+            self.notify(clean(problem), severity="warning", timeout=10, markup=False)
+        self.set_interval(RATE, self._drain)
+        self.app_resume_signal.subscribe(self, self._returned)
+        self.call_after_refresh(self._first)
+
+    async def _first(self) -> None:
+        """What waits until the first paint is done."""
+        if self.own.keys:
+            from tui.key_table import bindings
+            from tui.keys import usable
+
+            good, problems = usable(self.own.keys, bindings())
+            self.set_keymap(good)
+            for problem in problems:
+                self.notify(problem, severity="warning", timeout=10, markup=False)
+        if self.feed is not None:
+            await self.open_feed(self.feed)
+        else:
+            self.run_worker(self._look(), group="look", exclusive=True)
+
+    # The run
+
+    @property
+    def run_screen(self) -> Any:
+        """The screen of the run; None before there is one. (Its module is loaded after the first paint.)"""
+        from tui.run_screen import RunScreen
+
+        return next((one for one in self.screen_stack if isinstance(one, RunScreen)), None)
+
+    async def open_feed(self, feed: Feed) -> None:
+        """Shows the run that ``feed`` tells of, in the screen that is there or in a fresh one."""
+        from tui.run_screen import RunScreen
+
+        self.feed = feed
+        self._stops, self._wanted, self._again, self._shown = 0, "", False, True
+        if self.run_screen is None:
+            await self.push_screen(RunScreen(self.root))
+        await feed.start()
+        self._drain()
+
+    async def begin(self, command: str, run: str = "") -> None:
+        """Starts an engine: a new run in the mode shown, or an unfinished run taken up."""
+        from safemig.cli.face import engine_line
+
+        told = vars(self.options)
+        mode = self.start_mode if command == "run" else ""
+        line = engine_line(
+            argparse.Namespace(
+                command=command,
+                project=told.get("project", "."),
+                spec=told.get("spec", "") if command == "run" else "",
+                phase=told.get("phase", "") if command == "run" else "",
+                mode=mode,
+                run=run,
+            )
+        )
+        await self.open_feed(EngineFeed(line))
+
+    def _drain(self) -> None:
+        feed = self.feed
+        screen = self.run_screen if self._shown else None
+        if feed is None or screen is None or not screen.is_mounted:
+            return
+        new: list[Event] = []
+        while feed.events and len(new) < BATCH:
+            event = feed.events.popleft()
+            if event.seq > self.summary.seq:
+                self.summary = step(self.summary, event)
+                self.finished = event if event.kind == "run.finished" else self.finished
+                new.append(event)
+        ended = feed.code is not None and not feed.events
+        screen.attach(feed.hears, ended and bool(self.summary.run) and self.summary.verdict in RESUMABLE)
+        if new:
+            self._take(screen, new)
+        if ended:
+            self._ended(screen, feed)
+
+    def _take(self, screen: Any, new: list[Event]) -> None:
+        if any(event.kind == "mode.changed" and event.data.get("after") == self._wanted for event in new):
+            self._wanted = ""
+        if any(event.kind in ("run.started", "run.resumed", "step.finished") for event in new):
+            self._stops = 0
+        if screen.take(new, self.summary):
+            self.bell()
+            self.title_terminal(f"? {screen.approval.question.title}")
+        elif not self.summary.waiting:
+            self.title_terminal(self.summary.verdict or "running")
+        screen.head(self._wanted)
+
+    def _ended(self, screen: Any, feed: Feed) -> None:
+        self._shown = False
+        screen.head("")
+        complaint = feed.complaint() if isinstance(feed, EngineFeed) else ""
+        if not self.summary.run:
+            self.feed = None
+            self.pop_screen()
+            self.start_screen.say(complaint or "the engine ended before the run began")
+            self.start_screen.refresh_bindings()
+        elif self._again and self.summary.verdict in RESUMABLE:
+            self.run_worker(self.begin("resume", self.summary.run), group="engine")
+        elif isinstance(feed, EngineFeed):
+            said = self.summary.verdict or "the engine ended before the run did"
+            more = "R shows the report" if self.summary.verdict not in RESUMABLE else "r takes it up again"
+            why = self.summary.reason or complaint
+            self.notify(
+                clean(f"{said}: {why}" if why else said),
+                title=f"The run has ended; {more}",
+                severity="information" if self.summary.verdict == "passed" else "warning",
+                timeout=15,
+                markup=False,
+            )
+
+    @property
+    def start_screen(self) -> StartScreen:
+        """The screen below all others."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, StartScreen)
+        return screen
+
+    def say_to_engine(self, message: Message) -> bool:
+        """Sends a message; tells the person when nobody hears it."""
+        if self.feed is not None and self.feed.send(message):
+            return True
+        self.notify("no engine works on this run; nothing was changed", severity="warning")
+        return False
+
+    def title_terminal(self, words: str) -> None:
+        """The terminal's own title, so that another window shows that a question waits."""
+        driver = self._driver
+        if driver is not None and not self.is_headless:
+            driver.write(f"\x1b]2;safemig: {clean(words, 80)}\x07")
+
+    # What the start screen asks for
+
+    async def _look(self) -> None:
+        from tui.look import look
+
+        screen = self.start_screen
+        screen.looking()
+        complaint = await look(self.options, screen.show_look)
+        if screen.is_mounted:
+            screen.looked(complaint)
+
+    async def on_start_screen_asked(self, message: StartScreen.Asked) -> None:
+        from tui.bridge import JournalFeed
+        from tui.look import ask
+
+        folder = self.root / ".safemig" / "runs" / message.run
+        if message.what == "begin":
+            self.summary = empty()
+            await self.begin("run")
+        elif message.what == "resume":
+            self.summary = empty()
+            await self.begin("resume", message.run)
+        elif message.what == "inspect":
+            self.summary = empty()
+            await self.open_feed(JournalFeed(folder))
+        else:
+            words = ["init"] if message.what == "init" else ["show", "--abandon", message.run]
+            complaint = await ask(self.options, words)
+            self.start_screen.say(complaint)
+            self.run_worker(self._look(), group="look", exclusive=True)
+
+    def on_start_screen_chosen(self, message: StartScreen.Chosen) -> None:
+        self.options.spec, self.options.phase = message.spec, message.phase
+        self.run_worker(self._look(), group="look", exclusive=True)
+
+    # What the run's screen asks for
+
+    def on_approval_panel_decided(self, message: Any) -> None:
+        self.say_to_engine(message.message)
+
+    async def on_run_screen_resume_asked(self) -> None:
+        await self.begin("resume", self.summary.run)
+
+    def on_run_screen_report_asked(self) -> None:
+        from tui.panes import report_screen
+
+        self.push_screen(report_screen(self.summary))
+
+    # Keys that hold everywhere
+
+    def action_cycle_mode(self) -> None:
+        """The next mode. It answers nothing, whatever is asked or typed at the moment."""
+        now = self._wanted or self.summary.mode if self._shown else self.start_mode
+        after = MODES[(MODES.index(now) + 1) % len(MODES)] if now in MODES else MODES[0]
+        if self._shown:
+            if self.say_to_engine(Message("mode", mode=after)):
+                self._wanted = after
+                self.run_screen.head(after)
+        else:
+            self.start_mode = after
+            self.start_screen.show_mode(after)
+
+    def action_stop(self) -> None:
+        """Stops the running step; asked a second time, whether to leave."""
+        live = self.feed is not None and self.feed.hears and not self.summary.verdict
+        self._stops += 1
+        if live and self._stops == 1:
+            if self.say_to_engine(Message("stop")):
+                self.notify("stopping the running step; Ctrl+C again asks to quit", timeout=5)
+        else:
+            self.action_leave()
+
+    async def action_quit(self) -> None:
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        """Leaves at once when nothing goes on, else asks."""
+        from tui.dialogs import LeaveScreen
+
+        if isinstance(self.screen, LeaveScreen):
+            return
+        if not isinstance(self.feed, EngineFeed) or not self.feed.hears:
+            self.exit(0)
+            return
+        text = "Leave? The engine finishes the step in flight and waits; `safemig resume` goes on from there."
+        self.push_screen(LeaveScreen(text), lambda leave: self.exit(0) if leave else None)
+
+    def action_help(self) -> None:
+        from tui.dialogs import keys_of
+        from tui.step_screen import TextScreen
+
+        if not isinstance(self.screen, TextScreen):
+            self.push_screen(keys_of(self.screen))
+
+    def action_suspend_process(self) -> None:
+        """Ctrl+Z: the screen goes, so the engine finishes the step in flight and waits; `fg` takes the run up."""
+        if isinstance(self.feed, EngineFeed) and self.feed.hears:
+            self.feed.leave()
+            self._again = True
+        super().action_suspend_process()
+
+    def _returned(self, _signal: object) -> None:
+        self.refresh(layout=True)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: what can be done here, by name."""
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.tooltip and active.enabled and not binding.action.startswith(("move", "scroll", "page")):
+                action, node = binding.action, active.node
+
+                async def call(action: str = action, node: Any = node) -> None:
+                    await self.run_action(action, node)
+
+                yield SystemCommand(binding.description or binding.tooltip, binding.tooltip, call)
+        yield SystemCommand("theme", "Choose dark, light, or the terminal's own colours", self.action_change_theme)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A crash ends the app without Textual's traceback, which shows local variables; the border writes the file."""
+        self.crash = self.crash or error
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()

@@ -1,0 +1,96 @@
+"""What the approval panel says: what will be done, its effect, and what each answer grants, word for word. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from safemig.summary_model import Question
+from tui.words import RISKS, clean, clean_lines
+
+DIFF = {"+": "$text-success", "-": "$text-error", "@": "$text-accent"}
+
+
+@dataclass(frozen=True)
+class PanelText:
+    """The panel's lines; ``whole`` is False when what is asked did not fit and has to be read elsewhere first."""
+
+    lines: tuple[Content, ...]
+    whole: bool
+
+
+def panel_text(question: Question, where: str, waiting: int, width: int, room: int) -> PanelText:
+    """The lines of ``question`` for ``width`` cells and at most ``room`` lines; the grants are never cut.
+
+    ``where`` is the folder of its command, "" when there is none.
+    """
+    head = _head(question, waiting, width)
+    grants = [line for part in _grants(question) for line in _hanging(part, width)]
+    asked = [line for text in clean_lines(question.what) for line in _hanging(_asked(question, text), width)]
+    if where:
+        asked += _hanging(("    ", Content.styled(f"in {clean(where)}", "$text-muted")), width)
+    about = [line for part in _about(question) for line in _hanging(part, width)]
+    left = max(1, room - len(head) - len(grants))
+    if len(asked) > left:
+        cut = Content.styled(f"  … {len(asked) - left + 1} more lines: d shows them", "$text-warning")
+        return PanelText((*head, *asked[: left - 1], cut, *grants), whole=False)
+    left -= len(asked)
+    about, left = about[:left], left - len(about[:left])
+    return PanelText((*head, *asked, *about, *_detail(question, width, left), *grants), whole=True)
+
+
+def _head(question: Question, waiting: int, width: int) -> list[Content]:
+    risk = RISKS.get(question.effect, question.effect)
+    shade = "$text-error bold" if risk == "DESTRUCTIVE" else "$text-warning bold"
+    queue = f"  1 of {waiting} waiting" if waiting > 1 else ""
+    left = Content.assemble(("? ", "$text-warning bold"), (clean(question.title), "bold"))
+    right = Content.assemble((f" {risk or 'read only'} ", f"{shade} reverse"), (queue, "$text-muted"))
+    room = max(4, width - right.cell_length - 1)
+    lines = left.wrap(room)
+    first = Content.assemble(lines[0], " " * max(1, width - lines[0].cell_length - right.cell_length), right)
+    return [first, *lines[1:]]
+
+
+def _asked(question: Question, text: str) -> tuple[str, Content]:
+    sign = "  $ " if question.kind != "plan" and not text.startswith("write ") else "    "
+    return sign, Content.styled(text, "bold")
+
+
+def _about(question: Question) -> list[tuple[str, Content]]:
+    named = (("changes ", question.changes), ("undo    ", question.undo), ("why     ", question.rule))
+    return [(f"  {name}", Content.styled(clean(text), "")) for name, text in named if text]
+
+
+def _detail(question: Question, width: int, left: int) -> list[Content]:
+    """As much of the diff, SQL or document as there is room for."""
+    if left < 2 or not question.detail:
+        return []
+    lines = [
+        Content.styled(f"  │ {line}", DIFF.get(line[:1], "")).truncate(width) for line in clean_lines(question.detail)
+    ]
+    if len(lines) <= left:
+        return lines
+    more = Content.styled(f"  │ … {len(lines) - left + 1} more lines: d shows them", "$text-muted")
+    return [*lines[: left - 1], more]
+
+
+def _grants(question: Question) -> list[tuple[str, Content]]:
+    rows: list[tuple[str, str]] = []
+    once = clean(question.once) or "this, once"
+    if question.kind == "plan":
+        rows = [("y", f"{once}; then default mode"), ("a", f"{once}; then auto mode")]
+    else:
+        rows = [("y", f"once: {once}")]
+        rows += [("a", f"always: {clean(question.always)}")] if question.always else []
+        rows += [("t", f"tool: {clean(question.tool)}")] if question.tool else []
+    last = ("" if question.kind != "step" else "e edit first   ") + "n no, with a reason   d details"
+    return [*((f"  {key} ", Content(text)) for key, text in rows), ("  ", Content.styled(last, "bold"))]
+
+
+def _hanging(part: tuple[str, Content], width: int) -> list[Content]:
+    """``part`` wrapped, its later lines indented as far as its first."""
+    mark, text = part
+    lines = text.wrap(max(8, width - len(mark)))
+    blank = " " * len(mark)
+    return [Content.assemble((mark if index == 0 else blank, "bold"), line) for index, line in enumerate(lines)]

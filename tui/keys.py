@@ -1,0 +1,181 @@
+"""Which keys the person has set, and whether they can be: the ``keys:`` section of the user's own configuration.
+
+``$XDG_CONFIG_HOME/safemig/config.yaml`` (``~/.config/...``)::
+
+    theme: light            # dark, light, ansi, ansi-light
+    keys:
+      app.quit: Q
+      log.follow: "F,end"
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from textual.binding import Binding
+
+from tui.theme import NAMES
+
+NEVER = {"ctrl+i": "Tab", "ctrl+m": "Enter", "ctrl+h": "Backspace"}
+
+
+@dataclass(frozen=True)
+class Own:
+    """What the person's configuration says; ``problems`` are lines for the person, and nothing else is dropped."""
+
+    theme: str = "safemig-dark"
+    keys: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def own_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the user's own configuration lies (whether it exists or not)."""
+    home = environment.get("XDG_CONFIG_HOME") or str(Path(environment.get("HOME") or "/") / ".config")
+    return Path(home) / "safemig" / "config.yaml"
+
+
+def read_own(path: Path) -> Own:
+    """The user's own configuration; what cannot be read is told and the defaults hold."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Own()
+    except (OSError, UnicodeDecodeError) as error:
+        return Own(problems=(f"{path} cannot be read: {error}",))
+    import yaml
+
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        return Own(problems=(f"{path} is not valid YAML: {str(error).splitlines()[0]}",))
+    if not isinstance(document, dict):
+        return Own(problems=() if document is None else (f"{path} must be a mapping with `keys:` and `theme:`",))
+    problems = [f"{path}: unknown key {key!r}; known: keys, theme" for key in document if key not in ("keys", "theme")]
+    theme = document.get("theme", "dark")
+    if theme not in NAMES:
+        problems.append(f"{path}: theme must be one of {', '.join(NAMES)}, not {theme!r}")
+    keys = document.get("keys") or {}
+    if not isinstance(keys, dict):
+        problems.append(f"{path}: `keys:` must be a mapping of a binding's id to its key")
+        keys = {}
+    words = {str(name): str(key) for name, key in keys.items()}
+    return Own(NAMES.get(str(theme), "safemig-dark"), words, tuple(problems))
+
+
+def usable(keys: Mapping[str, str], known: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """The keys that can be set, and why the others cannot."""
+    names = sorted(known)
+    good: dict[str, str] = {}
+    problems: list[str] = []
+    for name, key in keys.items():
+        wrong = [NEVER[one.strip()] for one in key.lower().split(",") if one.strip() in NEVER]
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            problems.append(f"keys: no binding is called {name}" + (f"; did you mean {near[0]}?" if near else ""))
+        elif wrong:
+            problems.append(f"keys: {name}: a terminal sends {wrong[0]} for {key}; choose another key")
+        elif not key.strip():
+            problems.append(f"keys: {name}: no key is given")
+        else:
+            good[name] = key
+    return good, problems
+
+
+ANSWERS = [
+    Binding("y", "answer('once')", "yes", id="answer.once", priority=True, tooltip="Allow this once"),
+    Binding(
+        "a",
+        "answer('always')",
+        "always",
+        id="answer.always",
+        priority=True,
+        tooltip="Allow, and stop asking for this line",
+    ),
+    Binding(
+        "t", "answer('tool')", "tool", id="answer.tool", priority=True, tooltip="Allow, and stop asking for this tool"
+    ),
+    Binding(
+        "e",
+        "edit",
+        "edit first",
+        id="answer.edit",
+        priority=True,
+        tooltip="Change the command or the file, then be asked again",
+    ),
+    Binding(
+        "n", "refuse", "no", id="answer.no", priority=True, tooltip="Refuse, with a reason that goes into the report"
+    ),
+    Binding(
+        "d", "details", "details", id="answer.details", priority=True, tooltip="Read everything about what is asked"
+    ),
+]
+PANES = [
+    Binding("1", "pane('plan')", "plan", id="pane.plan", show=False, tooltip="Go to the plan"),
+    Binding("2", "pane('log')", "log", id="pane.log", show=False, tooltip="Go to the log"),
+    Binding("3", "pane('checklist')", "checklist", id="pane.checklist", show=False, tooltip="Go to the checklist"),
+    Binding(
+        "exclamation_mark",
+        "shell",
+        "shell",
+        id="pane.shell",
+        key_display="!",
+        tooltip="Open a shell line in the project",
+    ),
+    Binding("R", "report", "report", id="run.report", tooltip="Show the report of this run"),
+    Binding("r", "resume", "resume", id="run.resume", tooltip="Take up this unfinished run"),
+]
+APP = [
+    Binding(
+        "shift+tab",
+        "cycle_mode",
+        "mode",
+        id="app.mode",
+        priority=True,
+        tooltip="Next mode: default, plan, auto; holds from the next step on",
+    ),
+    Binding(
+        "ctrl+c",
+        "stop",
+        "stop",
+        id="app.stop",
+        priority=True,
+        tooltip="Stop the running step; a second time asks to quit",
+    ),
+    Binding("q", "quit", "quit", id="app.quit", tooltip="Leave; the engine finishes the step in flight and waits"),
+    Binding(
+        "ctrl+q", "quit", "quit", id="app.quit_anywhere", priority=True, show=False, tooltip="Leave, also while typing"
+    ),
+    Binding("question_mark", "help", "keys", id="app.help", key_display="?", tooltip="The keys of the focused pane"),
+    Binding(
+        "f1",
+        "help",
+        "keys",
+        id="app.help_anywhere",
+        priority=True,
+        show=False,
+        tooltip="The keys of the focused pane, also while typing",
+    ),
+    Binding("tab", "app.focus_next", "next pane", id="app.next", show=False, tooltip="Next pane"),
+    Binding(
+        "ctrl+o",
+        "app.focus_previous",
+        "previous pane",
+        id="app.previous",
+        show=False,
+        priority=True,
+        tooltip="Previous pane (Shift+Tab is the mode)",
+    ),
+    Binding(
+        "ctrl+z",
+        "suspend_process",
+        "suspend",
+        id="app.suspend",
+        show=False,
+        priority=True,
+        tooltip="Back to the shell; `fg` returns",
+    ),
+]

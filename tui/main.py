@@ -1,0 +1,95 @@
+"""Opens the screen, and tells on the plain terminal how things stand once it is closed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from safemig.events import Event
+from safemig.summary import Summary, step
+from safemig.terminal import render
+from tui.app import RESUMABLE, SafemigApp
+from tui.bridge import EngineFeed, Feed, JournalFeed
+from tui.keys import own_file, read_own
+from tui.words import clean
+
+
+def open_screen(options: argparse.Namespace, root: Path, run: Path | None = None) -> int:
+    """Shows the start, or the run in that folder; returns the run's exit code (0 when there was none)."""
+    feed = JournalFeed(run) if run else None
+    app = SafemigApp(root, options, read_own(own_file()), feed)
+    try:
+        code = asyncio.run(_session(app))
+    except KeyboardInterrupt:
+        say("safemig: the engine goes on with the step in flight by itself; `safemig resume` takes the run up")
+        return 130
+    if app.crash is not None:
+        return _crashed(app.crash)
+    return code
+
+
+async def _session(app: SafemigApp) -> int:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, app.exit, 143)
+    try:
+        await app.run_async()
+    finally:
+        if app.feed is not None:
+            app.feed.leave()
+        loop.remove_signal_handler(signal.SIGTERM)
+    if app.feed is None or not (app.summary.run or isinstance(app.feed, EngineFeed)):
+        return app.return_value or 0
+    return await _after(app.feed, app.summary, app.finished)
+
+
+async def _after(feed: Feed, summary: Summary, finished: Event | None) -> int:
+    """The end of the story in plain lines: what still happened after the screen was closed, and where things stand."""
+    if isinstance(feed, EngineFeed) and feed.code is None:
+        running = summary.step(summary.running).title if summary.running else ""
+        say(f"the engine finishes “{clean(running)}” and waits …" if running else "the engine comes to its end …")
+        await feed.wait()
+    for event in feed.events:
+        if event.seq > summary.seq:
+            summary = step(summary, event)
+            finished = event if event.kind == "run.finished" else finished
+    for text in closing_lines(summary, finished, live=feed.hears):
+        say(text)
+    if not summary.run:
+        return feed.code or 0
+    return summary.exit if summary.exit is not None else 0 if feed.hears else 4
+
+
+def closing_lines(summary: Summary, finished: Event | None, *, live: bool) -> list[str]:
+    """What is left to be read when the screen has gone."""
+    if not summary.run:
+        return []
+    lines = [f"safemig run {summary.run}   {clean(summary.project)}"]
+    if finished is not None and summary.verdict:
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        lines += [line for line in render(finished, summary, colour=colour) if line]
+    elif live:
+        lines.append("the run goes on where it was started; `safemig show` follows it")
+    else:
+        lines.append("the run is not finished")
+    if summary.verdict in RESUMABLE and not live:
+        lines.append(f"resume: safemig resume {summary.run}")
+    return [*lines, f"report: safemig report {summary.run}"]
+
+
+def _crashed(error: Exception) -> int:
+    from safemig.cli.errors import at_border
+
+    def again() -> int:
+        raise error
+
+    return at_border(again)
+
+
+def say(text: str) -> None:
+    """One line on the plain terminal."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,255 @@
+"""The screen of a run: header, plan, log, checklist, the question at hand, the shell line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer, Input, TextArea
+
+from safemig.events import Event
+from safemig.facts import Facts
+from safemig.plan import Action, Plan
+from safemig.summary_model import Question, Summary
+from tui import progress
+from tui.approval import ApprovalPanel
+from tui.editing import EditScreen, edit_outside, editor
+from tui.header import HeaderBar
+from tui.keys import ANSWERS, PANES
+from tui.panes import Panes, make_panes
+from tui.plan_pane import PlanPane
+from tui.run_files import load_facts, load_plan, tail
+from tui.step_screen import TextScreen, question_text, step_text
+
+ORDER = ("plan", "log", "checklist")
+ANSWERING = ("answer", "edit", "refuse", "details")
+
+
+class RunScreen(Screen[None]):
+    """Draws one run; what the person asks for goes up to the app as messages."""
+
+    CSS = """
+    RunScreen { layout: vertical; }
+    RunScreen #panes { height: 1fr; min-height: 3; }
+    RunScreen #plan { width: 45%; }
+    RunScreen #right { width: 1fr; }
+    RunScreen #log { height: 3fr; }
+    RunScreen #checklist { height: 2fr; }
+    RunScreen.-narrow #checklist, RunScreen.-tiny #checklist, RunScreen.-short #checklist { display: none; }
+    RunScreen.-narrow.-at-checklist #log, RunScreen.-tiny.-at-checklist #log { display: none; }
+    RunScreen.-short.-at-checklist #log { display: none; }
+    RunScreen.-at-checklist #checklist { display: block; }
+    RunScreen.-tiny #plan { display: none; width: 100%; }
+    RunScreen.-tiny.-at-plan #plan { display: block; }
+    RunScreen.-tiny.-at-plan #right { display: none; }
+    RunScreen.-short Footer { display: none; }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012  as Screen declares it
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [*ANSWERS, *PANES]
+    HELP = "A run: 1 plan, 2 log, 3 checklist, ! shell line. A question at the bottom is answered with y, a, t, e or n."
+
+    class ReportAsked(Message):
+        """Show the report."""
+
+    class ResumeAsked(Message):
+        """Take up this unfinished run."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self.root = root
+        self.summary = Summary()
+        self.plan: Plan | None = None
+        self.facts: Facts | None = None
+        self.attached = False
+        self.resumable = False
+        self.panes: Panes = make_panes(root)
+        self._progress = ""
+
+    def compose(self) -> ComposeResult:
+        yield HeaderBar()
+        with Horizontal(id="panes"):
+            yield PlanPane(id="plan")
+            with Vertical(id="right"):
+                yield self.panes.log
+                yield self.panes.checklist
+        yield ApprovalPanel(id="approval")
+        yield self.panes.command_line
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.action_pane("plan")
+
+    @property
+    def approval(self) -> ApprovalPanel:
+        """The panel with the question at hand."""
+        return self.query_one(ApprovalPanel)
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.root / ".safemig" / "runs" / self.summary.run
+
+    def take(self, new: Sequence[Event], summary: Summary) -> bool:
+        """Events that the app has folded into ``summary``; True when another question than before is at hand."""
+        self.summary = summary
+        for event in new:
+            self._take(event)
+        if any(event.kind.startswith(("command.", "step.")) for event in new):
+            self._progress = self._read_progress()
+        self.query_one(PlanPane).show(self.plan, summary, self._progress, live=self.attached)
+        return self.approval.show(summary.waiting if self.attached else (), self.plan)
+
+    def _take(self, event: Event) -> None:
+        self.panes.take(event, self.folder)
+        if event.kind == "plan.revised":
+            self.plan = load_plan(self.folder, str(event.data.get("file", ""))) or self.plan
+        elif event.kind == "facts":
+            self.facts = load_facts(self.folder, str(event.data.get("file", "")))
+            if self.facts is not None and self.facts.spec is not None:
+                self.panes.show_spec(self.facts.spec.path, self.facts.spec.phase)
+
+    def head(self, wanted: str) -> None:
+        """Draws the header; ``wanted`` is the mode asked for and not yet confirmed."""
+        self.query_one(HeaderBar).show(self.summary, self.facts, wanted, self.attached)
+
+    def attach(self, attached: bool, resumable: bool) -> None:
+        """Whether an engine hears what is said here, and whether the run could be taken up."""
+        if (attached, resumable) != (self.attached, self.resumable):
+            self.attached, self.resumable = attached, resumable
+            self.approval.show(self.summary.waiting if attached else (), self.plan)
+            self.query_one(PlanPane).show(self.plan, self.summary, self._progress, live=attached)
+            self.refresh_bindings()
+
+    def _read_progress(self) -> str:
+        running = self.summary.running
+        commands = [one for one in self.summary.commands.values() if one.step == running]
+        step = self.summary.step(running)
+        if not running or not commands or commands[-1].how or step.intent not in ("test", "build"):
+            return ""
+        return progress.words(step.intent, tail(self.folder, commands[-1].file))
+
+    # Panes
+
+    def action_pane(self, name: str) -> None:
+        for one in ORDER:
+            self.set_class(one == name, f"-at-{one}")
+        self.query_one(f"#{name}").focus()
+
+    def action_next_pane(self, by: int) -> None:
+        at = next((index for index, name in enumerate(ORDER) if self.has_class(f"-at-{name}")), 0)
+        focused = self.focused is not None and self.focused.id in ORDER
+        self.action_pane(ORDER[(at + by) % len(ORDER)] if focused else ORDER[at])
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if event.widget.id in ORDER:
+            for one in ORDER:
+                self.set_class(one == event.widget.id, f"-at-{one}")
+        self.refresh_bindings()
+
+    def on_descendant_blur(self) -> None:
+        self.refresh_bindings()
+
+    def action_shell(self) -> None:
+        self.panes.open_shell()
+
+    def on_plan_pane_step_opened(self, message: PlanPane.StepOpened) -> None:
+        title = self.summary.step(message.step).title
+        if not title and self.plan is not None:
+            title = next((one.title for one in self.plan.steps if one.id == message.step), "")
+        self.app.push_screen(TextScreen(title or message.step, step_text(self.plan, message.step, self.summary)))
+
+    def action_report(self) -> None:
+        self.post_message(self.ReportAsked())
+
+    def action_resume(self) -> None:
+        self.post_message(self.ResumeAsked())
+
+    # Answers
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Answers exist only while a question is open, and never while somebody types."""
+        if action == "resume":
+            return self.resumable and not self._typing()
+        if action not in ANSWERING:
+            return True
+        question = self.approval.question if self.is_mounted else None
+        if question is None or self._typing() or self.app.screen is not self:
+            return False
+        if action == "answer" and parameters == ("always",):
+            return bool(question.always) or question.kind == "plan"
+        if action == "answer" and parameters == ("tool",):
+            return bool(question.tool)
+        return question.kind == "step" if action == "edit" else True
+
+    def _typing(self) -> bool:
+        return isinstance(self.focused, Input | TextArea)
+
+    def _ready(self, question: Question | None) -> bool:
+        """Whether an answer counts now: the question was there to be read, in full."""
+        panel = self.approval
+        if question is None:
+            return False
+        if not panel.settled:
+            self.notify("the question has just come up; answer again", timeout=2)
+            return False
+        if not panel.whole:
+            self.action_details()
+            return False
+        return True
+
+    def action_answer(self, answer: str) -> None:
+        question = self.approval.question
+        if question is None or not self._ready(question):
+            return
+        if question.kind == "plan":
+            self.approval.decide("once", mode="auto" if answer == "always" else "default")
+        elif answer == "always":
+            self.approval.decide("always")
+        elif answer == "tool":
+            self.approval.decide("tool")
+        else:
+            self.approval.decide("once")
+
+    def action_refuse(self) -> None:
+        if self.approval.settled:
+            self.approval.ask_reason()
+
+    def action_details(self) -> None:
+        question = self.approval.question
+        if question is not None:
+            self.approval.mark_read()
+            self.app.push_screen(TextScreen(question.title, question_text(question)))
+
+    def action_edit(self) -> None:
+        question = self.approval.question
+        if question is None or not self.approval.settled:
+            return
+        step = next((one for one in self.plan.steps if one.id == question.step), None) if self.plan else None
+        if step is None or step.action.digest != question.digest:
+            self.notify("this cannot be edited here; say no, with what should be different", severity="warning")
+        elif step.action.kind == "command":
+            self.approval.ask_line(step.action.line)
+        else:
+            self._edit_file(question.id, step.action)
+
+    def _edit_file(self, question: str, action: Action) -> None:
+        def take(text: str | None) -> None:
+            now = self.approval.question
+            if text is not None and text != action.text and now is not None and now.id == question:
+                self.approval.decide("edit", text=text)
+
+        argv = editor()
+        if argv:
+            take(edit_outside(self.app, argv, action.path, action.text))
+        elif all(char.isprintable() or char in "\n\t" for char in action.text):
+            self.app.push_screen(EditScreen(action.path, action.text), take)
+        else:
+            self.notify("the file holds control characters; set $EDITOR to edit it", severity="warning")

@@ -1,0 +1,242 @@
+"""The start: what was found in this project, an unfinished run, the proposal of a safemig.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer, Input, Static
+
+from checks.evidence import Json
+from tui.words import MODE_WORDS, clean, clean_lines
+
+Look = Mapping[str, Json]
+
+
+class StartScreen(Screen[None]):
+    """Waits for nothing: it is painted first, and filled as the look comes in."""
+
+    CSS = """
+    StartScreen #start { padding: 0 1; }
+    StartScreen Static { width: 100%; height: auto; }
+    StartScreen #start-title { background: $panel; padding: 0 1; height: 1; }
+    StartScreen Input { display: none; height: 1; border: none; background: $panel; }
+    StartScreen.-choosing Input { display: block; }
+    """
+    HELP = "Before a run: what was found here, and what can be started."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "begin", "start a run", id="start.begin", tooltip="Start a run in the mode shown above"),
+        Binding("r", "ask('resume')", "resume", id="start.resume", tooltip="Take up the unfinished run"),
+        Binding(
+            "v", "ask('inspect')", "inspect", id="start.inspect", tooltip="See the newest run as its journal tells it"
+        ),
+        Binding("x", "abandon", "abandon", id="start.abandon", tooltip="Give the unfinished run up for good"),
+        Binding(
+            "p", "choose", "choose the plan", id="start.choose", tooltip="Name the implementation plan and its phase"
+        ),
+        Binding("i", "ask('init')", "write safemig.yaml", id="start.init", tooltip="Write the proposal below"),
+        Binding("j,down", "scroll(1)", "down", id="start.down", show=False, tooltip="A line down"),
+        Binding("k,up", "scroll(-1)", "up", id="start.up", show=False, tooltip="A line up"),
+        Binding(
+            "ctrl+d,pagedown", "scroll(12)", "page down", id="start.page_down", show=False, tooltip="Half a page down"
+        ),
+        Binding("ctrl+u,pageup", "scroll(-12)", "page up", id="start.page_up", show=False, tooltip="Half a page up"),
+    ]
+
+    class Asked(Message):
+        """begin, resume, inspect, abandon, init or look (again, after the plan was named)."""
+
+        def __init__(self, what: str, run: str = "") -> None:
+            super().__init__()
+            self.what, self.run = what, run
+
+    class Chosen(Message):
+        """The person named an implementation plan and perhaps its phase."""
+
+        def __init__(self, spec: str, phase: str) -> None:
+            super().__init__()
+            self.spec, self.phase = spec, phase
+
+    def __init__(self, folder: Path, mode: str) -> None:
+        super().__init__()
+        self._folder, self._mode = folder, mode
+        self.look: dict[str, Json] = {}
+        self.notice = ""
+        self.busy = True
+        self._abandoning = False
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="start-title")
+        with VerticalScroll(id="start"):
+            yield Static(id="start-text")
+        yield Input(placeholder="implementation plan, then a blank and its phase, for example 01_ratings 1")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._draw()
+        self.query_one("#start").focus()
+
+    def show_mode(self, mode: str) -> None:
+        """The mode in which a run would start."""
+        self._mode = mode
+        self._draw()
+
+    def show_look(self, more: Look) -> None:
+        """What was found, as it comes."""
+        self.look |= dict(more)
+        self._draw()
+        self.refresh_bindings()
+
+    def looked(self, notice: str = "") -> None:
+        """The look has ended; ``notice`` says why when it failed."""
+        self.busy = False
+        self.say(notice or self.notice)
+
+    def say(self, notice: str) -> None:
+        """One line for the person."""
+        self.notice = notice
+        self._draw()
+
+    def looking(self) -> None:
+        """The look begins again."""
+        self.busy, self.look = True, {}
+        self.say("")
+
+    @property
+    def unfinished(self) -> str:
+        """The newest run, when it can be taken up; "" otherwise."""
+        found = [one for one in _tables(self.look.get("runs")) if one.get("resumable")]
+        return str(found[-1].get("run")) if found else ""
+
+    def _draw(self) -> None:
+        if not self.is_mounted:
+            return
+        mode = MODE_WORDS.get(self._mode, self._mode)
+        title = Content.assemble(
+            ("safemig", "bold"), f"  {clean(str(self._folder))}  mode ", (f" {mode} ", "reverse bold")
+        )
+        self.query_one("#start-title", Static).update(title)
+        lines = [*start_lines(self.look, self.unfinished, busy=self.busy)]
+        if self.notice:
+            lines = [Content.styled(clean(self.notice), "$text-warning bold"), Content(""), *lines]
+        self.query_one("#start-text", Static).update(Content("\n").join(lines))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "abandon" or (action == "ask" and parameters == ("resume",)):
+            return bool(self.unfinished)
+        if action == "ask" and parameters == ("inspect",):
+            return bool(_tables(self.look.get("runs")))
+        if action == "ask" and parameters == ("init",):
+            return bool(self.look) and not self.look.get("configured")
+        return True
+
+    def action_ask(self, what: str) -> None:
+        run = self.unfinished
+        if what == "inspect" and not run:
+            run = str(_tables(self.look.get("runs"))[-1].get("run"))
+        self.post_message(self.Asked(what, run))
+
+    def action_begin(self) -> None:
+        if not isinstance(self.focused, Input):
+            self.post_message(self.Asked("begin"))
+
+    def action_abandon(self) -> None:
+        if not self._abandoning:
+            self._abandoning = True
+            self.say(f"x again gives run {self.unfinished} up for good; what it has changed stays as it is")
+            return
+        self._abandoning = False
+        self.post_message(self.Asked("abandon", self.unfinished))
+
+    def action_choose(self) -> None:
+        self.add_class("-choosing")
+        self.query_one(Input).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._close()
+        spec, _, phase = event.value.strip().partition(" ")
+        self.post_message(self.Chosen(spec, phase.strip()))
+
+    def key_escape(self) -> None:
+        self._abandoning = False
+        self._close()
+
+    def _close(self) -> None:
+        self.remove_class("-choosing")
+        self.query_one("#start").focus()
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one("#start").scroll_relative(y=by, animate=False)
+
+
+def start_lines(look: Look, unfinished: str, *, busy: bool) -> Iterable[Content]:
+    """What the look has brought so far. Pure."""
+    if not look:
+        yield Content("looking at the project …" if busy else "nothing could be found out about this project")
+        return
+    if unfinished:
+        yield Content.styled(
+            f"Run {clean(unfinished)} is not finished.  r resume   v inspect   x abandon", "$text-warning bold"
+        )
+        yield Content("")
+    yield Content.styled("Found here", "bold")
+    yield _row("project", f"{_text(look, 'folder') or '.'}   Makefile {_text(look, 'makefile') or 'none found'}")
+    problem = _text(look, "runtime_problem")
+    yield _row("runtime", _text(look, "runtime") + (f"   {problem}" if problem else ""))
+    if "choose" in look:
+        yield _row("plan", f"{_text(look, 'choose')}   (p names one)")
+    elif "target" in look:
+        yield from _world(look)
+    elif busy:
+        yield _row("state", "looking at services, database and plan …")
+    for one in _list(look.get("problems")):
+        yield _row("note", clean(str(one)))
+    yield Content("")
+    if look.get("configured"):
+        yield Content("safemig.yaml is there and holds.")
+    else:
+        yield Content.styled("There is no safemig.yaml; none is needed. i writes this proposal:", "bold")
+        yield from (Content.styled(f"  {line}", "$text-muted") for line in clean_lines(_text(look, "template")))
+
+
+def _world(look: Look) -> Iterable[Content]:
+    spec = _text(look, "spec")
+    phase = f", phase {_text(look, 'phase') or '(whole)'}: {_text(look, 'title')}, {_text(look, 'items')} open items"
+    yield _row("plan", spec + phase if spec else "no phase to be done was found")
+    yield _row(
+        "database", f"{_text(look, 'database')}   at {_names(look, 'current')}, pending {_names(look, 'pending')}"
+    )
+    yield _row("running", ", ".join(str(one) for one in _list(look.get("running"))) or "nothing of this project")
+    for name in ("missing", "unread"):
+        for one in _list(look.get(name)):
+            yield _row(name, str(one))
+
+
+def _row(name: str, text: str) -> Content:
+    return Content.assemble((f"  {name:<10}", "$text-muted"), clean(text))
+
+
+def _text(look: Look, name: str) -> str:
+    value = look.get(name)
+    return "" if value is None else str(value)
+
+
+def _names(look: Look, name: str) -> str:
+    value = look.get(name)
+    return "unknown" if value is None else ", ".join(str(one) for one in _list(value)) or "none"
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _tables(value: Json) -> list[dict[str, Json]]:
+    return [one for one in _list(value) if isinstance(one, dict)]
