@@ -6,7 +6,8 @@ Data of each kind of event (all keys always present unless marked ?):
 - run.resumed      after (seq), pid, in_flight (step id or "")
 - facts            file, digest
 - finding          name, cause, file, digest                 what an outcome calls for; file holds it
-- plan.revised     revision, digest, parent, cause, file, added (step ids), open (list of str)
+- plan.revised     revision, digest, parent, cause, file, added (step ids), open (list of str),
+                   steps (of added: id, title, intent, effect, command)
 - mode.changed     before, after, by
 - step.started     title, intent, effect, command
 - step.finished    status (done | failed | skipped | refused | stopped), seconds, reason, command
@@ -15,9 +16,10 @@ Data of each kind of event (all keys always present unless marked ?):
 - command.finished number, status (int or None), how (exit | limit | stopped | ready | lost), seconds, file, start, end
 - evidence         moment (first | start | before | after | ""), evidence (the Evidence as an object)
 - approval.asked   id, kind (step | plan | question), digest, title, effect, what, detail, changes, undo, rule, once,
-                   always, tool (word for word what the answer grants; always (this line) and tool "" when they cannot be)
-- approval.given   id, digest, answer (once | always | tool | no), by (person | rule | mode), rule, reason, title; a plan's also
-                   digests (the actions that it approves)
+                   always, tool (word for word what the answer grants; always (this line) and tool ""
+                   when they cannot be)
+- approval.given   id, digest, answer (once | always | tool | no), by (person | rule | mode), rule, reason, title;
+                   a plan's also digests (the actions that it approves)
 - tick, untick     file, line (1-based), text, by (person | engine), sha256 (of the file afterwards)
 - note             level (info | warning | error), text
 - stop.asked       by

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from safemig.facts import CommandFact, Facts, Finding
+from safemig.facts import CommandFact, Facts, Finding, SpecFact
 from safemig.plan import Action, Effect, Intent, Phase, Plan, Step, child
 from safemig.plan_points import notes, open_points
 
@@ -365,6 +365,10 @@ def _changing(facts: Facts) -> list[Step]:
     return steps
 
 
+def _phase_words(spec: SpecFact) -> str:
+    return f"phase {spec.phase}" if spec.phase.isdigit() else spec.phase or spec.title
+
+
 def _proving(facts: Facts) -> list[Step]:
     steps: list[Step] = []
     test = facts.commands.get("test") or facts.test_command
@@ -377,7 +381,7 @@ def _proving(facts: Facts) -> list[Step]:
             Step(
                 "tick",
                 "tick",
-                f"Tick the finished items of {facts.spec.phase or facts.spec.title}",
+                f"Tick the finished items of {_phase_words(facts.spec)}",
                 "after",
                 action,
                 "in the checklist of the phase, only items whose words match a step proved in this run, of: "

@@ -147,10 +147,22 @@ def _plan_revised(summary: Summary, event: Event) -> Summary:
         _texts(data, "open"),
     )
     known = {one.id for one in summary.steps}
-    added = tuple(StepState(name) for name in revision.added if name not in known)
+    outlines = {_text(one, "id"): one for one in _tables(data, "steps")}
+    added = tuple(_planned(name, outlines.get(name, {})) for name in revision.added if name not in known)
     summary = replace(summary, plans=(*summary.plans, revision), steps=(*summary.steps, *added))
     cause = f": {revision.cause}" if revision.cause else ""
     return _told(summary, event, f"plan, revision {revision.revision}{cause}")
+
+
+def _planned(name: str, data: Mapping[str, Json]) -> StepState:
+    """A step that has not begun; older journals tell no more than its id."""
+    return StepState(
+        name,
+        title=_text(data, "title"),
+        intent=_text(data, "intent"),
+        effect=_text(data, "effect"),
+        command=_text(data, "command"),
+    )
 
 
 def _mode_changed(summary: Summary, event: Event) -> Summary:

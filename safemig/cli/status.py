@@ -8,9 +8,12 @@ import sys
 
 import msgspec
 
+from checks._text import plain
 from safemig.cli.opening import RESUMABLE, open_project, runs
 from safemig.run.observe import observe
 from safemig.run.session import Request
+
+LONG = ("running", "missing", "unread", "notes")  # lists of sentences: a line each
 
 
 def main(options: argparse.Namespace) -> int:
@@ -32,6 +35,7 @@ def main(options: argparse.Namespace) -> int:
         "phase": facts.spec.phase if facts.spec else None,
         "missing": facts.missing,
         "unread": facts.unread,
+        "notes": facts.problems,
         "unfinished_runs": unfinished,
     }
     if options.json:
@@ -40,6 +44,8 @@ def main(options: argparse.Namespace) -> int:
     for name, value in document.items():
         if name == "format":
             continue
-        shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-        sys.stdout.write(f"{name.replace('_', ' '):<16} {'unknown' if value is None else shown or '-'}\n")
+        words = [str(one) for one in value] if isinstance(value, (list, tuple)) else [str(value or "-")]
+        lines = words if name in LONG and words else ["unknown" if value is None else ", ".join(words) or "-"]
+        for place, line in enumerate(lines):
+            sys.stdout.write(f"{'' if place else name.replace('_', ' '):<16} {plain(line)}\n")
     return 0

@@ -56,7 +56,7 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
     if tree and isinstance(chosen, Choice):
         facts = _with_spec(facts, project, tree, graph, chosen, documents)
     elif isinstance(chosen, Nothing):
-        facts = replace(facts, problems=(*facts.problems, f"no phase to be done was found: {chosen.reason}"))
+        facts = replace(facts, problems=(*facts.problems, f"{chosen.reason}; so no new revision is planned"))
     return replace(
         facts,
         missing=(*missing(project, facts.commands, graph), *facts.missing),

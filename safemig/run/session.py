@@ -127,6 +127,7 @@ class Session:
     def _journal_plan(self, parent: Plan | None, plan: Plan) -> None:
         name = f"plan-{plan.revision}.json"
         self.journal.save(name, msgspec.json.encode(plan))
+        fresh = added(parent, plan)
         self.emit(
             "plan.revised",
             {
@@ -135,10 +136,20 @@ class Session:
                 "parent": plan.parent,
                 "cause": plan.cause,
                 "file": name,
-                "added": [step.id for step in added(parent, plan)],
+                "added": [step.id for step in fresh],
+                "steps": [self._outline(step) for step in fresh],
                 "open": [point.text for point in plan.open_points],
             },
         )
+
+    def _outline(self, step: Step) -> dict[str, Json]:
+        return {
+            "id": step.id,
+            "title": self.clean(step.title),
+            "intent": step.intent,
+            "effect": step.action.effect,
+            "command": self.clean(step.action.line),
+        }
 
     def check_stop(self) -> None:
         """Raises RunEnds when the person has asked for a stop or the face has gone."""
