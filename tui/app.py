@@ -91,9 +91,14 @@ class SafemigApp(App[int]):
         self.feed = feed
         self._stops, self._wanted, self._again, self._shown = 0, "", False, True
         if self.run_screen is None:
-            await self.push_screen(RunScreen(self.root))
+            await self.push_screen(RunScreen(self.root, self._folder()))
         await feed.start()
         self._drain()
+
+    def _folder(self) -> str:
+        """Where the shell line begins, relative to the root: where the person stands, when that is in the project."""
+        start = Path(str(vars(self.options).get("project", "."))).resolve()
+        return start.relative_to(self.root).as_posix() if start.is_relative_to(self.root) else "."
 
     async def begin(self, command: str, run: str = "") -> None:
         """Starts an engine: a new run in the mode shown, or an unfinished run taken up."""
@@ -225,6 +230,9 @@ class SafemigApp(App[int]):
     # What the run's screen asks for
 
     def on_approval_panel_decided(self, message: Any) -> None:
+        self.say_to_engine(message.message)
+
+    def on_run_screen_told(self, message: Any) -> None:
         self.say_to_engine(message.message)
 
     async def on_run_screen_resume_asked(self) -> None:

@@ -1,4 +1,4 @@
-"""The panes beside the plan, in one place: log, checklist and shell line."""
+"""The panes beside the plan, in one place: log, checklist, shell line and report."""
 
 from __future__ import annotations
 
@@ -7,37 +7,72 @@ from pathlib import Path
 
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Static
 
-from safemig.events import Event
+from safemig.events import Event, Message
+from safemig.facts import Facts
+from safemig.plan import Plan
 from safemig.summary_model import Summary
+from tui import ticking
+from tui.checklist_pane import ChecklistPane, TickAsked
+from tui.command_line import CommandLine, ShellAsked
+from tui.log_pane import LogPane
+from tui.proofs import proved
+
+PROVING = ("evidence", "step.finished", "run.finished", "facts", "plan.revised", "tick", "untick")
 
 
 @dataclass
 class Panes:
     """The widgets and what goes down to them."""
 
-    log: Widget
-    checklist: Widget
-    command_line: Widget
+    root: Path
+    log: LogPane
+    checklist: ChecklistPane
+    command_line: CommandLine
 
     def take(self, event: Event, folder: Path) -> None:
         """An event of the run that lies in ``folder``."""
+        if event.kind in ("run.started", "run.resumed"):
+            self.log.open_run(folder)
+        self.log.take(event)
+        if event.kind in ("tick", "untick"):
+            self.checklist.look_again()
 
-    def show_spec(self, spec: str, phase: str) -> None:
+    def show_spec(self, facts: Facts) -> None:
         """The checklist of this run."""
+        if facts.spec is not None:
+            self.checklist.show(facts.spec.path, facts.spec.phase)
 
-    def open_shell(self) -> None:
-        """Opens the shell line."""
+    def prove(self, summary: Summary, facts: Facts | None, plan: Plan | None) -> None:
+        """Which items of the checklist the run has proved by now, and by what."""
+        if self.checklist.view is not None:
+            found = proved(summary, facts, plan, self.checklist.view.document, self.root)
+            self.checklist.prove(found.lines, found.reasons)
 
 
-def make_panes(root: Path) -> Panes:
-    """Fresh panes for a run of the project at ``root``."""
-    return Panes(_Pane(id="log"), _Pane(id="checklist"), Static(id="command-line"))
+def make_panes(root: Path, folder: str = ".") -> Panes:
+    """Fresh panes for a run of the project at ``root``; the shell line begins in ``folder``."""
+    return Panes(
+        root,
+        LogPane(id="log"),
+        ChecklistPane(root, id="checklist"),
+        CommandLine(root, folder=folder, id="command-line"),
+    )
 
 
-class _Pane(Static, can_focus=True):
-    pass
+def tick_messages(asked: TickAsked) -> tuple[Message, ...]:
+    """What to tell a running engine about a tick."""
+    return ticking.messages(asked)
+
+
+def tick_file(root: Path, asked: TickAsked) -> str:
+    """The tick straight into the file, when no engine runs; "" or why it could not be done."""
+    return ticking.write(root, asked)
+
+
+def shell_message(asked: ShellAsked) -> Message:
+    """The person's own shell line for the engine."""
+    return Message("shell", line_text=asked.line, cwd=asked.cwd)
 
 
 def report_screen(summary: Summary) -> Screen[None]:
@@ -53,4 +88,6 @@ def report_screen(summary: Summary) -> Screen[None]:
 
 def classes() -> list[tuple[str, type[Widget]]]:
     """The panes that have keys, by their name for a person."""
-    return []
+    from tui.shell_input import ShellInput
+
+    return [("Log", LogPane), ("Checklist", ChecklistPane), ("Shell line", ShellInput)]

@@ -18,7 +18,6 @@ from safemig.plan import Plan
 from safemig.summary_model import StepState, Summary
 from tui.words import PHASES, RISKS, SHADES, SIGNS, clean, duration, since
 
-
 SHORT = {"write": "w", "DESTRUCTIVE": "!!"}  # in a narrow pane
 
 
@@ -38,8 +37,8 @@ class PlanPane(VerticalScroll, can_focus=True):
     """The steps; posts StepOpened on Enter."""
 
     DEFAULT_CSS = """
-    PlanPane { border: round $secondary; border-title-style: bold; scrollbar-size-vertical: 1; }
-    PlanPane:focus { border: heavy $primary; }
+    PlanPane { border: round $foreground 40%; background: $surface; scrollbar-size-vertical: 1; }
+    PlanPane:focus { border: heavy $accent; }
     PlanPane > Static { width: 100%; height: auto; }
     """
     HELP = "The plan: what this run does, in order. Enter opens a step. w: it writes; !!: it may destroy."
@@ -179,7 +178,9 @@ def rows_of(
     return tuple(rows)
 
 
-def _row(step: str, title: str, effect: str, known: StepState, summary: Summary, progress: str, phase: str) -> Row:
+def _row(
+    step: str, title: str, effect: str, known: StepState, summary: Summary, progress: str, phase: str, live: bool
+) -> Row:
     status = known.status
     if status == "planned" and any(question.step == step for question in summary.waiting):
         status = "waiting"

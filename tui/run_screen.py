@@ -14,19 +14,23 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Input, TextArea
 
+from safemig import events as engine
 from safemig.events import Event
 from safemig.facts import Facts
 from safemig.plan import Action, Plan
 from safemig.summary_model import Question, Summary
 from tui import progress
 from tui.approval import ApprovalPanel
+from tui.checklist_pane import ChecklistRead, TickAsked
+from tui.command_line import ShellAsked
 from tui.editing import EditScreen, edit_outside, editor
 from tui.header import HeaderBar
 from tui.keys import ANSWERS, PANES
-from tui.panes import Panes, make_panes
+from tui.panes import PROVING, make_panes, shell_message, tick_file, tick_messages
 from tui.plan_pane import PlanPane
 from tui.run_files import load_facts, load_plan, tail
 from tui.step_screen import TextScreen, question_text, step_text
+from tui.words import clean
 
 ORDER = ("plan", "log", "checklist")
 ANSWERING = ("answer", "edit", "refuse", "details")
@@ -50,6 +54,7 @@ class RunScreen(Screen[None]):
     RunScreen.-tiny.-at-plan #plan { display: block; }
     RunScreen.-tiny.-at-plan #right { display: none; }
     RunScreen.-short Footer { display: none; }
+    RunScreen #log:focus, RunScreen #log:focus-within, RunScreen #checklist:focus { border: heavy $accent; }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012  as Screen declares it
     VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012
@@ -62,7 +67,14 @@ class RunScreen(Screen[None]):
     class ResumeAsked(Message):
         """Take up this unfinished run."""
 
-    def __init__(self, root: Path) -> None:
+    class Told(Message):
+        """Something for the engine."""
+
+        def __init__(self, message: engine.Message) -> None:
+            super().__init__()
+            self.message = message
+
+    def __init__(self, root: Path, folder: str = ".") -> None:
         super().__init__()
         self.root = root
         self.summary = Summary()
@@ -70,7 +82,7 @@ class RunScreen(Screen[None]):
         self.facts: Facts | None = None
         self.attached = False
         self.resumable = False
-        self.panes: Panes = make_panes(root)
+        self.panes = make_panes(root, folder)
         self._progress = ""
 
     def compose(self) -> ComposeResult:
@@ -104,6 +116,8 @@ class RunScreen(Screen[None]):
             self._take(event)
         if any(event.kind.startswith(("command.", "step.")) for event in new):
             self._progress = self._read_progress()
+        if any(event.kind in PROVING for event in new):
+            self.panes.prove(summary, self.facts, self.plan)
         self.query_one(PlanPane).show(self.plan, summary, self._progress, live=self.attached)
         return self.approval.show(summary.waiting if self.attached else (), self.plan)
 
@@ -113,8 +127,8 @@ class RunScreen(Screen[None]):
             self.plan = load_plan(self.folder, str(event.data.get("file", ""))) or self.plan
         elif event.kind == "facts":
             self.facts = load_facts(self.folder, str(event.data.get("file", "")))
-            if self.facts is not None and self.facts.spec is not None:
-                self.panes.show_spec(self.facts.spec.path, self.facts.spec.phase)
+            if self.facts is not None:
+                self.panes.show_spec(self.facts)
 
     def head(self, wanted: str) -> None:
         """Draws the header; ``wanted`` is the mode asked for and not yet confirmed."""
@@ -158,7 +172,27 @@ class RunScreen(Screen[None]):
         self.refresh_bindings()
 
     def action_shell(self) -> None:
-        self.panes.open_shell()
+        self.panes.command_line.open()
+
+    def on_shell_asked(self, message: ShellAsked) -> None:
+        if self.attached:
+            self.post_message(self.Told(shell_message(message)))
+        else:
+            self.panes.command_line.say("no engine works on this run, so that nothing would keep the output")
+
+    def on_tick_asked(self, message: TickAsked) -> None:
+        """Through the engine, which journals it; straight into the file when none runs."""
+        if self.attached:
+            for one in tick_messages(message):
+                self.post_message(self.Told(one))
+            return
+        failure = tick_file(self.root, message)
+        if failure:
+            self.notify(clean(failure), severity="warning", markup=False)
+        self.panes.checklist.look_again()
+
+    def on_checklist_read(self, _message: ChecklistRead) -> None:
+        self.panes.prove(self.summary, self.facts, self.plan)
 
     def on_plan_pane_step_opened(self, message: PlanPane.StepOpened) -> None:
         title = self.summary.step(message.step).title
