@@ -75,6 +75,7 @@ class ChecklistPane(ScrollView, can_focus=True):
         &:ansi > .checklist--cursor { background: ansi_default; text-style: bold reverse; }
     }
     """
+    HELP = "The plan's checklist. Space ticks the item or the marked range, T what the run has proved in its phase."
     STYLES = ("item", "ticked", "marked", "cursor", "phase", "evidence")
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"checklist--{name}" for name in STYLES}
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -26,16 +26,21 @@ class Proved:
 
 
 def signals_of(summary: Summary) -> Mapping[str, SignalState]:
-    """The three signals: as the run ended with them, else as its evidence so far says; none before it looked twice."""
+    """The three signals: as the run ended with them, else those that it has looked at after the change."""
     if summary.signals:
         return summary.signals
     before, after = _moment(summary, "before"), _moment(summary, "after")
-    if after == Moment(None, None):
-        return {}
+    looked = {"tests": after.tests, "container": after.container, "endpoints": after.endpoints}
     return {
         name: SignalState(signal.ok, signal.before, signal.after, signal.reasons)
         for name, signal in judge(before, after).items()
+        if looked[name]
     }
+
+
+def before_words(summary: Summary) -> Mapping[str, str]:
+    """What each signal was before the change, in words."""
+    return {name: signal.before for name, signal in judge(_moment(summary, "before"), Moment(None, None)).items()}
 
 
 def _moment(summary: Summary, moment: str) -> Moment:

@@ -14,6 +14,9 @@ LONGEST = 10_000
 class ShellInput(Input):
     """An input whose keys are those of a shell; it decides nothing itself."""
 
+    HELP = (
+        "A shell line of your own, run in the folder that is shown; its output goes to the log. cd moves that folder."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "run", id="shell.run", tooltip="Run the line in the folder that is shown"),
         Binding("tab", "complete", "complete", id="shell.complete", tooltip="Complete the name of a file"),
