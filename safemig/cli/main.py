@@ -22,6 +22,7 @@ COMMANDS = {
     "tick": ("safemig.cli.tick", "tick items of a checklist: FILE:LINES"),
     "permissions": ("safemig.cli.permissions", "list and revoke what “don't ask again” has granted"),
     "stop-database": ("safemig.cli.stop_database", "stop the PostgreSQL that safemig started for this project"),
+    "compose-edit": ("safemig.cli.compose_edit", "make the Makefile call `docker compose` itself: shows the edit"),
     "demo": ("safemig.cli.demo", "run the main job on a fresh copy of the demo project"),
 }
 
@@ -123,6 +124,11 @@ def _show(sub: argparse.ArgumentParser) -> None:
     add_arguments(sub)
 
 
+def _compose_edit(sub: argparse.ArgumentParser) -> None:
+    _common(sub)
+    sub.add_argument("--write", action="store_true", help="write it")
+
+
 def _demo(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("-v", "--verbose", action="store_true", help="show the output of commands as it comes")
     sub.add_argument("--runtime", choices=("auto", "docker", "process"), default="auto")
@@ -143,6 +149,7 @@ _ARGUMENTS = {
     "tick": _tick,
     "permissions": _permissions,
     "stop-database": _common,
+    "compose-edit": _compose_edit,
     "demo": _demo,
 }
 

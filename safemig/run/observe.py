@@ -97,6 +97,8 @@ def _documents(project: Project) -> tuple[Document, ...]:
 
 def _choose(documents: Sequence[Document], graph: Graph, request: Request) -> Choice | Nothing:
     known = frozenset(table for revision in graph.revisions.values() for table in revision.creates)
+    if request.message and not request.spec:
+        return Nothing("a message was given: the project's own command writes the migration from the models")
     chosen = choose(documents, known, spec=request.spec, phase=request.phase)
     if isinstance(chosen, Tie):
         raise ChoiceNeeded("several specs fit", chosen.candidates, "name one with --spec NAME and --phase N")
