@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from safemig.facts import CommandFact, Facts, Finding, MigrationFact, SpecFact
 from safemig.plan import Action, Plan
-from safemig.planner import ASSUMES, added, draft, effects_of, revisions
+from safemig.planner import ASSUMES, added, draft, revisions
 
 COMMANDS = {
     "build": CommandFact("make build", "build", "r1", "write", ("images",)),
@@ -364,7 +364,7 @@ def test_what_holds_for_every_plan(facts: Facts, findings: list[Finding]) -> Non
 @settings(max_examples=80, deadline=None)
 def test_only_a_look_is_free_of_effect(facts: Facts, findings: list[Finding]) -> None:
     plan = draft(facts, findings)
-    by_effect = effects_of(plan)
+    by_effect = {step.id: step.action.effect for step in plan.steps}
     given = {fact.effect for fact in [*facts.commands.values(), facts.test_command] if fact}
     for step in plan.steps:
         assert by_effect[step.id] == step.action.effect

@@ -1,0 +1,158 @@
+"""The steps of a plan, built one by one: what each changes, takes for granted, and how it is undone."""
+
+from __future__ import annotations
+
+from safemig.facts import CommandFact, Facts
+from safemig.plan import Action, Intent, Phase, Step
+
+
+def look_step(
+    step_id: str, intent: Intent, title: str, phase: Phase, assumes: tuple[str, ...] = (), cause: str = ""
+) -> Step:
+    return Step(
+        step_id,
+        intent,
+        title,
+        phase,
+        Action("look"),
+        "nothing",
+        assumes,
+        "looked at again whenever it is unclear",
+        "nothing to undo",
+        cause,
+    )
+
+
+def command_step(
+    step_id: str,
+    intent: Intent,
+    title: str,
+    phase: Phase,
+    fact: CommandFact,
+    facts: Facts,
+    *,
+    changes: str,
+    undo: str,
+    assumes: tuple[str, ...] = (),
+    stdin: str = "",
+    cause: str = "",
+    reaches: str = "",
+    done_when: str = "the command's own exit status was recorded",
+) -> Step:
+    """``reaches`` sets two uses of one line apart: the approval of one is none of the other."""
+    action = Action(
+        "command",
+        line=fact.line,
+        cwd=facts.folder,
+        target=fact.target,
+        recipe=fact.recipe,
+        stdin=stdin,
+        effect=fact.effect,
+        touches=(*fact.touches, reaches) if reaches else fact.touches,
+    )
+    taken = (("recipe",) if fact.target else ()) + assumes
+    return Step(step_id, intent, title, phase, action, changes, taken, done_when, undo, cause)
+
+
+def edit_step(step_id: str, intent: Intent, title: str, phase: Phase, action: Action, cause: str = "") -> Step:
+    verb = "delete" if action.before is None else "restore the earlier text of"
+    return Step(
+        step_id,
+        intent,
+        title,
+        phase,
+        action,
+        f"writes {action.path}",
+        ("file",),
+        "the file has the planned text",
+        f"{verb} {action.path}",
+        cause,
+    )
+
+
+def stop_line(facts: Facts) -> str:
+    stop = facts.commands.get("stop")
+    if stop:
+        return f"`{stop.line}`"
+    return "`docker compose stop`" if facts.runtime == "docker" else "stop the service by hand"
+
+
+def also_plays(facts: Facts, one: str, other: str) -> bool:
+    """Whether one command plays both roles: then it runs once."""
+    first, second = facts.commands.get(one), facts.commands.get(other)
+    return first is not None and second is not None and first.line == second.line
+
+
+def also_migrates(facts: Facts, role: str) -> str:
+    return (
+        ", and the database schema: this command applies the migrations too"
+        if also_plays(facts, role, "migrate")
+        else ""
+    )
+
+
+def build_steps(step_id: str, facts: Facts, cause: str = "") -> list[Step]:
+    build = facts.commands.get("build")
+    if not build or also_plays(facts, "build", "start"):
+        return []
+    title = "Rebuild the service" if cause else "Build the service"
+    return [
+        command_step(
+            step_id,
+            "build",
+            title,
+            "before",
+            build,
+            facts,
+            changes="images or installed packages" + also_migrates(facts, "build"),
+            undo="the earlier image stays until it is removed; build the earlier state again",
+            cause=cause,
+        )
+    ]
+
+
+def start_steps(step_id: str, facts: Facts, cause: str = "") -> list[Step]:
+    start = facts.commands.get("start")
+    if not start:
+        return []
+    title = "Start the service again, so that it runs the new build" if cause else "Start the service"
+    return [
+        command_step(
+            step_id,
+            "start",
+            title,
+            "before",
+            start,
+            facts,
+            changes=("images or installed packages, " if also_plays(facts, "build", "start") else "")
+            + "running containers or processes"
+            + also_migrates(facts, "start"),
+            undo=stop_line(facts),
+            cause=cause,
+        )
+    ]
+
+
+def downgrade_line(facts: Facts, revision: str) -> str:
+    down = facts.commands.get("downgrade")
+    if not down:
+        return f"`alembic downgrade {revision}` where the project runs alembic"
+    return f"`{down.line.replace('{revision}', revision)}`"
+
+
+def edit_title(action: Action) -> str:
+    return f"Renew {action.path}" if action.path.endswith(".lock") else f"Declare in {action.path}"
+
+
+def test_step(step_id: str, title: str, phase: Phase, fact: CommandFact, facts: Facts, cause: str = "") -> Step:
+    return command_step(
+        step_id,
+        "test",
+        title,
+        phase,
+        fact,
+        facts,
+        changes="nothing of the project; a test run may leave rows in its database",
+        undo="nothing to undo",
+        cause=cause,
+    )
