@@ -1,0 +1,158 @@
+"""The log pane of the screen: lines a second, how long a key waits meanwhile, memory with 10 million lines.
+
+Usage: python bench/log_pane.py [LINES]; the real widget in an app without a terminal, fed through a spool file that a
+process of its own writes (about 90 MB a million lines). Then a search that finds nothing and a filter run over all of
+it. Prints "name value limit ok|over" and exits 1 when a limit is passed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual import events
+from textual.app import App, ComposeResult
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMITS = {"lines_per_second": 200_000.0, "stall_ms_max": 125.0, "rss_mb_10m": 250.0}
+LINES = 10_000_000
+KEYS_EVERY = 0.03  # seconds between an answered key and the next one
+
+# Of ten lines nine as services write them and one coloured error; in each thousand one of 4,000 characters.
+PRODUCER = """
+import sys
+path, count = sys.argv[1], int(sys.argv[2])
+block = []
+for number in range(1000):
+    line = f"2026-01-01T00:00:{number % 60:02} api-{number % 7} INFO GET /courses/{number} 200 in {number % 90} ms"
+    if number % 10 == 9:
+        line = f"\\x1b[31mERROR\\x1b[0m worker {number}: could not reach the database, next try in {number % 30} s"
+    if number == 500:
+        line = "x" * 4000
+    block.append(line + "\\n")
+data = "".join(block).encode()
+with open(path, "ab", buffering=0) as file:
+    for _ in range(count // 1000):
+        file.write(data)
+"""
+
+
+class Bench(App[None]):
+    """The pane alone. Presses a key that changes every row, and notes when a frame shows it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        from tui.log_pane import LogPane
+
+        self.pane = LogPane(folder)
+        self.waits: list[float] = []
+        self._pressed = 0.0
+        self._before = False
+        self._shown = asyncio.Event()
+
+    def compose(self) -> ComposeResult:
+        yield self.pane
+
+    def _display(self, screen: Any, renderable: Any) -> None:
+        # Without a terminal nothing would be encoded; a real one needs it, so it belongs to the time.
+        if hasattr(renderable, "render_segments"):
+            renderable.render_segments(self.console)
+        super()._display(screen, renderable)
+        if self._pressed and self.pane.rows.times != self._before:
+            self.waits.append(time.perf_counter() - self._pressed)
+            self._pressed = 0.0
+            self._shown.set()
+
+    async def press_keys(self) -> None:
+        """One key after the other, each as soon as the one before was answered and a moment has passed."""
+        driver = self._driver
+        assert driver is not None
+        while True:
+            self._shown.clear()
+            self._before, self._pressed = self.pane.rows.times, time.perf_counter()
+            key = events.Key("t", "t")
+            key.set_sender(self)
+            driver.send_message(key)
+            await self._shown.wait()
+            await asyncio.sleep(KEYS_EVERY)
+
+
+async def _until(done: Callable[[], bool]) -> float:
+    began = time.perf_counter()
+    while not done():
+        await asyncio.sleep(0.01)
+    return time.perf_counter() - began
+
+
+async def measure(lines: int) -> dict[str, float]:
+    """Feeds that many lines, then searches and filters them."""
+    from checks.evidence import Json
+    from safemig.events import Event
+    from tui._log_level import ERROR
+    from tui._log_view import Filter
+
+    with tempfile.TemporaryDirectory(prefix="safemig-bench-") as name:
+        folder = Path(name)
+        (folder / "0001.output").touch()
+        app = Bench(folder)
+        pane, figures = app.pane, {}
+        async with app.run_test(size=(120, 40)):
+            pane.focus()
+            data: dict[str, Json] = {
+                "number": 1,
+                "line": "make logs",
+                "cwd": ".",
+                "limit": None,
+                "output": "0001.output",
+            }
+            pane.take(Event(1, "command.started", "run", "bench", "logs", "2026-01-01T00:00:00+00:00", 0.0, data))
+            pane.flush()
+            keys = asyncio.ensure_future(app.press_keys())
+            producer = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", PRODUCER, str(folder / "0001.output"), str(lines)
+            )
+            fed = await _until(lambda: len(pane.store) > lines // 1000 * 1000)
+            figures["lines_per_second"] = lines / fed
+            await producer.wait()
+            pane.pattern = "there is no such text"
+            pane.action_again(-1)
+            figures["search_seconds"] = await _until(lambda: not pane.searching)
+            pane.choose(Filter(level=ERROR))
+            figures["filter_seconds"] = await _until(lambda: pane.rows.view.upto == len(pane.store))
+            keys.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keys
+            waits = sorted(app.waits)
+            figures["keys"] = len(waits)
+            figures["stall_ms_median"] = waits[len(waits) // 2] * 1000
+            figures["stall_ms_max"] = waits[-1] * 1000
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    figures["rss_mb_10m"] = peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    return figures
+
+
+def main() -> int:
+    """Prints the figures; 1 when one is over its limit."""
+    sys.path.insert(0, str(ROOT))
+    figures = asyncio.run(measure(int(sys.argv[1]) if len(sys.argv) > 1 else LINES))
+    bad = False
+    for name, value in figures.items():
+        limit = LIMITS.get(name)
+        if limit is None:
+            print(f"{name} {value:.1f}")
+            continue
+        over = value < limit if name == "lines_per_second" else value > limit
+        bad = bad or over
+        print(f"{name} {value:.0f} limit {limit:.0f} {'over' if over else 'ok'}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

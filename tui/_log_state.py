@@ -1,0 +1,21 @@
+"""The log's line of state, in words."""
+
+from __future__ import annotations
+
+from checks._text import plain
+from tui._log_rows import LogRows
+
+
+def state(rows: LogRows, busy: str, pattern: str) -> str:
+    """Following or paused first, for a narrow pane cuts the end; then what is left out, how much there is."""
+    view, store = rows.view, rows.view.store
+    only = view.only.words()
+    parts = [
+        "following" if rows.following else f"PAUSED +{rows.news:,} new, f follows",
+        busy,
+        f"only {only}" if only else "",
+        f"{len(view):,} of {len(store):,} lines" if only else f"{len(view):,} lines",
+        f"{store.errors:,} error{'s' * (store.errors != 1)}" if store.errors else "",
+        f"/{pattern}" if pattern else "",
+    ]
+    return plain(" · ".join(filter(None, parts)))

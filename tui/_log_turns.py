@@ -1,0 +1,23 @@
+"""Long work in turns with the keys: no thread, no task of its own for each piece."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import TypeVar
+
+TURN = 0.004  # seconds of work before the keys get their turn
+_HOPS = 8  # a key goes through about that many queues before the screen shows it, one in each round of the loop
+Step = TypeVar("Step")
+
+
+async def in_turns(steps: Iterator[Step]) -> AsyncIterator[Step]:
+    """The same steps; whatever else the loop has to do runs in between."""
+    until = time.monotonic() + TURN
+    for step in steps:
+        yield step
+        if time.monotonic() > until:
+            for _ in range(_HOPS):
+                await asyncio.sleep(0)
+            until = time.monotonic() + TURN
