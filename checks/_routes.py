@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS = ("/openapi.json", "/api/openapi.json", "/api/v1/openapi.json", "/swagger.json")
 HEALTH = ("/health", "/healthz", "/health/", "/api/health", "/api/v1/health", "/livez", "/readyz", "/ping", "/status")
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 MOST = 60  # routes that are asked; a page of them is proof enough
 PATIENCE = 60.0  # seconds for the whole discovery
 _NAMES_EFFECT = re.compile(
@@ -93,6 +94,30 @@ def discover(base_url: str, *, client: httpx.Client | None = None, seconds: floa
     finally:
         if client is None:
             own.close()
+
+
+def operations(base_url: str, *, client: httpx.Client | None = None, seconds: float = 5.0) -> tuple[str, ...] | None:
+    """Every operation of the service's OpenAPI document: "POST /courses/{id}/ratings", sorted; None when the service
+    has no such document. Sends GET for the document and nothing else. Never raises."""
+    own = client_for(client)
+    try:
+        search = _Search(own, base_url, seconds, time.monotonic() + PATIENCE)
+        _, document = _document(search, {})
+        return None if document is None else tuple(sorted(_operations(document)))
+    finally:
+        if client is None:
+            own.close()
+
+
+def _operations(document: dict[str, Json]) -> Iterator[str]:
+    prefix = document.get("basePath")
+    prefix = prefix.rstrip("/") if isinstance(prefix, str) and _PATH.fullmatch(prefix) else ""
+    paths = document["paths"]
+    for template, item in list(paths.items())[:2000] if isinstance(paths, dict) else []:
+        if isinstance(item, dict) and _PATH.fullmatch(prefix + template):
+            yield from (
+                f"{method.upper()} {prefix}{template}" for method in METHODS if isinstance(item.get(method), dict)
+            )
 
 
 def _discover(search: _Search) -> Discovered:

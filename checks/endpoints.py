@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from checks._http import Answer, NoAnswer, Probe, client_for, curl, send
 from checks._json import NotJson, contains, parse, shape, unhealthy
-from checks._routes import Discovered, discover
+from checks._routes import Discovered, discover, operations
 from checks._text import plain
 from checks.evidence import Evidence, Json, now, unseen
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Discovered", "Probe", "contains", "discover", "look", "shape"]
+__all__ = ["Discovered", "Probe", "contains", "discover", "look", "operations", "shape"]
 
 KEPT = 16 * 1024  # bytes of a JSON body that stand in the evidence; a larger one is told by size, sha256 and shape
 

@@ -1,0 +1,82 @@
+"""The commands that items name: proved by having been run, by their effect, or to be run after approval."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from safemig.effects import effect_of_line
+from safemig.items.reader import ALONE, is_command, only_looks, python_code
+from safemig.plan import Effect
+from safemig.spec.document import Item
+
+# What stands behind these is not run.
+_SPEAKING = frozenset({"echo", "printf", "install", "add", "which", "grep"})
+_TESTS = re.compile(r"(?:(?:uv|poetry)\s+run\s+(?:-\S+\s+)*)?(?:python3?\s+-m\s+)?pytest(?:\s+[\w./:=\[\],-]+)*")
+_DECLARES = re.compile(r"\b(?:uv\s+add|uv\s+pip\s+install|poetry\s+add|pip3?\s+install)\b")
+
+
+@dataclass(frozen=True)
+class Looking:
+    """A command that an item names and that safemig would run after approval, to see whether the item is true."""
+
+    item: Item
+    line: str
+    effect: Effect
+    why: str
+
+
+def to_run(items: Iterable[Item]) -> tuple[Looking, ...]:
+    """The named commands that only look, or are tests. One that writes is proved by its effect and never run again."""
+    found: dict[str, Looking] = {}
+    for item in items:
+        for code in (code.strip() for code in item.codes):
+            if not is_command(code) or "\n" in code or code in found:
+                continue
+            effects = effect_of_line(code)
+            if effects.effect == "read":
+                found[code] = Looking(item, code, "read", "it only looks")
+            elif _TESTS.fullmatch(code):
+                found[code] = Looking(item, code, "write", "a test run may leave rows in the database")
+            elif only_looks(python_code(code)):
+                found[code] = Looking(item, code, "read", "it only imports, asserts and prints")
+    return tuple(found.values())
+
+
+def only_declares(line: str) -> bool:
+    """Whether the effect of the command in the project's files proves that it was done: a package declared."""
+    return bool(_DECLARES.search(line))
+
+
+def proof_of(code: str, run: Sequence[str]) -> str:
+    """The lines that were run and hold this command, in words; "" when a part of it was not run."""
+    parts = [part.split() for part in re.split(r"&&|;", code)]
+    parts = [part for part in parts if part and part[0] != "cd"]
+    if not parts:
+        return ""
+    proofs = []
+    for part in parts:
+        if len(part) == 1 and part[0] not in ALONE:
+            return ""
+        found = next((line for line in run if _contains(line, part)), "")
+        if not found:
+            return ""
+        proofs.append(f"{found.strip()} ended well")
+    return "; ".join(proofs)
+
+
+def _contains(line: str, words: Sequence[str]) -> bool:
+    """Whether a line that was run holds those words as one of its commands, not as the argument of another.
+
+    The words may be followed by options, but ``make migrate`` is not in ``make migrate seed``.
+    """
+    own = re.sub(r"[\"'();]|&&", lambda found: " ; " if found[0] in (";", "&&") else " ", line).lstrip("@-+ ").split()
+    for at in range(len(own) - len(words) + 1):
+        if own[at : at + len(words)] != list(words) or (words[0] == "make" and at and own[at - 1] != ";"):
+            continue
+        rest = own[at + len(words) : at + len(words) + 1]
+        whole = words[-1] in ALONE or all(word == ";" or word.startswith("-") for word in rest)
+        if whole and not _SPEAKING & set(own[:at]):
+            return True
+    return False

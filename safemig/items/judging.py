@@ -1,0 +1,318 @@
+"""What an item comes to: proved, disproved, or not provable by a machine. A pure function of before and after."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from safemig.items import commands
+from safemig.items.places import TESTS, USED, Places, same_file
+from safemig.items.reader import Named, Span, named
+from safemig.spec.document import Item
+
+State = Literal["proved", "disproved", "not provable"]
+
+# Work that no migration proves, in some languages: an item that names a table only to say what else is to be done
+# with it ("Write tests for `x`", "Seed `x`", "Drop `x`") is not proved by the table. Such words only take ticks away.
+_FILES_OF_OTHERS = (
+    r"document\w*|docs?|readme|seed\w*|populat\w*|backfill\w*|frontend|ui|drop\w*|delete|remov\w*|renam\w*|rollback|"
+    r"downgrade\w*|revert\w*|review\w*|monitor\w*|not|never|without|documenta\w*|elimina\w*|borra\w*|sembra\w*|poblar|"
+    r"revertir|dokument\w*|lösch\w*|entfern\w*|nicht|kein\w*|sans|supprim\w*|remove\w*|não|excluir|"
+    r"tests?|testing|prueba\w*|teste\w*|tested"
+)
+_OTHER_WORK = re.compile(
+    rf"\b({_FILES_OF_OTHERS}|model\w*|schemas?|endpoint\w*|route\w*|api|modelo\w*|modell\w*|modèle\w*)\b", re.I
+)
+_OTHER_CODE = re.compile(rf"\b({_FILES_OF_OTHERS}|deploy\w*|call\w*|llam\w*|aufruf\w*)\b", re.I)
+# Items about something that goes, or is only spoken of: that it is not there contradicts nothing.
+_GONE = re.compile(
+    r"\b(drop\w*|delet\w*|remov\w*|renam\w*|mov(?:e|ed|ing)|replac\w*|deprecat\w*|clean\w*|no longer|revert\w*|"
+    r"rollback|downgrade\w*|not|never|without|elimina\w*|borra\w*|quita\w*|renombra\w*|mover|reemplaza\w*|lösch\w*|entfern\w*|"
+    r"umbenenn\w*|ersetz\w*|verschieb\w*|nicht|kein\w*|supprim\w*|renomm\w*|déplac\w*|remplac\w*|sans|remov\w*|"
+    r"exclu\w*|renome\w*|substitu\w*|apaga\w*|não|sem|rimuov\w*|rinomin\w*|agree\w*|decid\w*|choos\w*|discuss\w*|propos\w*|"
+    r"plan\w*|design\w*|consider\w*|acorda\w*|decidi\w*|elegi\w*|discuti\w*|entscheid\w*|absprech\w*|besprech\w*|"
+    r"choisi\w*|décid\w*|удал\w*|переимен\w*|соглас\w*)\b|删除|移除|重命名|削除|リネーム",
+    re.I,
+)
+# A name beside one of these is the name of something in the database.
+_DATABASE = re.compile(
+    r"\b(tables?|columns?|constraints?|index(?:es)?|indices|foreign key|tablas?|columnas?|restricci[oó]n(?:es)?|"
+    r"índices?|tabelle\w*|spalten?|einschränkung\w*|indizes|colonnes?|contraintes?|tabelas?|colunas?|restriç\w*|tabell[ae]|"
+    r"colonn\w*|таблиц\w*|столб\w*)\b|表|テーブル|列",
+    re.I,
+)
+# More than a column: an item about a key or an index is not proved by the column that it stands on.
+_DEEPER = re.compile(
+    r"\b(foreign keys?|fk|index\w*|indices|unique|constraints?|(?-i:CHECK)|"
+    r"claves? (?:foránea|ajena|externa)s?|índices?|únic[oa]s?|restricci[oó]n(?:es)?|fremdschlüssel|eindeutig\w*|indizes|clés? étrangères?|contraintes?|"
+    r"chaves? estrangeiras?)\b",
+    re.I,
+)
+# A make target that is new proves an item that asks for the target, not one that asks for its run.
+_ADDS = re.compile(
+    r"\b(targets?|makefile|add\w*|creat\w*|new|añad\w*|agreg\w*|crea\w*|objetivo|nuev[oa]|neu\w*|ziel|hinzu\w*|"
+    r"ajout\w*|cré\w*|cible|adicion\w*|cria\w*|alvo|aggiung\w*|nuov[oa]|добав\w*|цель)\b|ターゲット|目标",
+    re.I,
+)
+_TYPES = {
+    "varchar": "character varying", "int": "integer", "int4": "integer", "int8": "bigint", "int2": "smallint",
+    "bool": "boolean", "decimal": "numeric", "timestamptz": "timestamp with time zone", "float": "double precision",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """What this run made and ran, and nothing that was there before it.
+
+    ``files_made`` are paths relative to the project's root; ``tables_made`` and ``names_made`` come from the difference
+    of the two snapshots, columns as "table.column", constraints and indexes by name, "public." left out;
+    ``commands_run`` are the shell lines that ended well, and the lines of their recipes.
+    """
+
+    files_made: tuple[str, ...] = ()
+    tables_made: frozenset[str] = frozenset()
+    names_made: frozenset[str] = frozenset()
+    commands_run: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """The places of things before the phase's work and after it, by a thing's key. Without a baseline (``before`` has
+    no entry, or None: could not look) nothing is known to have come about."""
+
+    before: Mapping[str, Places | None]
+    after: Mapping[str, Places | None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An item, whether it is proved, and by what or why not. ``checkable`` says that it names what can be looked up,
+    so that it may become proved."""
+
+    item: Item
+    proved: bool
+    reason: str
+    state: State = "not provable"
+    checkable: bool = False
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One span against the world: made (came about), there (was before), changed, missing (looked, not there), absent
+    (not made or run), unseen, unknown or neutral. ``places`` are the new or present ones, ``was`` those before."""
+
+    span: Span
+    state: str
+    text: str
+    places: Mapping[str, str]
+    was: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING: Worlds = Worlds({}, {})
+
+
+def judge_item(item: Item, proofs: Proofs, worlds: Worlds = NOTHING) -> Judged:
+    """The item against what the run made and ran, and what the world was before and is after."""
+    read = named(item)
+    own = [name for name in _names(read) if name in {table.lower() for table in proofs.tables_made}]
+    found = [_find(span, proofs, worlds, own) for span in read.spans]
+    if _ADDS.search(_words(item)):
+        found = [_target(one) for one in found]
+    if item.checked and (wrong := _contradicted(item, found)):
+        return Judged(item, False, wrong, "disproved", checkable=True)
+    checkable = [one for one in found if one.state != "neutral"]
+    if not checkable:
+        return Judged(item, False, "it names nothing that can be looked up")
+    reason = _doubt(item, checkable, found)
+    if reason:
+        open_yet = {one.state for one in checkable} <= {"made", "there", "absent", "missing"} and not item.checked
+        hopeful = open_yet and any(one.state in {"absent", "missing"} for one in checkable)
+        return Judged(item, False, reason, "not provable", checkable=hopeful)
+    proof = "; ".join(dict.fromkeys(one.text for one in checkable if one.state in {"made", "changed"}))
+    return Judged(item, True, proof, "proved", checkable=True)
+
+
+def _names(read: Named) -> list[str]:
+    return [span.text.lower().removeprefix("public.") for span in read.spans]
+
+
+def _find(span: Span, proofs: Proofs, worlds: Worlds, own: Sequence[str]) -> _Found:
+    if span.kind == "neutral":
+        return _Found(span, "neutral", "", {})
+    if span.kind == "command":
+        proof = commands.proof_of(span.text, proofs.commands_run)
+        if proof:
+            return _Found(span, "made", proof, {})
+    if span.thing is None:
+        state, text = (
+            ("absent", "not run by this run") if span.kind == "command" else ("unknown", "cannot be looked up")
+        )
+        return _Found(span, state, f"{span.text}: {text}", {})
+    before, after = worlds.before.get(span.thing.key), worlds.after.get(span.thing.key)
+    if after is None:
+        return _by_proofs(span, proofs, own, looked=span.thing.key in worlds.after)
+    defined = {place: shown for place, shown in after.items() if not place.startswith(USED)}
+    if not defined:
+        if after:
+            return _Found(span, "neutral", f"{next(iter(after))}: used there, not defined", {})
+        state = "unknown" if span.kind in {"clause", "unknown"} or span.text.startswith("/") else "missing"
+        return _Found(span, state, f"{span.text}: not there", {})
+    return _compared(span, before, defined, proofs, own)
+
+
+def _compared(
+    span: Span, before: Places | None, defined: Mapping[str, str], proofs: Proofs, own: Sequence[str]
+) -> _Found:
+    if before is None:
+        known = _by_proofs(span, proofs, own, looked=True)
+        if known.state == "made":
+            return known
+        return _Found(span, "unseen", f"{_one(defined)} is there; no run has seen it come about", defined)
+    was = {place: shown for place, shown in before.items() if not place.startswith(USED)}
+    fresh = {place: shown for place, shown in defined.items() if place not in was}
+    if span.thing and span.thing.kind == "revision" and fresh:
+        return _Found(span, "made", f"{_one(fresh)}, which was not so before", fresh)
+    if was:
+        changed = {place: shown for place, shown in defined.items() if was.get(place, shown) != shown}
+        state = "changed" if changed else "there"
+        return _Found(span, state, f"{_one(changed or defined)} was there before", changed or defined, was)
+    if span.kind == "command" and not commands.only_declares(span.text):
+        return _Found(span, "absent", f"{span.text}: not run by this run, though {_one(fresh)} was made", fresh)
+    return _Found(span, "made", _made(span, fresh), fresh)
+
+
+def _target(one: _Found) -> _Found:
+    """A make target that is new, where the item asks for no more than the target."""
+    if one.state == "absent" and one.span.thing and one.span.thing.kind == "target" and one.places:
+        return _Found(one.span, "made", _made(one.span, one.places), one.places)
+    return one
+
+
+def _made(span: Span, places: Mapping[str, str]) -> str:
+    verb = "was written" if span.kind in {"file", "folder"} else "was made"
+    return f"{_one(places)} {verb}"
+
+
+def _one(places: Mapping[str, str]) -> str:
+    names = list(places)
+    return names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"
+
+
+def _by_proofs(span: Span, proofs: Proofs, own: Sequence[str], *, looked: bool) -> _Found:
+    """Where the world was not looked at: only what the run itself is known to have made counts."""
+    text = ""
+    if span.kind == "file":
+        made = next((file for file in proofs.files_made if same_file(span.text, file)), "")
+        text = f"{made} was written" if made else ""
+    elif span.kind == "name":
+        text = _proved_name(span.text, proofs, own)
+    if text:
+        return _Found(span, "made", text, {text.removesuffix(" was made"): ""})
+    if looked:
+        return _Found(span, "unseen", f"{span.text}: could not be looked up", {})
+    return _Found(span, "absent", f"{span.text}: not made or run by this run", {})
+
+
+def _proved_name(code: str, proofs: Proofs, tables: Sequence[str]) -> str:
+    name = code.lower().removeprefix("public.")
+    if name in {table.lower() for table in proofs.tables_made}:
+        return f"table {name} was made"
+    known = {one.lower() for one in proofs.names_made}
+    if name in known:
+        return f"{name} was made"
+    # A bare column counts only beside the table that was made with it.
+    columns = [f"{table}.{name}" for table in tables if f"{table}.{name}" in known]
+    return f"{columns[0]} was made" if columns else ""
+
+
+def _contradicted(item: Item, found: Collection[_Found]) -> str:
+    """Why a ticked item is not true; "" when nothing plainly contradicts it."""
+    words = _words(item)
+    if _GONE.search(words):
+        return ""
+    for one in found:
+        if one.state == "missing" and (one.span.strict or (one.span.kind == "name" and _DATABASE.search(words))):
+            return f"it is ticked, but {one.span.text} is not there"
+    return ""
+
+
+def _words(item: Item) -> str:
+    return re.sub(r"`+[^`]*`+", " ", item.text)
+
+
+def _doubt(item: Item, checkable: Sequence[_Found], found: Sequence[_Found]) -> str:
+    """Why the item is not proved, "" when it is."""
+    for state in ("missing", "absent", "unseen", "unknown"):
+        missing = [one for one in checkable if one.state == state]
+        if missing:
+            return "; ".join(dict.fromkeys(one.text for one in missing))
+    made = [one for one in checkable if one.state == "made"]
+    changed = [one for one in checkable if one.state == "changed" and _became(one, found)]
+    standing = [one for one in checkable if one.state in {"there", "changed"} and one not in changed]
+    if not made and not changed:
+        return f"{standing[0].text}; it proves nothing" if standing else "nothing of it came about"
+    for one in standing:
+        if not any(_belongs(one, other) for other in (*made, *changed)):
+            return f"{one.text}; it proves nothing, and what is to be done with it cannot be looked up"
+    return _other_work(item, made, checkable)
+
+
+def _other_work(item: Item, made: Sequence[_Found], checkable: Sequence[_Found]) -> str:
+    words = _words(item)
+    kinds = {one.span.kind for one in made}
+    code = bool(kinds & {"symbol", "endpoint"}) or any(": " in place for one in made for place in one.places)
+    other = (_OTHER_CODE if code else _OTHER_WORK).search(words)
+    spoken = kinds <= {"name", "symbol", "endpoint", "object"}
+    if other and spoken and not all(_is_test(one) for one in made):
+        return f"{other[0]!r} says that something else is to be done with what it names"
+    deeper = _DEEPER.search(" ".join((words, *item.codes)))
+    flat = kinds <= {"name", "object"} and not code and all(_is_column_or_table(one) for one in made)
+    if deeper and made and flat and len(made) == len(checkable):
+        return f"{made[0].text}, but {deeper[0]!r} is more than that, and the item does not name it"
+    return ""
+
+
+def _is_test(one: _Found) -> bool:
+    """Whether what was made is itself a test."""
+    return bool(one.places) and all(TESTS.search(place.partition(": ")[0]) for place in one.places)
+
+
+def _is_column_or_table(one: _Found) -> bool:
+    ids = list(one.places)
+    return bool(ids) and all(re.match(r"(?:table|column) |\S+\.\S+$", place) for place in ids)
+
+
+def _belongs(standing: _Found, made: _Found) -> bool:
+    """Whether something that was there before is only where the new thing is: its file, class or table."""
+    if standing.span.kind in {"file", "folder"}:
+        inside = any(place.startswith(tuple(standing.places)) for place in made.places)
+        return inside or (made.span.kind == "endpoint" and standing.state == "changed")
+    for place, shown in made.places.items():
+        symbol = place.rpartition(": ")[2]
+        for known in standing.places:
+            kind, _, name = known.partition(" ")
+            if symbol.startswith(f"{known.rpartition(': ')[2]}.") and ": " in known:
+                return True
+            if kind in {"table", "column"} and (
+                place.partition(" ")[2].startswith(f"{name}.") or re.search(rf"\b{re.escape(name)}\b", shown)
+            ):
+                return True
+    return False
+
+
+def _became(one: _Found, found: Sequence[_Found]) -> bool:
+    """Whether a type or clause that the item gives came into the definition of what was changed."""
+    said = [_normal(other.span.text) for other in found if other.span.kind == "neutral" and other.span.text]
+    if not said or "null" in said:
+        return False
+    after = [_normal(shown) for shown in one.places.values()]
+    before = [_normal(shown) for place, shown in one.was.items() if place in one.places]
+    there = all(any(words in shown for shown in after) for words in said)
+    return there and any(all(words not in shown for shown in before) for words in said)
+
+
+def _normal(text: str) -> str:
+    words = re.sub(r"\s*([(),])\s*", r"\1", " ".join(text.lower().split()))
+    return re.sub(r"[a-z]\w*", lambda found: _TYPES.get(found[0], found[0]), words)
