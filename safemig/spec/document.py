@@ -16,16 +16,44 @@ BOM = "\ufeff"
 # The line ends that Markdown knows; str.splitlines would split at form feeds and U+2028 too.
 _LINE_END = re.compile(r"\r\n?|\n")
 _BOX = re.compile(r"\[([^\n])\](?=\s|$)")
+# Languages that no fence can have: Markdown itself that may describe a table.
+TABLE, BULLETS = "<table>", "<bullets>"
+_UNCHANGED = re.compile(
+    r"\b(?:no|without(?: any)?|(?:does|do|will)(?: not|n['’]t) (?:need|require)(?: an?y?)?|needs? no|requires? no) "
+    r"(?:new )?(?:(?:schema|data ?base|db|alembic|ddl|table)\W+)(?:(?:schema|data ?base)\W+)?"
+    r"(?:migrations?|changes?)\b|"
+    r"\bno (?:new )?migrations? (?:is |are |will be )?(?:needed|required|necessary)|"
+    r"\b(?:schema|data ?base) (?:stays|remains|is) (?:as it is|the same|unchanged)|"
+    r"\b(?:sin|no (?:requiere|necesita|hay|se requieren?|se necesitan?|hacen? falta)) (?:ning[uú]n[ao]? )?"
+    r"(?:migraci[oó]n(?:es)?|cambios? (?:de|en el|en la) (?:esquema|base de datos))|"
+    r"\bkeine? (?:schema(?:änderung|-änderung)(?:en)?|(?:neue )?(?:datenbank)?migration(?:en)?)|"
+    r"\b(?:aucune|pas de|sans) (?:migration|modification du schéma|changement de schéma)|"
+    r"\b(?:nenhuma|sem) (?:migração|migrações|alteração (?:de|do) esquema)|"
+    r"\b(?:nessuna|senza) (?:migrazione|modifica (?:dello|allo) schema)|"
+    r"миграци\w+ не (?:нужн|требу)\w+|схема не меняется|"
+    r"(?:不需要|无需)(?:数据库)?(?:迁移|修改表结构)|マイグレーションは不要",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A code block. ``line`` is the 1-based line of its first line of code, ``heading`` the heading above it."""
+    """A code block, or (language TABLE or BULLETS) a Markdown table or list as it stands in the file.
+
+    ``line`` is the 1-based line of its first line, ``heading`` the heading above it; ``lead`` (tables and lists only)
+    the Markdown of that heading and of the paragraph right before it, one a line.
+    """
 
     language: str
     text: str
     line: int
     heading: str = ""
+    lead: str = ""
+
+    @property
+    def outline(self) -> bool:
+        """Whether it is a Markdown table or list, not code."""
+        return self.language in (TABLE, BULLETS)
 
 
 @dataclass(frozen=True)
@@ -74,13 +102,17 @@ class Phase:
 
 @dataclass(frozen=True)
 class Document:
-    """One spec file. ``general`` are the blocks that stand outside every phase; ``sha256`` is of the raw bytes."""
+    """One spec file. ``general`` are the blocks that stand outside every phase; ``sha256`` is of the raw bytes.
+
+    ``unchanged`` are the 1-based lines whose prose says that no change of the schema is needed.
+    """
 
     path: str
     sha256: str
     title: str
     phases: tuple[Phase, ...]
     general: tuple[Block, ...] = ()
+    unchanged: tuple[int, ...] = ()
 
 
 def read(path: Path, root: Path) -> Document:
@@ -104,11 +136,16 @@ def parse(content: bytes, path: str) -> Document:
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     lines = _Lines(text, skipped)
     headings = _headings(tokens, lines.count)
-    blocks = _blocks(tokens, headings)
+    blocks = sorted((*_blocks(tokens, headings), *_outlines(tokens, lines)), key=lambda block: block.line)
     items = _items(tokens, lines)
     phases, general = split(headings, blocks, items, lines.count)
     title = headings[0].text if headings else Path(path).stem
-    return Document(path, hashlib.sha256(content).hexdigest(), title, phases, general)
+    unchanged = tuple(
+        token.map[0] + 1
+        for token in tokens
+        if token.type == "inline" and token.map and _UNCHANGED.search(" ".join(token.content.split()))
+    )
+    return Document(path, hashlib.sha256(content).hexdigest(), title, phases, general, unchanged)
 
 
 class _Lines:
@@ -159,6 +196,32 @@ def _blocks(tokens: Sequence[Token], headings: Sequence[Heading]) -> tuple[Block
         above = [heading.text for heading in headings if heading.line < line]
         result.append(Block(language, token.content, line, above[-1] if above else ""))
     return tuple(result)
+
+
+def _outlines(tokens: Sequence[Token], lines: _Lines) -> list[Block]:
+    """Tables and lists of the document's own level that stand below a heading or a paragraph naming something."""
+    result = []
+    heading, paragraph = "", ""
+    for at, token in enumerate(tokens):
+        if token.level or not token.map:
+            continue
+        if token.type == "heading_open":
+            heading, paragraph = tokens[at + 1].content, ""
+        elif token.type == "paragraph_open":
+            paragraph = " ".join(tokens[at + 1].content.split())
+        elif token.type in ("table_open", "bullet_list_open", "ordered_list_open"):
+            text = lines.text[token.map[0] : token.map[1]]
+            # A list of boxes is a checklist.
+            if token.type == "table_open" or not any(_BOX.search(line[:12]) for line in text):
+                language = TABLE if token.type == "table_open" else BULLETS
+                plain = " ".join(re.sub(r"[`*]", "", heading).split())
+                result.append(
+                    Block(language, "\n".join(text), token.map[0] + 1, plain, f"{heading}\n{paragraph}".strip())
+                )
+            paragraph = ""
+        else:
+            paragraph = ""
+    return result
 
 
 def _items(tokens: Sequence[Token], lines: _Lines) -> tuple[Item, ...]:

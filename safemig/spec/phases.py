@@ -81,7 +81,9 @@ def _is_plan(rank: int, phases: Sequence[Phase]) -> bool:
     """Words for a phase are one; others only where several sections hold work: "Option 1", "2. Background"."""
     if rank == 0:
         return True
-    working = [phase for phase in phases if phase.items or (rank == 1 and phase.blocks)]
+    working = [
+        phase for phase in phases if phase.items or (rank == 1 and any(not block.outline for block in phase.blocks))
+    ]
     return len(working) >= 2
 
 

@@ -16,7 +16,9 @@ class Piece:
     ``lines`` holds, for each line of ``code``, its 1-based line in the document. ``keys`` are the objects it makes,
     changes or drops ("table x", "index y", "constraint t.z", "column t.c"), ``created`` the tables it makes,
     ``tables`` all that it touches, ``names`` the names of constraints and indexes it fixes. ``whole``: it is a
-    complete upgrade or downgrade function, not loose statements. ``block`` is the line of its block.
+    complete upgrade or downgrade function, not loose statements. ``block`` is the line of its block. ``source`` is
+    "model", "table" or "bullets" where the code was written from one; ``problems`` are (line, what) that keep it from
+    use.
     """
 
     kind: Literal["op", "sql"]
@@ -31,6 +33,13 @@ class Piece:
     imports: tuple[str, ...] = ()
     whole: bool = False
     drops_only: bool = False
+    source: str = ""
+    problems: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def rank(self) -> int:
+        """Which source counts before which: code, SQL, model, table, bullets."""
+        return ("op", "sql", "model", "table", "bullets").index(self.source or self.kind)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from safemig.spec import python_source, sketch, sql_source
+from safemig.spec import model_source, python_source, sketch, sql_source, table_source
 from safemig.spec.document import Block, Document, Phase
 from safemig.spec.pieces import Piece
 
@@ -44,22 +44,60 @@ class Wanted:
 
 
 def wanted(document: Document, phase: Phase, others: Sequence[Document]) -> Wanted | None:
-    """What the phase asks of the schema, None when it asks for nothing. Code counts before SQL."""
+    """What the phase asks of the schema, None when it asks for nothing.
+
+    Code counts before SQL before models before tables before bullets. What only describes a table (the last three)
+    asks for nothing where another phase has the code for that table, or where the spec says that no change is needed.
+    """
     blocks = phase.blocks
     pieces, problems = _pieces(blocks, document.path)
     if not pieces and not problems:
         blocks = _general(document, phase)
         pieces, problems = _pieces(blocks, document.path)
-    used, downs = _assemble(pieces)
+    used, downs = _assemble(_asking(document, phase, pieces))
     if not used:
         return _unusable(document, problems)
     foreign = _foreign(blocks, document.path, {piece.block for piece in used})
     result = _made(document.path, used, downs)
+    differences = (*_denied(document, phase, result), *_differences(document, result, used, pieces, others))
+    own = tuple(f"{document.path}:{line}: {text}" for piece in used for line, text in piece.problems)
     return replace(
         result,
-        differences=tuple(dict.fromkeys(_differences(document, result, used, pieces, others))),
-        problems=foreign if result.kind == "sql" else (),
+        differences=tuple(dict.fromkeys(differences)),
+        problems=(foreign if result.kind == "sql" else ()) + own,
     )
+
+
+def denial(document: Document, phase: Phase) -> int:
+    """The 1-based line on which the phase, or the document outside its phases, says that no change is needed; or 0."""
+    spans = [span for other in document.phases if other.key != phase.key for span in other.parts]
+    return next((n for n in document.unchanged if not any(start <= n <= end for start, end in spans)), 0)
+
+
+def _asking(document: Document, phase: Phase, pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces without descriptions of tables that nobody asks to be made here."""
+    if all(piece.rank < _DESCRIBES for piece in pieces):
+        return list(pieces)
+    elsewhere = [block for other in document.phases if other.key != phase.key for block in other.blocks]
+    made = {
+        table
+        for piece in _pieces([*elsewhere, *document.general], document.path)[0]
+        if piece.rank < _DESCRIBES
+        for table in piece.created
+    }
+    denied = denial(document, phase)
+    return [piece for piece in pieces if piece.rank < _DESCRIBES or not (denied or set(piece.created) <= made)]
+
+
+def _denied(document: Document, phase: Phase, result: Wanted) -> Iterator[str]:
+    line = denial(document, phase)
+    if line:
+        place = f"{document.path}:{result.origin[1]}"
+        yield f"{document.path}:{line} says that no change of the schema is needed, {place} has one; the latter is used"
+
+
+# The rank from which a source only describes a table.
+_DESCRIBES = 2
 
 
 def asks(document: Document, phase: Phase) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -77,8 +115,12 @@ def _pieces(blocks: Iterable[Block], file: str) -> tuple[tuple[Piece, ...], tupl
                 found += python_source.pieces(block)
             except SyntaxError as error:
                 problems.append(f"{file}: broken Python in {error.msg}; mend the block")
+        elif model_source.concerns(block):
+            found += model_source.pieces(block)
         elif sql_source.concerns(block):
             found += sql_source.pieces(block)
+        elif table_source.concerns(block):
+            found += table_source.pieces(block)
     return tuple(found), tuple(problems)
 
 
@@ -108,13 +150,13 @@ def _unusable(document: Document, problems: Sequence[str]) -> Wanted | None:
 
 def _assemble(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
     """The pieces of the upgrade and of the downgrade that belong together; whole functions count before excerpts."""
-    for kind in ("op", "sql"):
-        ups = [piece for piece in pieces if piece.kind == kind and piece.side == "up"]
+    for rank in sorted({piece.rank for piece in pieces}):
+        ups = [piece for piece in pieces if piece.rank == rank and piece.side == "up"]
         undone = [piece for piece in ups if piece.drops_only and _undoes(piece, ups)]
         used = _fitting([piece for piece in ups if piece not in undone])
         if not used:
             continue
-        downs = [piece for piece in pieces if piece.kind == kind and piece.side == "down"]
+        downs = [piece for piece in pieces if piece.rank == rank and piece.side == "down"]
         taken_back = [replace(piece, side="down") for piece in undone]
         return used, _downgrade(used, [*downs, *taken_back], [piece for piece in ups if piece not in undone])
     return [], []

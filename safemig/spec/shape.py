@@ -1,0 +1,91 @@
+"""Tables that models, Markdown tables and bullets describe, written as the operations that make them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from safemig.spec.column_words import Said
+from safemig.spec.pieces import Piece, parse
+from safemig.spec.python_source import objects
+
+
+@dataclass
+class Shape:
+    """One table: ``elements`` stand in its create_table, ``after`` follows it; each with its line in the document.
+
+    ``options`` are further arguments of create_table, ``fixed`` the names of constraints and indexes that are given.
+    """
+
+    table: str
+    line: int
+    elements: list[tuple[str, int]] = field(default_factory=list)
+    after: list[tuple[str, int]] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
+    fixed: set[str] = field(default_factory=set)
+    problems: list[tuple[int, str]] = field(default_factory=list)
+
+
+def piece_of(shape: Shape, block: int, source: str) -> Piece | None:
+    """The operations as a piece; None where they make no Python, which a hostile name may cause."""
+    lines: list[tuple[str, int]] = [("op.create_table(", shape.line), (f"    {quoted(shape.table)},", shape.line)]
+    for code, line in shape.elements:
+        lines += [(f"    {one}", line) for one in f"{code},".split("\n")]
+    lines += [(f"    {option},", shape.line) for option in shape.options]
+    lines += [(")", shape.line)]
+    lines += [(one, line) for code, line in shape.after for one in code.split("\n")]
+    text = "\n".join(code for code, _ in lines)
+    tree = parse(text)
+    if tree is None:
+        return None
+    what = objects(tree.body)
+    return Piece(
+        "op", "up", text, tuple(line for _, line in lines), block, what.keys, what.created, what.tables,
+        frozenset(shape.fixed), source=source, problems=tuple(shape.problems),
+    )  # fmt: skip
+
+
+def quoted(text: str) -> str:
+    """The text as a Python string in double quotes."""
+    import json
+
+    return json.dumps(text, ensure_ascii=False)
+
+
+def of_words(table: str, line: int, columns: Sequence[Said]) -> Shape:
+    """The table that those columns make."""
+    schema, _, name = table.rpartition(".")
+    shape = Shape(name, line, options=[f"schema={quoted(schema)}"] if schema else [])
+    several = sum(column.primary for column in columns) > 1
+    for column in columns:
+        shape.elements.append((_column(column, several=several), column.line))
+        shape.problems += [(column.line, f"column {column.name}: {problem}") for problem in column.problems]
+    for column in columns:
+        shape.elements += [(f"sa.CheckConstraint({quoted(check)})", column.line) for check in column.checks]
+    tail = f", schema={quoted(schema)}" if schema else ""
+    for column in columns:
+        if column.index and not (column.unique or column.primary):
+            call = (
+                f"op.create_index({quoted(f'ix_{name}_{column.name}')}, {quoted(name)}, [{quoted(column.name)}]{tail})"
+            )
+            shape.after.append((call, column.line))
+    return shape
+
+
+def _column(column: Said, *, several: bool) -> str:
+    # A column without a type is a problem: the code stands for its place only and is never used.
+    parts = [quoted(column.name), column.type or "sa.Text()"]
+    if column.reference:
+        actions = "".join(f", on{which}={quoted(action)}" for which, action in column.actions)
+        parts.append(f"sa.ForeignKey({quoted(column.reference)}{actions})")
+    if column.identity:
+        parts.append("sa.Identity()")
+    if column.primary:
+        parts.append("primary_key=True")
+        # SQLAlchemy makes one whole-number key a serial, whatever else it is.
+        parts += ["autoincrement=False"] if several else []
+    else:
+        parts.append(f"nullable={column.null}")
+    parts += ["unique=True"] if column.unique and not column.primary else []
+    parts += [f"server_default={column.default}"] if column.default else []
+    return f"sa.Column({', '.join(parts)})"
