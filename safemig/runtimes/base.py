@@ -41,7 +41,7 @@ class Runtime(Protocol):
         """Why this runtime cannot work here, "" when it can. Never raises."""
 
     def environment(self) -> Mapping[str, str]:
-        """The variables that commands get on top of os.environ. Never raises."""
+        """All variables that commands get: the caller's own, with another PATH. Never raises."""
 
     def base_url(self) -> str:
         """The service's address as reachable from here, "" when unknown."""

@@ -28,7 +28,7 @@ from safemig.runtimes.engine import (
     published,
     run_inside,
 )
-from safemig.runtimes.paths import children_path
+from safemig.runtimes.paths import children_environment
 
 if TYPE_CHECKING:
     import docker
@@ -84,15 +84,15 @@ class DockerRuntime:
         return "" if shutil.which("docker") or shutil.which("docker-compose") else "there is no docker command"
 
     def environment(self) -> Mapping[str, str]:
-        """PATH with uv and the docker-compose bridge at its end; docker without its hints."""
+        """The caller's, PATH with uv and the docker-compose bridge at its end; docker without its hints."""
         extra: list[Path] = []
         if self.bridge:
             from safemig.proposals.compose_command import shim
 
             found = shim(self.state / "bin")
             extra.append(found if found.is_dir() else found.parent)
-        path = children_path(os.environ, self.root or self.folder, self.state, extra)
-        return {"PATH": path, "DOCKER_CLI_HINTS": "false"}
+        values = children_environment(os.environ, self.root or self.folder, self.state, extra)
+        return {**values, "DOCKER_CLI_HINTS": "false"}
 
     def base_url(self) -> str:
         """The configured address, else the service's published port, else the guess."""

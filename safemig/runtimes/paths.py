@@ -1,4 +1,4 @@
-"""The PATH of the commands that we start."""
+"""The environment of the commands that we start."""
 
 from __future__ import annotations
 
@@ -8,6 +8,21 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+
+def children_environment(
+    environ: Mapping[str, str], root: Path, state: Path, extra: Sequence[Path] = ()
+) -> dict[str, str]:
+    """``environ`` with that PATH, and without the mark of our own virtual environment: uv would take it for theirs."""
+    own = _is_ours(environ.get("VIRTUAL_ENV", ""), root)
+    kept = {name: value for name, value in environ.items() if not (own and name == "VIRTUAL_ENV")}
+    return {**kept, "PATH": children_path(environ, root, state, extra)}
+
+
+def _is_ours(folder: str, root: Path) -> bool:
+    """Whether that is the environment safemig runs in, and not one inside the project."""
+    prefix = Path(sys.prefix).resolve()
+    return bool(folder) and Path(folder).resolve() == prefix and not prefix.is_relative_to(root.resolve())
 
 
 def children_path(environ: Mapping[str, str], root: Path, state: Path, extra: Sequence[Path] = ()) -> str:

@@ -20,7 +20,7 @@ from safemig.runtimes import backends
 from safemig.runtimes.base import APPLICATION, Unreachable
 from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, LOCK_WAIT, without_commands
 from safemig.runtimes.listener import listener, listens, log_of, started
-from safemig.runtimes.paths import children_path
+from safemig.runtimes.paths import children_environment
 
 if TYPE_CHECKING:
     import psutil
@@ -99,8 +99,8 @@ class ProcessRuntime:
         return ""
 
     def environment(self) -> Mapping[str, str]:
-        """PATH without our own environment, with uv at its end."""
-        return {"PATH": children_path(os.environ, self.root or self.folder, self.state)}
+        """The caller's, with PATH without our own environment and with uv at its end."""
+        return children_environment(os.environ, self.root or self.folder, self.state)
 
     def base_url(self) -> str:
         """As configured or discovered."""

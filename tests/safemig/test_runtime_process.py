@@ -223,3 +223,18 @@ def test_our_own_environment_is_not_on_the_childrens_path(tmp_path: Path, monkey
     assert shutil.which("alembic", path=found) is None
     inside = paths.children_path(environ, tmp_path, tmp_path / "state")
     assert f"{own}/bin" in inside.split(":")
+
+
+def test_commands_get_the_callers_environment_but_not_the_mark_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "tool"
+    monkeypatch.setattr(sys, "prefix", str(own))
+    environ = {"PATH": "/nowhere", "HOME": "/home/ada", "COMPOSE_PROFILES": "dev", "VIRTUAL_ENV": str(own)}
+    found = paths.children_environment(environ, tmp_path / "project", tmp_path / "state")
+    assert (found["HOME"], found["COMPOSE_PROFILES"]) == ("/home/ada", "dev")
+    assert "VIRTUAL_ENV" not in found
+    theirs = {**environ, "VIRTUAL_ENV": str(tmp_path / "project" / ".venv")}
+    assert "VIRTUAL_ENV" in paths.children_environment(theirs, tmp_path / "project", tmp_path / "state")
+    monkeypatch.setenv("COMPOSE_PROFILES", "dev")
+    assert runtime(tmp_path, "").environment()["COMPOSE_PROFILES"] == "dev"
