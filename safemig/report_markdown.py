@@ -24,7 +24,7 @@ _WORDS = {True: "good", False: "not good", None: "could not look"}
 def markdown(summary: Summary, plan: Plan | None) -> str:
     """The whole report; of an unfinished run it says so first."""
     lines: list[str] = []
-    for section in (_head, _signals, _first, _plans, _steps, _approvals, _schema, _ticks, _notes, _timeline):
+    for section in (_head, _signals, _first, _plans, _steps, _approvals, _schema, _items, _ticks, _notes, _timeline):
         made = list(section(summary, plan))
         if made:
             lines += [*made, ""]
@@ -292,6 +292,19 @@ def _schema(summary: Summary, _: Plan | None) -> Iterator[str]:
         keys = list(dict.fromkeys(key for one in summary.differences for key in one))
         rows = ([code(_short(one[key])) if key in one else "" for key in keys] for one in summary.differences)
         yield from _table([plain(key) for key in keys], rows)
+
+
+def _items(summary: Summary, _: Plan | None) -> Iterator[str]:
+    """Item, evidence, time; what is ticked but not true stands first."""
+    if summary.items:
+        yield "## Checklist"
+        yield ""
+        wrong = [one for one in summary.items if one.state == "disproved"]
+        for one in wrong:
+            yield f"**DISPROVED, line {one.line}: {plain(one.text)}** ({plain(one.reason)})"
+            yield ""
+        rows = ((str(o.line), plain(o.text), plain(o.state), plain(o.reason), plain(o.at)) for o in summary.items)
+        yield from _table(("Line", "Item", "State", "Evidence", "When"), rows)
 
 
 def _ticks(summary: Summary, _: Plan | None) -> Iterator[str]:

@@ -133,6 +133,19 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class ItemState:
+    """What one checklist item came to: proved, disproved (ticked, but not true) or not provable, and why. ``at`` is the
+    time of the look (ISO 8601)."""
+
+    line: int
+    text: str
+    checked: bool
+    state: str
+    reason: str
+    at: str
+
+
+@dataclass(frozen=True)
 class Summary:
     """Everything a face or a report needs. ``verdict`` is "" until the run has finished."""
 
@@ -186,3 +199,21 @@ class Summary:
             if one.moment == moment and kind in ("", one.evidence.kind):
                 found[(one.evidence.kind, one.evidence.subject)] = one.evidence
         return tuple(found.values())
+
+    @property
+    def items(self) -> tuple[ItemState, ...]:
+        """The items of the phase, as the run has judged them; none before it has."""
+        found = self.seen("after", "items")
+        judged = found[-1].data.get("judged") if found else None
+        return tuple(
+            ItemState(
+                line if isinstance(line := one.get("line"), int) else 0,
+                str(one.get("text", "")),
+                one.get("checked") is True,
+                str(one.get("state", "")),
+                str(one.get("reason", "")),
+                found[-1].ended,
+            )
+            for one in (judged if isinstance(judged, list) else ())
+            if isinstance(one, dict)
+        )

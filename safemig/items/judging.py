@@ -45,8 +45,8 @@ _DATABASE = re.compile(
 )
 # More than a column: an item about a key or an index is not proved by the column that it stands on.
 _DEEPER = re.compile(
-    r"\b(foreign keys?|fk|index\w*|indices|unique|constraints?|(?-i:CHECK)|"
-    r"claves? (?:foránea|ajena|externa)s?|índices?|únic[oa]s?|restricci[oó]n(?:es)?|fremdschlüssel|eindeutig\w*|indizes|clés? étrangères?|contraintes?|"
+    r"\b(foreign keys?|fk|index\w*|indices|unique|constraints?|(?-i:CHECK)|claves? (?:foránea|ajena|externa)s?|"
+    r"índices?|únic[oa]s?|restricci[oó]n(?:es)?|fremdschlüssel|eindeutig\w*|indizes|clés? étrangères?|contraintes?|"
     r"chaves? estrangeiras?)\b",
     re.I,
 )

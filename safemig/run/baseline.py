@@ -9,9 +9,10 @@ from safemig.plan import Step
 from safemig.run import looks
 from safemig.run.approve import ask_person
 from safemig.run.session import RunEnds, Session
+from safemig.run.ticks import BASE, look_items
 from safemig.signals import container_problems, endpoint_problem
 
-BEFORE, BASE, WANTED = "schema-before.json", "schema-base.json", "schema-wanted.json"
+BEFORE, WANTED = "schema-before.json", "schema-wanted.json"
 
 
 async def baseline(s: Session, step: Step) -> None:
@@ -23,6 +24,7 @@ async def baseline(s: Session, step: Step) -> None:
     if tests:
         s.observe(step.id, "before", tests)
     await looks.look_database(s, step.id, "before")
+    await look_items(s, step)
     problems = [*container_problems(services)] if services.seen else [services.reason]
     problems += [problem for answer in endpoints if (problem := endpoint_problem(answer))]
     if problems:

@@ -12,10 +12,14 @@ from checks.evidence import Evidence, Json, now
 from safemig import checklist
 from safemig.discovery.makefile import read_makefile
 from safemig.plan import Step
+from safemig.run import looks
 from safemig.run.command_facts import whole_recipe
+from safemig.run.items import KIND, evidence, look_around, shown, subject_of, world_of
 from safemig.run.session import RunEnds, Session
 from safemig.run.verdict import judged
 from safemig.spec.document import Item, Phase, read
+
+BASE = "schema-base.json"  # the schema without what the spec asks for, as the baseline has kept it
 
 
 async def tick_items(s: Session, step: Step) -> None:
@@ -31,20 +35,59 @@ async def tick_items(s: Session, step: Step) -> None:
     path = s.root / spec.path
     known = s.known(step.id, "after", "ticks")
     if not known:
-        items = checklist.provable(phase_of(s), proofs_of(s))
+        items = await _proved(s, step)
         if not items:
             s.note("no item of the checklist is proved by this run", step.id)
             return
         known = (s.observe(step.id, "after", await s.look(lambda: _intent(path, spec.path, items))),)
     try:
         before = s.past.checklist.get(spec.path) or spec.sha256
-        await s.look(lambda: _write(path, before, known[0]))
+        await s.look(lambda: _write(s.root, path, before, known[0]))
     except (OSError, checklist.TickFails) as error:
         raise RunEnds("failed", f"the checklist {spec.path} could not be ticked: {error}") from None
     for line, text in _lines(known[0]):
         if (spec.path, line, text) not in s.past.ticked:
             data: dict[str, Json] = {"file": spec.path, "line": line, "text": text, "by": "engine"}
             s.emit("tick", {**data, "sha256": known[0].data["after"]}, step.id)
+
+
+async def look_items(s: Session, step: Step) -> None:
+    """What the phase's items name, as it is before the change: what is there already proves nothing afterwards."""
+    if s.facts.spec is None or s.known(step.id, "before", KIND):
+        return
+    began = now()
+    try:
+        items = await s.look(lambda: phase_of(s).items)
+    except OSError as error:
+        raise RunEnds("failed", f"the checklist {s.facts.spec.path} cannot be read: {error.strerror}") from None
+    if items:
+        world = await s.look(lambda: look_around(s.project, s.runtime, items))
+        s.observe(step.id, "before", evidence(_subject(s), began, world))
+
+
+def _subject(s: Session) -> str:
+    return subject_of(s.facts.spec.path, s.facts.spec.phase) if s.facts.spec else ""
+
+
+async def _proved(s: Session, step: Step) -> tuple[Item, ...]:
+    """The open items that are proved. What every item comes to is journalled; a ticked one that is not true is said."""
+    began = now()
+    phase = await s.look(lambda: phase_of(s))
+    world = await s.look(lambda: look_around(s.project, s.runtime, phase.items))
+    before = s.past.last(KIND, "before")
+    proofs = await s.look(lambda: proofs_of(s))
+    known = checklist.Worlds(world_of(before), world) if before else checklist.NOTHING
+    found = checklist.judge_all(phase, proofs, known)
+    more: dict[str, Json] = {
+        "judged": shown(found),
+        "commands": [s.clean(line) for line in proofs.commands_run],
+    }
+    s.observe(step.id, "after", evidence(_subject(s), began, world, **more))
+    path = s.facts.spec.path if s.facts.spec else ""
+    for one in found:
+        if one.state == "disproved":
+            s.note(f"DISPROVED {path}:{one.item.line} “{one.item.text}”: {one.reason}", step.id, "warning")
+    return tuple(one.item for one in found if one.proved and one.item.open)
 
 
 def _intent(path: Path, subject: str, items: Sequence[Item]) -> Evidence:
@@ -57,14 +100,14 @@ def _intent(path: Path, subject: str, items: Sequence[Item]) -> Evidence:
     return Evidence("ticks", subject, True, began, began, f"git diff {subject}", data)
 
 
-def _write(path: Path, before: str, intent: Evidence) -> None:
+def _write(root: Path, path: Path, before: str, intent: Evidence) -> None:
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() == intent.data["after"]:
         return
     lines = {line for line, _ in _lines(intent)}
-    document = read(path, path.parent)
+    document = read(path, root)
     items = [item for phase in document.phases for item in phase.items if item.line in lines]
-    checklist.write_ticks(path, before, items)
+    checklist.write_ticks(path, before, items, root=root)
 
 
 def _lines(intent: Evidence) -> list[tuple[int, str]]:
@@ -89,14 +132,22 @@ def proofs_of(s: Session) -> checklist.Proofs:
     for step in s.plan.steps:
         if step.action.kind == "command" and s.past.of(step.id).status == "done" and step.phase != "before":
             ran += [step.action.line, *_recipe(s, step.action.target)]
-    desired = s.past.last("desired")
-    keys = msgspec.convert(desired.data["asked"], list[str]) if desired else []
+    tables, names = checklist.names_of(_new_objects(s))
     return checklist.Proofs(
         files_made=(s.facts.migration.path,) if s.facts.migration else (),
-        tables_made=frozenset(_plain(key) for key in keys if key.startswith("table ")),
-        names_made=frozenset(_plain(key) for key in keys if not key.startswith("table ")),
+        tables_made=tables,
+        names_made=names,
         commands_run=tuple(dict.fromkeys(ran)),
     )
+
+
+def _new_objects(s: Session) -> list[str]:
+    """The objects that were asked for and not there before: one that only changes is no new one."""
+    desired = s.past.last("desired")
+    if desired is None:
+        return []
+    there = looks.load_snapshot(s, BASE).objects
+    return [key for key in msgspec.convert(desired.data["asked"], list[str]) if key not in there]
 
 
 def _recipe(s: Session, name: str) -> tuple[str, ...]:
@@ -104,8 +155,3 @@ def _recipe(s: Session, name: str) -> tuple[str, ...]:
     if not name or s.project.makefile is None:
         return ()
     return tuple(whole_recipe(read_makefile(s.project.makefile.path), name))
-
-
-def _plain(key: str) -> str:
-    """ "column public.t.c" -> "t.c", "index public.ix" -> "ix"."""
-    return key.partition(" ")[2].removeprefix("public.")
