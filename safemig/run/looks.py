@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 SETTLE_SECONDS = 20.0
 POLL_SECONDS = 0.3
+REFERENCES = ("env:", "file:", "compose:")
 
 
 def tree_of(s: Session) -> AlembicTree:
@@ -166,9 +169,23 @@ async def look_endpoints(s: Session, step: str, moment: str, paths: Sequence[str
         for route, reason in found.left_out:
             s.note(f"endpoint {route} is not checked: {reason}", step)
     looked = await asyncio.gather(
-        *(s.look(lambda probe=probe: look_endpoint(base, probe)) for probe in probes)  # type: ignore[misc]
+        *(s.look(lambda probe=probe: _ask(s, base, probe)) for probe in probes)  # type: ignore[misc]
     )
     return tuple(s.observe(step, moment, answer) for answer in looked)
+
+
+def _ask(s: Session, base: str, probe: Probe) -> Evidence:
+    """One request; header values that are references get their values here, and only here."""
+    from safemig.discovery.database import UnresolvedReference, resolve
+
+    try:
+        values = {
+            name: resolve(text, s.root, os.environ, s.project.compose) if text.startswith(REFERENCES) else text
+            for name, text in probe.headers.items()
+        }
+    except UnresolvedReference as error:
+        return unseen("endpoint", f"{probe.method} {probe.path}", "safemig.yaml, endpoints", str(error))
+    return look_endpoint(base, replace(probe, headers=values))
 
 
 async def look_main(s: Session, step: str, moment: str, paths: Sequence[str] = ()) -> tuple[Evidence, ...]:
