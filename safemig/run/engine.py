@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from safemig.commands import settle
+from safemig.commands import settle, state
 from safemig.events import Mode
 from safemig.facts import Facts, Finding
 from safemig.journal import JournalUnwritable
@@ -150,7 +150,9 @@ def _acting(s: Session, step: Step) -> bool:
     if not past.commands:
         return False
     ended = past.ended.get(past.commands[-1])
-    return ended is None or ended["how"] not in {"stopped", "lost"}
+    if ended is None:
+        return state(files_of(s, past.commands[-1])) != "absent"
+    return ended["how"] not in {"stopped", "lost"}
 
 
 async def _perform(s: Session, step: Step) -> None:
