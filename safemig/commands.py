@@ -1,4 +1,4 @@
-"""Commands of the project: each under its supervisor, in a session of its own, its output straight into a file.
+"""Commands of the project: each under its supervisor, in a session of its own, its output redacted into a file.
 
 A command outlives the engine. Whether it still runs says the lock that its supervisor holds, not a pid: pids are used
 again. The files of command number 7 are 0007.output, .lock, .begun and .status.
@@ -39,7 +39,8 @@ class Command:
     """A shell line in ``cwd`` with the whole environment ``env``; at most ``limit`` seconds.
 
     ``stdin`` holds the answers, one a line ("" is an empty input); ``tty`` gives it a pseudo-terminal. ``mark`` is
-    what its processes carry in their environment, unique to this command of this run.
+    what its processes carry in their environment, unique to this command of this run. ``secrets`` are values that must
+    not get into the output's file, beside those that their position gives away.
     """
 
     line: str
@@ -49,6 +50,7 @@ class Command:
     stdin: str = ""
     tty: bool = False
     mark: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Files:
 
     @property
     def output(self) -> Path:
-        """Output and errors, as they came."""
+        """Output and errors as they came, without passwords."""
         return self.folder / f"{self.number:04d}.output"
 
     @property
@@ -210,7 +212,7 @@ def spawn(command: Command, files: Files) -> subprocess.Popen[bytes]:
         os.close(lock)
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
-        pipe.write(json.dumps({**order, **paths, "mark": command.mark}).encode())
+        pipe.write(json.dumps({**order, **paths, "mark": command.mark, "secrets": command.secrets}).encode())
     return process
 
 

@@ -1,8 +1,10 @@
-"""Stand-alone: runs one shell line, outlives the engine, and leaves its exit status in a file.
+"""Stand-alone: runs one shell line, outlives the engine, and leaves its redacted output and exit status in files.
 
 Started as `python -I -S supervisor.py LOCK_FD` in a session of its own, with the order as JSON on stdin: line, cwd,
-stdin, tty, mark, and the paths output, begun and status. The engine locked LOCK_FD (flock) before the fork; whoever
-gets that lock later knows that the command has ended. Standard library only, about 20 ms to start.
+stdin, tty, mark, secrets, and the paths output, begun and status. The engine locked LOCK_FD (flock) before the fork;
+whoever gets that lock later knows that the command has ended. What the command leaves in the background may go on
+writing: a fork of the supervisor then goes on reading until the last of them has closed the output.
+Standard library only, about 20 ms to start.
 """
 
 from __future__ import annotations
@@ -25,12 +27,16 @@ if TYPE_CHECKING:  # typing itself takes 4 ms of each start
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 QUIET_PROMPT = 0.15  # seconds of silence after an unfinished line: somebody waits for an answer
 QUIET_ANY = 1.0
+SHOW_AFTER = 0.2  # seconds that an unfinished line waits for its end
+READ_SIZE = 1 << 18
+TERMINAL_REST = 1.0  # seconds at most to empty a terminal whose command has ended; a child may go on writing to it
 END_OF_INPUT = b"\x04"
 
 
 def main() -> None:
     """Run the order; a broken one (the engine died while it wrote it) starts nothing."""
-    os.set_inheritable(int(sys.argv[1]), False)
+    lock = int(sys.argv[1])
+    os.set_inheritable(lock, False)
     try:
         order: dict[str, Any] = json.loads(sys.stdin.buffer.read())
     except ValueError:
@@ -40,23 +46,134 @@ def main() -> None:
     start = os.fstat(output).st_size
     notes: dict[str, object] = {"supervisor": os.getpid(), "began": began, "start": start, "command": None}
     put(order["begun"], notes)
-    master, slave = terminal() if order["tty"] else (-1, -1)
+    source, given = terminal() if order["tty"] else os.pipe()
+    wake = notice_children()
     signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
     pid = os.fork()
     if pid == 0:
-        become(order, output, slave)
+        become(order, given)
     for number in PASSED_ON:
         signal.signal(number, lambda received, _: pass_on(pid, received))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+    os.close(given)
     put(order["begun"], {**notes, "command": pid})
-    if master >= 0:
-        os.close(slave)
-        code = converse(pid, master, output, order["stdin"])
-    else:
-        code = os.waitpid(pid, 0)[1]
+    spool = Spool(output, stream(order["secrets"]))  # takes 30 ms; the command runs meanwhile
+    code = converse(pid, source, spool, order["stdin"]) if order["tty"] else listen(pid, source, spool, wake)
     status = os.waitstatus_to_exitcode(code)
     ended = {"status": status if status >= 0 else 128 - status, "ended": time.time(), "began": began}
     put(order["status"], {**ended, "start": start, "end": os.fstat(output).st_size})
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    os.close(lock)
+    drain(source, spool)
+
+
+def beside(name: str) -> Any:
+    """The module of that name in this folder, without the folder on the import path (it holds a signals.py)."""
+    from importlib.machinery import SourceFileLoader
+
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")  # noqa: PTH100, PTH118, PTH120
+    module = type(sys)(name)
+    SourceFileLoader(name, path).exec_module(module)
+    return module
+
+
+def stream(secrets: list[str]) -> Any:
+    """The redaction of this output. The values came through the order's pipe, never as arguments or environment."""
+    redact = beside("redact")
+    parts = tuple(part for value in secrets for part in {value, *value.splitlines()} if redact.cannot_be_a_name(part))
+    return beside("redact_stream").Stream(lambda text: redact.redact(text, parts), redact.MARK, parts)
+
+
+class Spool:
+    """The output file, written through the redaction. A full disk loses output; it neither stops nor blocks."""
+
+    def __init__(self, output: int, stream: Any) -> None:
+        self.output, self.stream = output, stream
+        self.due = float("inf")  # when the unfinished line is to be shown
+
+    def take(self, data: bytes) -> None:
+        """Write the complete lines, and what has waited long enough."""
+        self.write(self.stream.feed(data))
+        if not self.stream.line:
+            self.due = float("inf")
+        elif self.due == float("inf"):
+            self.due = time.monotonic() + SHOW_AFTER
+        self.show()
+
+    def wait(self) -> float | None:
+        """Seconds until there may be something to show; None: for ever."""
+        return None if self.due == float("inf") else max(0.0, self.due - time.monotonic())
+
+    def show(self) -> None:
+        """The unfinished line, once its time has come."""
+        if time.monotonic() >= self.due:
+            self.write(self.stream.show())
+            self.due = float("inf")
+
+    def close(self) -> None:
+        """The rest."""
+        self.write(self.stream.close())
+        self.due = float("inf")
+
+    def write(self, data: bytes) -> None:
+        """All of it."""
+        with contextlib.suppress(OSError):
+            while data:
+                data = data[os.write(self.output, data) :]
+
+
+def notice_children() -> int:
+    """A descriptor that becomes readable when a child ends."""
+    wake, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    return wake
+
+
+def listen(pid: int, source: int, spool: Spool, wake: int) -> int:
+    """Write what comes through the pipe until the command has ended; its wait status."""
+    sources = [source, wake]
+    while True:
+        ready = select.select(sources, [], [], spool.wait())[0]
+        if source in ready:
+            data = os.read(source, READ_SIZE)
+            if not data:
+                sources.remove(source)  # it has closed its output and runs on
+            spool.take(data)
+        else:
+            spool.show()
+        if wake in ready:
+            os.read(wake, 4096)
+            ended, code = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                break
+    # What the command wrote is in the pipe by now; what a child in the background adds meanwhile comes later.
+    left = struct.unpack("i", fcntl.ioctl(source, termios.FIONREAD, bytes(4)))[0]
+    while left > 0 and (data := os.read(source, min(left, READ_SIZE))):
+        left -= len(data)
+        spool.take(data)
+    spool.close()
+    return code
+
+
+def drain(source: int, spool: Spool) -> None:
+    """Go on in a fork as long as a child in the background has the output open: it would die of a closed pipe."""
+    state = select.poll()
+    state.register(source, select.POLLIN)
+    if [events for _, events in state.poll(0)] == [select.POLLHUP] or os.fork():
+        return
+    for number in PASSED_ON:
+        signal.signal(number, signal.SIG_DFL)
+    while True:
+        if select.select([source], [], [], spool.wait())[0]:
+            data = read(source)
+            if not data:
+                break
+            spool.take(data)
+        else:
+            spool.show()
+    spool.close()
 
 
 def put(path: str, content: dict[str, object]) -> None:
@@ -78,19 +195,16 @@ def pass_on(pid: int, number: int) -> None:
         os.killpg(pid, number)
 
 
-def become(order: dict[str, Any], output: int, slave: int) -> None:
+def become(order: dict[str, Any], output: int) -> None:
     """In the child: a session of its own, its stdin and output, then the shell. Never returns."""
     try:
         os.setsid()
-        if slave >= 0:
+        if order["tty"]:
             with contextlib.suppress(OSError):
-                fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-            given = shown = slave
-        else:
-            given, shown = answers(order), output
-        os.dup2(given, 0)
-        os.dup2(shown, 1)
-        os.dup2(shown, 2)
+                fcntl.ioctl(output, termios.TIOCSCTTY, 0)
+        os.dup2(output if order["tty"] else answers(order), 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
         for number in (*PASSED_ON, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGQUIT):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
@@ -125,8 +239,8 @@ def terminal() -> tuple[int, int]:
     return master, slave
 
 
-def converse(pid: int, master: int, output: int, stdin: str) -> int:
-    """Copy the terminal's output and type one answer whenever the command waits; its wait status.
+def converse(pid: int, master: int, spool: Spool, stdin: str) -> int:
+    """Write what the terminal shows and type one answer whenever the command waits; its wait status.
 
     Answers are not typed ahead: a program that empties its input before it asks (getpass does) would lose them.
     """
@@ -135,9 +249,8 @@ def converse(pid: int, master: int, output: int, stdin: str) -> int:
     while True:
         ready = select.select([master], [], [], 0.05)[0]
         data = read(master) if ready else b""
+        spool.take(data)
         if data:
-            with contextlib.suppress(OSError):  # a full disk must not stop the conversation
-                os.write(output, data)
             heard, last, owed = time.monotonic(), data[-1:], True
             continue
         quiet = time.monotonic() - heard
@@ -146,16 +259,17 @@ def converse(pid: int, master: int, output: int, stdin: str) -> int:
             heard, owed = time.monotonic(), bool(left)
         ended, code = os.waitpid(pid, os.WNOHANG)
         if ended:
-            while select.select([master], [], [], 0)[0] and (data := read(master)):
-                with contextlib.suppress(OSError):
-                    os.write(output, data)
+            deadline = time.monotonic() + TERMINAL_REST
+            while select.select([master], [], [], 0)[0] and (data := read(master)) and time.monotonic() < deadline:
+                spool.take(data)
+            spool.close()
             return code
 
 
-def read(master: int) -> bytes:
-    """What the terminal has to say; b"" once nobody has it open (EIO on Linux)."""
+def read(source: int) -> bytes:
+    """What the terminal (or pipe) has to say; b"" once nobody has it open (EIO from a terminal on Linux)."""
     try:
-        return os.read(master, 65536)
+        return os.read(source, READ_SIZE)
     except OSError:
         time.sleep(0.02)  # it stays readable then: do not spin until the command has ended
         return b""

@@ -40,9 +40,8 @@ async def run_command(s: Session, step: Step, ready: Callable[[], Awaitable[bool
             return _ended(known)
         if known is None:
             ended = await _take_up(s, step, number)
-            if ended:
-                return ended
-    return await _start(s, step, ready)
+            return ended or await _run(s, step, number, ready)
+    return await _run(s, step, await _announce(s, step), ready)
 
 
 async def _take_up(s: Session, step: Step, number: int) -> commands.Ended | None:
@@ -68,33 +67,40 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-async def _start(s: Session, step: Step, ready: Callable[[], Awaitable[bool]] | None) -> commands.Ended:
+async def _announce(s: Session, step: Step) -> int:
+    """The number of a new command, once the journal holds what ran before it and that it is about to begin."""
     action = step.action
     number = s.number()
-    files = files_of(s, number)
     before = await s.look(s.runtime.mark_before)
     s.journal.save(f"commands/{number:03}.before.json", msgspec.json.encode(before))
-    limit = s.limit(step)
     s.emit(
         "command.started",
         {
             "number": number,
             "line": s.clean(action.line),
             "cwd": action.cwd,
-            "limit": limit,
-            "output": f"commands/{files.output.name}",
+            "limit": s.limit(step),
+            "output": f"commands/{files_of(s, number).output.name}",
             "by": "engine",
         },
         step.id,
     )
+    return number
+
+
+async def _run(s: Session, step: Step, number: int, ready: Callable[[], Awaitable[bool]] | None) -> commands.Ended:
+    """Runs an announced command that has not begun."""
+    action = step.action
+    files = files_of(s, number)
     command = commands.Command(
         action.line,
         s.root / action.cwd,
         s.runtime.environment(),
-        limit,
+        s.limit(step),
         action.stdin,
         needs_tty(s, action.target),
         mark_of(s, number),
+        s.runtime.secrets(),
     )
 
     def output(start: int, end: int) -> None:

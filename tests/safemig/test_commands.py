@@ -268,6 +268,109 @@ async def test_a_signal_to_the_supervisor_reaches_the_command(tmp_path: Path) ->
     assert files.output.read_text().endswith("told\n")
 
 
+SECRET = "S3cret!with/odd:chars"
+
+
+@pytest.mark.parametrize(
+    ("line", "output"),
+    [
+        ("echo postgresql://courses:courses@db:5432/courses", "postgresql://courses:***@db:5432/courses\n"),
+        (f"echo 'it is {SECRET}'", "it is ***\n"),
+        (f"printf 'it is {SECRET[:7]}'; sleep 0.4; echo '{SECRET[7:]}'", "it is ***\n"),
+        (f"printf 'PASSWORD={SECRET[:7]}'; sleep 0.4; echo '{SECRET[7:]}'", "PASSWORD=***\n"),
+        ("printf 'postgresql://me:begin'; sleep 0.4; echo 'end@db/'", "postgresql://me:***@db/\n"),
+        ("printf 'no end'", "no end"),
+        ("printf '\\377\\n'", "\udcff\n"),
+    ],
+)
+@pytest.mark.parametrize("tty", [False, True])
+async def test_passwords_do_not_reach_the_file(tmp_path: Path, line: str, output: str, tty: bool) -> None:
+    files = Files(tmp_path, 1)
+    ended, _ = await run(order(tmp_path, line, secrets=(SECRET,), tty=tty), files)
+    text = files.output.read_bytes().decode("utf-8", "surrogateescape")
+    assert text == output
+    assert ended.end == files.output.stat().st_size
+
+
+async def test_known_secrets_are_neither_arguments_nor_environment_nor_files(tmp_path: Path) -> None:
+    files, stop = Files(tmp_path, 1), asyncio.Event()
+    running = asyncio.create_task(run(order(tmp_path, "echo began; sleep 60", secrets=(SECRET,)), files, stop=stop))
+    await until(lambda: commands.size(files.output) > 0)
+    supervisor = psutil.Process(int(json.loads(files.begun.read_bytes())["supervisor"]))
+    assert SECRET not in " ".join((*supervisor.cmdline(), *supervisor.environ().values()))
+    assert not [path for path in tmp_path.iterdir() if SECRET.encode() in path.read_bytes()]
+    stop.set()
+    await running
+
+
+@pytest.mark.parametrize("tty", [False, True])
+async def test_an_unfinished_line_is_seen_while_the_command_waits(tmp_path: Path, tty: bool) -> None:
+    files, gate = Files(tmp_path, 1), tmp_path / "gate"
+    line = f"printf 'Going on? [y/N] '; while [ ! -e {gate} ]; do sleep 0.05; done; echo yes"
+    running = asyncio.create_task(run(order(tmp_path, line, tty=tty), files))
+    await until(lambda: commands.size(files.output) > 0)
+    assert files.output.read_text() == "Going on? [y/N] "
+    gate.touch()
+    await running
+    assert files.output.read_text() == "Going on? [y/N] yes\n"
+
+
+@pytest.mark.parametrize("tty", [False, True])
+async def test_a_child_in_the_background_goes_on_writing_after_the_end(tmp_path: Path, tty: bool) -> None:
+    files, gate = Files(tmp_path, 1), tmp_path / "gate"
+    loop = f"trap '' HUP; while [ ! -e {gate} ]; do sleep 0.05; done; echo token=abcdef; sleep 0.1; echo over"
+    command = order(tmp_path, f"({loop}) & sleep 0.1; echo started", tty=tty)
+    ended, _ = await run(command, files)
+    assert (ended.status, ended.how, files.output.read_text()) == (0, "exit", "started\n")
+    assert commands.state(files) == "ended"
+    drains = [process for process in psutil.process_iter() if writes(process, files.output)]
+    assert len(drains) == 1
+    gate.touch()
+    await until(lambda: files.output.read_text() == "started\ntoken=***\nover\n")
+    await until(lambda: not commands.alive(drains[0]))
+    assert dead(command.mark)
+
+
+def writes(process: psutil.Process, path: Path) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return str(path) in [file.path for file in process.open_files()]
+    return False
+
+
+async def test_a_child_that_floods_the_output_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    files = Files(tmp_path, 1)
+    command = order(tmp_path, "(while :; do echo flood; done) & sleep 0.2; exit 3")
+    ended, _ = await run(command, files)
+    assert (ended.status, ended.how) == (3, "exit")
+    assert ended.seconds < 10
+    await commands.settle(files, command.mark, patience=0, rung=RUNG)
+    assert dead(command.mark)
+
+
+async def test_a_command_that_closes_its_output_is_waited_for(tmp_path: Path) -> None:
+    files = Files(tmp_path, 1)
+    ended, _ = await run(order(tmp_path, "echo first; exec >&- 2>&-; sleep 0.3; exit 5"), files)
+    assert (ended.status, files.output.read_text()) == (5, "first\n")
+    assert ended.seconds >= 0.3
+
+
+async def test_much_output_comes_whole(tmp_path: Path) -> None:
+    files = Files(tmp_path, 1)
+    ended, _ = await run(order(tmp_path, "seq 300000; yes x | head -c 3000000 | tr -d '\\n'"), files)
+    content = files.output.read_bytes()
+    assert (ended.status, ended.end) == (0, len(content))
+    assert content == "".join(f"{n}\n" for n in range(1, 300_001)).encode() + b"x" * 1_500_000
+
+
+async def test_output_after_the_engines_death_is_redacted_too(tmp_path: Path) -> None:
+    mark, gate = uuid.uuid4().hex, tmp_path / "gate"
+    line = f"echo began; while [ ! -e {gate} ]; do sleep 0.05; done; echo password=hunter2"
+    files = await killed_engine(tmp_path, mark, line)
+    gate.touch()
+    await until(lambda: commands.state(files) == "ended")
+    assert files.output.read_text() == "began\npassword=***\n"
+
+
 def test_an_order_cut_short_starts_nothing(tmp_path: Path) -> None:
     script = str(Path(commands.__file__).with_name("supervisor.py"))
     with (tmp_path / "lock").open("w") as lock:
