@@ -62,7 +62,7 @@ def _heading(phase: Phase, at_hand: bool, width: int) -> str:
 def _item(view: View, row: Row, number: int, width: int) -> Iterator[Line]:
     at, marked, item = number == view.cursor, number in view.marked, row.item
     sign = "›" if at else "▌" if marked else " "
-    proof = "+" if item.open and row.name in view.proved else " "
+    proof = "+" if item.open and row.name in view.proved and row.phase == view.at_hand else " "
     style = "cursor" if at else "marked" if marked else "ticked" if item.checked else "item"
     box = f"[{clean(item.mark) or ' '}]"
     first, *rest = _wrapped(clean(item.text) or "(no text)", width - INDENT)
