@@ -13,7 +13,7 @@ from textual.screen import Screen
 
 from safemig.events import MODES, Event, Message
 from safemig.summary import Summary, empty, step
-from tui.bridge import EngineFeed, Feed
+from tui.bridge import EngineFeed, Feed, JournalFeed
 from tui.keys import APP, Own
 from tui.start_screen import StartScreen
 from tui.theme import DARK, LIGHT
@@ -44,13 +44,13 @@ class SafemigApp(App[int]):
         self._wanted = ""
         self._stops = 0
         self._again = False
-        self._shown = feed is not None
+        self._live = feed is not None
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
 
     def get_default_screen(self) -> Screen[Any]:
         """The start is painted before anything is looked at; a run that is to be shown takes its place."""
-        return StartScreen(self.root, self.start_mode)
+        return StartScreen(self.root, self.start_mode, self.options)
 
     async def on_mount(self) -> None:
         self.theme = self.own.theme
@@ -73,7 +73,7 @@ class SafemigApp(App[int]):
         if self.feed is not None:
             await self.open_feed(self.feed)
         else:
-            self.run_worker(self._look(), group="look", exclusive=True)
+            self.start_screen.begin_look()
 
     # The run
 
@@ -89,7 +89,7 @@ class SafemigApp(App[int]):
         from tui.run_screen import RunScreen
 
         self.feed = feed
-        self._stops, self._wanted, self._again, self._shown = 0, "", False, True
+        self._stops, self._wanted, self._again, self._live = 0, "", False, True
         if self.run_screen is None:
             await self.push_screen(RunScreen(self.root, self._folder()))
         await feed.start()
@@ -120,7 +120,7 @@ class SafemigApp(App[int]):
 
     def _drain(self) -> None:
         feed = self.feed
-        screen = self.run_screen if self._shown else None
+        screen = self.run_screen if self._live else None
         if feed is None or screen is None or not screen.is_mounted:
             return
         new: list[Event] = []
@@ -150,7 +150,7 @@ class SafemigApp(App[int]):
         screen.head(self._wanted)
 
     def _ended(self, screen: Any, feed: Feed) -> None:
-        self._shown = False
+        self._live = False
         screen.head("")
         complaint = feed.complaint() if isinstance(feed, EngineFeed) else ""
         if not self.summary.run:
@@ -194,38 +194,14 @@ class SafemigApp(App[int]):
 
     # What the start screen asks for
 
-    async def _look(self) -> None:
-        from tui.look import look
-
-        screen = self.start_screen
-        screen.looking()
-        complaint = await look(self.options, screen.show_look)
-        if screen.is_mounted:
-            screen.looked(complaint)
-
     async def on_start_screen_asked(self, message: StartScreen.Asked) -> None:
-        from tui.bridge import JournalFeed
-        from tui.look import ask
-
-        folder = self.root / ".safemig" / "runs" / message.run
+        self.summary, self.finished = empty(), None
         if message.what == "begin":
-            self.summary = empty()
             await self.begin("run")
         elif message.what == "resume":
-            self.summary = empty()
             await self.begin("resume", message.run)
-        elif message.what == "inspect":
-            self.summary = empty()
-            await self.open_feed(JournalFeed(folder))
         else:
-            words = ["init"] if message.what == "init" else ["show", "--abandon", message.run]
-            complaint = await ask(self.options, words)
-            self.start_screen.say(complaint)
-            self.run_worker(self._look(), group="look", exclusive=True)
-
-    def on_start_screen_chosen(self, message: StartScreen.Chosen) -> None:
-        self.options.spec, self.options.phase = message.spec, message.phase
-        self.run_worker(self._look(), group="look", exclusive=True)
+            await self.open_feed(JournalFeed(self.root / ".safemig" / "runs" / message.run))
 
     # What the run's screen asks for
 
@@ -241,18 +217,19 @@ class SafemigApp(App[int]):
     def on_run_screen_report_asked(self) -> None:
         from tui.panes import report_screen
 
-        self.push_screen(report_screen(self.summary))
+        self.push_screen(report_screen(self.summary, self.run_screen.folder))
 
     # Keys that hold everywhere
 
     def action_cycle_mode(self) -> None:
         """The next mode. It answers nothing, whatever is asked or typed at the moment."""
-        now = self._wanted or self.summary.mode if self._shown else self.start_mode
+        screen = self.run_screen
+        now = self.start_mode if screen is None else self._wanted or self.summary.mode
         after = MODES[(MODES.index(now) + 1) % len(MODES)] if now in MODES else MODES[0]
-        if self._shown:
+        if screen is not None:
             if self.say_to_engine(Message("mode", mode=after)):
                 self._wanted = after
-                self.run_screen.head(after)
+                screen.head(after)
         else:
             self.start_mode = after
             self.start_screen.show_mode(after)

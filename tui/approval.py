@@ -28,7 +28,7 @@ class ApprovalPanel(Vertical, can_focus=False):
     ApprovalPanel { display: none; height: auto; border-top: heavy $warning; background: $surface; padding: 0 1; }
     ApprovalPanel.-open { display: block; }
     ApprovalPanel > Static { height: auto; width: 100%; }
-    ApprovalPanel > Input { display: none; height: 1; border: none; background: $panel; }
+    ApprovalPanel > Input { display: none; background: $panel; }
     ApprovalPanel.-typing > Input { display: block; }
     """
 
@@ -53,7 +53,7 @@ class ApprovalPanel(Vertical, can_focus=False):
 
     def compose(self) -> ComposeResult:
         yield Static(id="approval-text")
-        yield Input(id="approval-input")
+        yield Input(id="approval-input", compact=True, select_on_focus=False)
 
     @property
     def question(self) -> Question | None:

@@ -114,6 +114,15 @@ ANSWERS = [
     ),
 ]
 PANES = [
+    Binding("tab", "next_pane(1)", "next pane", id="pane.next", show=False, tooltip="Next pane"),
+    Binding(
+        "ctrl+o",
+        "next_pane(-1)",
+        "pane before",
+        id="pane.previous",
+        show=False,
+        tooltip="Pane before (Shift+Tab is the mode)",
+    ),
     Binding("1", "pane('plan')", "plan", id="pane.plan", show=False, tooltip="Go to the plan"),
     Binding("2", "pane('log')", "log", id="pane.log", show=False, tooltip="Go to the log"),
     Binding("3", "pane('checklist')", "checklist", id="pane.checklist", show=False, tooltip="Go to the checklist"),
@@ -158,16 +167,6 @@ APP = [
         priority=True,
         show=False,
         tooltip="The keys of the focused pane, also while typing",
-    ),
-    Binding("tab", "app.focus_next", "next pane", id="app.next", show=False, tooltip="Next pane"),
-    Binding(
-        "ctrl+o",
-        "app.focus_previous",
-        "previous pane",
-        id="app.previous",
-        show=False,
-        priority=True,
-        tooltip="Previous pane (Shift+Tab is the mode)",
     ),
     Binding(
         "ctrl+z",

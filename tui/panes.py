@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from textual.screen import Screen
-from textual.widget import Widget
+from textual.dom import DOMNode
 
 from safemig.events import Event, Message
 from safemig.facts import Facts
@@ -17,6 +16,7 @@ from tui.checklist_pane import ChecklistPane, TickAsked
 from tui.command_line import CommandLine, ShellAsked
 from tui.log_pane import LogPane
 from tui.proofs import proved
+from tui.report_screen import ReportScreen
 
 PROVING = ("evidence", "step.finished", "run.finished", "facts", "plan.revised", "tick", "untick")
 
@@ -75,19 +75,13 @@ def shell_message(asked: ShellAsked) -> Message:
     return Message("shell", line_text=asked.line, cwd=asked.cwd)
 
 
-def report_screen(summary: Summary) -> Screen[None]:
-    """The report of a run."""
-    from textual.content import Content
-
-    from safemig.report import render
-    from tui.step_screen import TextScreen
-    from tui.words import clean_lines
-
-    return TextScreen("Report", Content("\n".join(clean_lines(render(summary, "md")))))
+def report_screen(summary: Summary, folder: Path) -> ReportScreen:
+    """The report of the run that lies in ``folder``."""
+    return ReportScreen(summary, folder)
 
 
-def classes() -> list[tuple[str, type[Widget]]]:
+def classes() -> list[tuple[str, type[DOMNode]]]:
     """The panes that have keys, by their name for a person."""
     from tui.shell_input import ShellInput
 
-    return [("Log", LogPane), ("Checklist", ChecklistPane), ("Shell line", ShellInput)]
+    return [("Log", LogPane), ("Checklist", ChecklistPane), ("Shell line", ShellInput), ("Report", ReportScreen)]

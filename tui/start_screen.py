@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -23,11 +24,11 @@ Look = Mapping[str, Json]
 class StartScreen(Screen[None]):
     """Waits for nothing: it is painted first, and filled as the look comes in."""
 
-    CSS = """
+    DEFAULT_CSS = """
     StartScreen #start { padding: 0 1; }
     StartScreen Static { width: 100%; height: auto; }
     StartScreen #start-title { background: $panel; padding: 0 1; height: 1; }
-    StartScreen Input { display: none; height: 1; border: none; background: $panel; }
+    StartScreen Input { display: none; }
     StartScreen.-choosing Input { display: block; }
     """
     HELP = "Before a run: what was found here, and what can be started."
@@ -41,7 +42,7 @@ class StartScreen(Screen[None]):
         Binding(
             "p", "choose", "choose the plan", id="start.choose", tooltip="Name the implementation plan and its phase"
         ),
-        Binding("i", "ask('init')", "write safemig.yaml", id="start.init", tooltip="Write the proposal below"),
+        Binding("i", "init", "write safemig.yaml", id="start.init", tooltip="Write the proposal below"),
         Binding("j,down", "scroll(1)", "down", id="start.down", show=False, tooltip="A line down"),
         Binding("k,up", "scroll(-1)", "up", id="start.up", show=False, tooltip="A line up"),
         Binding(
@@ -51,22 +52,15 @@ class StartScreen(Screen[None]):
     ]
 
     class Asked(Message):
-        """begin, resume, inspect, abandon, init or look (again, after the plan was named)."""
+        """begin, resume or inspect."""
 
         def __init__(self, what: str, run: str = "") -> None:
             super().__init__()
             self.what, self.run = what, run
 
-    class Chosen(Message):
-        """The person named an implementation plan and perhaps its phase."""
-
-        def __init__(self, spec: str, phase: str) -> None:
-            super().__init__()
-            self.spec, self.phase = spec, phase
-
-    def __init__(self, folder: Path, mode: str) -> None:
+    def __init__(self, folder: Path, mode: str, options: argparse.Namespace) -> None:
         super().__init__()
-        self._folder, self._mode = folder, mode
+        self._folder, self._mode, self._options = folder, mode, options
         self.look: dict[str, Json] = {}
         self.notice = ""
         self.busy = True
@@ -76,7 +70,7 @@ class StartScreen(Screen[None]):
         yield Static(id="start-title")
         with VerticalScroll(id="start"):
             yield Static(id="start-text")
-        yield Input(placeholder="implementation plan, then a blank and its phase, for example 01_ratings 1")
+        yield Input(placeholder="plan and phase, for example: 01_ratings 1", compact=True)
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -88,26 +82,36 @@ class StartScreen(Screen[None]):
         self._mode = mode
         self._draw()
 
+    def begin_look(self) -> None:
+        """Looks at project and world anew, by a child."""
+        self.busy, self.look = True, {}
+        self._draw()
+        self.run_worker(self._look(), group="look", exclusive=True)
+
+    async def _look(self) -> None:
+        from tui.look import look
+
+        complaint = await look(self._options, self.show_look)
+        self.busy = False
+        self.say(complaint or self.notice)
+
     def show_look(self, more: Look) -> None:
         """What was found, as it comes."""
         self.look |= dict(more)
         self._draw()
         self.refresh_bindings()
 
-    def looked(self, notice: str = "") -> None:
-        """The look has ended; ``notice`` says why when it failed."""
-        self.busy = False
-        self.say(notice or self.notice)
-
     def say(self, notice: str) -> None:
         """One line for the person."""
         self.notice = notice
         self._draw()
 
-    def looking(self) -> None:
-        """The look begins again."""
-        self.busy, self.look = True, {}
-        self.say("")
+    async def _do(self, words: list[str], done: str) -> None:
+        """One short command of safemig's own, then a fresh look."""
+        from tui.look import ask
+
+        self.say(await ask(self._options, words) or done)
+        self.begin_look()
 
     @property
     def unfinished(self) -> str:
@@ -133,9 +137,12 @@ class StartScreen(Screen[None]):
             return bool(self.unfinished)
         if action == "ask" and parameters == ("inspect",):
             return bool(_tables(self.look.get("runs")))
-        if action == "ask" and parameters == ("init",):
+        if action == "init":
             return bool(self.look) and not self.look.get("configured")
         return True
+
+    def action_init(self) -> None:
+        self.run_worker(self._do(["init"], "safemig.yaml is written"), group="do", exclusive=True)
 
     def action_ask(self, what: str) -> None:
         run = self.unfinished
@@ -153,7 +160,8 @@ class StartScreen(Screen[None]):
             self.say(f"x again gives run {self.unfinished} up for good; what it has changed stays as it is")
             return
         self._abandoning = False
-        self.post_message(self.Asked("abandon", self.unfinished))
+        words = ["show", "--abandon", self.unfinished]
+        self.run_worker(self._do(words, f"run {self.unfinished} is given up"), group="do", exclusive=True)
 
     def action_choose(self) -> None:
         self.add_class("-choosing")
@@ -163,7 +171,8 @@ class StartScreen(Screen[None]):
         event.stop()
         self._close()
         spec, _, phase = event.value.strip().partition(" ")
-        self.post_message(self.Chosen(spec, phase.strip()))
+        self._options.spec, self._options.phase = spec, phase.strip()
+        self.begin_look()
 
     def key_escape(self) -> None:
         self._abandoning = False
@@ -186,6 +195,9 @@ def start_lines(look: Look, unfinished: str, *, busy: bool) -> Iterable[Content]
         yield Content.styled(
             f"Run {clean(unfinished)} is not finished.  r resume   v inspect   x abandon", "$text-warning bold"
         )
+        yield Content("")
+    if "target" in look and not unfinished:
+        yield Content.assemble(("Enter starts a run", "bold"), " in the mode above; Shift+Tab changes the mode.")
         yield Content("")
     yield Content.styled("Found here", "bold")
     yield _row("project", f"{_text(look, 'folder') or '.'}   Makefile {_text(look, 'makefile') or 'none found'}")

@@ -127,7 +127,13 @@ class Recording:
 
     def begin(self, mode: str = "default", pid: int = 0) -> None:
         """Started, facts, plan."""
-        started = {"project": self._project, "spec": "", "phase": "", "mode": mode, "runtime": "docker"}
+        started: dict[str, Json] = {
+            "project": self._project,
+            "spec": "",
+            "phase": "",
+            "mode": mode,
+            "runtime": "docker",
+        }
         self.add("run.started", {**started, "message": "", "engine": "0.1.0", "pid": pid})
         self.save("facts.json", facts())
         self.add("facts", {"file": "facts.json", "digest": "0" * 64})
@@ -138,7 +144,12 @@ class Recording:
         name = f"plan-{document.revision}.json"
         self.save(name, document)
         added: list[Json] = [step.id for step in document.steps]
-        revised = {"revision": document.revision, "digest": document.digest, "parent": "", "cause": cause}
+        revised: dict[str, Json] = {
+            "revision": document.revision,
+            "digest": document.digest,
+            "parent": "",
+            "cause": cause,
+        }
         self.add("plan.revised", {**revised, "file": name, "added": added, "open": []})
 
     def save(self, name: str, document: object) -> None:
@@ -148,7 +159,12 @@ class Recording:
     def start_step(self, name: str) -> None:
         """A step begins."""
         step = plan().step(name)
-        began = {"title": step.title, "intent": step.intent, "effect": step.action.effect, "command": step.action.line}
+        began: dict[str, Json] = {
+            "title": step.title,
+            "intent": step.intent,
+            "effect": step.action.effect,
+            "command": step.action.line,
+        }
         self.add("step.started", began, name)
 
     def command(self, name: str, output: str, *, ended: bool = True) -> None:
@@ -158,16 +174,28 @@ class Recording:
         file = f"commands/{number:04}.output"
         raw = output.encode()
         (self.folder / file).write_bytes(raw)
-        at = {"number": number, "line": line, "cwd": "backend", "limit": 60.0, "output": file, "by": "engine"}
+        at: dict[str, Json] = {
+            "number": number,
+            "line": line,
+            "cwd": "backend",
+            "limit": 60.0,
+            "output": file,
+            "by": "engine",
+        }
         self.add("command.started", at, name)
         self.add("command.output", {"number": number, "file": file, "start": 0, "end": len(raw)}, name)
         if ended:
-            end = {"number": number, "status": 0, "how": "exit", "seconds": 2.5, "file": file}
+            end: dict[str, Json] = {"number": number, "status": 0, "how": "exit", "seconds": 2.5, "file": file}
             self.add("command.finished", {**end, "start": 0, "end": len(raw)}, name)
 
     def end_step(self, name: str, status: str = "done", seconds: float = 3.2, reason: str = "") -> None:
         """A step ends."""
-        ended = {"status": status, "seconds": seconds, "reason": reason, "command": plan().step(name).action.line}
+        ended: dict[str, Json] = {
+            "status": status,
+            "seconds": seconds,
+            "reason": reason,
+            "command": plan().step(name).action.line,
+        }
         self.add("step.finished", ended, name)
 
     def done(self, *names: str) -> None:

@@ -1,0 +1,227 @@
+"""Questions: what they show, which keys answer them, and what never does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from tests.tui.screens import screen_text
+from tests.tui.stage import stage
+from tui.approval import SETTLE
+from tui.editing import EditScreen
+from tui.step_screen import TextScreen
+
+
+async def test_a_question_shows_what_where_and_what_each_answer_grants(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate")
+        await s.play()
+        text = screen_text(s.app)
+        for words in (
+            "? Migrate the database to b8bf1fd366a3",
+            "$ make migrate",
+            "in backend",
+            "undo    `make downgrade`",
+            "y once: this command once",
+            "a always: `make migrate` in backend",
+            "t tool: every `make` target",
+            "n no, with a reason",
+        ):
+            assert words in text
+
+
+@pytest.mark.parametrize(("key", "answer"), [("y", "once"), ("a", "always"), ("t", "tool")])
+async def test_a_key_answers_once(tmp_path: Path, key: str, answer: str) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate")
+        await s.play()
+        await s.press(key, key)
+        assert [(one.id, one.answer) for one in s.answers] == [("q1", answer)]
+        assert s.screen.approval.question is None
+
+
+@pytest.mark.parametrize("pane", ["1", "2", "3"])
+async def test_the_answer_comes_first_in_every_pane(tmp_path: Path, pane: str) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate")
+        await s.play()
+        await s.press(pane, "y")
+        assert [one.answer for one in s.answers] == ["once"]
+
+
+@pytest.mark.parametrize("key", ["enter", "shift+tab", "space", "tab", "escape", "ctrl+o", "f1"])
+async def test_these_keys_answer_nothing(tmp_path: Path, key: str) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate")
+        await s.play()
+        await s.press(key)
+        assert s.answers == []
+        assert s.screen.approval.question is not None
+
+
+async def test_always_and_tool_exist_only_where_they_are_granted(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("create")
+        await s.play()
+        assert "always" not in screen_text(s.app).split("? Write the migration")[1].splitlines()[:-1]
+        await s.press("a", "t")
+        assert s.answers == []
+
+
+async def test_a_no_asks_for_its_reason_and_escape_takes_it_back(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate")
+        await s.play()
+        await s.press("n", *"yes", "escape")
+        assert s.answers == []
+        assert s.app.focused is s.screen.query_one("#plan")
+        await s.press("n", *"not on friday".replace(" ", "_"), "enter")
+        assert [(one.answer, one.reason) for one in s.answers] == [("no", "not_on_friday")]
+
+
+async def test_shift_tab_changes_the_mode_while_a_reason_is_typed_and_answers_nothing(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate")
+        await s.play()
+        await s.press("n", "a", "shift+tab")
+        assert [(one.type, one.mode) for one in s.feed.sent] == [("mode", "plan")]
+        field = s.screen.approval.query_one(Input)
+        assert field.has_focus
+        assert field.value == "a"
+
+
+async def test_a_question_takes_no_focus_while_somebody_types(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        await s.press("exclamation_mark", *"echo")
+        typing = s.app.focused
+        assert isinstance(typing, Input)
+        s.run.ask("migrate")
+        await s.play()
+        assert s.screen.approval.question is not None
+        await s.press("space", "y", "a", "n")
+        assert s.answers == []
+        assert s.app.focused is typing
+        assert typing.value == "echo yan"
+
+
+async def test_a_question_that_has_just_come_up_is_not_answered_by_keys_under_way(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.screen.approval.settle = 3600.0
+        s.run.ask("migrate")
+        await s.play()
+        await s.press("y", "n")
+        assert s.answers == []
+        s.screen.approval.settle = 0.0
+        await s.press("y")
+        assert len(s.answers) == 1
+    assert 0.2 <= SETTLE <= 1.0
+
+
+async def test_questions_wait_in_a_queue(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("build", "q1")
+        s.run.ask("migrate", "q2")
+        await s.play()
+        assert "1 of 2 waiting" in screen_text(s.app)
+        await s.press("y")
+        assert s.screen.approval.question is not None
+        assert s.screen.approval.question.id == "q2"
+        await s.press("a")
+        assert [(one.id, one.answer) for one in s.answers] == [("q1", "once"), ("q2", "always")]
+
+
+async def test_a_question_rings_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[bool] = []
+    async with stage(tmp_path) as s:
+        monkeypatch.setattr(s.app, "bell", lambda: rung.append(True))
+        s.run.ask("migrate")
+        await s.play()
+        s.run.add("note", {"level": "info", "text": "more"})
+        await s.play()
+    assert rung == [True]
+
+
+async def test_details_show_all_of_it_and_answer_nothing(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("create")
+        await s.play()
+        await s.press("d")
+        assert isinstance(s.app.screen, TextScreen)
+        assert "op.create_table" in screen_text(s.app)
+        await s.press("y", "a", "n")
+        assert s.answers == []
+        await s.press("escape", "y")
+        assert [one.answer for one in s.answers] == ["once"]
+
+
+async def test_what_did_not_fit_has_to_be_read_before_it_is_allowed(tmp_path: Path) -> None:
+    async with stage(tmp_path, (80, 24)) as s:
+        s.run.ask("migrate", what="\n".join(f"line {number}" for number in range(60)))
+        await s.play()
+        assert "more lines: d shows them" in screen_text(s.app)
+        await s.press("y")
+        assert s.answers == []
+        assert isinstance(s.app.screen, TextScreen)
+        assert "line 0" in screen_text(s.app)
+        await s.press("escape", "y")
+        assert [one.answer for one in s.answers] == ["once"]
+
+
+async def test_the_plan_is_approved_as_one_and_the_answer_chooses_the_mode(tmp_path: Path) -> None:
+    for key, mode in (("y", "default"), ("a", "auto")):
+        async with stage(tmp_path / key, mode="plan") as s:
+            s.run.ask(
+                "build", kind="plan", title="Run this plan", what="build: Build\nmigrate: Migrate", always="", tool=""
+            )
+            await s.play()
+            assert "then auto mode" in screen_text(s.app)
+            await s.press("t", "e")
+            assert s.answers == []
+            await s.press(key)
+            assert [(one.answer, one.mode) for one in s.answers] == [("once", mode)]
+
+
+async def test_a_command_is_edited_in_place_and_asked_again(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate")
+        await s.play()
+        await s.press("e", "space", "x", "enter")
+        assert [(one.answer, one.text) for one in s.answers] == [("edit", "make migrate x")]
+
+
+async def test_a_file_is_edited_here_when_no_editor_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDITOR", raising=False)
+    monkeypatch.delenv("VISUAL", raising=False)
+    async with stage(tmp_path) as s:
+        s.run.ask("create")
+        await s.play()
+        await s.press("e")
+        assert isinstance(s.app.screen, EditScreen)
+        await s.press("x", "ctrl+s")
+        assert [one.answer for one in s.answers] == ["edit"]
+        assert s.answers[0].text.startswith('x"""add course_rating')
+
+
+async def test_an_answer_given_elsewhere_closes_the_question(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate")
+        await s.play()
+        await s.press("n")
+        s.run.add(
+            "approval.given", {"id": "q1", "digest": "", "answer": "once", "by": "person", "rule": "", "title": "x"}
+        )
+        await s.play()
+        assert s.screen.approval.question is None
+        assert s.app.focused is s.screen.query_one("#plan")
+        assert s.answers == []
+
+
+async def test_escape_sequences_of_a_question_are_drawn_as_text(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate", what="make \x1b]0;owned\x07[b]x[/b]\x1b[31m", detail="\x1b[2Jgone")
+        await s.play()
+        text = screen_text(s.app)
+        assert "\x1b" not in text
+        assert "$ make [b]x[/b]" in text
