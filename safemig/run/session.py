@@ -17,6 +17,7 @@ from safemig.journal import Journal
 from safemig.plan import Plan, Step, digest_of
 from safemig.planner import added, revisions
 from safemig.redact import redact
+from safemig.run.clean import clean_evidence
 from safemig.run.inbox import Inbox
 from safemig.run.past import Past, fold, take
 
@@ -96,6 +97,7 @@ class Session:
         for at, known in self.past.of(step).evidence:
             if (at, known.kind, known.subject) == (moment, evidence.kind, evidence.subject):
                 return known
+        evidence = clean_evidence(evidence, self.clean)
         self.emit("evidence", {"moment": moment, "evidence": msgspec.to_builtins(evidence)}, step)
         return evidence
 
