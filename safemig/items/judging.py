@@ -130,7 +130,7 @@ def judge_item(item: Item, proofs: Proofs, worlds: Worlds = NOTHING) -> Judged:
         open_yet = {one.state for one in checkable} <= {"made", "there", "absent", "missing"} and not item.checked
         hopeful = open_yet and any(one.state in {"absent", "missing"} for one in checkable)
         return Judged(item, False, reason, "not provable", checkable=hopeful)
-    proof = "; ".join(dict.fromkeys(one.text for one in checkable if one.state in {"made", "changed"}))
+    proof = "; ".join(dict.fromkeys(one.text for one in _came_about(checkable, found)))
     return Judged(item, True, proof, "proved", checkable=True)
 
 
@@ -176,8 +176,10 @@ def _compared(
         return _Found(span, "made", f"{_one(fresh)}, which was not so before", fresh)
     if was:
         changed = {place: shown for place, shown in defined.items() if was.get(place, shown) != shown}
-        state = "changed" if changed else "there"
-        return _Found(span, state, f"{_one(changed or defined)} was there before", changed or defined, was)
+        if not changed:
+            return _Found(span, "there", f"{_one(defined)} was there before", defined, was)
+        shown = "; ".join(f"{place}: {text}" for place, text in changed.items() if span.kind != "file")
+        return _Found(span, "changed", f"{shown or _one(changed)} was there before in another form", changed, was)
     if span.kind == "command" and not commands.only_declares(span.text):
         return _Found(span, "absent", f"{span.text}: not run by this run, though {_one(fresh)} was made", fresh)
     return _Found(span, "made", _made(span, fresh), fresh)
@@ -248,15 +250,19 @@ def _doubt(item: Item, checkable: Sequence[_Found], found: Sequence[_Found]) -> 
         missing = [one for one in checkable if one.state == state]
         if missing:
             return "; ".join(dict.fromkeys(one.text for one in missing))
-    made = [one for one in checkable if one.state == "made"]
-    changed = [one for one in checkable if one.state == "changed" and _became(one, found)]
-    standing = [one for one in checkable if one.state in {"there", "changed"} and one not in changed]
-    if not made and not changed:
-        return f"{standing[0].text}; it proves nothing" if standing else "nothing of it came about"
+    new = _came_about(checkable, found)
+    standing = [one for one in checkable if one not in new]
+    if not new:
+        return f"{standing[0].text}; it proves nothing"
     for one in standing:
-        if not any(_belongs(one, other) for other in (*made, *changed)):
+        if not any(_belongs(one, other) for other in new):
             return f"{one.text}; it proves nothing, and what is to be done with it cannot be looked up"
-    return _other_work(item, made, checkable)
+    return _other_work(item, [one for one in new if one.state == "made"], checkable)
+
+
+def _came_about(checkable: Sequence[_Found], found: Sequence[_Found]) -> list[_Found]:
+    """What is new, and what has changed into what the item says."""
+    return [one for one in checkable if one.state == "made" or (one.state == "changed" and _became(one, found))]
 
 
 def _other_work(item: Item, made: Sequence[_Found], checkable: Sequence[_Found]) -> str:
