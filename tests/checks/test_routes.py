@@ -165,3 +165,16 @@ def test_any_document_is_survived(site: Site, paths: dict[str, Json], rows: Json
     site.routes["/openapi.json"] = (200, {}, json.dumps({"paths": paths}).encode())
     site.json("/a", rows)
     endpoints.discover(site.url)
+
+
+def test_every_operation_of_the_document_is_listed_and_none_is_sent(site: Site) -> None:
+    paths: Json = {"/courses/{id}/ratings": {"post": {}, "get": {}, "parameters": []}, "/x": {"trace": {}}, "bad": 3}
+    site.json("/openapi.json", {"openapi": "3.1.0", "paths": paths})
+    assert endpoints.operations(site.url) == ("GET /courses/{id}/ratings", "POST /courses/{id}/ratings")
+    assert {path for _, path in site.asked} <= {"/openapi.json"}
+
+
+def test_without_a_document_the_operations_are_unknown(site: Site) -> None:
+    site.json("/", {})
+    assert endpoints.operations(site.url) is None
+    assert endpoints.operations("http://127.0.0.1:1", seconds=0.5) is None
