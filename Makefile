@@ -6,18 +6,21 @@ STAMP := $(VENV)/.installed
 RUNTIME ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench pins clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP): pyproject.toml
-	@if command -v uv >/dev/null 2>&1; then \
+# requirements.txt pins every package by hash; it is made by `make pins`.
+$(STAMP): pyproject.toml requirements.txt
+	@set -e; if command -v uv >/dev/null 2>&1; then \
 		test -x $(BIN)/python || uv venv --quiet --python '>=3.11,<3.14' $(VENV); \
-		uv pip install --quiet --python $(BIN)/python -e '.[dev]'; \
+		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt; \
+		uv pip install --quiet --python $(BIN)/python --no-deps -e .; \
 	else \
 		test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .; \
 	fi
 	@touch $@
 
@@ -34,6 +37,9 @@ check: $(STAMP) ## ruff and mypy --strict
 
 bench: $(STAMP) ## Print the measured ratios
 	@for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
+
+pins: $(STAMP) ## Renew requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements.txt
 
 clean: ## Remove what the targets above made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
