@@ -59,6 +59,7 @@ class ReportScreen(Screen[None]):
         self._summary = summary
         self._folder = folder or Path(summary.project) / ".safemig" / "runs" / summary.run
         self._drawn: tuple[Table, ...] | None = None
+        self._saved = ""
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="report"):
@@ -76,7 +77,7 @@ class ReportScreen(Screen[None]):
     def show(self, summary: Summary) -> None:
         """Draws a newer summary of the same run; what one has scrolled to stays."""
         self._summary = summary
-        self.query_one("#verdict", Static).update(_head(summary))
+        self.query_one("#verdict", Static).update(_head(summary, self._saved))
         signals, before = signals_of(summary), before_words(summary)
         for name in SIGNALS:
             self.query_one(f"#signal-{name}", SignalBlock).show(signals.get(name), before[name])
@@ -110,7 +111,8 @@ class ReportScreen(Screen[None]):
             line.say(f"not saved: {error.strerror}")
             return
         self._close(line)
-        self.notify(Content(clean(str(path))).markup, title="saved", timeout=5)
+        self._saved = str(path)
+        self.show(self._summary)
 
     def on_save_dropped(self) -> None:
         self._close(self.query_one(SaveLine))
@@ -120,14 +122,15 @@ class ReportScreen(Screen[None]):
         self.query_one("#report").focus()
 
 
-def _head(summary: Summary) -> Content:
-    """The verdict in words, what run it is of, and the state things are in."""
+def _head(summary: Summary, saved: str) -> Content:
+    """The verdict in words, what run it is of, the state things are in, and where the report was saved."""
     verdict = clean(summary.verdict) or ("waiting for an answer" if summary.waiting else "not finished")
     took = duration(since(summary.began, summary.ended)) if summary.began else ""
     facts = [summary.run, summary.target, f"mode {summary.mode}" if summary.mode else "", summary.runtime, took]
     lines = [Content.assemble((verdict.upper(), "bold"), "  ", " · ".join(clean(fact) for fact in facts if fact))]
     lines += [Content(f"reason: {clean(summary.reason)}")] if summary.reason else []
     lines += [Content(f"state: {clean(summary.state)}")] if summary.state else []
+    lines += [Content(f"saved: {clean(saved)}")] if saved else []
     return Content("\n").join(lines)
 
 

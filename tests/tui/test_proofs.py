@@ -1,0 +1,160 @@
+"""What the checklist pane shows as proved: the judgement that the engine ticks by, read from the journal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checks.evidence import Json
+from safemig.discovery.makefile import read_makefile, recipe_digest
+from safemig.facts import Facts, MigrationFact, SpecFact
+from safemig.plan import Action, Plan, Step
+from safemig.spec.document import Document, parse
+from safemig.summary import Summary, fold
+from tests.tui.recorded import Recording
+from tui.proofs import Proved, before_words, proved, signals_of
+
+MAKEFILE = "migrate:\n\talembic upgrade head\n\ntest:\n\tpytest\n"
+CHECKLIST = """\
+## Phase 1: Database
+
+- [ ] Create the migration `alembic/versions/…_add_course_rating.py`
+- [x] Apply it with `make migrate`
+- [ ] `alembic upgrade head` went well
+- [ ] Check constraint `ck_course_rating_range`
+- [ ] `make test` is green after the migration
+- [ ] The support team knows
+
+## Phase 2: More
+
+- [ ] Apply it with `make migrate` elsewhere
+"""
+CREATED, MIGRATED, UPGRADED, CONSTRAINT, GREEN, SUPPORT, ELSEWHERE = 3, 4, 5, 6, 7, 8, 12
+ALL = frozenset({CREATED, MIGRATED, UPGRADED, CONSTRAINT, GREEN})
+ASKED: list[Json] = ["table public.course_rating", "constraint public.course_rating.ck_course_rating_range"]
+FILE = "backend/alembic/versions/b8bf1fd366a3_add_course_rating.py"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "backend").mkdir()
+    (tmp_path / "backend/Makefile").write_text(MAKEFILE, encoding="utf-8")
+    return tmp_path
+
+
+def document() -> Document:
+    return parse(CHECKLIST.encode(), "specs/plan.md")
+
+
+def facts() -> Facts:
+    migration = MigrationFact(FILE, "", "b8bf1fd366a3", ("3f6c1a9d27b4",), ("course_rating",))
+    spec = SpecFact("specs/plan.md", "0" * 64, "1", "Database")
+    return Facts("development:backend", "process", "backend", "", "", spec=spec, migration=migration)
+
+
+def plan(root: Path) -> Plan:
+    makefile = read_makefile(root / "backend/Makefile")
+
+    def command(name: str, target: str, phase: str) -> Step:
+        recipe = recipe_digest(makefile, target)
+        action = Action("command", line=f"make {target}", cwd="backend", target=target, recipe=recipe, effect="write")
+        return Step(name, "test", name, "before" if phase == "before" else "after", action)
+
+    create = Step("create", "create", "create", "change", Action("edit", path=FILE, effect="write"))
+    steps = (command("test", "test", "before"), create, command("migrate", "migrate", ""), command("green", "test", ""))
+    return Plan(1, "development:backend", steps)
+
+
+GOOD_TESTS: dict[str, Json] = {"passed": 7, "failed": 0, "errors": 0, "exit_code": 0, "complete": True}
+GOOD_CONTAINER: dict[str, Json] = {"services": {"api": {"id": "1", "state": "running", "health": None, "restarts": 0}}}
+GOOD_ENDPOINT: dict[str, Json] = {"status": 200, "matches": None, "media": "application/json"}
+
+
+def run(root: Path, *, leave_out: str = "", tests: dict[str, Json] | None = None, matches: bool = True) -> Summary:
+    """A run that has done everything and seen everything but has not finished; ``leave_out`` names what it has not."""
+    recording = Recording(root)
+    recording.add("run.started", {"project": "x", "mode": "auto"})
+    for name in ("test", "create", "migrate", "green"):
+        if name != leave_out:
+            recording.add("step.started", {"title": name}, name)
+            recording.add("step.finished", {"status": "done", "seconds": 1.0}, name)
+    for moment in ("before", "after"):
+        seen = {"tests": GOOD_TESTS, "container": GOOD_CONTAINER, "endpoint": GOOD_ENDPOINT}
+        if moment == "after" and tests is not None:
+            seen["tests"] = tests
+        for kind, data in seen.items():
+            if not (moment == "after" and kind == leave_out):
+                recording.see(kind, data, moment=moment)
+    recording.see("desired", {"asked": ASKED}, moment="before")
+    if leave_out != "comparison":
+        recording.see("comparison", {"matches_spec": matches, "asked": ASKED}, moment="after")
+    return fold(recording.events)
+
+
+def test_what_was_made_and_run_is_proved_in_the_phase_at_hand(root: Path) -> None:
+    found = proved(run(root), facts(), plan(root), document(), root)
+    assert found.lines == ALL
+    assert found.reasons[MIGRATED] == "make migrate ended well"
+    assert FILE in found.reasons[CREATED]
+    assert found.reasons[SUPPORT] == "it names nothing that can be looked up"
+    assert ELSEWHERE not in found.reasons
+
+
+@pytest.mark.parametrize(
+    ("leave_out", "lost"),
+    [
+        ("create", {CREATED}),
+        ("migrate", {MIGRATED, UPGRADED}),
+        ("green", {GREEN}),  # that the tests ran before the change is no proof
+        ("tests", ALL),
+        ("container", ALL),
+        ("endpoint", ALL),
+        ("comparison", ALL),
+    ],
+)
+def test_what_was_not_done_or_not_seen_proves_nothing(root: Path, leave_out: str, lost: set[int]) -> None:
+    assert proved(run(root, leave_out=leave_out), facts(), plan(root), document(), root).lines == ALL - lost
+
+
+def test_nothing_is_proved_while_a_signal_is_not_good(root: Path) -> None:
+    summary = run(root, tests={**GOOD_TESTS, "failed": 1, "exit_code": 1})
+    found = proved(summary, facts(), plan(root), document(), root)
+    assert found.lines == frozenset()
+    assert found.reasons[MIGRATED] == "make migrate ended well, but tests not good after the change"
+    assert proved(run(root, matches=False), facts(), plan(root), document(), root).lines == frozenset()
+
+
+def test_a_finished_run_is_taken_at_its_word(root: Path) -> None:
+    summary = run(root)
+    finished = replace(summary, verdict="passed", matches_spec=True, signals=signals_of(summary))
+    assert proved(finished, facts(), plan(root), document(), root).lines == ALL
+    assert proved(replace(finished, matches_spec=None), facts(), plan(root), document(), root).lines == frozenset()
+
+
+def test_a_recipe_that_is_another_by_now_proves_only_the_line_that_was_run(root: Path) -> None:
+    document_of_plan = plan(root)
+    (root / "backend/Makefile").write_text(MAKEFILE.replace("upgrade head", "upgrade head --sql"), encoding="utf-8")
+    assert proved(run(root), facts(), document_of_plan, document(), root).lines == ALL - {UPGRADED}
+    (root / "backend/Makefile").unlink()
+    assert proved(run(root), facts(), document_of_plan, document(), root).lines == ALL - {UPGRADED}
+
+
+def test_another_file_or_no_plan_proves_nothing(root: Path) -> None:
+    other = replace(document(), path="specs/other.md")
+    assert proved(run(root), facts(), plan(root), other, root) == Proved()
+    assert proved(run(root), None, plan(root), document(), root) == Proved()
+    assert proved(run(root), facts(), None, document(), root) == Proved()
+    assert proved(Summary(), facts(), plan(root), document(), root).lines == frozenset()
+
+
+def test_a_signal_that_was_not_looked_at_after_the_change_is_not_judged(root: Path) -> None:
+    signals = signals_of(run(root, leave_out="endpoint"))
+    assert {name: signal.ok for name, signal in signals.items()} == {"tests": True, "container": True}
+    assert signals_of(Summary()) == {}
+    assert before_words(run(root, leave_out="endpoint")) == {
+        "tests": "7 passed",
+        "container": "api running",
+        "endpoints": "1 of 1 good",
+    }
