@@ -11,7 +11,7 @@ from typing import Literal
 from checks.evidence import Json
 
 ROLES = ("build", "start", "stop", "restart", "logs", "test", "migrate", "create", "seed", "downgrade", "clean")
-# Seconds. `healthy` is how long a started service may take to answer, `endpoint` one request.
+# Seconds. `healthy` is how long a started service may take to answer, `database` PostgreSQL, `endpoint` one request.
 TIMEOUTS: Mapping[str, float] = MappingProxyType(
     {
         "build": 1800.0,
@@ -28,7 +28,7 @@ TIMEOUTS: Mapping[str, float] = MappingProxyType(
         "default": 600.0,
         "endpoint": 5.0,
         "healthy": 120.0,
-        "database": 60.0,
+        "database": 120.0,
     }
 )
 

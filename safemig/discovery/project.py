@@ -97,6 +97,7 @@ class _Search:
         doings = [doing(makefile, target, self.root) for target in makefile.targets] if makefile else []
         compose = choice.compose(self.files, folder, doings, self.config.project.compose, self.environ, problems)
         tree = choice.tree(trees, folder, self.root, doings, self.config.project.alembic, self.start, problems)
+        tree = self.with_version_table(tree) if tree else None
         runtime = self.runtime(doings, compose)
         service = self.service(compose, doings, trees, problems) if runtime != "process" else self.config.service
         targets = self.targets(doings, compose, service, runtime)
@@ -126,6 +127,15 @@ class _Search:
         problems.extend(missing(project, self.config, database.every_database(places)))
         problems.extend(compose.problems if compose and runtime == "docker" else ())
         return replace(project, problems=tuple(dict.fromkeys(problems)))
+
+    def with_version_table(self, tree: AlembicTree) -> AlembicTree:
+        """The tree with Alembic's table as the configuration names it; the rest stays as Alembic has it."""
+        told = self.config.database
+        return replace(
+            tree,
+            version_table=told.version_table or tree.version_table,
+            version_table_schema=told.version_table_schema or tree.version_table_schema,
+        )
 
     def runtime(self, doings: Sequence[Doing], compose: Compose | None) -> Literal["docker", "process"] | None:
         """By configuration, else by how the recipes that matter most reach Alembic, the tests and the server."""
@@ -232,15 +242,22 @@ def missing(project: Project, config: Config, urls: Sequence[DatabaseRef]) -> li
     if not project.alembic:
         to_do = "run `alembic init`, or set project.alembic in safemig.yaml"
         found.append(gap("no Alembic configuration", project.root, to_do))
-    if project.runtime == "docker" and project.compose is None:
+    if project.compose is None and (project.runtime == "docker" or _composed(project, config)):
         found.append(gap("no compose file", project.root, "set project.compose in safemig.yaml"))
     for tree in project.alembic:
         if not any(folder.is_dir() for folder in tree.versions):
             place = tree.versions[0] if tree.versions else tree.ini
-            found.append(
-                Problem("the folder of revisions is not there", str(place), "create it, or correct script_location")
-            )
+            found.append(gap("the folder of revisions is not there", place, "create it, or correct script_location"))
     return found + _unsure(project, config, urls)
+
+
+def _composed(project: Project, config: Config) -> bool:
+    """Whether the recipes that the main job runs call compose, and neither configuration nor a tie explains it."""
+    if project.makefile is None or config.runtime or project.compose_files:
+        return False
+    names = {name for role, name in project.roles.items() if role in ("build", "start", "migrate")}
+    used = [target for target in project.makefile.targets if target.name in names]
+    return any(each.compose for target in used for each in doing(project.makefile, target, project.root).commands)
 
 
 def _unsure(project: Project, config: Config, urls: Sequence[DatabaseRef]) -> list[Problem]:

@@ -60,7 +60,7 @@ async def _database(s: Session, step: Step) -> None:
 
 async def wait_database(s: Session, step: Step) -> None:
     """Waits until PostgreSQL accepts connections; raises RunEnds when it does not in time."""
-    why = await s.look(lambda: s.runtime.wait_database(s.config.timeout("healthy")))
+    why = await s.look(lambda: s.runtime.wait_database(s.config.timeout("database")))
     if why:
         raise RunEnds("failed", f"{step.title}: the database does not accept connections: {s.clean(why)}")
 
