@@ -22,7 +22,7 @@ USED = "used in "  # before the id of a place that only uses a name
 _BLANK = r"(?:x{2,}|<[^>]+>|\{[^}]+\}|\[[^\]]+\]|\.{3}|…|\*|#+|rev(?:ision)?(?:_id)?|hash|y{4}[ymdhs_-]*|n{3,}|0{3,})"
 TESTS = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*$|conftest\.py$)|_test\.py$")
 _MAKEFILE = re.compile(r"(?:^|/)(?:GNUm|M|m)akefile$|\.mk$")
-_COMPUTED = re.compile(r"^[^\s#:=][^#:=\n]*[$%][^#:=\n]*:(?!=)|^-?include\s", re.M)  # rules that only make can name
+_COMPUTED = re.compile(r"^(?!\s)[^#:=\n]*[$%][^#:=\n]*:(?!=)|^-?include\s", re.M)  # rules that only make can name
 _PACKAGES = re.compile(r"(?:^|/)(?:pyproject\.toml|requirements[^/]*\.(?:txt|in)|requirements/[^/]+\.(?:txt|in))$")
 _LAST = re.compile(r'(?:"(?:[^"]|"")*"|[^".]+)$')
 _OWNED = frozenset({"constraint", "trigger", "policy", "rule"})  # their keys have the table in front of the name
@@ -184,7 +184,8 @@ class _Looker:
             for name, kind in names.items():
                 if _means(thing, name, kind) or (inside and name == bare):
                     found[f"{file}: {name}"] = kind
-            if last in used and not any(place.startswith(f"{file}: ") for place in found):
+            # Types and the like are used everywhere; a lower-case name that is only used is simply not there.
+            if _is_class(last) and last in used and not any(place.startswith(f"{file}: ") for place in found):
                 found[f"{USED}{file}: {last}"] = ""
         return found if found or not (unread or not tree.complete) else None
 
@@ -241,8 +242,8 @@ def _is_class(name: str) -> bool:
 
 
 def _is_symbol(thing: Thing) -> bool:
-    """Whether a plain name may be looked for in Python: in a named file any name, else only one that looks like it."""
-    return bool(thing.where) or any(_is_class(part) for part in thing.name.split("."))
+    """Whether a plain name may be looked for in Python: any in a named file, else a class or what is beside one."""
+    return bool(thing.where) or any(_is_class(part) for name in (thing.name, *thing.beside) for part in name.split("."))
 
 
 def _module(name: str) -> tuple[str, str]:
@@ -259,7 +260,7 @@ def _means(thing: Thing, name: str, kind: symbols.Kind) -> bool:
     if last != thing.name:
         return False
     if not owner:
-        return bool(thing.where) or kind != "variable"
+        return bool(thing.where) or thing.kind == "symbol" or (_is_class(name) and kind != "variable")
     # A member counts for the class that is named beside it, if one is.
     classes = [beside.rpartition(".")[2] for beside in thing.beside if _is_class(beside)]
     return owner.rpartition(".")[2] in classes if classes else bool(thing.where) or kind in {"class", "method"}

@@ -121,8 +121,8 @@ sphinx = {version = "1"}
 
 def test_packages() -> None:
     expected = {"fastapi", "psycopg", "pytest-asyncio", "ruff", "mypy", "httpx", "sphinx"}
-    assert symbols.packages("backend/pyproject.toml", PYPROJECT) == expected
-    assert symbols.packages("requirements.txt", "# c\nA.b==1 # x\n-r other\n\nfoo[x]\n") == {"a-b", "foo"}
+    assert symbols.packages("backend/pyproject.toml", PYPROJECT) == frozenset(expected)
+    assert symbols.packages("requirements.txt", "# c\nA.b==1 # x\n-r other\n\nfoo[x]\n") == frozenset({"a-b", "foo"})
     assert symbols.packages("pyproject.toml", "[project\n") is None
     assert symbols.packages("pyproject.toml", 'project = 3\n[tool]\npoetry = "x"\n') == frozenset()
     assert symbols.packages("other.toml", PYPROJECT) is None
