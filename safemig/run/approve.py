@@ -25,8 +25,8 @@ async def permit(s: Session, step: Step) -> Step | None:
                 unasked = Message("decide", answer="once")
                 _given(s, step, unasked, "mode" if s.past.mode == "auto" else "rule", judgement.rule)
             return step
-        if s.past.mode == "plan":
-            await approve_plan(s)
+        if s.past.mode == "plan" or (s.past.planned and judgement.answer == "ask"):
+            await approve_plan(s)  # in a plan that was approved as one, an addition is asked as one too
             continue
         if judgement.answer == "deny":
             s.note(f"refused by rule: {judgement.rule}", step.id, "error")
@@ -201,8 +201,10 @@ async def approve_plan(s: Session) -> None:
     )
     if answer == "no":
         raise RunEnds("refused", "the plan was not approved" + (f": {message.reason}" if message.reason else ""))
-    after: Mode = "auto" if message.mode == "auto" else "default"
-    s.emit("mode.changed", {"before": s.past.mode, "after": after, "by": message.by})
+    stays: Mode = "default" if s.past.mode == "plan" else s.past.mode
+    after: Mode = "auto" if message.mode == "auto" else stays
+    if after != s.past.mode:
+        s.emit("mode.changed", {"before": s.past.mode, "after": after, "by": message.by})
 
 
 def _needs(s: Session, step: Step) -> bool:

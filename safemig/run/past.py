@@ -29,6 +29,7 @@ class Past:
     mode: Mode = "default"
     steps: dict[str, StepPast] = field(default_factory=dict)
     approved: set[str] = field(default_factory=set)
+    planned: bool = False
     findings: list[tuple[str, str]] = field(default_factory=list)
     facts: tuple[str, str] | None = None
     plans: list[str] = field(default_factory=list)
@@ -150,6 +151,7 @@ def _approval_given(past: Past, event: Event) -> None:
     past.approved.add(str(event.data["digest"]))
     more = event.data.get("digests")
     if isinstance(more, list):
+        past.planned = True
         past.approved.update(str(digest) for digest in more)
 
 
