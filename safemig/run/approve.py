@@ -10,7 +10,8 @@ from safemig import permissions, policy
 from safemig.effects import effect_of_line
 from safemig.events import Message, Mode
 from safemig.facts import Finding
-from safemig.plan import Action, Plan, Step
+from safemig.plan import Action, Step
+from safemig.plan_text import plan_lines
 from safemig.proposals import edit
 from safemig.run.session import RunEnds, Session
 
@@ -173,10 +174,10 @@ async def approve_plan(s: Session) -> None:
         {
             "kind": "plan",
             "digest": plan.digest,
-            "title": "Run this plan" if len(s.plan.steps) == len(fresh) else "Run what is new in this plan",
+            "title": "Run what is new in this plan" if s.past.planned else "Run this plan",
             "effect": _worst(fresh),
             "what": "\n".join(f"{step.id}: {step.title}" for step in fresh),
-            "detail": _document(plan, fresh),
+            "detail": _new(fresh) if s.past.planned else "\n".join(plan_lines(s.facts, plan)),
             "changes": "; ".join(step.changes for step in fresh),
             "undo": "; ".join(step.undo for step in fresh),
             "rule": "plan mode changes nothing",
@@ -216,11 +217,11 @@ def _worst(steps: list[Step]) -> str:
     return max((step.action.effect for step in steps), key=order.index, default="read")
 
 
-def _document(plan: Plan, fresh: list[Step]) -> str:
-    known = {step.id for step in fresh}
+def _new(fresh: list[Step]) -> str:
+    """What has been added to an approved plan, with its cause."""
     lines: list[str] = []
-    for step in plan.steps:
-        if step.id in known:
-            lines += [f"{step.title}", f"  {step.action.line or 'write ' + step.action.path}"]
-            lines += [f"  | {line}" for line in step.action.diff.splitlines()]
+    for step in fresh:
+        lines += [f"{step.title}", f"  {step.action.line or 'writes ' + step.action.path}"]
+        lines += [f"  because: {step.cause}"] if step.cause else []
+        lines += [f"  | {line}" for line in step.action.diff.splitlines()]
     return "\n".join(lines)
