@@ -79,7 +79,7 @@ def _grants(question: Question) -> list[tuple[str, Content]]:
     rows: list[tuple[str, str]] = []
     once = clean(question.once) or "this, once"
     if question.kind == "plan":
-        rows = [("y", f"{once}; then default mode"), ("a", f"{once}; then auto mode")]
+        rows = [("y", f"{once}; then default mode"), ("a", "the same steps; then auto mode")]
     else:
         rows = [("y", f"once: {once}")]
         rows += [("a", f"always: {clean(question.always)}")] if question.always else []

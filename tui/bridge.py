@@ -112,8 +112,12 @@ class EngineFeed:
         return True
 
     def leave(self) -> None:
-        if self._stdin is not None and not self._stdin.is_closing():
-            self._stdin.close()
+        if self._stdin is None or self._stdin.is_closing():
+            return
+        flushed = self._stdin.get_write_buffer_size() == 0
+        self._stdin.close()
+        if flushed and self._child is not None and self._child.stdin is not None:
+            self._child.stdin.close()  # now: the transport closes it in its next turn, and Ctrl+Z lets it have none
 
     async def wait(self) -> int:
         if self._reader is not None:

@@ -113,7 +113,7 @@ def revision_now(summary: Summary) -> str:
 def _after(summary: Summary, facts: Facts | None) -> tuple[str | tuple[str, str], ...]:
     """Where the run brings the database to, as far as that is known and another revision."""
     goal = ""
-    if isinstance(summary.after, list) and summary.after:
+    if summary.verdict and isinstance(summary.after, list) and summary.after:
         goal = ", ".join(clean(str(one)) for one in summary.after)
     elif facts is not None and facts.migration is not None:
         goal = clean(facts.migration.revision)
