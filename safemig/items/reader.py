@@ -91,7 +91,8 @@ def named(item: Item) -> Named:
     codes = [code.strip() for code in item.codes]
     files = tuple(code.removeprefix("./") for code in codes if is_file(code))
     python = tuple(dict.fromkeys(file for file in files if file.endswith(".py")))
-    names = tuple(dict.fromkeys(_plain(code) for code in codes if _NAME.fullmatch(code) and not is_neutral(code)))
+    plain = [code for code in codes if _NAME.fullmatch(code) and not is_neutral(code) and not is_file(code)]
+    names = tuple(dict.fromkeys(_plain(code) for code in plain))
     spans = []
     for code in codes:
         others = tuple(name for name in names if name != _plain(code))
@@ -135,8 +136,9 @@ def _span(code: str, files: tuple[str, ...], python: tuple[str, ...], others: tu
         return _command(code)
     if found := _DESCRIBE.fullmatch(code):
         return Span(code, "object", Thing("object", _plain(found[1].strip('";'))), strict=True)
-    if found := _PACKAGE.fullmatch(code):
-        return Span(code, "package", Thing("package", _distribution(found[1])), strict=True)
+    found = _PACKAGE.fullmatch(code)
+    if found and (manifest or " " not in code):  # `rating >= 1` is a condition
+        return Span(code, "package", Thing("package", _distribution(found[1])), strict=manifest)
     if found := _ENDPOINT.fullmatch(code):
         return Span(code, "endpoint", Thing("endpoint", f"{found[1] or ''} {found[2]}".strip()), strict=bool(found[1]))
     return _code(code, python, others) or _place(code, files, manifest=manifest) or _name(code, python, others)
