@@ -276,7 +276,7 @@ def _reference(value: _Value) -> str:
     kind, _, rest = word.partition(":")
     if "://" in word:
         raise value.fail(
-            f"{value.name} must not hold the URL itself, since it may hold a password: "
+            f"{value.name} must not hold the URL itself, since a password may be in it; "
             "write env:DATABASE_URL or file:PATH#KEY, where the URL stands"
         )
     if kind not in ("env", "file", "compose") or not rest:

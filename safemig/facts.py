@@ -49,7 +49,10 @@ class SpecFact:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything the planner may use. ``current`` and ``pending`` are None when they could not be read."""
+    """Everything the planner may use. ``current`` and ``pending`` are None when they could not be read.
+
+    ``missing`` keeps a run from its end, ``stops`` (a part of it) from its beginning.
+    """
 
     target: str
     runtime: str
@@ -71,6 +74,7 @@ class Facts:
     reachable_source: bool = True
     bridge: bool = False
     missing: tuple[str, ...] = ()
+    stops: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     message: str = ""

@@ -65,9 +65,12 @@ def _session(options: argparse.Namespace, opened: Opened, inbox: Inbox) -> Sessi
 
 async def _observe(opened: Opened, s: Session) -> Facts:
     try:
-        return await observe(opened.project, opened.config, opened.runtime, s.request)
+        facts = await observe(opened.project, opened.config, opened.runtime, s.request)
     except ChoiceNeeded as error:
         raise RunEnds("waiting", str(error)) from None
+    if facts.stops:
+        raise RunEnds("failed", "; and ".join(facts.stops))
+    return facts
 
 
 def _mode(options: argparse.Namespace) -> Mode | None:

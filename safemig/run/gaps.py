@@ -18,7 +18,8 @@ class ChoiceNeeded(Exception):
     """Several candidates stand equal; a person must name one."""
 
     def __init__(self, what: str, candidates: Sequence[str], how: str) -> None:
-        super().__init__(f"{what}: {', '.join(candidates)}; {how}")
+        unsaid = [candidate for candidate in candidates if candidate not in what]
+        super().__init__(what + (f": {', '.join(unsaid)}" if unsaid else "") + f"; {how}")
         self.candidates = tuple(candidates)
 
 
@@ -61,15 +62,20 @@ def broken(graph: Graph, root: Path) -> tuple[str, ...]:
     )
 
 
-def missing(project: Project, commands: Collection[str], graph: Graph) -> tuple[str, ...]:
-    """What keeps the main job from its end, each thing said once."""
-    found = [words(problem, project.root) for problem in project.problems if problem.blocking]
-    found += broken(graph, project.root)
+def stops(graph: Graph, root: Path) -> tuple[str, ...]:
+    """What makes a run pointless before its first step: Alembic itself would refuse these files, or do half."""
+    found = [*broken(graph, root)]
     if len(graph.heads) > 1:
         found.append(
             f"the code has {len(graph.heads)} heads ({', '.join(graph.heads)}), so no new revision is planned; "
             "merge them (`alembic merge heads`), or write the revision by hand if they are branches kept on purpose"
         )
+    return tuple(found)
+
+
+def missing(project: Project, commands: Collection[str]) -> tuple[str, ...]:
+    """What keeps the main job from its end, each thing said once."""
+    found = [words(problem, project.root) for problem in project.problems if problem.blocking]
     if project.makefile or commands:
         found += [
             f"no make target {what}; add one, or name the command in safemig.yaml (commands: {role}: ...)"

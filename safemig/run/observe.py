@@ -15,7 +15,7 @@ from safemig.authoring import CannotAuthor, author, message_of
 from safemig.facts import Facts, MigrationFact, SpecFact
 from safemig.proposals import edit, make_target
 from safemig.run.command_facts import commands_of, from_target
-from safemig.run.gaps import ChoiceNeeded, missing, notes, refuse_ties
+from safemig.run.gaps import ChoiceNeeded, missing, notes, refuse_ties, stops
 from safemig.spec.choose import Choice, Nothing, Tie, choose
 from safemig.spec.document import Document, read
 from safemig.spec.sources import Wanted, wanted
@@ -59,7 +59,8 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         facts = replace(facts, problems=(*facts.problems, f"{chosen.reason}; so no new revision is planned"))
     return replace(
         facts,
-        missing=(*missing(project, facts.commands, graph), *facts.missing),
+        missing=(*missing(project, facts.commands), *stops(graph, project.root), *facts.missing),
+        stops=(*stops(graph, project.root), *facts.stops),
         problems=(*notes(project), *facts.problems),
     )
 
@@ -103,7 +104,9 @@ def _choose(documents: Sequence[Document], graph: Graph, request: Request) -> Ch
     if isinstance(chosen, Tie):
         raise ChoiceNeeded("several specs fit", chosen.candidates, "name one with --spec NAME and --phase N")
     if isinstance(chosen, Nothing) and (request.spec or request.phase):
-        raise ChoiceNeeded(chosen.reason, [document.path for document in documents], "name one of these")
+        raise ChoiceNeeded(
+            chosen.reason, [document.path for document in documents], "name one with --spec NAME and --phase N"
+        )
     return chosen
 
 
@@ -208,7 +211,8 @@ def _with_migration(
             pattern, versions=tree.versions[0], down=graph.heads, wanted=found, message=message, moment=moment
         )
     except CannotAuthor as error:
-        return replace(facts, missing=(*facts.missing, f"the migration cannot be written: {error}"))
+        why = f"the migration cannot be written: {error}"
+        return replace(facts, missing=(*facts.missing, why), stops=(*facts.stops, why))
     path = _relative(project, made.path)
     fact = MigrationFact(path, made.text, made.revision, made.down, found.tables, edit.unified(path, None, made.text))
     return replace(facts, migration=fact, reachable_source=_mounted(project, tree))
