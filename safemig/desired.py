@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from checks.schema import snapshot
+from checks.schema.difference import compare
 from checks.schema.snapshot import Snapshot
-from safemig import undo
-from safemig.spec import operations
+from safemig import privileges, undo
+from safemig.spec import operations, python_source
+from safemig.spec.document import Block
 from safemig.spec.sources import Wanted
 
 if TYPE_CHECKING:
@@ -42,23 +44,73 @@ class SpecFails(Exception):
         self.file, self.line, self.message = file, line, message
 
 
+class RevisionFails(SpecFails):
+    """The revision's file does not go up, down and up again between the schema before and the schema after."""
+
+
 class ScratchFails(Exception):
     """The present schema could not be built again in the scratch database."""
 
 
-def desire(dump: str, wanted: Wanted, scratch: Callable[[], AbstractContextManager[str]]) -> Desired:
+def desire(
+    dump: str,
+    wanted: Wanted,
+    scratch: Callable[[], AbstractContextManager[str]],
+    *,
+    revision: Wanted | None = None,
+) -> Desired:
     """What ``wanted`` makes of the schema in ``dump`` (the SQL of pg_dump --schema-only).
+
+    With ``revision``, both sides of the file that is to be written (``of_revision``), that is proved too: its downgrade
+    must give back the schema before and its upgrade the one after; RevisionFails where it does not.
 
     ``scratch`` gives the conninfo of an empty database that is thrown away. What the spec says runs there as a role
     without superuser rights, so that no SQL of a spec reaches the files or programs of the machine. Raises SpecFails
     where the spec cannot be made, ScratchFails where the dump cannot be loaded; psycopg.Error when there is no server.
     """
     with scratch() as conninfo:
-        own = load(dump, conninfo)
+        own = load(dump, conninfo, privileges.roles(wanted))
         base = take(own)
         with engine(own) as target, target.connect() as connection:
             _apply(wanted, connection)
-        return _desired(base, take(own), wanted)
+        found = _desired(base, take(own), wanted)
+        if revision is not None:
+            _prove(own, revision, found)
+        return found
+
+
+def of_revision(text: str, file: str) -> Wanted:
+    """Both sides of a revision file as operations; RevisionFails where they are anything else."""
+    try:
+        pieces = python_source.pieces(Block("python", text, 1))
+    except SyntaxError as error:
+        raise RevisionFails(file, 1, f"the file is no valid Python: {error.msg}") from error
+    up = next((piece for piece in pieces if piece.side == "up"), None)
+    down = next((piece for piece in pieces if piece.side == "down"), None)
+    if up is None or down is None:
+        raise RevisionFails(file, 1, f"the file has no {'upgrade' if up is None else 'downgrade'} made of operations")
+    return Wanted(
+        "op", up.code, down.code, up.created, up.names, (file, up.lines[0]), imports=up.imports,
+        upgrade_lines=up.lines, downgrade_lines=down.lines,
+    )  # fmt: skip
+
+
+def _prove(conninfo: str, revision: Wanted, found: Desired) -> None:
+    """The change is made already: down to the schema before, up to the one after, down and up once more."""
+    for side, aim, word in (("down", found.base, "downgrade"), ("up", found.wanted, "upgrade")) * 2:
+        with engine(conninfo) as target, target.connect() as connection:
+            try:
+                _apply(revision, connection, "down" if side == "down" else "up")
+            except SpecFails as error:
+                raise RevisionFails(error.file, error.line, f"the {word} fails: {error.message}") from error
+        differences = compare(aim, take(conninfo), open_names=found.open_names, ignore=frozenset())
+        if differences:
+            first = differences[0]
+            place = revision.downgrade_lines if side == "down" else revision.upgrade_lines
+            more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
+            then = "the schema before" if side == "down" else "the schema after"
+            message = f"the {word} does not lead to {then}: {first.key} is {first.aspect}{more}"
+            raise RevisionFails(revision.origin[0], place[0] if place else 1, message)
 
 
 def desire_applied(dump: str, wanted: Wanted, scratch: Callable[[], AbstractContextManager[str]]) -> Desired:
@@ -74,7 +126,7 @@ def desire_applied(dump: str, wanted: Wanted, scratch: Callable[[], AbstractCont
         if back is None:
             raise
         with scratch() as conninfo:
-            own = load(dump, conninfo)
+            own = load(dump, conninfo, privileges.roles(wanted))
             untouched = take(own)
             with engine(own) as target, target.connect() as connection:
                 operations.apply(back, connection, side="down", lenient=True)
@@ -107,17 +159,17 @@ def _quoted(table: str) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in table.split("."))
 
 
-def _apply(wanted: Wanted, connection: Any) -> None:
+def _apply(wanted: Wanted, connection: Any, side: Literal["up", "down"] = "up") -> None:
     from sqlalchemy.exc import DBAPIError
 
     try:
-        operations.apply(wanted, connection)
+        operations.apply(wanted, connection, side=side)
     except operations.Refused as error:
-        file, line = wanted.place(error.line)
+        file, line = wanted.place(error.line, side)
         why = f" ({error.why})" if error.why else ""
         raise SpecFails(file, line, f"{error.text} is not evaluated{why}") from error
     except operations.Failed as error:
-        file, line = wanted.place(error.line)
+        file, line = wanted.place(error.line, side)
         raise SpecFails(file, line, error.message) from error
     except DBAPIError as error:  # deferred constraints fail at the commit, with no statement to blame
         raise SpecFails(*wanted.origin, str(error.orig).strip()) from error
@@ -144,11 +196,12 @@ def take(conninfo: str) -> Snapshot:
         return snapshot.take(connection)
 
 
-def load(dump: str, conninfo: str) -> str:
+def load(dump: str, conninfo: str, roles: Collection[str] = ()) -> str:
     """Loads the dump and gives the conninfo of an ordinary role that owns all of it.
 
-    Where the role of ``conninfo`` is no superuser, the dump is loaded by it, and it stays the owner. Raises
-    ScratchFails with what PostgreSQL says.
+    ``roles`` are made (without login) where they are not there, so that a GRANT to them can be run. Where the role of
+    ``conninfo`` is no superuser, the dump is loaded by it, and it stays the owner. Raises ScratchFails with what
+    PostgreSQL says.
     """
     import psycopg
     from psycopg.conninfo import make_conninfo
@@ -163,6 +216,9 @@ def load(dump: str, conninfo: str) -> str:
         _run(connection, "CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}", loader, password=password)
         _run(connection, "CREATE ROLE {} LOGIN NOSUPERUSER PASSWORD {}", owner, password=password)
         _run(connection, "ALTER DATABASE {} OWNER TO {}", connection.info.dbname, owner)
+        for role in sorted(roles):
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
+                _run(connection, "CREATE ROLE {} NOLOGIN", role)
         _restore(dump, make_conninfo(conninfo, user=loader, password=password))
         try:
             _run(connection, "REASSIGN OWNED BY {} TO {}", loader, owner)

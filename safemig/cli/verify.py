@@ -4,63 +4,191 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
+from collections.abc import Iterator
 
 import msgspec
 
 from checks.evidence import Json
+from checks.schema.difference import Difference, table_of
+from checks.schema.snapshot import Snapshot, TableHeld
+from safemig import mend
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, open_project
+from safemig.desired import ScratchFails, SpecFails, last_name
+from safemig.drift import Drift
 from safemig.facts import Facts
 from safemig.run.observe import observe, wanted_of
 from safemig.run.session import Request
 from safemig.spec.sources import Wanted
 
 
+class CannotVerify(Exception):
+    """What keeps the two schemas from being compared."""
+
+
 def main(options: argparse.Namespace) -> int:
-    """0 when the schema is what the spec asks for, 1 when not, with every difference."""
+    """0 when the schema is what the spec asks for, 1 when not, with every difference, or when it cannot be told."""
     opened = open_project(options)
     request = Request(options.spec, options.phase)
     facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, request))
     wanted = wanted_of(opened.project, facts)
     if wanted is None or facts.spec is None:
         raise UsageError("no spec describes a schema here; name one with --spec NAME and --phase N")
-    document = _compare(opened, facts, wanted)
+    try:
+        document = _compare(opened, facts, wanted)
+    except (SpecFails, ScratchFails, TableHeld, CannotVerify) as error:
+        document = _head(facts) | {"matches_spec": None, "reason": _why(error), "differences": []}
     if options.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
     else:
-        _print(document)
+        sys.stdout.writelines(f"{line}\n" for line in _lines(document))
     return 0 if document["matches_spec"] else 1
+
+
+def _head(facts: Facts) -> dict[str, Json]:
+    spec = facts.spec
+    return {
+        "format": 1,
+        "spec": spec.path if spec else None,
+        "phase": spec.phase if spec else None,
+        "origin": spec.origin if spec else None,
+    }
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, SpecFails):
+        return f"what the spec asks for cannot be made: {error}"
+    if isinstance(error, TableHeld):
+        return f"{error}; end that transaction or wait for it, then verify again"
+    return str(error)
 
 
 def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
     from checks.schema.snapshot import take
+    from safemig import privileges
     from safemig.desired import desire_applied
     from safemig.run.baseline import mismatches
 
+    if wanted.problems:
+        raise CannotVerify("the spec cannot be used as it stands: " + "; ".join(wanted.problems))
     with opened.runtime.connect() as connection:
         found = take(connection)
+        lacking = privileges.lacking(connection, privileges.granted(wanted))
     desired = desire_applied(opened.runtime.dump_schema(), wanted, opened.runtime.scratch)
     differences = mismatches(desired.base, desired.base, desired.wanted, found, desired.open_names)
+    shown: list[Json] = [shown_difference(one, desired.wanted, found, wanted) for one in differences]
+    for one in lacking:
+        shown.append(
+            {
+                "object": f"privilege {one.text.partition(':')[0]}",
+                "aspect": "missing",
+                "wanted": one.text.partition(":")[0],
+                "found": one.text.partition(": ")[2],
+                "spec": f"{one.place[0]}:{one.place[1]}",
+                "definition": None,
+                "sql": one.sql,
+                "destructive": False,
+            }
+        )
+    return _head(facts) | {"matches_spec": not shown, "differences": shown, "drift": _drift(opened, facts, found)}
+
+
+def shown_difference(one: Difference, wanted: Snapshot, found: Snapshot, spec: Wanted) -> dict[str, Json]:
+    """A difference with the spec's line, the catalog's definition and the SQL that would mend it, if any."""
+    mending = mend.mend(one, wanted, found)
+    there = found.objects.get(one.key)
+    asked = one.aspect != "unexpected"
+    place = place_of(one.key, wanted, spec) if asked else None
     return {
-        "format": 1,
-        "spec": facts.spec.path if facts.spec else None,
-        "phase": facts.spec.phase if facts.spec else None,
-        "origin": facts.spec.origin if facts.spec else None,
-        "matches_spec": not differences,
-        "differences": [
-            {"object": d.key, "aspect": d.aspect, "wanted": d.wanted, "found": d.found} for d in differences
-        ],
+        "object": one.key,
+        "aspect": one.aspect,
+        "wanted": one.wanted,
+        "found": one.found,
+        "spec": f"{place[0]}:{place[1]}" if place else None,
+        "definition": mend.create(one.key, found) or None if there is not None else None,
+        "sql": mending.sql if mending else None,
+        "destructive": bool(mending and mending.destructive),
     }
 
 
-def _print(document: dict[str, Json]) -> None:
-    differences = document["differences"]
-    sys.stdout.write(f"{document['spec']}, {document['phase']}: asked for at {document['origin']}\n")
-    for difference in differences if isinstance(differences, list) else []:
-        if isinstance(difference, dict):
-            sys.stdout.write(
-                f"  {difference['object']}: {difference['aspect']}: "
-                f"wanted {difference['wanted']}, found {difference['found']}\n"
-            )
-    sys.stdout.write("the schema is what the spec asks for\n" if document["matches_spec"] else "the schema differs\n")
+def place_of(key: str, wanted: Snapshot, spec: Wanted) -> tuple[str, int] | None:
+    """File and line of the spec that ask for the object: where its name stands, else its table's; None for neither."""
+    table = table_of(key, wanted.objects.get(key, {}))
+    lines = spec.upgrade.split("\n")
+    at = _line_with(lines, last_name(f"table {table}"), 1) if table else 1
+    own = _line_with(lines, last_name(key), at or 1)
+    line = own or (at if table else 0)
+    return spec.place(line) if line else None
+
+
+def _line_with(lines: list[str], name: str, begin: int) -> int:
+    """The first line from ``begin`` (1-based) that has the name as a word; 0 for none."""
+    pattern = re.compile(rf"(?<![\w]){re.escape(name)}(?![\w])", re.I)
+    return next((number for number, line in enumerate(lines, 1) if number >= begin and pattern.search(line)), 0)
+
+
+def _drift(opened: Opened, facts: Facts, found: Snapshot) -> dict[str, Json]:
+    """What the database has that no revision made."""
+    from checks.migration.graph import read_graph
+    from safemig.drift import drift
+
+    tree = opened.project.tree
+    if tree is None or facts.current is None:
+        return {"known": False, "reason": "the database's revision is not known", "differences": []}
+    graph = read_graph(tree.versions, recursive=tree.recursive)
+    try:
+        result = drift(graph, facts.current, tree.versions[0], found, opened.runtime.scratch)
+    except (ScratchFails, OSError) as error:
+        result = Drift(None, str(error))
+    if result.differences is None or result.made is None:
+        return {"known": False, "reason": result.reason, "differences": []}
+    made = result.made
+    listed: list[Json] = []
+    for one in result.differences:
+        mending = mend.mend(one, made, found)
+        listed.append(
+            {
+                "object": one.key,
+                "aspect": one.aspect,
+                "wanted": one.wanted,
+                "found": one.found,
+                "sql": mending.sql if mending else None,
+                "destructive": bool(mending and mending.destructive),
+            }
+        )
+    return {"known": True, "reason": "", "differences": listed}
+
+
+def _lines(document: dict[str, Json]) -> Iterator[str]:
+    yield f"{document['spec']}, phase {document['phase'] or '-'}: asked for at {document['origin']}"
+    if document["matches_spec"] is None:
+        yield f"the schema cannot be compared: {document['reason']}"
+        return
+    yield from _listed(document["differences"])
+    yield "the schema is what the spec asks for" if document["matches_spec"] else "the schema differs from the spec"
+    drift = document["drift"]
+    if not isinstance(drift, dict):
+        return
+    if not drift["known"]:
+        yield f"drift: not known: {drift['reason']}"
+    elif drift["differences"]:
+        yield "drift: the database is not what its revisions make"
+        yield from _listed(drift["differences"])
+    else:
+        yield "drift: none, the database is what its revisions make"
+
+
+def _listed(differences: Json) -> Iterator[str]:
+    for one in differences if isinstance(differences, list) else []:
+        if not isinstance(one, dict):
+            continue
+        place = f" (asked for at {one['spec']})" if one.get("spec") else ""
+        said = "" if one["aspect"] in ("missing", "unexpected") else f": wanted {one['wanted']}, found {one['found']}"
+        yield f"  {one['object']}: {one['aspect']}{said}{place}"
+        if one.get("definition"):
+            yield from (f"      has: {line}" for line in str(one["definition"]).split("\n"))
+        if one.get("sql"):
+            word = "mend (can lose data)" if one["destructive"] else "mend"
+            yield from (f"      {word}: {line}" for line in str(one["sql"]).split("\n"))

@@ -11,6 +11,7 @@ from safemig.run.approve import ask_person
 from safemig.run.session import RunEnds, Session
 from safemig.run.ticks import BASE, look_items
 from safemig.signals import container_problems, endpoint_problem
+from safemig.spec.sources import Wanted
 
 BEFORE, WANTED = "schema-before.json", "schema-wanted.json"
 
@@ -43,7 +44,7 @@ async def _ask_unhealthy(s: Session, step: Step, problems: list[str]) -> None:
 
 async def desire_schema(s: Session, step: Step) -> None:
     """The spec's operations on a throwaway server, on top of the present schema: what the schema must become."""
-    from safemig.desired import ScratchFails, SpecFails, desire
+    from safemig.desired import RevisionFails, ScratchFails, SpecFails, desire
     from safemig.run.observe import wanted_of
 
     if s.known(step.id, "before", "desired"):
@@ -55,7 +56,10 @@ async def desire_schema(s: Session, step: Step) -> None:
     present = await looks.snapshot_now(s)
     dump = await s.look(s.runtime.dump_schema)
     try:
-        desired = await s.look(lambda: desire(dump, wanted, s.runtime.scratch))
+        revision = _revision(s)
+        desired = await s.look(lambda: desire(dump, wanted, s.runtime.scratch, revision=revision))
+    except RevisionFails as error:
+        raise RunEnds("failed", f"the migration cannot go up, down and up again: {s.clean(str(error))}") from None
     except SpecFails as error:
         raise RunEnds("failed", f"PostgreSQL refuses what the spec asks for: {s.clean(str(error))}") from None
     except ScratchFails as error:
@@ -74,6 +78,14 @@ async def desire_schema(s: Session, step: Step) -> None:
     }
     repeat = "the spec's operations on a copy of the schema"
     s.observe(step.id, "before", Evidence("desired", s.facts.database, True, began, now(), repeat, data))
+
+
+def _revision(s: Session) -> Wanted | None:
+    """Both sides of the file that the plan writes, as the person may have edited it."""
+    from safemig.desired import of_revision
+
+    planned = next((step.action for step in s.plan.steps if step.id == "create"), None)
+    return of_revision(planned.text, planned.path) if planned else None
 
 
 async def verify(s: Session, step: Step) -> None:

@@ -172,6 +172,13 @@ def _is_empty(body: Sequence[ast.stmt]) -> bool:
     )
 
 
+def is_empty_upgrade(code: str) -> bool:
+    """Whether a revision's text has an upgrade function that does nothing."""
+    tree = parse(code)
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "upgrade"] if tree else []
+    return bool(found) and all(_is_empty(node.body) for node in found)
+
+
 def _has_placeholder(body: Iterable[ast.stmt]) -> bool:
     """``...`` anywhere, or a table without a column: what the spec shows is only where code should go."""
     for statement in body:
@@ -234,7 +241,7 @@ def objects(body: Iterable[ast.stmt]) -> Objects:
             method = _method(call)
             names |= {literal(argument(call, -1, "name"))} - {""} if not _is_type(call) else set()
             if method == "execute":
-                inner = sql_source.objects(_sql_of(call))
+                inner = sql_source.objects(sql_of(call))
                 keys |= inner.keys
                 created += inner.created
                 tables |= inner.tables
@@ -269,7 +276,8 @@ def _batch_table(statement: ast.stmt) -> str:
     return ""
 
 
-def _sql_of(call: ast.Call) -> str:
+def sql_of(call: ast.Call) -> str:
+    """The SQL of an ``op.execute`` call, "" where it is no literal."""
     node = argument(call, 0, "sqltext")
     if isinstance(node, ast.Call) and node.args:
         node = node.args[0]

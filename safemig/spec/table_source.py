@@ -85,12 +85,12 @@ def table_name(block: Block) -> str:
                 return name.removeprefix("public.")
         codes = set(re.findall(rf"`({_NAME})`", text))
         if len(codes) == 1:
-            return codes.pop().removeprefix("public.")
+            return str(codes.pop()).removeprefix("public.")
         if len(codes) > 1:
             return ""
         long = re.fullmatch(r"\W*(?:[\d.]+\W*)?([a-z][a-z0-9]*(?:_[a-z0-9]+)+)\W*", text)
         if long:
-            return long[1]
+            return str(long[1])
     return ""
 
 

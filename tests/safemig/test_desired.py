@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 from checks.schema.difference import compare
-from safemig.desired import Desired, ScratchFails, SpecFails, desire, desire_applied, last_name, load, take
+from safemig.desired import (
+    Desired,
+    RevisionFails,
+    ScratchFails,
+    SpecFails,
+    desire,
+    desire_applied,
+    last_name,
+    load,
+    of_revision,
+    take,
+)
 from safemig.spec.document import parse
 from safemig.spec.sources import Wanted, wanted
 
@@ -195,3 +206,54 @@ def test_an_ordinary_role_loads_and_stays_the_owner(dsn: str) -> None:
 )
 def test_last_name(key: str, name: str) -> None:
     assert last_name(key) == name
+
+
+FILE = """import sqlalchemy as sa
+from alembic import op
+
+
+def upgrade() -> None:
+    op.create_table("rating", sa.Column("id", sa.Integer(), primary_key=True))
+    op.create_index("ix_rating", "rating", ["id"])
+
+
+def downgrade() -> None:
+    {down}
+"""
+
+
+@pytest.mark.parametrize(
+    ("down", "said"),
+    [
+        ('op.drop_index("ix_rating")\n    op.drop_table("rating")', ""),
+        ('op.drop_table("other")', 'm.py:11: the downgrade fails: table "other" does not exist'),
+        ('op.drop_index("ix_rating")', "the downgrade does not lead to the schema before: constraint"),
+        ("pass", "the file has no downgrade made of operations"),
+        ("clean_up()", "m.py:11: the downgrade fails"),
+    ],
+)
+def test_the_file_is_proved_down_and_up_again(dsn: str, down: str, said: str) -> None:
+    @contextmanager
+    def scratch() -> Iterator[str]:
+        yield dsn
+
+    code = 'op.create_table("rating", sa.Column("id", sa.Integer(), primary_key=True))\n'
+    spec = _spec(code + 'op.create_index("ix_rating", "rating", ["id"])')
+    if not said:
+        assert desire(DUMP, spec, scratch, revision=of_revision(FILE.format(down=down), "m.py")).wanted == take(dsn)
+        return
+    with pytest.raises(RevisionFails) as caught:
+        desire(DUMP, spec, scratch, revision=of_revision(FILE.format(down=down), "m.py"))
+    assert said.removesuffix("constraint") in str(caught.value)
+
+
+def test_roles_that_the_spec_grants_to_are_there_on_the_scratch_server(dsn: str) -> None:
+    import psycopg
+
+    spec = _spec("CREATE TABLE rating (id int);\nGRANT SELECT ON rating TO desired_reader;", "sql")
+    _desire(spec, dsn)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        row = connection.execute("SELECT has_table_privilege('desired_reader', 'rating', 'SELECT')").fetchone()
+        assert row == (True,)
+        connection.execute("DROP OWNED BY desired_reader")
+        connection.execute("DROP ROLE desired_reader")

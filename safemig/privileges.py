@@ -1,0 +1,137 @@
+"""Privileges that a spec names in GRANT statements, looked up in PostgreSQL."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from safemig.spec.pieces import parse
+from safemig.spec.python_source import sql_of
+from safemig.spec.sources import Wanted
+from safemig.spec.sql import Statement, Token, qualified, statements
+
+if TYPE_CHECKING:
+    import psycopg
+
+_TABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+_ALL = {"table": _TABLE, "sequence": ("USAGE", "SELECT", "UPDATE"), "schema": ("USAGE", "CREATE")}
+
+
+@dataclass(frozen=True)
+class Granted:
+    """One GRANT: ``privileges`` on ``objects`` (kind table, sequence or schema) to ``roles``, at file and line."""
+
+    privileges: tuple[str, ...]
+    kind: str
+    objects: tuple[str, ...]
+    roles: tuple[str, ...]
+    place: tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """A privilege that the spec grants and PostgreSQL does not show; ``sql`` gives it."""
+
+    text: str
+    sql: str
+    place: tuple[str, int]
+
+
+def granted(wanted: Wanted) -> tuple[Granted, ...]:
+    """The GRANTs of the upgrade on whole tables, sequences and schemas."""
+    found = []
+    for statement, line in _statements(wanted):
+        if statement.head == "GRANT":
+            grant = _read(statement.tokens, wanted.place(line))
+            found += [grant] if grant else []
+    return tuple(found)
+
+
+def roles(wanted: Wanted) -> frozenset[str]:
+    """The roles that the spec's GRANT, REVOKE and OWNER TO name; they have to exist before it can be made."""
+    found: set[str] = set()
+    for statement, _ in _statements(wanted):
+        own = statement.tokens
+        if statement.head in ("GRANT", "REVOKE"):
+            words = [token.upper for token in own]
+            mark = "TO" if statement.head == "GRANT" else "FROM"
+            found |= set(_names(own, words.index(mark) + 1)) if mark in words else set()
+    return frozenset(found - {"public", "current_user", "session_user", "current_role"})
+
+
+def lacking(connection: psycopg.Connection[Any], grants: tuple[Granted, ...]) -> tuple[Lacking, ...]:
+    """The named privileges that the database does not give. psycopg.Error is the caller's."""
+    result = []
+    for grant in grants:
+        for role in grant.roles:
+            for name in grant.objects:
+                for privilege in grant.privileges:
+                    why = _why_not(connection, grant.kind, role, name, privilege)
+                    if why:
+                        kind = "" if grant.kind == "table" else f"{grant.kind.upper()} "
+                        sql = f"GRANT {privilege} ON {kind}{_ident(name)} TO {_ident(role)};"
+                        result.append(Lacking(f"{privilege} on {name} for {role}: {why}", sql, grant.place))
+    return tuple(result)
+
+
+def _why_not(connection: psycopg.Connection[Any], kind: str, role: str, name: str, privilege: str) -> str:
+    if role != "public":
+        known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
+        if known is None:
+            return "there is no such role"
+    there = {"table": "to_regclass(%s)", "sequence": "to_regclass(%s)", "schema": "to_regnamespace(%s)"}[kind]
+    row = connection.execute(f"SELECT {there} IS NOT NULL".encode(), (_ident(name),)).fetchone()
+    if not (row and row[0]):
+        return f"there is no such {kind}"
+    call = f"SELECT has_{kind}_privilege(%s, %s, %s)".encode()
+    row = connection.execute(call, (role, _ident(name), privilege)).fetchone()
+    return "" if row and row[0] else "not granted"
+
+
+def _ident(name: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def _statements(wanted: Wanted) -> Iterator[tuple[Statement, int]]:
+    """The SQL statements with their line in the upgrade."""
+    if wanted.kind == "sql":
+        yield from ((statement, statement.line) for statement in statements(wanted.upgrade))
+        return
+    tree = parse(wanted.upgrade)
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "op.execute":
+            yield from ((statement, node.lineno) for statement in statements(sql_of(node)))
+
+
+def _read(own: tuple[Token, ...], place: tuple[str, int]) -> Granted | None:
+    words = [token.upper for token in own]
+    if "ON" not in words or "TO" not in words[words.index("ON") :]:
+        return None  # a role granted to a role
+    on = words.index("ON")
+    kind, at = "table", on + 1
+    if words[at] in ("TABLE", "SEQUENCE", "SCHEMA"):
+        kind, at = words[at].lower(), at + 1
+    elif words[at] in ("ALL", "FUNCTION", "DATABASE", "TYPE", "DOMAIN", "LANGUAGE", "FOREIGN", "PROCEDURE", "ROUTINE"):
+        return None
+    named = [token.upper for token in own[1:on] if token.upper and token.text != ","]
+    if any(token.text == "(" for token in own[1:on]):
+        return None  # of single columns
+    privileges = _ALL[kind] if named[:1] == ["ALL"] else tuple(named)
+    to = words.index("TO", at)
+    return Granted(privileges, kind, tuple(_names(own, at)), tuple(_names(own, to + 1)), place)
+
+
+def _names(own: tuple[Token, ...], at: int) -> list[str]:
+    """The names of a list that starts there."""
+    found = []
+    while at < len(own) and own[at].name:
+        if own[at].upper == "GROUP":
+            at += 1
+        name, at = qualified(own, at)
+        found.append(name)
+        if at >= len(own) or own[at].text != ",":
+            break
+        at += 1
+    return found
