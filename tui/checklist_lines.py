@@ -11,6 +11,7 @@ from textual.content import Content
 
 from safemig.spec.document import Phase
 from tui.checklist_view import Row, View
+from tui.proofs import DISPROVED
 from tui.words import clean
 
 INDENT = 6  # cursor, sign of a proof, box of three and a blank
@@ -62,7 +63,7 @@ def _heading(phase: Phase, at_hand: bool, width: int) -> str:
 def _item(view: View, row: Row, number: int, width: int) -> Iterator[Line]:
     at, marked, item = number == view.cursor, number in view.marked, row.item
     sign = "›" if at else "▌" if marked else " "
-    proof = "+" if item.open and row.name in view.proved and row.phase == view.at_hand else " "
+    proof = _sign(view, row)
     style = "cursor" if at else "marked" if marked else "ticked" if item.checked else "item"
     box = f"[{clean(item.mark) or ' '}]"
     first, *rest = _wrapped(clean(item.text) or "(no text)", width - INDENT)
@@ -74,6 +75,13 @@ def _item(view: View, row: Row, number: int, width: int) -> Iterator[Line]:
             yield Line(f"{'':<{INDENT}}{more}", "evidence", number)
 
 
+def _sign(view: View, row: Row) -> str:
+    """ "+": proved, and T ticks it; "!": ticked and not true."""
+    if row.item.open:
+        return "+" if row.name in view.proved and row.phase == view.at_hand else " "
+    return "!" if view.reasons.get(row.name, "").startswith(DISPROVED) else " "
+
+
 def evidence_words(view: View, row: Row) -> str:
     """What supports the item in this run, or why nothing does."""
     reason, item = clean(view.reasons.get(row.name, "")), row.item
@@ -81,6 +89,8 @@ def evidence_words(view: View, row: Row) -> str:
         return f"marked “{clean(item.mark)}”: neither open nor ticked"
     if row.name in view.proved:
         return f"{'proved, not yet ticked' if item.open else 'evidence'}: {reason}"
+    if reason.startswith(DISPROVED):
+        return reason
     if row.phase != view.at_hand:
         return "not of this run's phase"
     return f"not proved: {reason}" if reason else "nothing of this run speaks of it yet"

@@ -75,7 +75,10 @@ class ChecklistPane(ScrollView, can_focus=True):
         &:ansi > .checklist--cursor { background: ansi_default; text-style: bold reverse; }
     }
     """
-    HELP = "The plan's checklist. Space ticks the item or the marked range, T what the run has proved in its phase."
+    HELP = (
+        "The plan's checklist. Space ticks the item or the marked range, T what the run has proved in its phase. "
+        "+ stands before what is proved and not yet ticked, ! before what is ticked and not true."
+    )
     STYLES = ("item", "ticked", "marked", "cursor", "phase", "evidence")
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"checklist--{name}" for name in STYLES}
     BINDINGS: ClassVar[list[BindingType]] = [

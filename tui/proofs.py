@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
+
+from checks.evidence import Json
 from safemig import checklist
-from safemig.facts import Facts
+from safemig.facts import Facts, SpecFact
 from safemig.plan import Action, Plan
 from safemig.signals import Moment, judge
-from safemig.spec.document import Document
+from safemig.spec.document import Document, Phase
 from safemig.summary import Summary
 from safemig.summary_model import SignalState
 
+DISPROVED = "disproved: "  # before the reason of an item that is ticked and not true
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 
 
@@ -51,7 +55,8 @@ def _moment(summary: Summary, moment: str) -> Moment:
 
 
 def proved(summary: Summary, facts: Facts | None, plan: Plan | None, document: Document, root: Path) -> Proved:
-    """What is proved of the phase that the run is about; nothing while a signal is not good, as in the engine.
+    """What is proved of the phase that the run is about: what the engine has journalled of it, and before that what
+    the run has made and run; nothing while a signal is not good.
 
     ``document`` is the file as it is drawn. An item that is ticked is judged like an open one, so that its evidence
     stays to be read.
@@ -60,6 +65,16 @@ def proved(summary: Summary, facts: Facts | None, plan: Plan | None, document: D
     phase = next((one for one in document.phases if spec and one.key == spec.phase), None)
     if facts is None or plan is None or spec is None or phase is None or document.path != spec.path:
         return Proved()
+    own = _own(phase, summary, facts, plan, root)
+    said = _journalled(summary, spec)
+    states = {item.line: said[item.text] for item in phase.items if item.text in said}
+    lines = {line for line in own.lines if line not in states}
+    lines |= {line for line, (state, _) in states.items() if state == "proved"}
+    reasons = {line: DISPROVED + reason if state == "disproved" else reason for line, (state, reason) in states.items()}
+    return Proved(frozenset(lines), {**own.reasons, **reasons})
+
+
+def _own(phase: Phase, summary: Summary, facts: Facts, plan: Plan, root: Path) -> Proved:
     whole = replace(phase, items=tuple(replace(item, mark=" ", checked=False) for item in phase.items))
     judged = checklist.judge(whole, _proofs(summary, facts, plan, root))
     lines = frozenset(one.item.line for one in judged if one.proved)
@@ -69,6 +84,21 @@ def proved(summary: Summary, facts: Facts | None, plan: Plan | None, document: D
         held = {line: f"{reasons[line]}, but {missing}" for line in lines}
         return Proved(frozenset(), {**reasons, **held})
     return Proved(lines, reasons)
+
+
+def _journalled(summary: Summary, spec: SpecFact) -> Mapping[str, tuple[str, str]]:
+    """What the engine has judged the phase's items to be, by their words: state and reason."""
+    from safemig.run.items import KIND, subject_of
+
+    found = [
+        one.evidence.data.get("judged")
+        for one in summary.evidence
+        if one.moment == "after"
+        and (one.evidence.kind, one.evidence.subject) == (KIND, subject_of(spec.path, spec.phase))
+    ]
+    last = found[-1] if found else None
+    rows = [row for row in last if isinstance(row, dict)] if isinstance(last, list) else []
+    return {str(row.get("text")): (str(row.get("state")), str(row.get("reason"))) for row in rows}
 
 
 def _not_good(summary: Summary, facts: Facts) -> str:
@@ -96,7 +126,7 @@ def _proofs(summary: Summary, facts: Facts, plan: Plan, root: Path) -> checklist
             ran += [step.action.line, *_recipe(root, step.action)]
     desired = [seen.evidence for seen in summary.evidence if seen.evidence.kind == "desired"]
     asked = desired[-1].data.get("asked") if desired else None
-    made = map(str, asked) if isinstance(asked, list) and _matches(summary) is True else ()
+    made = _new_objects(asked, root, summary) if _matches(summary) is True else []
     tables, names = checklist.names_of(made)
     written = facts.migration is not None and summary.step("create").status == "done"
     return checklist.Proofs(
@@ -105,6 +135,24 @@ def _proofs(summary: Summary, facts: Facts, plan: Plan, root: Path) -> checklist
         names_made=names,
         commands_run=tuple(dict.fromkeys(ran)),
     )
+
+
+def _new_objects(asked: Json, root: Path, summary: Summary) -> list[str]:
+    """The objects that were asked for and not there before; none when that cannot be read."""
+    from safemig.run.ticks import BASE
+
+    try:
+        raw = (root / ".safemig" / "runs" / summary.run / BASE).read_bytes()
+        objects = msgspec.json.decode(raw, type=_Objects).objects
+    except (OSError, msgspec.MsgspecError):
+        return []
+    return [str(key) for key in asked if str(key) not in objects] if isinstance(asked, list) else []
+
+
+class _Objects(msgspec.Struct):
+    """Of a schema snapshot only the names: their attributes are not wanted here."""
+
+    objects: dict[str, msgspec.Raw]
 
 
 def _recipe(root: Path, action: Action) -> tuple[str, ...]:

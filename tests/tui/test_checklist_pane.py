@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from textual.app import App, ComposeResult
-from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -249,6 +248,16 @@ async def test_evidence_stays_beside_an_item_that_is_ticked(root: Path) -> None:
         assert "evidence: alembic/versions/ab12_add_course_rating.py was written" in screen_text(app)
 
 
+async def test_an_item_that_is_ticked_and_not_true_says_so(root: Path) -> None:
+    async with Small(root).run_test(size=(100, 30)) as pilot:
+        app = await opened(pilot)
+        app.pane.prove((), {AGREED: "disproved: the table has another name"})
+        await pilot.press("j", "j")
+        await pilot.pause()
+        assert "›![x] Agree on the names" in screen_text(app)
+        assert "      disproved: the table has another name" in screen_text(app)
+
+
 async def test_a_change_made_in_an_editor_appears_by_itself(root: Path) -> None:
     async with Small(root).run_test(size=(100, 30)) as pilot:
         app = await opened(pilot)
@@ -383,36 +392,3 @@ async def test_a_plan_of_thousands_of_items_answers_at_once(root: Path) -> None:
         await pilot.press("G")
         await pilot.pause()
         assert "Item 2999" in screen_text(app)
-
-
-def test_what_the_engine_is_told_names_the_words_that_the_person_saw() -> None:
-    asked = TickAsked("specs/plan.md", (3, 5), False, "0" * 64, ("One", "Two"))
-    told = ticking.messages(asked)
-    assert [(one.type, one.file, one.line, one.text) for one in told] == [
-        ("untick", "specs/plan.md", 3, "One"),
-        ("untick", "specs/plan.md", 5, "Two"),
-    ]
-
-
-@pytest.mark.parametrize("name", ["../outside.md", "specs/none.md", "specs/link.md"])
-def test_no_file_outside_the_project_is_written(root: Path, name: str) -> None:
-    outside = root.parent / "outside.md"
-    outside.write_text("- [ ] x\n", encoding="utf-8")
-    (root / "specs/link.md").symlink_to(outside)
-    asked = TickAsked(name, (1,), True, "0" * 64)
-    assert ticking.write(root, asked) != ""
-    assert outside.read_text(encoding="utf-8") == "- [ ] x\n"
-    outside.unlink()
-
-
-def test_a_line_that_is_no_item_is_refused(root: Path) -> None:
-    from safemig.spec.document import read
-
-    sha256 = read(root / "specs/plan.md", root).sha256
-    assert "no checklist item" in ticking.write(root, TickAsked("specs/plan.md", (1, FIRST), True, sha256))
-    assert text_of(root) == PLAN
-
-
-def test_its_messages_go_upward() -> None:
-    assert issubclass(TickAsked, Message)
-    assert TickAsked.bubble

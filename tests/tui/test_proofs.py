@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from checks.evidence import Json
+from checks.evidence import Evidence, Json
 from safemig.discovery.makefile import read_makefile, recipe_digest
 from safemig.facts import Facts, MigrationFact, SpecFact
 from safemig.plan import Action, Plan, Step
 from safemig.spec.document import Document, parse
 from safemig.summary import Summary, fold
+from safemig.summary_model import Seen
 from tests.tui.recorded import Recording
 from tui.proofs import Proved, before_words, proved, signals_of
 
@@ -72,7 +73,14 @@ GOOD_CONTAINER: dict[str, Json] = {"services": {"api": {"id": "1", "state": "run
 GOOD_ENDPOINT: dict[str, Json] = {"status": 200, "matches": None, "media": "application/json"}
 
 
-def run(root: Path, *, leave_out: str = "", tests: dict[str, Json] | None = None, matches: bool = True) -> Summary:
+def run(
+    root: Path,
+    *,
+    leave_out: str = "",
+    tests: dict[str, Json] | None = None,
+    matches: bool = True,
+    base: dict[str, Json] | None = None,
+) -> Summary:
     """A run that has done everything and seen everything but has not finished; ``leave_out`` names what it has not."""
     recording = Recording(root)
     recording.add("run.started", {"project": "x", "mode": "auto"})
@@ -88,6 +96,7 @@ def run(root: Path, *, leave_out: str = "", tests: dict[str, Json] | None = None
             if not (moment == "after" and kind == leave_out):
                 recording.see(kind, data, moment=moment)
     recording.see("desired", {"asked": ASKED}, moment="before")
+    recording.save("schema-base.json", {"server_version": 180000, "objects": base or {"table public.course": {"a": 1}}})
     if leave_out != "comparison":
         recording.see("comparison", {"matches_spec": matches, "asked": ASKED}, moment="after")
     return fold(recording.events)
@@ -158,3 +167,26 @@ def test_a_signal_that_was_not_looked_at_after_the_change_is_not_judged(root: Pa
         "container": "api running",
         "endpoints": "1 of 1 good",
     }
+
+
+def test_an_object_that_was_there_before_is_not_made(root: Path) -> None:
+    summary = run(root, base={str(ASKED[1]): {}})
+    assert proved(summary, facts(), plan(root), document(), root).lines == ALL - {CONSTRAINT}
+    (root / ".safemig/runs" / summary.run / "schema-base.json").unlink()
+    assert proved(summary, facts(), plan(root), document(), root).lines == ALL - {CONSTRAINT}
+
+
+def test_what_the_engine_has_judged_counts_for_the_words_it_has_judged(root: Path) -> None:
+    judged: list[Json] = [
+        {"text": "The support team knows", "state": "proved", "reason": "they were told"},
+        {"text": "Apply it with `make migrate`", "state": "disproved", "reason": "the database is at another revision"},
+        {"text": "`make test` is green before the migration", "state": "disproved", "reason": "never"},
+    ]
+    summary = run(root)
+    found = Evidence("items", "specs/plan.md, phase 1", True, "", "", "", {"judged": judged})
+    other = replace(found, subject="specs/plan.md, phase 2")
+    summary = replace(summary, evidence=(*summary.evidence, Seen("after", "tick", found), Seen("after", "tick", other)))
+    shown = proved(summary, facts(), plan(root), document(), root)
+    assert shown.lines == (ALL - {MIGRATED}) | {SUPPORT}
+    assert shown.reasons[MIGRATED] == "disproved: the database is at another revision"
+    assert shown.reasons[GREEN] == "make test ended well"
