@@ -34,8 +34,8 @@ KEYS: list[BindingType] = [
     _key("pagedown,space", "page(2)", "page down", "page_down", "One page down"),
     _key("ctrl+u", "page(-1)", "half up", "half_up", "Half a page up"),
     _key("ctrl+d", "page(1)", "half down", "half_down", "Half a page down"),
-    _key("g,home", "top", "first", "top", "To the first line"),
-    _key("G,end", "bottom", "last", "bottom", "To the last line, and follow"),
+    _key("g,home", "edge(False)", "first", "top", "To the first line"),
+    _key("G,end", "edge(True)", "last", "bottom", "To the last line, and follow"),
     _key("left,h", "shift(-8)", "left", "left", "To the left"),
     _key("right", "shift(8)", "right", "right", "To the right, where lines are cut"),
 ]

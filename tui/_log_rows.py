@@ -6,21 +6,17 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-from rich.cells import cell_len, chop_cells, set_cell_size
-from rich.segment import Segment
+from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui._log_text import clock, finder
+from tui._log_draw import Look
+from tui._log_text import finder
 from tui._log_view import LogView
 from tui.log_store import LogLine, LogStore
-
-SIGNS = {"error": "✗", "warning": "!", "info": "│"}
-_LABEL = 14
-_MARKED = 200  # matches drawn in one line
 
 
 class LogRows(Widget):
@@ -65,6 +61,7 @@ class LogRows(Widget):
         self._paused_at = 0
         self._wish = -1
         self._rows: list[tuple[int, int]] = []
+        self._look = self.look
 
     # -- where we are
 
@@ -140,6 +137,7 @@ class LogRows(Widget):
         """Draws anew after the log has grown or anything else has changed."""
         if self._wish >= 0 and self.view.upto > self._wish:
             self.top, self.sub, self._wish = min(self.view.place(self._wish), max(0, len(self.view) - 1)), 0, -1
+        self._look = self.look
         bottom = self._bottom()
         if self.following or (self.top, self.sub) > bottom:
             self.top, self.sub = bottom
@@ -171,7 +169,7 @@ class LogRows(Widget):
     def sideways(self, columns: int) -> None:
         """Sideways, where lines are not wrapped."""
         longest = max((cell_len(self._line(place).text) for place, _ in self._rows), default=0)
-        room = max(0, longest - self._room() + 1)
+        room = max(0, longest - self._look.room + 1)
         self.left = 0 if self.wrap else max(0, min(self.left + columns, max(room, self.left)))
         self.redraw()
 
@@ -213,23 +211,14 @@ class LogRows(Widget):
     def _line(self, place: int) -> LogLine:
         return self.view.store.line(self.view.line(place))
 
-    def _label_width(self) -> int:
-        widest = max((cell_len(label) for label, _ in self.view.store.tags), default=0)
-        return min(widest, _LABEL if self.size.width >= 60 else 7)
-
-    def _room(self) -> int:
-        """Columns for the text itself."""
-        return max(1, self.size.width - self._label_width() - 3 - (9 if self.times else 0))
-
-    def _pieces(self, text: str) -> list[str]:
-        if not self.wrap or len(text) * 2 <= (room := self._room()) or cell_len(text) <= room:
-            return [text]
-        if text.isascii():
-            return [text[at : at + room] for at in range(0, len(text), room)]
-        return chop_cells(text, room) or [text]
+    @property
+    def look(self) -> Look:
+        """How the rows are drawn at the moment."""
+        labels = [label for label, _ in self.view.store.tags]
+        return Look.of(self.size.width, labels, wrap=self.wrap, times=self.times, pattern=self.pattern)
 
     def _height(self, place: int) -> int:
-        return len(self._pieces(self._line(place).text)) if self.wrap else 1
+        return len(self._look.pieces(self._line(place).text)) if self.wrap else 1
 
     def _layout(self) -> Iterator[tuple[int, int]]:
         place, sub, room = self.top, self.sub, self.size.height
@@ -248,45 +237,16 @@ class LogRows(Widget):
         place, row = self._rows[y]
         number = self.view.line(place)
         line = self.view.store.line(number)
-        pieces = self._pieces(line.text)
-        row = min(row, len(pieces) - 1)
-        colour = self._colour(line.level, base)
-        head = [Segment(text, style) for text, style in self._head(line, row, base, colour)]
-        if number == self.here:
-            colour += self.get_component_rich_style("log--here", partial=True)
-        begin = sum(map(len, pieces[:row]))
-        body = Strip(self._body(line.text, begin, begin + len(pieces[row]), colour))
+        colour = base if line.level == "info" else base + self._styled(f"log--{line.level}")
+        colour += self._styled("log--here") if number == self.here else Style.null()
+        body = Strip(self._look.body(line.text, row, colour, colour + self._styled("log--match")))
         if self.left:
             body = body.crop(self.left, max(self.left, body.cell_length))
+        head = self._look.head(line, row, base, self._styled)
         return Strip([*head, *body]).adjust_cell_length(self.size.width, base)
 
-    def _colour(self, level: str, base: Style) -> Style:
-        return base if level == "info" else base + self.get_component_rich_style(f"log--{level}", partial=True)
-
-    def _head(self, line: LogLine, row: int, base: Style, colour: Style) -> Iterator[tuple[str, Style]]:
-        if self.times:
-            time = clock(line.wall) if row == 0 else ""
-            yield f"{time:<9}", base + self.get_component_rich_style("log--time", partial=True)
-        width = self._label_width()
-        label = line.source if cell_len(line.source) <= width else set_cell_size(line.source, max(0, width - 1)) + "…"
-        label = set_cell_size(label if row == 0 else "", width)
-        yield label + " ", base + self.get_component_rich_style("log--label", partial=True)
-        yield (SIGNS[line.level] if row == 0 else "│") + " ", colour
-
-    def _body(self, text: str, begin: int, end: int, colour: Style) -> list[Segment]:
-        """Characters [begin, end) of the line, with what was searched for standing out."""
-        if self.pattern is None:
-            return [Segment(text[begin:end], colour)]
-        match = colour + self.get_component_rich_style("log--match", partial=True)
-        segments, at = [], begin
-        for count, found in enumerate(self.pattern.finditer(text)):
-            low, high = max(found.start(), at), min(found.end(), end)
-            if found.start() >= end or count >= _MARKED:
-                break
-            if high > low:
-                segments += [Segment(text[at:low], colour), Segment(text[low:high], match)]
-                at = high
-        return [*segments, Segment(text[at:end], colour)]
+    def _styled(self, name: str) -> Style:
+        return self.get_component_rich_style(name, partial=True)
 
     def search_for(self, pattern: str) -> None:
         """What stands out from now on; "" for nothing."""

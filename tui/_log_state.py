@@ -7,14 +7,14 @@ from tui._log_rows import LogRows
 
 
 def state(rows: LogRows, busy: str, pattern: str) -> str:
-    """Following or paused first, for a narrow pane cuts the end; then what is left out, how much there is."""
+    """Following or paused first, for a narrow pane cuts the end; then how much there is, what is left out."""
     view, store = rows.view, rows.view.store
     only = view.only.words()
     parts = [
-        "following" if rows.following else f"PAUSED +{rows.news:,} new, f follows",
+        "following" if rows.following else f"PAUSED +{rows.news:,} new (f)",
         busy,
-        f"only {only}" if only else "",
         f"{len(view):,} of {len(store):,} lines" if only else f"{len(view):,} lines",
+        f"only {only}" if only else "",
         f"{store.errors:,} error{'s' * (store.errors != 1)}" if store.errors else "",
         f"/{pattern}" if pattern else "",
     ]

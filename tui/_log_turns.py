@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TypeVar
 
 TURN = 0.004  # seconds of work before the keys get their turn
-_HOPS = 8  # a key goes through about that many queues before the screen shows it, one in each round of the loop
+REST = 0.001  # a key goes through some eight queues before the screen shows it: one round of the loop is not enough
 Step = TypeVar("Step")
 
 
@@ -18,6 +18,5 @@ async def in_turns(steps: Iterator[Step]) -> AsyncIterator[Step]:
     for step in steps:
         yield step
         if time.monotonic() > until:
-            for _ in range(_HOPS):
-                await asyncio.sleep(0)
+            await asyncio.sleep(REST)
             until = time.monotonic() + TURN

@@ -42,7 +42,7 @@ class Filter:
     def words(self) -> str:
         """What is shown, for a person."""
         parts = [f"source {self.source}" if self.source else "", f"step {self.step}" if self.step else ""]
-        parts.append(("", "warnings and errors", "errors only")[self.level])
+        parts.append(("", "warnings and errors", "errors")[self.level])
         return ", ".join(filter(None, parts))
 
 

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from checks._text import plain
 from safemig.events import Event
@@ -19,7 +19,9 @@ from tui import _log_save
 from tui._log_bar import LogBar
 from tui._log_intake import Intake
 from tui._log_keys import KEYS
+from tui._log_line import SearchLine
 from tui._log_rows import LogRows
+from tui._log_seek import next_error, next_match
 from tui._log_state import state
 from tui._log_turns import TURN, in_turns
 from tui._log_view import Filter, LogView
@@ -42,8 +44,6 @@ class LogPane(Widget, can_focus=True):
         & > Horizontal { height: 1fr; }
         & LogBar { width: 1; height: 1fr; }
         & > Static { height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
-        & > Input { display: none; }
-        & > Input.open { display: block; }
         &:ansi { background: ansi_default; border: round ansi_bright_black; }
         &:ansi:focus, &:ansi:focus-within { border: round ansi_blue; }
         &:ansi > Static { color: ansi_default; text-style: dim; }
@@ -59,7 +59,7 @@ class LogPane(Widget, can_focus=True):
         self._intake = Intake(self.store)
         self._bar = LogBar(vertical=True)
         self._state = Static("", markup=False)
-        self._line = Input(placeholder="search the log: Enter finds, Esc leaves", compact=True, select_on_focus=True)
+        self._line = SearchLine()
         self._busy = ""
         self._draining = False
         self._drawn = (-1, -1)
@@ -78,8 +78,6 @@ class LogPane(Widget, can_focus=True):
         """Deletes the file of our own lines."""
         self.store.close()
 
-    # What comes in
-
     def open_run(self, folder: Path) -> None:
         """The folder of the run whose events follow; what is shown already stays."""
         self.store.run_folder = folder
@@ -87,10 +85,6 @@ class LogPane(Widget, can_focus=True):
     def take(self, event: Event) -> None:
         """One event of the run. Cheap: the files are read at the next tick, in turns with the keys."""
         self._intake.take(event)
-
-    def note(self, text: str, label: str = "safemig", step: str = "", level: str = "info") -> None:
-        """Lines of our own; ``level`` info, warning or error."""
-        self.store.note(text, label, step, level)
 
     def flush(self) -> None:
         """Takes in at once all that waits, however long that takes."""
@@ -133,8 +127,6 @@ class LogPane(Widget, can_focus=True):
             self._drawn = state
             self.rows.redraw()
 
-    # What is told
-
     def on_log_rows_moved(self, event: LogRows.Moved) -> None:
         """The scroll bar and the line of state follow the rows."""
         event.stop()
@@ -145,11 +137,6 @@ class LogPane(Widget, can_focus=True):
         self._bar.window_size = self.rows.size.height
         self._bar.position = self.rows.top
         self._state.update(Content(state(self.rows, self._busy, self.pattern)))
-
-    @property
-    def searching(self) -> bool:
-        """Whether a search goes on."""
-        return any(worker.group == "find" and worker.is_running for worker in self.workers)
 
     def _show_busy(self, words: str) -> None:
         self._busy = words
@@ -165,13 +152,9 @@ class LogPane(Widget, can_focus=True):
         """By half pages."""
         self.rows.move(halves * max(1, self.rows.size.height // 2))
 
-    def action_top(self) -> None:
-        """To the first line."""
-        self.rows.move_to(0)
-
-    def action_bottom(self) -> None:
-        """To the end and on with it."""
-        self.rows.follow()
+    def action_edge(self, bottom: bool) -> None:
+        """To the first line, or to the last and on with it."""
+        self.rows.follow() if bottom else self.rows.move_to(0)
 
     def action_follow(self) -> None:
         """To the end and on with it; pauses when it follows already."""
@@ -225,18 +208,17 @@ class LogPane(Widget, can_focus=True):
         """Esc is ours only while there is something to leave."""
         if action == "leave":
             shown = self.rows.view.only != Filter()
-            return self._line.has_class("open") or bool(self.pattern) or self.rows.here >= 0 or shown
+            return self._line.open or bool(self.pattern) or self.rows.here >= 0 or shown
         return True
 
     def action_search(self) -> None:
         """Opens the search line."""
-        self._line.add_class("open")
-        self._line.focus()
+        self._line.show()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def on_search_line_asked(self, event: SearchLine.Asked) -> None:
         """Enter in the search line."""
         event.stop()
-        self.pattern = event.value
+        self.pattern = event.pattern
         self.rows.search_for(self.pattern)
         self._close_line()
         if self.pattern and self.rows.seen:
@@ -244,7 +226,7 @@ class LogPane(Widget, can_focus=True):
 
     def action_leave(self) -> None:
         """Closes the search line; then forgets the search; then the filter."""
-        if self._line.has_class("open"):
+        if self._line.open:
             self._close_line()
         elif self.pattern or self.rows.here >= 0:
             self.pattern, self.rows.here = "", -1
@@ -253,8 +235,9 @@ class LogPane(Widget, can_focus=True):
             self.choose(Filter())
 
     def _close_line(self) -> None:
+        had_focus = self._line.has_focus
         self._line.remove_class("open")
-        if self._line.has_focus:
+        if had_focus:
             self.focus()
 
     def action_again(self, direction: int) -> None:
@@ -266,27 +249,25 @@ class LogPane(Widget, can_focus=True):
 
     @work(group="find", exclusive=True)
     async def _find(self, start: int, direction: int) -> None:
-        view = self.rows.view
         self._show_busy("searching")
         try:
-            async for found in in_turns(self.store.matches(self.pattern, start, direction, view.accepts)):
-                if found is not None and self.store.level(found) >= view.only.level:
-                    self.rows.go(found)
-                    return
+            found = await next_match(self.rows.view, self.pattern, start, direction)
         finally:
             self._show_busy("")
-        where = "below" if direction > 0 else "above"
-        self.notify(f"No match for “{plain(self.pattern, 60)}” {where}.", markup=False)
+        self._go(found, start, direction, f"No line has “{plain(self.pattern, 60)}”.")
 
     def action_error(self, direction: int) -> None:
         """The next error, or the one before."""
-        found = self.store.next_error(self.rows.beside(direction), direction, self.rows.view.accepts)
-        if found is not None:
-            self.rows.go(found)
-        else:
-            self.notify("No error below." if direction > 0 else "No error above.")
+        start = self.rows.beside(direction)
+        self._go(next_error(self.rows.view, start, direction), start, direction, "No line is an error.")
 
-    # Keys that keep
+    def _go(self, found: int | None, start: int, direction: int, nothing: str) -> None:
+        if found is None:
+            self.notify(nothing, markup=False)
+            return
+        self.rows.go(found)
+        if (found - start) * direction < 0:
+            self.notify("from the top again" if direction > 0 else "from the end again", timeout=2)
 
     def action_copy(self) -> None:
         """The lines on the screen, each whole."""
@@ -303,13 +284,15 @@ class LogPane(Widget, can_focus=True):
             self.notify("There is no run yet whose folder could take the log.", severity="warning")
             return
         try:
-            path = await _log_save.save(self.rows.view, folder, times=self.rows.times, told=self._saving)
+            path = await _log_save.save(
+                self.rows.view,
+                folder,
+                times=self.rows.times,
+                told=lambda done: self._show_busy(f"saving, {done:,} written"),
+            )
         except OSError as error:
             self.notify(f"The log could not be saved: {error}", severity="error", markup=False)
         else:
             self.notify(f"Saved as {path}", markup=False)
         finally:
             self._show_busy("")
-
-    def _saving(self, lines: int) -> None:
-        self._show_busy(f"saving, {lines:,} written")
