@@ -144,7 +144,7 @@ class _Looker:
         return {
             identity: shown
             for identity, shown in (self._catalog(lambda kind, _: kind == "constraint") or {}).items()
-            if _squeezed(shown) == wanted
+            if _squeezed(shown).startswith(wanted)
         }
 
     def _catalog(self, fits: Callable[[str, str], bool]) -> Places | None:
@@ -283,4 +283,4 @@ def _shape(path: str) -> str:
 
 
 def _squeezed(text: str) -> str:
-    return re.sub(r"\s+|\"", "", text).lower()
+    return re.sub(r"\bpublic\.|\s+|\"", "", text.lower())

@@ -44,6 +44,7 @@ BEFORE = State(
     },
     {
         "table public.course": {},
+        "constraint public.course.course_pkey": {"definition": "PRIMARY KEY (id)"},
         "column public.course.id": {"type": "integer", "not_null": True},
         "column public.course.title": {"type": "character varying(100)"},
         "index public.ix_course_slug": {"definition": "CREATE INDEX ix_course_slug ON course (slug)"},
@@ -71,8 +72,11 @@ AFTER = State(
         "column public.course.score": {"type": "numeric(3,2)"},
         "table public.course_rating": {},
         "column public.course_rating.stars": {"type": "smallint", "not_null": True},
+        "constraint public.course_rating.rating_pkey": {"definition": "PRIMARY KEY (id)"},
         "constraint public.course_rating.ck_stars": {"definition": "CHECK (stars >= 1)"},
-        "constraint public.course_rating.fk_course": {"definition": "FOREIGN KEY (course_id) REFERENCES course(id)"},
+        "constraint public.course_rating.fk_course": {
+            "definition": "FOREIGN KEY (course_id) REFERENCES public.course(id)"
+        },
         "constraint public.course_rating.uq_once": {"definition": "UNIQUE (course_id, user_id)"},
         "index public.ix_rating": {"definition": "CREATE INDEX ix_rating ON course_rating (course_id)"},
     },
@@ -128,6 +132,8 @@ PROVED = [
     "Restricción `ck_stars`",
     "Fremdschlüssel `fk_course` auf `course`",
     "`UNIQUE (course_id, user_id)`",
+    "`PRIMARY KEY (id)` on `course_rating`",
+    "`FOREIGN KEY (course_id) REFERENCES course(id)`",
     "Column `course.score`",
     "`score` as `NUMERIC(3, 2)` on `course`",
     "`course.title` becomes `VARCHAR(300)`",
@@ -171,6 +177,8 @@ NOT_PROVED = [
     "`\\d course`",
     "`ix_course_slug`",
     "`UNIQUE (stars)`",
+    "`PRIMARY KEY (id)`",
+    "`PRIMARY KEY (id)` on `course`",
     "`GET /courses/{slug}`",
     "The frontend team has seen `POST /courses/{id}/ratings`",
     "Tests for `POST /courses/{id}/ratings`",
