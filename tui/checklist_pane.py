@@ -181,7 +181,7 @@ class ChecklistPane(ScrollView, can_focus=True):
 
     def _titles(self, view: View | None) -> tuple[str, str]:
         name = view.document.path if view else self._path.name if self._path else ""
-        title = f"Checklist {clean(name)}".strip()
+        title = f"3 Checklist {clean(name)}".strip()
         if view is None:
             return title, ""
         done = sum(row.item.checked for row in view.rows)
