@@ -63,7 +63,13 @@ def main() -> int:
     if kill:
         arm(kill)
     options = argparse.Namespace(
-        project=project, command=command, mode="auto" if command == "run" else None, spec="", phase="", message="", run=""
+        project=project,
+        command=command,
+        mode="auto" if command == "run" else None,
+        spec="",
+        phase="",
+        message="",
+        run="",
     )
     return at_border(lambda: serve(options))
 

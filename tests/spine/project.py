@@ -135,7 +135,9 @@ class Spine:
         files = {
             path.relative_to(self.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(self.root.rglob("*"))
-            if path.is_file() and not {".safemig", "__pycache__"} & set(path.parts) and path.suffix not in {".log", ".pid"}
+            if path.is_file()
+            and not {".safemig", "__pycache__"} & set(path.parts)
+            and path.suffix not in {".log", ".pid"}
         }
         stable = {name: digest for name, digest in files.items() if "versions/" not in name}
         stable["versions"] = " ".join(name for name in files if "versions/" in name)

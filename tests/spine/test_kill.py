@@ -1,4 +1,4 @@
-"""Killed before and after every journal record and in the middle of every command, a resumed run ends as an unbroken one."""
+"""Killed at every journal record and in the middle of every command, a resumed run ends as an unbroken one."""
 
 from __future__ import annotations
 
@@ -45,6 +45,12 @@ def events(spine: Spine) -> tuple[Event, ...]:
     return read_events(run)
 
 
+def ended(spine: Spine) -> bool:
+    """Whether the last death came after the run's last record."""
+    journal = events(spine)
+    return bool(journal) and journal[-1].kind == "run.finished"
+
+
 def check_unbroken(spine: Spine) -> None:
     """The end of every run here, however often it was killed."""
     journal = events(spine)
@@ -71,10 +77,11 @@ def test_killed_at_every_record_in_one_chain(spine: Spine, when: str) -> None:
     """Each process dies one record further on (the first record of a resumed process says that it resumes)."""
     code = drive(spine, "run", f"{when}:2")
     deaths = 0
-    while code == KILLED:
+    while code == KILLED and not (spine.runs() and ended(spine)):
         deaths += 1
         assert deaths < 400
-        code = drive(spine, "resume" if spine.runs() and events(spine) else "run", f"{when}:{2 if when == 'after' else 3}")
+        resumable = spine.runs() and events(spine)
+        code = drive(spine, "resume" if resumable else "run", f"{when}:{2 if when == 'after' else 3}")
     check_unbroken(spine)
     assert deaths > 40
 

@@ -1,0 +1,66 @@
+"""A scripted face: drives `run --events` across the border as the screen does, with answers given by a function."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from safemig import entry
+from tests.spine.project import Spine
+
+Said = dict[str, Any]
+Answers = Callable[[Said], list[Said]]
+
+
+def converse(spine: Spine, answers: Answers, *arguments: str, command: str = "run") -> tuple[int, list[Said]]:
+    """Runs the engine; ``answers`` gets each event and gives the messages to send. Exit code and all events."""
+    line = [sys.executable, "-P", str(Path(entry.__file__)), command, "--events", "--project", str(spine.root)]
+    child = subprocess.Popen(
+        [*line, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+        start_new_session=True,
+    )
+    assert child.stdin
+    assert child.stdout
+    send(child, {"type": "attach"})
+    events: list[Said] = []
+    try:
+        for raw in child.stdout:
+            event = json.loads(raw)
+            events.append(event)
+            for message in answers(event):
+                send(child, message)
+    finally:
+        child.stdin.close()
+        code = child.wait(timeout=60)
+    return code, events
+
+
+def send(child: subprocess.Popen[str], message: Said) -> None:
+    """One message as a JSON line."""
+    assert child.stdin
+    child.stdin.write(json.dumps(message) + "\n")
+    child.stdin.flush()
+
+
+def decide(event: Said, answer: str, **more: str) -> Said:
+    """The answer to a question event."""
+    return {"type": "decide", "id": event["data"]["id"], "answer": answer, **more}
+
+
+def asked(event: Said) -> bool:
+    """Whether the event is a question."""
+    return bool(event["kind"] == "approval.asked")
+
+
+def of(events: list[Said], kind: str, step: str | None = None) -> list[Said]:
+    """The events of a kind (of a step)."""
+    return [event for event in events if event["kind"] == kind and step in (None, event["step"])]
