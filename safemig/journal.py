@@ -35,13 +35,16 @@ class RunBusy(Exception):
 
 
 def state_folder(root: Path) -> Path:
-    """``root/.safemig``, made with mode 0700 and a .gitignore of its own."""
+    """``root/.safemig``, made with mode 0700 and a .gitignore of its own. Raises JournalUnwritable."""
     state = root / ".safemig"
-    state.mkdir(mode=0o700, exist_ok=True)
     ignore = state / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="ascii")
-    (state / "runs").mkdir(mode=0o700, exist_ok=True)
+    try:
+        state.mkdir(mode=0o700, exist_ok=True)
+        if not ignore.exists() or not ignore.stat().st_size:  # a full disk leaves an empty file
+            ignore.write_text("*\n", encoding="ascii")
+        (state / "runs").mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise JournalUnwritable(f"cannot write {state}: {error.strerror}; nothing was begun") from error
     return state
 
 

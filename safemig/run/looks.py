@@ -125,7 +125,7 @@ async def look_services(s: Session, step: str, moment: str) -> Evidence:
     return s.observe(step, moment, await s.look(s.runtime.look_services))
 
 
-async def serving(s: Session, seconds: float = SETTLE_SECONDS) -> bool:
+async def serving(s: Session, seconds: float | None = None) -> bool:
     """Waits until the service answers twice in a row with the same status (a --reload server settles).
 
     Any HTTP answer counts as serving here; whether it is a good one is judged from the evidence.
@@ -133,7 +133,8 @@ async def serving(s: Session, seconds: float = SETTLE_SECONDS) -> bool:
     base = await s.look(s.runtime.base_url)
     if not base:
         return False
-    deadline = time.monotonic() + seconds
+    limit = min(SETTLE_SECONDS, s.config.timeout("healthy")) if seconds is None else seconds
+    deadline = time.monotonic() + limit
     last: object = None
     while time.monotonic() < deadline and not s.inbox.stop.is_set():
         probe = Probe(path=s.config.health or "/", seconds=3.0)
