@@ -14,6 +14,7 @@ import tomllib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -70,29 +71,38 @@ def walk(root: Path) -> Tree:
     return Tree(root, tuple(sorted(found)))
 
 
-def defined(text: str) -> Mapping[str, Kind] | None:
-    """What a Python file defines: "Course", "Course.ratings", "Course.average", "connect", "LIMIT"; None when it is
-    not Python. What stands in a function is its own and left out, except attributes set on ``self``."""
-    tree = _parsed(text)
-    return None if tree is None else dict(_definitions(tree.body, "", inside=False))
+class Module:
+    """What one Python file defines and uses; its code is parsed once and never run."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._tree = tree
+
+    @cached_property
+    def defined(self) -> Mapping[str, Kind]:
+        """ "Course", "Course.ratings", "Course.average", "connect", "LIMIT". What stands in a function is its own and
+        left out, except attributes set on ``self``."""
+        return dict(_definitions(self._tree.body, "", inside=False))
+
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """The names that it uses, without regard to who defines them."""
+        names: set[str] = set()
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Name):
+                names.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                names.add(node.attr)
+            elif isinstance(node, ast.alias):
+                names.update((node.name.rpartition(".")[2], node.asname or ""))
+            elif isinstance(node, ast.keyword) and node.arg:
+                names.add(node.arg)
+        return frozenset(names - {""})
 
 
-def used(text: str) -> frozenset[str]:
-    """The names that a Python file uses without regard to who defines them; none when it is not Python."""
+def module(text: str) -> Module | None:
+    """The Python file with that text; None when it is not Python."""
     tree = _parsed(text)
-    if tree is None:
-        return frozenset()
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            names.add(node.id)
-        elif isinstance(node, ast.Attribute):
-            names.add(node.attr)
-        elif isinstance(node, ast.alias):
-            names.update((node.name.rpartition(".")[2], node.asname or ""))
-        elif isinstance(node, ast.keyword) and node.arg:
-            names.add(node.arg)
-    return frozenset(names - {""})
+    return None if tree is None else Module(tree)
 
 
 def _parsed(text: str) -> ast.Module | None:

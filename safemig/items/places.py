@@ -88,7 +88,7 @@ class _Looker:
     """One look: each file is read and parsed at most once."""
 
     sources: Sources
-    parsed: dict[str, tuple[Mapping[str, symbols.Kind], frozenset[str]] | None] = field(default_factory=dict)
+    parsed: dict[str, symbols.Module | None] = field(default_factory=dict)
     texts: dict[str, str | None] = field(default_factory=dict)
 
     def files(self, thing: Thing) -> Places | None:
@@ -171,21 +171,21 @@ class _Looker:
         found: Places = {}
         unread = False
         last = thing.name.rpartition(".")[2]
+        word = re.compile(rf"\b{re.escape(last)}\b")
         for file in files:
             text = self._text(file)
-            if text is not None and last not in text:
+            if text is not None and not (last in text and word.search(text)):
                 continue
             known = self._parsed(file)
             if known is None:
                 unread = True
                 continue
-            names, used = known
             inside = bool(module) and file.removesuffix(".py").endswith(module)
-            for name, kind in names.items():
+            for name, kind in known.defined.items():
                 if _means(thing, name, kind) or (inside and name == bare):
                     found[f"{file}: {name}"] = kind
             # Types and the like are used everywhere; a lower-case name that is only used is simply not there.
-            if _is_class(last) and last in used and not any(place.startswith(f"{file}: ") for place in found):
+            if _is_class(last) and last in known.used and not any(place.startswith(f"{file}: ") for place in found):
                 found[f"{USED}{file}: {last}"] = ""
         return found if found or not (unread or not tree.complete) else None
 
@@ -194,11 +194,10 @@ class _Looker:
             self.texts[file] = self.sources.tree.text(file)
         return self.texts[file]
 
-    def _parsed(self, file: str) -> tuple[Mapping[str, symbols.Kind], frozenset[str]] | None:
+    def _parsed(self, file: str) -> symbols.Module | None:
         if file not in self.parsed:
             text = self._text(file)
-            names = None if text is None else symbols.defined(text)
-            self.parsed[file] = None if names is None or text is None else (names, symbols.used(text))
+            self.parsed[file] = None if text is None else symbols.module(text)
         return self.parsed[file]
 
     def endpoints(self, thing: Thing) -> Places | None:

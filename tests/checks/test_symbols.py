@@ -54,31 +54,36 @@ DEFINED = {
 }  # fmt: skip
 
 
+def read(text: str) -> symbols.Module:
+    found = symbols.module(text)
+    assert found is not None
+    return found
+
+
 def test_what_a_python_file_defines() -> None:
-    assert symbols.defined(SOURCE) == DEFINED
+    assert read(SOURCE).defined == DEFINED
 
 
 def test_a_name_that_is_only_used_is_not_defined() -> None:
-    used = symbols.used(SOURCE)
+    used = read(SOURCE).used
     assert {"Base", "Mapped", "relationship", "Later", "fast", "decorated"} <= used
-    assert not {"Base", "Mapped", "relationship", "Later", "fast"} & set(symbols.defined(SOURCE) or ())
+    assert not {"Base", "Mapped", "relationship", "Later", "fast"} & set(read(SOURCE).defined)
 
 
 @pytest.mark.parametrize("text", ["def broken(:", "\0", "(" * 5000, "class X:\nx = 1"])
 def test_what_is_not_python_is_none_and_not_empty(text: str) -> None:
-    assert symbols.defined(text) is None
-    assert symbols.used(text) == frozenset()
+    assert symbols.module(text) is None
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(st.text(), st.lists(st.sampled_from(SOURCE.splitlines()), max_size=12).map("\n".join)))
 def test_any_text_gives_names_of_its_own_or_none(text: str) -> None:
-    found = symbols.defined(text)
+    found = symbols.module(text)
     if found is None:
         with pytest.raises((SyntaxError, ValueError)):
             ast.parse(text)
     else:
-        assert all(name.rpartition(".")[2] in text for name in found)
+        assert all(name.rpartition(".")[2] in text for name in found.defined)
 
 
 MAKEFILE = """\
