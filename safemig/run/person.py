@@ -51,6 +51,9 @@ def _tick(s: Session, message: Message) -> None:
         if not items:
             s.note(f"{message.file}:{message.line} is no checklist item", SHELL, "warning")
             return
+        if message.text and message.text != items[0].text:
+            s.note(f"{message.file}:{message.line} is another item now; look at it and tick again", SHELL, "warning")
+            return
         checklist.write_ticks(path, before, items, root=s.root, checked=message.type == "tick")
         after = hashlib.sha256(path.read_bytes()).hexdigest()
     except (OSError, checklist.TickFails) as error:
