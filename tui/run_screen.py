@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Input, TextArea
+from textual.widgets import Input, TextArea
 
 from safemig import events as engine
 from safemig.events import Event
@@ -25,6 +25,7 @@ from tui.checklist_pane import ChecklistRead, TickAsked
 from tui.command_line import ShellAsked
 from tui.editing import EditScreen, edit_outside, editor
 from tui.header import HeaderBar
+from tui.key_bar import KeyBar
 from tui.keys import ANSWERS, PANES
 from tui.panes import PROVING, make_panes, shell_message, tick_file, tick_messages
 from tui.plan_pane import PlanPane
@@ -46,18 +47,8 @@ class RunScreen(Screen[None]):
     RunScreen #right { width: 1fr; }
     RunScreen #log { height: 3fr; }
     RunScreen #checklist { height: 2fr; }
-    RunScreen.-narrow #checklist, RunScreen.-tiny #checklist, RunScreen.-short #checklist { display: none; }
-    RunScreen.-narrow.-at-checklist #log, RunScreen.-tiny.-at-checklist #log { display: none; }
-    RunScreen.-short.-at-checklist #log { display: none; }
-    RunScreen.-at-checklist #checklist { display: block; }
-    RunScreen.-tiny #plan { display: none; width: 100%; }
-    RunScreen.-tiny.-at-plan #plan { display: block; }
-    RunScreen.-tiny.-at-plan #right { display: none; }
-    RunScreen.-short Footer { display: none; }
     RunScreen #log:focus, RunScreen #log:focus-within, RunScreen #checklist:focus { border: heavy $accent; }
     """
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012  as Screen declares it
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [*ANSWERS, *PANES]
     HELP = "A run: 1 plan, 2 log, 3 checklist, ! shell line. A question at the bottom is answered with y, a, t, e or n."
 
@@ -84,6 +75,7 @@ class RunScreen(Screen[None]):
         self.resumable = False
         self.panes = make_panes(root, folder)
         self._progress = ""
+        self._at = "plan"
 
     def compose(self) -> ComposeResult:
         yield HeaderBar()
@@ -94,7 +86,7 @@ class RunScreen(Screen[None]):
                 yield self.panes.checklist
         yield ApprovalPanel(id="approval")
         yield self.panes.command_line
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.action_pane("plan")
@@ -157,23 +149,39 @@ class RunScreen(Screen[None]):
     # Panes
 
     def action_pane(self, name: str) -> None:
-        for one in ORDER:
-            self.set_class(one == name, f"-at-{one}")
+        self._stand_at(name)
         self.query_one(f"#{name}").focus()
 
+    def _stand_at(self, name: str) -> None:
+        if name != self._at:
+            self._at = name
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """Shows the panes that there is room for, the one at hand first. Without style classes: those cost a
+        restyling of the whole screen, 60 ms that a key has to wait for."""
+        width, height = self.size
+        tiny = width < 60 or height < 18
+        single = tiny or width < 110
+        plan, right = self.query_one("#plan"), self.query_one("#right")
+        plan.styles.width = "1fr" if tiny else "45%"
+        plan.display = not tiny or self._at == "plan"
+        right.display = not tiny or self._at != "plan"
+        self.panes.log.display = not single or self._at != "checklist"
+        self.panes.checklist.display = not single or self._at == "checklist"
+        self.query_one(KeyBar).display = height >= 18
+
+    def on_resize(self) -> None:
+        self._arrange()
+
     def action_next_pane(self, by: int) -> None:
-        at = next((index for index, name in enumerate(ORDER) if self.has_class(f"-at-{name}")), 0)
         focused = self.focused is not None and self.focused.id in ORDER
-        self.action_pane(ORDER[(at + by) % len(ORDER)] if focused else ORDER[at])
+        at = ORDER.index(self._at)
+        self.action_pane(ORDER[(at + by) % len(ORDER)] if focused else self._at)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         if event.widget.id in ORDER:
-            for one in ORDER:
-                self.set_class(one == event.widget.id, f"-at-{one}")
-        self.refresh_bindings()
-
-    def on_descendant_blur(self) -> None:
-        self.refresh_bindings()
+            self._stand_at(event.widget.id)
 
     def action_shell(self) -> None:
         self.panes.command_line.open()

@@ -13,9 +13,10 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from checks.evidence import Json
+from tui.key_bar import KeyBar
 from tui.words import MODE_WORDS, clean, clean_lines
 
 Look = Mapping[str, Json]
@@ -71,7 +72,7 @@ class StartScreen(Screen[None]):
         with VerticalScroll(id="start"):
             yield Static(id="start-text")
         yield Input(placeholder="plan and phase, for example: 01_ratings 1", compact=True)
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self._draw()

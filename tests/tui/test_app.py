@@ -1,0 +1,276 @@
+"""The app as a person uses it: panes, mode, stop, leave, help, palette, and a screen of any size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.command import CommandPalette
+from textual.widgets import Input
+
+from tests.tui.screens import screen_text
+from tests.tui.stage import stage
+from tui.dialogs import LeaveScreen
+from tui.keys import Own
+from tui.plan_pane import PlanPane
+from tui.report_screen import ReportScreen
+from tui.step_screen import TextScreen
+
+SIZES = [(200, 60), (120, 40), (80, 24), (40, 12), (20, 5), (1, 1)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_no_size_breaks_the_screen(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with stage(tmp_path, size) as s:
+        s.run.done("build", "start")
+        s.run.start_step("test")
+        s.run.command("test", "collected 7 items\n... [ 42%]\n", ended=False)
+        s.run.ask("migrate")
+        await s.play()
+        await s.press("1", "enter", "escape", "2", "3", "d", "escape", "y")
+        for width, height in SIZES:
+            await s.pilot.resize_terminal(width, height)
+            await s.pilot.pause()
+        assert s.app.crash is None
+
+
+async def test_numbers_and_tab_go_to_the_panes_and_a_key_goes_back(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        seen = []
+        for key in ("1", "2", "3", "tab", "tab", "ctrl+o"):
+            await s.press(key)
+            assert s.app.focused is not None
+            seen.append(s.app.focused.id)
+        assert seen == ["plan", "log", "checklist", "plan", "log", "plan"]
+
+
+async def test_a_narrow_screen_shows_the_pane_that_is_asked_for(tmp_path: Path) -> None:
+    async with stage(tmp_path, (80, 24)) as s:
+        assert s.screen.query_one("#log").display
+        assert not s.screen.query_one("#checklist").display
+        await s.press("3")
+        assert s.screen.query_one("#checklist").display
+        assert not s.screen.query_one("#log").display
+        assert s.screen.query_one("#plan").display
+        assert "Create the migration" in screen_text(s.app)
+        await s.pilot.resize_terminal(40, 12)
+        await s.pilot.pause()
+        assert not s.screen.query_one("#plan").display
+
+
+async def test_shift_tab_cycles_the_mode_and_the_header_says_so(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        for mode in ("plan", "auto", "default", "plan"):
+            await s.press("shift+tab")
+            assert s.feed.sent[-1].mode == mode
+        assert [message.type for message in s.feed.sent] == ["mode"] * 4
+        assert "(from the next step on)" in screen_text(s.app)
+        s.run.add("mode.changed", {"before": "default", "after": "plan", "by": "person"})
+        await s.play()
+        text = screen_text(s.app)
+        assert "plan: changes nothing until the plan is approved" in text
+        assert "(from the next step on)" not in text
+
+
+async def test_ctrl_c_stops_the_step_and_a_second_one_asks_to_quit(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.start_step("build")
+        await s.play()
+        await s.press("ctrl+c")
+        assert [message.type for message in s.feed.sent] == ["stop"]
+        assert not isinstance(s.app.screen, LeaveScreen)
+        s.feed.code = 0  # a played feed is not an engine of ours: leaving needs no question
+        await s.press("ctrl+c")
+        assert s.app._exit
+        assert [message.type for message in s.feed.sent] == ["stop"]
+
+
+async def test_ctrl_c_stops_also_while_typing(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        await s.press("exclamation_mark", "a")
+        assert isinstance(s.app.focused, Input)
+        await s.press("ctrl+c")
+        assert [message.type for message in s.feed.sent] == ["stop"]
+
+
+async def test_a_shell_line_goes_to_the_engine_with_its_folder(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        await s.press("exclamation_mark", *"ls", "enter")
+        assert [(one.type, one.line_text, one.cwd) for one in s.feed.sent] == [("shell", "ls", ".")]
+
+
+async def test_a_tick_goes_to_the_engine_and_into_the_file_when_there_is_none(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        path = s.app.root / "specs" / "01_ratings_plan.md"
+        await s.press("3", "space")
+        assert [(one.type, one.file, one.line) for one in s.feed.sent] == [("tick", "specs/01_ratings_plan.md", 5)]
+        assert "- [ ] Create" in path.read_text()
+        s.feed.code = 0
+        s.app._drain()
+        await s.press("space")
+        assert "- [x] Create" in path.read_text()
+
+
+async def test_enter_opens_a_step_and_escape_goes_back(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        await s.press("1", "G", "k", "k", "enter")
+        assert isinstance(s.app.screen, TextScreen)
+        text = screen_text(s.app)
+        assert "Migrate the database to b8bf1fd366a3" in text
+        assert "$ make migrate" in text
+        assert "`make downgrade`" in text
+        await s.press("escape")
+        assert s.app.screen is s.screen
+
+
+async def test_a_step_tells_its_evidence_its_file_and_why_it_waits(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.done("build")
+        s.run.see("revision", {"current": ["3f6c1a9d27b4"]}, "create")
+        s.run.ask("create")
+        await s.play()
+        await s.press("1", "enter")
+        text = screen_text(s.app)
+        assert "an answer is needed: default mode asks before every change" in text
+        assert "database at 3f6c1a9d27b4" in text
+        assert "op.create_table" in text
+
+
+async def test_groups_fold(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        await s.press("1", "g", "space")
+        assert "Build the service" not in screen_text(s.app)
+        await s.press("space")
+        assert "Build the service" in screen_text(s.app)
+
+
+async def test_the_plan_follows_the_running_step_until_one_moves(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        pane = s.screen.query_one(PlanPane)
+        s.run.done("build")
+        s.run.start_step("start")
+        await s.play()
+        assert pane.selected == "start"
+        await s.press("1", "g")
+        s.run.end_step("start")
+        s.run.start_step("test")
+        await s.play()
+        assert pane.selected == ""
+        await s.press("f")
+        assert pane.selected == "test"
+
+
+async def test_long_steps_tell_how_far_they_are(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.start_step("test")
+        s.run.command("test", "collected 8 items\n\ntests/test_x.py ....  [ 50%]\n", ended=False)
+        await s.play()
+        assert "4/8" in screen_text(s.app)
+
+
+async def test_help_tells_the_keys_of_the_focused_pane_also_while_typing(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        await s.press("2", "question_mark")
+        assert "Keys" in screen_text(s.app)
+        assert "The log" in screen_text(s.app)
+        await s.press("escape", "exclamation_mark", "question_mark")
+        assert s.app.screen is s.screen
+        await s.press("f1")
+        assert isinstance(s.app.screen, TextScreen)
+
+
+async def test_the_palette_offers_what_can_be_done(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        await s.press("ctrl+p")
+        assert CommandPalette.is_open(s.app)
+        names = [command.title for command in s.app.get_system_commands(s.screen)]
+        assert {"report", "shell", "theme", "mode"} <= set(names)
+        assert "yes" not in names
+        s.run.ask("migrate")
+        await s.press("escape")
+        await s.play()
+        assert "yes" in [command.title for command in s.app.get_system_commands(s.screen)]
+
+
+async def test_the_report_opens_for_a_run_that_has_ended(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.done("build")
+        s.run.finish()
+        await s.play()
+        assert "PASSED" in screen_text(s.app).splitlines()[1]
+        await s.press("R")
+        assert isinstance(s.app.screen, ReportScreen)
+        await s.press("escape", "q")
+        assert s.app._exit
+
+
+async def test_own_keys_replace_ours(tmp_path: Path) -> None:
+    async with stage(tmp_path, own=Own(keys={"pane.log": "L", "nonsense": "x"})) as s:
+        await s.press("2")
+        assert s.app.focused is s.screen.query_one("#plan")
+        await s.press("L")
+        assert s.app.focused is s.screen.query_one("#log")
+
+
+@pytest.mark.parametrize("theme", ["safemig-light", "ansi-dark", "ansi-light"])
+async def test_themes(tmp_path: Path, theme: str) -> None:
+    async with stage(tmp_path, own=Own(theme=theme)) as s:
+        s.run.ask("migrate")
+        await s.play()
+        assert s.app.theme == theme
+        assert "? Migrate" in screen_text(s.app)
+
+
+async def test_no_color_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with stage(tmp_path) as s:
+        s.run.done("build")
+        s.run.ask("migrate")
+        await s.play()
+        colours = {
+            (segment.style.color.triplet, segment.style.bgcolor.triplet)
+            for strip in s.app.screen._compositor.render_strips(s.app.size)
+            for segment in strip.apply_filter(s.app._filters[-1], s.app.screen.styles.background)
+            if segment.style and segment.style.color and segment.style.bgcolor
+        }
+        greys = {pair for pair in colours if all(t is None or len(set(t)) == 1 for t in pair)}
+        assert colours == greys
+        assert "✓" in screen_text(s.app)
+
+
+async def test_an_event_of_an_unknown_kind_and_one_told_twice_change_nothing(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.add("something.new", {"x": 1})
+        await s.play()
+        before = s.app.summary
+        s.feed.events.append(s.run.events[0])
+        s.app._drain()
+        assert s.app.summary is before
+
+
+async def test_a_run_that_waits_can_be_taken_up_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with stage(tmp_path) as s:
+        begun: list[tuple[str, str]] = []
+
+        async def begin(command: str, run: str = "") -> None:
+            begun.append((command, run))
+
+        monkeypatch.setattr(s.app, "begin", begin)
+        await s.press("r")
+        assert begun == []
+        s.run.finish("waiting", 4, "the screen has gone")
+        s.feed.code = 4
+        await s.play()
+        await s.press("r")
+        assert begun == [("resume", s.run.folder.name)]
+
+
+async def test_a_crash_ends_the_app_and_keeps_the_error_for_the_border(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with stage(tmp_path) as s:
+            app = s.app
+            app.call_later(lambda: 1 // 0)
+            await s.pilot.pause()
+    assert isinstance(app.crash, ZeroDivisionError)
+    assert app.return_code == 1
+    assert app._exit_renderables == []
