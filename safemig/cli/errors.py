@@ -12,6 +12,7 @@ from pathlib import Path
 
 def at_border(call: Callable[[], int]) -> int:
     """Runs ``call``; known errors become one line, an unknown one a paste-ready file and exit code 3."""
+    from safemig.checklist import TickFails
     from safemig.config import ConfigError
     from safemig.journal import JournalBroken, JournalUnwritable, RunBusy
     from safemig.permissions import PermissionsError
@@ -29,6 +30,7 @@ def at_border(call: Callable[[], int]) -> int:
         ChoiceNeeded: 4,
         NotReady: 2,
         Unreachable: 1,
+        TickFails: 1,
         OSError: 1,
     }
     for kind in (SyntaxWarning, DeprecationWarning):  # `ast.parse` warns of other people's files

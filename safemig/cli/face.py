@@ -121,6 +121,8 @@ def _show_output(face: Face, event: Event) -> None:
 
 async def _answer(face: Face, event: Event, stdin: asyncio.StreamWriter) -> None:
     """Asks on the terminal. Without one nobody can answer: the engine is told so by the end of its input."""
+    if event.data["kind"] == "plan":
+        face.say(printable(str(event.data["detail"]), keep_lines=True))
     if not face.interactive:
         stdin.close()
         return

@@ -126,10 +126,20 @@ def needs_tty(s: Session, target: str) -> bool:
 
 
 async def end_leftovers(s: Session, step: Step, number: int) -> None:
-    """Makes sure that nothing of the command still runs in a container or in PostgreSQL, and says what was done."""
+    """Makes sure that nothing of the command still runs in a container or in PostgreSQL, and says what was done.
+
+    Where that cannot be looked up (the database is down) it says so: the command itself has ended all the same.
+    """
+    from safemig.runtimes.base import Unreachable
+
     saved = s.journal.folder / f"commands/{number:03}.before.json"
     before: dict[str, Json] = msgspec.json.decode(saved.read_bytes()) if saved.exists() else {}
-    for text in await s.look(lambda: s.runtime.end_leftovers(before, LEFTOVER_PATIENCE)):
+    try:
+        said = await s.look(lambda: s.runtime.end_leftovers(before, LEFTOVER_PATIENCE))
+    except Unreachable as error:
+        s.note(f"it could not be looked up whether a statement of the command still runs: {error}", step.id, "warning")
+        return
+    for text in said:
         s.note(text, step.id)
 
 
