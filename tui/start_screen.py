@@ -121,7 +121,7 @@ class StartScreen(Screen[None]):
         return str(found[-1].get("run")) if found else ""
 
     def _draw(self) -> None:
-        if not self.is_mounted:
+        if not self.is_attached or not self.children:
             return
         mode = MODE_WORDS.get(self._mode, self._mode)
         title = Content.assemble(

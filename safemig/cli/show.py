@@ -7,18 +7,15 @@ The screen itself is opened by safemig.cli.main. What has to be looked up lives 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from checks.evidence import Json
 from safemig.cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from checks.evidence import Json
     from safemig.cli.opening import Opened
 
 
@@ -50,6 +47,8 @@ def main(options: argparse.Namespace) -> int:
 
 def look(options: argparse.Namespace) -> int:
     """Two JSON lines: what lies in the project, then what the world is like."""
+    import asyncio
+
     from safemig.cli.opening import open_project
     from safemig.run.observe import ChoiceNeeded, observe, refuse_ties
     from safemig.run.session import Request
@@ -116,6 +115,8 @@ def _project(opened: Opened) -> dict[str, Json]:
 
 
 def _say(document: Mapping[str, Json]) -> None:
+    import msgspec
+
     sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")
     sys.stdout.buffer.flush()
 
