@@ -1,0 +1,284 @@
+"""Bad input, through the command line: one clear error, the right exit code, nothing half-written, no password."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from safemig.journal import read_events
+from tests.safemig.bad_projects import (
+    AUTO,
+    COMPOSE,
+    SECRET,
+    bound,
+    make,
+    safemig,
+    write,
+)
+from tests.spine.project import FIRST, SPEC
+
+
+def no_makefile(root: Path) -> None:
+    (root / "Makefile").unlink()
+
+
+def no_compose(root: Path) -> None:
+    (root / "safemig.yaml").unlink()
+    recipe = "\tdocker compose exec -T api"
+    text = f"build:\n\tdocker compose build\nstart:\n\tdocker compose up -d\nmigrate:\n{recipe} alembic upgrade head\n"
+    write(root, "Makefile", text)
+
+
+def no_alembic(root: Path) -> None:
+    (root / "alembic.ini").unlink()
+    shutil.rmtree(root / "alembic")
+
+
+def no_revisions(root: Path) -> None:
+    shutil.rmtree(root / "alembic" / "versions")
+
+
+def two_makefiles(root: Path) -> None:
+    text = (root / "Makefile").read_text(encoding="utf-8")
+    (root / "Makefile").unlink()
+    write(root, "shop/Makefile", text)
+    write(root, "till/Makefile", text)
+
+
+def two_composes(root: Path) -> None:
+    no_compose(root)
+    write(root, "shop/compose.yaml", COMPOSE)
+    write(root, "till/compose.yaml", COMPOSE)
+
+
+def two_trees(root: Path) -> None:
+    for name in ("shop", "till"):
+        shutil.copytree(root / "alembic", root / name / "alembic")
+        shutil.copy(root / "alembic.ini", root / name / "alembic.ini")
+    no_alembic(root)
+
+
+def broken_makefile_bytes(root: Path) -> None:
+    (root / "Makefile").write_bytes(b"\xff\xfe\x00build")
+
+
+def yaml_of(text: str) -> Callable[[Path], None]:
+    return lambda root: write(root, "safemig.yaml", text)
+
+
+def state_is_a_file(root: Path) -> None:
+    (root / ".safemig").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "words"),
+    [
+        (no_makefile, 2, ["no Makefile", "safemig.yaml"]),
+        (no_compose, 2, ["no compose file", "safemig.yaml"]),
+        (no_alembic, 2, ["no Alembic configuration", "alembic init"]),
+        (no_revisions, 2, ["the folder of revisions is not there", "alembic/versions"]),
+        (broken_makefile_bytes, 2, ["no Makefile"]),
+        (two_makefiles, 4, ["several Makefiles", "shop/Makefile", "till/Makefile", "project.makefile"]),
+        (two_composes, 4, ["several compose files", "shop/compose.yaml", "till/compose.yaml", "project.compose"]),
+        (two_trees, 4, ["several Alembic trees", "shop/alembic.ini", "till/alembic.ini", "project.alembic"]),
+        (yaml_of("runtime: process\ntimeouts: {build: soon}\n"), 2, ["safemig.yaml:2"]),
+        (yaml_of("runtime: process\n\ncomands:\n  build: make\n"), 2, ["safemig.yaml:3", "commands"]),
+        (yaml_of("runtime: [process\nurl: x\n"), 2, ["safemig.yaml:2"]),
+        (yaml_of(f"database:\n  url: postgresql://me:{SECRET}@db/shop\n"), 2, ["safemig.yaml:2", "env:DATABASE_URL"]),
+        (state_is_a_file, 1, [".safemig"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", None) or None,
+)
+def test_a_run_does_not_begin(spoil: Callable[[Path], None], code: int, words: Sequence[str], tmp_path: Path) -> None:
+    spoil(make(tmp_path))
+    ended = safemig(tmp_path, *AUTO)
+    assert [word for word in words if word not in ended.reason] == [], ended.reason
+    assert ended.err.count("\n") == 1
+    assert (ended.code, ended.out, ended.changed) == (code, "", ())
+    assert not (tmp_path / ".safemig" / "runs").exists() or not list((tmp_path / ".safemig" / "runs").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "words"),
+    [
+        (lambda root: None, 0, ["open: the database could not be read", "db.invalid"]),
+        (no_makefile, 0, ["open: no Makefile"]),
+        (no_compose, 0, ["open: no compose file"]),
+        (no_alembic, 0, ["open: no Alembic configuration"]),
+        (two_makefiles, 4, ["open: several Makefiles", "shop/Makefile, till/Makefile"]),
+        (two_trees, 4, ["open: several Alembic trees", "shop/alembic.ini"]),
+        (yaml_of("runtime: 3\n"), 2, ["safemig.yaml:1"]),
+    ],
+    ids=["database down", "no_makefile", "no_compose", "no_alembic", "two_makefiles", "two_trees", "yaml"],
+)
+def test_a_plan_says_what_is_missing(
+    spoil: Callable[[Path], None], code: int, words: Sequence[str], tmp_path: Path
+) -> None:
+    spoil(make(tmp_path))
+    ended = safemig(tmp_path, "plan")
+    assert [word for word in words if word not in ended.shown] == [], ended.shown
+    assert ended.code == code
+    assert ended.changed == ()
+    assert not (tmp_path / ".safemig").exists()
+
+
+BROKEN = "alembic/versions/2b3c_broken.py"
+
+
+def broken_revision(root: Path) -> None:
+    write(root, BROKEN, 'revision = "2b3c"\ndown_revision = "1a2b3c4d5e6f"\n\ndef upgrade(:\n    pass\n')
+
+
+def lost_parent(root: Path) -> None:
+    write(root, BROKEN, FIRST.replace("1a2b3c4d5e6f", "2b3c").replace("down_revision = None", 'down_revision = "beef"'))
+
+
+def two_heads(root: Path) -> None:
+    """And nothing asked for: then no merge of them is called for either."""
+    shutil.rmtree(root / "docs")
+    for name in ("2b3c", "3c4d"):
+        text = FIRST.replace("1a2b3c4d5e6f", name).replace("down_revision = None", 'down_revision = "1a2b3c4d5e6f"')
+        write(root, f"alembic/versions/{name}.py", text.replace("course", f"course_{name}"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (broken_revision, [f"{BROKEN}, line 4", "mend"]),
+        (lost_parent, [BROKEN, "beef", "mend"]),
+        (two_heads, ["2 heads", "2b3c, 3c4d", "alembic merge"]),
+    ],
+)
+def test_revision_files_that_alembic_would_refuse(
+    spoil: Callable[[Path], None], words: Sequence[str], tmp_path: Path
+) -> None:
+    spoil(make(tmp_path))
+    plan = safemig(tmp_path, "plan")
+    (line,) = [line for line in plan.out.splitlines() if words[0] in line and "open:" in line]
+    assert [word for word in words if word not in line] == []
+    assert "Write the migration" not in plan.out
+    ended = safemig(tmp_path, *AUTO)
+    assert (ended.code, ended.changed) == (1, ())
+    assert [word for word in words if word not in ended.reason] == [], ended.reason
+    assert "make build" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--spec", "raitings"), ["raitings", "docs/ratings_plan.md"]),
+        (("--spec", "ratings", "--phase", "7"), ["'7'", "phase 1: Database"]),
+    ],
+)
+@pytest.mark.parametrize("command", [("plan",), AUTO, ("verify",)], ids=["plan", "run", "verify"])
+def test_a_spec_or_phase_that_is_not_there(
+    command: tuple[str, ...], arguments: tuple[str, ...], words: Sequence[str], tmp_path: Path
+) -> None:
+    ended = safemig(make(tmp_path), *command, *arguments)
+    assert [word for word in words if word not in ended.reason] == [], ended.reason
+    assert (ended.code, ended.changed) == (4, ())
+
+
+def test_two_specs_that_fit_are_a_choice(tmp_path: Path) -> None:
+    make(tmp_path)
+    write(tmp_path, "docs/stars_plan.md", SPEC.replace("rating", "star"))
+    for command in (("plan",), AUTO):
+        ended = safemig(tmp_path, *command)
+        assert ended.code == 4
+        for word in ("docs/ratings_plan.md", "docs/stars_plan.md", "--spec"):
+            assert word in ended.reason
+
+
+def test_a_spec_without_a_table(tmp_path: Path) -> None:
+    make(tmp_path)
+    write(tmp_path, "docs/ratings_plan.md", "# Ratings\n\n## Phase 1: Talk\n\n- [ ] Somebody has been told\n")
+    ended = safemig(tmp_path, "plan")
+    assert ended.code == 0
+    assert "no new revision is planned" in ended.out
+    named = safemig(tmp_path, "plan", "--spec", "ratings")
+    assert "docs/ratings_plan.md" in named.shown
+    assert "schema" in named.shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("tick", "docs/none.md:3"), 2, ["docs/none.md"]),
+        (("tick", "docs/ratings_plan.md:900"), 2, ["900"]),
+        (("report",), 2, ["safemig run"]),
+        (("resume",), 2, ["safemig run"]),
+        (("plan", "--project", "nowhere"), 2, ["nowhere"]),
+        (("plan", "--out", "nowhere/plan.txt"), 1, ["nowhere/plan.txt"]),
+    ],
+)
+def test_what_is_not_there(arguments: tuple[str, ...], code: int, words: Sequence[str], tmp_path: Path) -> None:
+    ended = safemig(make(tmp_path), *arguments)
+    assert [word for word in words if word not in ended.reason] == []
+    assert (ended.code, ended.out, ended.changed) == (code, "", ())
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Path]:
+    """A project that may be read and not written."""
+    make(tmp_path)
+    for path in (*tmp_path.rglob("*"), tmp_path):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    yield tmp_path
+    tmp_path.chmod(0o755)
+    for path in tmp_path.rglob("*"):
+        path.chmod(0o755)
+
+
+def test_a_checklist_that_cannot_be_written(locked: Path) -> None:
+    line = next(number for number, text in enumerate(SPEC.splitlines(), 1) if text.startswith("- [ ]"))
+    ended = safemig(locked, "tick", f"docs/ratings_plan.md:{line}", limits=bound)
+    assert ended.code == 1
+    assert "docs/ratings_plan.md" in ended.reason
+    assert ended.changed == ()
+    assert {path.name for path in (locked / "docs").iterdir()} == {"ratings_plan.md"}
+
+
+def test_a_project_that_cannot_be_written(locked: Path) -> None:
+    ended = safemig(locked, *AUTO, limits=bound)
+    assert ended.code == 1
+    assert ".safemig" in ended.reason
+    assert "ermission denied" in ended.reason
+    assert ended.err.count("\n") == 1
+    plan = safemig(locked, "plan", limits=bound)
+    assert (plan.code, plan.err) == (0, "")
+
+
+@pytest.mark.parametrize("room", [0, 100, 1000, 5000])
+def test_a_full_disk(room: int, tmp_path: Path) -> None:
+    def full() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    ended = safemig(make(tmp_path), *AUTO, limits=full)
+    assert ended.code == 1
+    assert "File too large" in ended.reason
+    assert "cannot write" in ended.reason or ".safemig" in ended.reason
+    assert ended.changed == ()
+    for run in (tmp_path / ".safemig" / "runs").glob("*"):
+        read_events(run)
+
+
+def test_no_terminal_in_default_mode(tmp_path: Path) -> None:
+    make(tmp_path)
+    write(tmp_path, "Makefile", (tmp_path / "Makefile").read_text().replace("@echo building", "uv sync"))
+    ended = safemig(tmp_path, "run")
+    verdict = next(line for line in ended.out.splitlines() if line.startswith("=== "))
+    assert ended.code == 4
+    assert "nobody can give it" in verdict
+    assert "Build the service" in verdict
+    assert (ended.err, ended.changed) == ("", ())
+
+
+def test_plan_mode_without_a_terminal_ends_after_the_plan(tmp_path: Path) -> None:
+    ended = safemig(make(tmp_path), "run", "--mode", "plan")
+    assert ended.code == 4
+    assert "make migrate" in ended.out
+    assert ended.changed == ()
