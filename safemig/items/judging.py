@@ -8,54 +8,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from safemig.items import commands
-from safemig.items.places import TESTS, USED, Places, same_file
+from safemig.items.places import ELSEWHERE, TESTS, USED, Places, same_file
 from safemig.items.reader import Named, Span, named
+from safemig.items.words import ADDS, COLUMN, DATABASE, DEEPER, GONE, OTHER_CODE, OTHER_WORK
 from safemig.spec.document import Item
 
 State = Literal["proved", "disproved", "not provable"]
 
-# Work that no migration proves, in some languages: an item that names a table only to say what else is to be done
-# with it ("Write tests for `x`", "Seed `x`", "Drop `x`") is not proved by the table. Such words only take ticks away.
-_FILES_OF_OTHERS = (
-    r"document\w*|docs?|readme|seed\w*|populat\w*|backfill\w*|frontend|ui|drop\w*|delete|remov\w*|renam\w*|rollback|"
-    r"downgrade\w*|revert\w*|review\w*|monitor\w*|not|never|without|documenta\w*|elimina\w*|borra\w*|sembra\w*|poblar|"
-    r"revertir|dokument\w*|lösch\w*|entfern\w*|nicht|kein\w*|sans|supprim\w*|remove\w*|não|excluir|"
-    r"tests?|testing|prueba\w*|teste\w*|tested"
-)
-_OTHER_WORK = re.compile(
-    rf"\b({_FILES_OF_OTHERS}|model\w*|schemas?|endpoint\w*|route\w*|api|modelo\w*|modell\w*|modèle\w*)\b", re.I
-)
-_OTHER_CODE = re.compile(rf"\b({_FILES_OF_OTHERS}|deploy\w*|call\w*|llam\w*|aufruf\w*)\b", re.I)
-# Items about something that goes, or is only spoken of: that it is not there contradicts nothing.
-_GONE = re.compile(
-    r"\b(drop\w*|delet\w*|remov\w*|renam\w*|mov(?:e|ed|ing)|replac\w*|deprecat\w*|clean\w*|no longer|revert\w*|"
-    r"rollback|downgrade\w*|not|never|without|elimina\w*|borra\w*|quita\w*|renombra\w*|mover|reemplaza\w*|lösch\w*|entfern\w*|"
-    r"umbenenn\w*|ersetz\w*|verschieb\w*|nicht|kein\w*|supprim\w*|renomm\w*|déplac\w*|remplac\w*|sans|remov\w*|"
-    r"exclu\w*|renome\w*|substitu\w*|apaga\w*|não|sem|rimuov\w*|rinomin\w*|agree\w*|decid\w*|choos\w*|discuss\w*|propos\w*|"
-    r"plan\w*|design\w*|consider\w*|acorda\w*|decidi\w*|elegi\w*|discuti\w*|entscheid\w*|absprech\w*|besprech\w*|"
-    r"choisi\w*|décid\w*|удал\w*|переимен\w*|соглас\w*)\b|删除|移除|重命名|削除|リネーム",
-    re.I,
-)
-# A name beside one of these is the name of something in the database.
-_DATABASE = re.compile(
-    r"\b(tables?|columns?|constraints?|index(?:es)?|indices|foreign key|tablas?|columnas?|restricci[oó]n(?:es)?|"
-    r"índices?|tabelle\w*|spalten?|einschränkung\w*|indizes|colonnes?|contraintes?|tabelas?|colunas?|restriç\w*|tabell[ae]|"
-    r"colonn\w*|таблиц\w*|столб\w*)\b|表|テーブル|列",
-    re.I,
-)
-# More than a column: an item about a key or an index is not proved by the column that it stands on.
-_DEEPER = re.compile(
-    r"\b(foreign keys?|fk|index\w*|indices|unique|constraints?|(?-i:CHECK)|claves? (?:foránea|ajena|externa)s?|"
-    r"índices?|únic[oa]s?|restricci[oó]n(?:es)?|fremdschlüssel|eindeutig\w*|indizes|clés? étrangères?|contraintes?|"
-    r"chaves? estrangeiras?)\b",
-    re.I,
-)
-# A make target that is new proves an item that asks for the target, not one that asks for its run.
-_ADDS = re.compile(
-    r"\b(targets?|makefile|add\w*|creat\w*|new|añad\w*|agreg\w*|crea\w*|objetivo|nuev[oa]|neu\w*|ziel|hinzu\w*|"
-    r"ajout\w*|cré\w*|cible|adicion\w*|cria\w*|alvo|aggiung\w*|nuov[oa]|добав\w*|цель)\b|ターゲット|目标",
-    re.I,
-)
 _TYPES = {
     "varchar": "character varying", "int": "integer", "int4": "integer", "int8": "bigint", "int2": "smallint",
     "bool": "boolean", "decimal": "numeric", "timestamptz": "timestamp with time zone", "float": "double precision",
@@ -117,8 +76,8 @@ def judge_item(item: Item, proofs: Proofs, worlds: Worlds = NOTHING) -> Judged:
     """The item against what the run made and ran, and what the world was before and is after."""
     read = named(item)
     own = [name for name in _names(read) if name in {table.lower() for table in proofs.tables_made}]
-    found = [_find(span, proofs, worlds, own) for span in read.spans]
-    if _ADDS.search(_words(item)):
+    found = [_find(span, proofs, worlds, own, _words(item)) for span in read.spans]
+    if ADDS.search(_words(item)):
         found = [_target(one) for one in found]
     if item.checked and (wrong := _contradicted(item, found)):
         return Judged(item, False, wrong, "disproved", checkable=True)
@@ -138,7 +97,7 @@ def _names(read: Named) -> list[str]:
     return [span.text.lower().removeprefix("public.") for span in read.spans]
 
 
-def _find(span: Span, proofs: Proofs, worlds: Worlds, own: Sequence[str]) -> _Found:
+def _find(span: Span, proofs: Proofs, worlds: Worlds, own: Sequence[str], words: str) -> _Found:
     if span.kind == "neutral":
         return _Found(span, "neutral", "", {})
     if span.kind == "command":
@@ -153,13 +112,30 @@ def _find(span: Span, proofs: Proofs, worlds: Worlds, own: Sequence[str]) -> _Fo
     before, after = worlds.before.get(span.thing.key), worlds.after.get(span.thing.key)
     if after is None:
         return _by_proofs(span, proofs, own, looked=span.thing.key in worlds.after)
-    defined = {place: shown for place, shown in after.items() if not place.startswith(USED)}
+    defined = _defined(after)
     if not defined:
+        if elsewhere := _elsewhere(after):
+            return _of_some_table(span, before, elsewhere, words)
         if after:
             return _Found(span, "neutral", f"{next(iter(after))}: used there, not defined", {})
         state = "unknown" if span.kind in {"clause", "unknown"} or span.text.startswith("/") else "missing"
         return _Found(span, state, f"{span.text}: not there", {})
     return _compared(span, before, defined, proofs, own)
+
+
+def _defined(places: Places) -> Places:
+    return {place: shown for place, shown in places.items() if not place.startswith((USED, ELSEWHERE))}
+
+
+def _elsewhere(places: Places) -> Places:
+    return {p.removeprefix(ELSEWHERE): shown for p, shown in places.items() if p.startswith(ELSEWHERE)}
+
+
+def _of_some_table(span: Span, before: Places | None, places: Places, words: str) -> _Found:
+    """A column whose table the item does not name: it came about if no table had one of that name before."""
+    if before == {} and COLUMN.search(words) and not DEEPER.search(words):
+        return _Found(span, "made", _made(span, places), places)
+    return _Found(span, "there", f"{_one(places)} is there, but the item does not name its table", places)
 
 
 def _compared(
@@ -170,7 +146,7 @@ def _compared(
         if known.state == "made":
             return known
         return _Found(span, "unseen", f"{_one(defined)} is there; no run has seen it come about", defined)
-    was = {place: shown for place, shown in before.items() if not place.startswith(USED)}
+    was = _defined(before)
     fresh = {place: shown for place, shown in defined.items() if place not in was}
     if span.thing and span.thing.kind == "revision" and fresh:
         return _Found(span, "made", f"{_one(fresh)}, which was not so before", fresh)
@@ -241,10 +217,10 @@ def _proved_name(code: str, proofs: Proofs, tables: Sequence[str]) -> str:
 def _contradicted(item: Item, found: Collection[_Found]) -> str:
     """Why a ticked item is not true; "" when nothing plainly contradicts it."""
     words = _words(item)
-    if _GONE.search(words):
+    if GONE.search(words):
         return ""
     for one in found:
-        if one.state == "missing" and (one.span.strict or (one.span.kind == "name" and _DATABASE.search(words))):
+        if one.state == "missing" and (one.span.strict or (one.span.kind == "name" and DATABASE.search(words))):
             return f"it is ticked, but {one.span.text} is not there"
     return ""
 
@@ -269,6 +245,10 @@ def _doubt(item: Item, checkable: Sequence[_Found], found: Sequence[_Found]) -> 
     return _other_work(item, [one for one in new if one.state == "made"], checkable)
 
 
+def _says(name: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
+
+
 def _came_about(checkable: Sequence[_Found], found: Sequence[_Found]) -> list[_Found]:
     """What is new, and what has changed into what the item says."""
     return [one for one in checkable if one.state == "made" or (one.state == "changed" and _became(one, found))]
@@ -278,15 +258,25 @@ def _other_work(item: Item, made: Sequence[_Found], checkable: Sequence[_Found])
     words = _words(item)
     kinds = {one.span.kind for one in made}
     code = bool(kinds & {"symbol", "endpoint"}) or any(": " in place for one in made for place in one.places)
-    other = (_OTHER_CODE if code else _OTHER_WORK).search(words)
+    other = (OTHER_CODE if code else OTHER_WORK).search(words)
     spoken = kinds <= {"name", "symbol", "endpoint", "object"}
     if other and spoken and not all(_is_test(one) for one in made):
         return f"{other[0]!r} says that something else is to be done with what it names"
-    deeper = _DEEPER.search(" ".join((words, *item.codes)))
+    deeper = DEEPER.search(" ".join((words, *item.codes)))
     flat = kinds <= {"name", "object"} and not code and all(_is_column_or_table(one) for one in made)
     if deeper and made and flat and len(made) == len(checkable):
         return f"{made[0].text}, but {deeper[0]!r} is more than that, and the item does not name it"
-    return ""
+    return _beside_column(made) if deeper else ""
+
+
+def _beside_column(made: Sequence[_Found]) -> str:
+    """A key or index and a column that are both new, but not of one another, though the item names no table."""
+    shown = [text for one in made for place, text in one.places.items() if place.startswith(("index ", "constraint "))]
+    columns = [place.rpartition(".")[2] for one in made for place in one.places if place.startswith("column ")]
+    if not shown or any(place.startswith("table ") for one in made for place in one.places):
+        return ""
+    apart = [column for column in columns if not any(_says(column, text) for text in shown)]
+    return f"{made[0].text}, but not on {apart[0]}" if apart else ""
 
 
 def _is_test(one: _Found) -> bool:
@@ -308,11 +298,12 @@ def _belongs(standing: _Found, made: _Found) -> bool:
         symbol = place.rpartition(": ")[2]
         for known in standing.places:
             kind, _, name = known.partition(" ")
+            table, _, column = name.rpartition(".")
+            if kind == "column" and all(_says(part, f"{place} {shown}") for part in (table, column)):
+                return True  # an index or constraint on it
             if symbol.startswith(f"{known.rpartition(': ')[2]}.") and ": " in known:
                 return True
-            if kind in {"table", "column"} and (
-                place.partition(" ")[2].startswith(f"{name}.") or re.search(rf"\b{re.escape(name)}\b", shown)
-            ):
+            if kind in {"table", "column"} and (place.partition(" ")[2].startswith(f"{name}.") or _says(name, shown)):
                 return True
     return False
 

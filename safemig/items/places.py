@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from checks import symbols
-from checks.schema.snapshot import Snapshot
+from checks.schema.snapshot import LONGEST_NAME, Snapshot
 from safemig.items.reader import Thing
 
 Places = dict[str, str]
 World = dict[str, Places | None]
 
 USED = "used in "  # before the id of a place that only uses a name
+ELSEWHERE = "elsewhere "  # before the id of a column whose table the item does not name
 _BLANK = r"(?:x{2,}|<[^>]+>|\{[^}]+\}|\[[^\]]+\]|\.{3}|…|\*|#+|rev(?:ision)?(?:_id)?|hash|y{4}[ymdhs_-]*|n{3,}|0{3,})"
 TESTS = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*$|conftest\.py$)|_test\.py$")
 _MAKEFILE = re.compile(r"(?:^|/)(?:GNUm|M|m)akefile$|\.mk$")
@@ -119,7 +120,9 @@ class _Looker:
 
     def _objects(self, thing: Thing) -> Places | None:
         exact = _is_class(thing.name)  # `Course` is not the table course
-        wanted = thing.name if exact else thing.name.lower()
+        # PostgreSQL cuts longer names.
+        wanted = (thing.name if exact else thing.name.lower()).encode()[:LONGEST_NAME].decode(errors="ignore")
+        wanted = thing.name.lower() if "." in thing.name else wanted
         columns = {f"{beside.lower()}.{wanted}" for beside in thing.beside}
 
         def fits(kind: str, name: str) -> bool:
@@ -130,7 +133,11 @@ class _Looker:
             own = last is not None and last[0].strip('"') == wanted
             return plain == wanted or (kind in _OWNED and own) or plain.partition("(")[0] == wanted
 
-        return self._catalog(fits)
+        found = self._catalog(fits)
+        if found or found is None or exact:
+            return found
+        others = self._catalog(lambda kind, name: kind == "column" and name.lower().rpartition(".")[2] == wanted)
+        return {f"{ELSEWHERE}{place}": shown for place, shown in (others or {}).items()}
 
     def relations(self, thing: Thing) -> Places | None:
         wanted = thing.name.lower()
