@@ -53,7 +53,12 @@ async def _run(s: Session, action: Action, step: str, limit: float) -> tuple[com
     started: dict[str, Json] = {"number": number, "line": s.clean(action.line), "cwd": action.cwd, "output": output}
     s.emit("command.started", {**started, "limit": limit, "by": "engine"}, step)
     command = commands.Command(
-        action.line, s.root / action.cwd, s.runtime.environment(), limit, mark=mark_of(s, number)
+        action.line,
+        s.root / action.cwd,
+        s.runtime.environment(),
+        limit,
+        mark=mark_of(s, number),
+        secrets=s.runtime.secrets(),
     )
     ended = await commands.run(command, files, stop=s.inbox.stop, on_output=lambda _start, _end: None)
     finished: dict[str, Json] = {"number": number, "status": ended.status, "how": ended.how, "file": output}
