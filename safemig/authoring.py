@@ -51,7 +51,12 @@ def author(
     if wanted.problems or not wanted.upgrade.strip():
         raise CannotAuthor("; ".join(wanted.problems) or f"{wanted.origin[0]} asks for no change of the schema")
     wanted = with_downgrade(wanted)
-    when = _moment(moment, pattern.timezone)
+    return _file(pattern, versions, down, wanted, message, _moment(moment, pattern.timezone))
+
+
+def _file(
+    pattern: Pattern, versions: Path, down: tuple[str, ...], wanted: Wanted, message: str, when: datetime
+) -> MigrationFile:
     values = _values(pattern, wanted, down, message, when)
     revision = _revision(pattern, values, message)
     name = pattern.file_template % {**values, "rev": revision, "slug": slug(message, pattern.truncate)}
@@ -59,6 +64,14 @@ def author(
     if parse(text) is None:
         raise CannotAuthor(f"{wanted.origin[0]}:{wanted.origin[1]}: the statements do not make a valid Python file")
     return MigrationFile(versions / f"{name}.py", revision, down, text)
+
+
+def author_merge(
+    pattern: Pattern, *, versions: Path, down: tuple[str, ...], message: str, moment: str
+) -> MigrationFile:
+    """The file that joins those heads and changes nothing, in the project's pattern; CannotAuthor as ``author``."""
+    nothing = Wanted("op", "", "", (), frozenset(), ("", 0))
+    return _file(pattern, versions, down, nothing, message, _moment(moment, pattern.timezone))
 
 
 def with_downgrade(wanted: Wanted) -> Wanted:

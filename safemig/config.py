@@ -17,6 +17,7 @@ from safemig.config_schema import (
     ConfigError,
     DatabaseConfig,
     EndpointConfig,
+    MigrationConfig,
     PermissionConfig,
     ProjectConfig,
     ScriptConfig,
@@ -113,6 +114,11 @@ class _Value:
             raise self.wrong("text")
         return str(self.node.value)
 
+    def flag(self) -> bool:
+        if _kind(self.node) != "true or false":
+            raise self.wrong("true or false")
+        return str(self.node.value).lower() in ("true", "yes", "on")
+
     def number(self, low: float, high: float) -> float:
         if _kind(self.node) != "a number":
             raise self.wrong("a number")
@@ -186,6 +192,7 @@ class _Reader:
             timeouts=_of(keys, "timeouts", self.timeouts, TIMEOUTS),
             permissions=_of(keys, "permissions", self.permissions, PermissionConfig()),
             specs=_of(keys, "specs", _paths, ()),
+            migration=_of(keys, "migration", self.migration, MigrationConfig()),
             environment=_of(keys, "environment", _Value.text, "development"),
         )
 
@@ -211,6 +218,10 @@ class _Reader:
             version_table_schema=_of(keys, "version_table_schema", _Value.text, ""),
             binaries=_of(keys, "binaries", _Value.text, ""),
         )
+
+    def migration(self, value: _Value) -> MigrationConfig:
+        keys = value.keys(tuple(MigrationConfig.__dataclass_fields__))
+        return MigrationConfig(gentle=_of(keys, "gentle", _Value.flag, True))
 
     def timeouts(self, value: _Value) -> Mapping[str, float]:
         given = value.keys(tuple(TIMEOUTS))

@@ -102,6 +102,13 @@ class PermissionConfig:
 
 
 @dataclass(frozen=True)
+class MigrationConfig:
+    """``gentle``: operations on tables in use are written in the form that holds locks least."""
+
+    gentle: bool = True
+
+
+@dataclass(frozen=True)
 class Config:
     """safemig.yaml as read, or the defaults. ``file`` is None when there is none."""
 
@@ -118,6 +125,7 @@ class Config:
     timeouts: Mapping[str, float] = field(default_factory=lambda: TIMEOUTS)
     permissions: PermissionConfig = PermissionConfig()
     specs: tuple[str, ...] = ()
+    migration: MigrationConfig = MigrationConfig()
     environment: str = "development"
 
     def timeout(self, role: str) -> float:

@@ -29,6 +29,11 @@ _ENDPOINTS = """
 #  - name: one line
 #    python: "import sys; sys.exit(0)"
 """
+_MIGRATION = """
+# gentle: indexes, constraints and NOT NULL on tables in use are written so that others wait least.
+#migration:
+#  gentle: true
+"""
 _PERMISSIONS = """
 # Rules on command lines and edits: deny comes before ask, ask before allow, in every mode.
 #permissions:
@@ -130,5 +135,5 @@ def _specs(project: Project) -> str:
     folders = sorted({path.parent.relative_to(project.root).as_posix() for path in project.specs})
     shown = ", ".join(_scalar(folder) for folder in folders if folder != ".")
     return "\n# Where implementation plans lie (folders or files).\n" + (
-        f"specs: [{shown}]\n" if shown else "#specs: [docs]\n"
+        (f"specs: [{shown}]\n" if shown else "#specs: [docs]\n") + _MIGRATION
     )

@@ -23,7 +23,8 @@ class CommandFact:
 
 @dataclass(frozen=True)
 class MigrationFact:
-    """The migration file to be written. ``path`` is relative to the project's root."""
+    """The migration file to be written. ``path`` is relative to the project's root; ``choices`` are the forms taken
+    for their locks, each with why."""
 
     path: str
     text: str
@@ -31,6 +32,7 @@ class MigrationFact:
     down: tuple[str, ...]
     tables: tuple[str, ...]
     diff: str = ""
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ class SpecFact:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything the planner may use. ``current`` and ``pending`` are None when they could not be read.
+    """Everything the planner may use. ``current`` and ``pending`` are None when they could not be read. With ``merge``,
+    a merge of the code's heads that is to be written first, ``heads`` and ``pending`` are those that it leads to.
+    ``used`` are pending revisions that make already what the spec asks for.
 
     ``missing`` keeps a run from its end, ``stops`` (a part of it) from its beginning.
     """
@@ -71,6 +75,8 @@ class Facts:
     running: tuple[str, ...] = ()
     spec: SpecFact | None = None
     migration: MigrationFact | None = None
+    merge: MigrationFact | None = None
+    used: tuple[str, ...] = ()
     reachable_source: bool = True
     bridge: bool = False
     missing: tuple[str, ...] = ()

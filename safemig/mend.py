@@ -13,7 +13,7 @@ from checks.schema.snapshot import OWNED, Snapshot
 Attributes = Mapping[str, Json]
 _PART = re.compile(r'"(?:[^"]|"")*"|[^.]+')
 # Names that mean something else when they stand bare.
-_RESERVED = frozenset({
+RESERVED = frozenset({
     "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary",
     "both", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint", "create",
     "cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time",
@@ -152,7 +152,7 @@ def dotted(name: str) -> str:
 
 
 def _quoted(part: str) -> str:
-    if part.startswith('"') or (re.fullmatch(r"[a-z_][a-z0-9_$]*", part) and part not in _RESERVED):
+    if part.startswith('"') or (re.fullmatch(r"[a-z_][a-z0-9_$]*", part) and part not in RESERVED):
         return part
     return '"' + part.replace('"', '""') + '"'
 

@@ -35,4 +35,14 @@ def notes(facts: Facts) -> list[str]:
         )
     if facts.spec:
         notes += [f"the spec contradicts itself: {text}" for text in facts.spec.differences]
+    if facts.merge:
+        notes.append(f"the code has several heads ({', '.join(facts.merge.down)}): a merge revision joins them first")
+    if facts.used:
+        notes.append(
+            f"{', '.join(facts.used)} makes what the spec asks for and is pending: it is used, none is written"
+        )
+    if facts.migration:
+        notes += [f"chosen for its locks: {text}" for text in facts.migration.choices]
+        if facts.migration.choices:
+            notes.append("decline these forms with `migration: {gentle: false}` in safemig.yaml")
     return notes

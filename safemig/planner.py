@@ -87,11 +87,14 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
                 "`safemig stop-database`",
             )
         )
+    shared = also_plays(facts, "build", "migrate") or also_plays(facts, "start", "migrate")
+    # A start that migrates needs the merge before it; else the running service takes the new file up.
+    steps += _merging(facts, again=False) if shared else []
     steps += build_steps("build", facts)
     steps += start_steps("start", facts)
     steps.append(look_step("observe", "observe", "Watch the start: containers, start-up log, first answers", "before"))
     steps.append(look_step("revision", "revision", "Read the current revision and the schema in PostgreSQL", "before"))
-    shared = also_plays(facts, "build", "migrate") or also_plays(facts, "start", "migrate")
+    steps += [] if shared else _merging(facts, again=True)
     # What a shared command has applied above; what is still pending after it comes as a finding.
     current, pending = facts.current, () if shared else facts.pending
     for finding in findings:
@@ -114,6 +117,22 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
                 done_when=f"the database is at {', '.join(facts.heads)}",
             )
         )
+    return steps
+
+
+def _merging(facts: Facts, *, again: bool) -> list[Step]:
+    """The merge of several heads; ``again`` builds the service anew where its image holds the revisions."""
+    fact = facts.merge
+    if fact is None or "migrate" not in facts.commands:
+        return []
+    action = Action(
+        "edit", path=fact.path, before=None, text=fact.text, diff=fact.diff, effect="write", touches=("files",)
+    )
+    title = f"Write the merge revision {fact.revision} of the heads {', '.join(fact.down)}"
+    steps = [edit_step("merge", "edit", title, "before", action)]
+    if again and not facts.reachable_source:
+        cause = "the source is baked into the image, so the merge revision must be built in"
+        steps += [*build_steps("build-merge", facts, cause), *start_steps("start-merge", facts, cause)]
     return steps
 
 
@@ -221,7 +240,7 @@ def _changing(facts: Facts) -> list[Step]:
                 done_when=f"the database is at {revision}",
             )
         )
-    if steps:
+    if steps or facts.used:
         steps.append(
             look_step("verify", "verify", "Compare the schema in PostgreSQL with what was asked for", "change")
         )

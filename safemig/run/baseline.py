@@ -30,7 +30,7 @@ async def baseline(s: Session, step: Step) -> None:
     problems += [problem for answer in endpoints if (problem := endpoint_problem(answer))]
     if problems:
         await _ask_unhealthy(s, step, problems)
-    if s.facts.migration:
+    if s.facts.migration or s.facts.used:
         await desire_schema(s, step)
 
 
@@ -44,7 +44,7 @@ async def _ask_unhealthy(s: Session, step: Step, problems: list[str]) -> None:
 
 async def desire_schema(s: Session, step: Step) -> None:
     """The spec's operations on a throwaway server, on top of the present schema: what the schema must become."""
-    from safemig.desired import RevisionFails, ScratchFails, SpecFails, desire
+    from safemig.desired import RevisionFails, ScratchFails, SpecFails, desire, desire_applied
     from safemig.run.observe import wanted_of
 
     if s.known(step.id, "before", "desired"):
@@ -57,7 +57,10 @@ async def desire_schema(s: Session, step: Step) -> None:
     dump = await s.look(s.runtime.dump_schema)
     try:
         revision = _revision(s)
-        desired = await s.look(lambda: desire(dump, wanted, s.runtime.scratch, revision=revision))
+        if s.facts.used:  # the pending revisions have made it by now
+            desired = await s.look(lambda: desire_applied(dump, wanted, s.runtime.scratch))
+        else:
+            desired = await s.look(lambda: desire(dump, wanted, s.runtime.scratch, revision=revision))
     except RevisionFails as error:
         raise RunEnds("failed", f"the migration cannot go up, down and up again: {s.clean(str(error))}") from None
     except SpecFails as error:
@@ -68,7 +71,7 @@ async def desire_schema(s: Session, step: Step) -> None:
     asked |= set(desired.wanted.objects) - set(desired.base.objects)
     if not asked:
         raise RunEnds("failed", "the database has already everything that the spec asks for; nothing is to be done")
-    looks.save_snapshot(s, BEFORE, present)
+    looks.save_snapshot(s, BEFORE, desired.base if s.facts.used else present)
     looks.save_snapshot(s, BASE, desired.base)
     looks.save_snapshot(s, WANTED, desired.wanted)
     data: dict[str, Json] = {

@@ -62,10 +62,10 @@ def broken(graph: Graph, root: Path) -> tuple[str, ...]:
     )
 
 
-def stops(graph: Graph, root: Path) -> tuple[str, ...]:
+def stops(graph: Graph, root: Path, *, merged: bool = False) -> tuple[str, ...]:
     """What makes a run pointless before its first step: Alembic itself would refuse these files, or do half."""
     found = [*broken(graph, root)]
-    if len(graph.heads) > 1:
+    if len(graph.heads) > 1 and not merged:
         found.append(
             f"the code has {len(graph.heads)} heads ({', '.join(graph.heads)}), so no new revision is planned; "
             "merge them (`alembic merge heads`), or write the revision by hand if they are branches kept on purpose"

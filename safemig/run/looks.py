@@ -49,6 +49,8 @@ def expected_heads(s: Session) -> tuple[str, ...] | None:
         return None
     if s.facts.migration and s.past.of("create").status == "done":
         return (s.facts.migration.revision,)
+    if s.facts.merge and s.past.of("merge").status != "done":
+        return s.facts.merge.down
     return s.facts.heads
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from checks.evidence import Evidence
 from checks.migration.graph import Graph, UnknownRevision, pending, read_graph
 from checks.migration.pattern import Pattern, read_pattern
-from safemig.authoring import CannotAuthor, author, message_of
-from safemig.facts import Facts, MigrationFact, SpecFact
+from safemig.authoring import message_of
+from safemig.facts import Facts, SpecFact
 from safemig.proposals import edit, make_target
 from safemig.run.command_facts import commands_of, from_target
 from safemig.run.gaps import ChoiceNeeded, missing, notes, refuse_ties, stops
+from safemig.run.written import pending_makers, with_merge, with_migration
 from safemig.spec.choose import Choice, Nothing, Tie, choose
 from safemig.spec.document import Document, read
 from safemig.spec.sources import Wanted, wanted
@@ -35,7 +35,6 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         asyncio.to_thread(_graph, project, tree), asyncio.to_thread(_world, runtime, tree)
     )
     documents = _documents(project)
-    chosen = _choose(documents, graph, request)
     facts = Facts(
         target=_target(project, config),
         runtime=runtime.name,
@@ -52,15 +51,17 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         message=request.message,
     )
     facts = _with_revision(facts, graph, world)
+    chosen = _choose(documents, graph, request, facts.pending or ())
     facts = _with_test_target(facts, project)
     if tree and isinstance(chosen, Choice):
-        facts = _with_spec(facts, project, tree, graph, chosen, documents)
+        facts = _with_spec(facts, project, config, tree, graph, chosen, documents)
     elif isinstance(chosen, Nothing):
         facts = replace(facts, problems=(*facts.problems, f"{chosen.reason}; so no new revision is planned"))
+    stopping = stops(graph, project.root, merged=facts.merge is not None)
     return replace(
         facts,
-        missing=(*missing(project, facts.commands), *stops(graph, project.root), *facts.missing),
-        stops=(*stops(graph, project.root), *facts.stops),
+        missing=(*missing(project, facts.commands), *stopping, *facts.missing),
+        stops=(*stopping, *facts.stops),
         problems=(*notes(project), *facts.problems),
     )
 
@@ -96,8 +97,10 @@ def _documents(project: Project) -> tuple[Document, ...]:
     return tuple(read(path, project.root) for path in project.specs)
 
 
-def _choose(documents: Sequence[Document], graph: Graph, request: Request) -> Choice | Nothing:
-    known = frozenset(table for revision in graph.revisions.values() for table in revision.creates)
+def _choose(documents: Sequence[Document], graph: Graph, request: Request, waiting: Sequence[str]) -> Choice | Nothing:
+    # What is only pending is still asked for: the revision that makes it is used.
+    applied = (revision for name, revision in graph.revisions.items() if name not in waiting)
+    known = frozenset(table for revision in applied for table in revision.creates)
     if request.message and not request.spec:
         return Nothing("a message was given: the project's own command writes the migration from the models")
     chosen = choose(documents, known, spec=request.spec, phase=request.phase)
@@ -176,7 +179,13 @@ def _tests_folder(project: Project) -> str:
 
 
 def _with_spec(
-    facts: Facts, project: Project, tree: AlembicTree, graph: Graph, chosen: Choice, documents: Sequence[Document]
+    facts: Facts,
+    project: Project,
+    config: Config,
+    tree: AlembicTree,
+    graph: Graph,
+    chosen: Choice,
+    documents: Sequence[Document],
 ) -> Facts:
     document, phase = chosen.document, chosen.phase
     found = wanted(document, phase, [other for other in documents if other.path != document.path])
@@ -197,33 +206,17 @@ def _with_spec(
         return replace(facts, missing=(*facts.missing, *found.problems))
     pattern = _pattern(tree, graph)
     facts = replace(facts, pattern=_pattern_words(pattern))
-    if len(graph.heads) > 1 or graph.problems:
+    if graph.problems:
         return facts
-    return _with_migration(facts, project, tree, graph, message_of(phase, found), found, pattern)
-
-
-def _with_migration(
-    facts: Facts, project: Project, tree: AlembicTree, graph: Graph, message: str, found: Wanted, pattern: Pattern
-) -> Facts:
-    moment = datetime.now(UTC).isoformat(timespec="seconds")
-    try:
-        made = author(
-            pattern, versions=tree.versions[0], down=graph.heads, wanted=found, message=message, moment=moment
-        )
-    except CannotAuthor as error:
-        why = f"the migration cannot be written: {error}"
-        return replace(facts, missing=(*facts.missing, why), stops=(*facts.stops, why))
-    path = _relative(project, made.path)
-    fact = MigrationFact(path, made.text, made.revision, made.down, found.tables, edit.unified(path, None, made.text))
-    return replace(facts, migration=fact, reachable_source=_mounted(project, tree))
-
-
-def _mounted(project: Project, tree: AlembicTree) -> bool:
-    from safemig.discovery.compose import mounted
-
-    if project.runtime != "docker" or project.compose is None:
-        return True
-    return mounted(project.compose, project.service, tree.versions[0])
+    used = pending_makers(graph, facts.pending or (), found.tables)
+    if used:
+        return replace(facts, used=used)
+    facts = with_merge(facts, project, tree, graph, pattern)
+    if len(facts.heads) > 1:
+        return facts
+    if facts.merge:  # it has taken the next number
+        pattern = replace(pattern, next_counter=pattern.next_counter + 1)
+    return with_migration(facts, project, config, tree, message_of(phase, found), found, pattern)
 
 
 def _pattern(tree: AlembicTree, graph: Graph) -> Pattern:

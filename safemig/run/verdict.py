@@ -53,7 +53,7 @@ def judged(s: Session) -> Judged:
     return Judged(
         judge(before, after),
         matches if isinstance(matches, bool) else None,
-        s.facts.migration is not None,
+        s.facts.migration is not None or bool(s.facts.used),
         tuple(d for d in differences if isinstance(d, dict)) if isinstance(differences, list) else (),
     )
 

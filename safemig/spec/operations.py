@@ -97,8 +97,13 @@ def _attempt(context: MigrationContext) -> Iterator[None]:
 
 
 def needs_autocommit(statement: Statement) -> bool:
-    """Whether PostgreSQL refuses the statement inside a transaction, or its effect cannot be used there."""
+    """Whether PostgreSQL refuses the statement inside a transaction, or is of no use there.
+
+    Validating a constraint is: the lock of adding it would last until the end of the transaction.
+    """
     words = [token.upper for token in statement.tokens]
+    if words[:2] == ["ALTER", "TABLE"] and words[-3:-1] == ["VALIDATE", "CONSTRAINT"]:
+        return True
     if "CONCURRENTLY" in words[:6] and statement.head in ("CREATE", "DROP", "REINDEX"):
         return True
     return words[:2] == ["ALTER", "TYPE"] and "ADD" in words and "VALUE" in words

@@ -1,0 +1,89 @@
+"""The revision files that a plan writes: the merge of several heads, and the migration the spec asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checks.migration.graph import Graph
+from checks.migration.pattern import Pattern
+from safemig.authoring import CannotAuthor, MigrationFile, author, author_merge, with_downgrade
+from safemig.facts import Facts, MigrationFact
+from safemig.gentle import gentle
+from safemig.proposals import edit
+from safemig.spec.sources import Wanted
+
+if TYPE_CHECKING:
+    from safemig.config import Config
+    from safemig.discovery.alembic import AlembicTree
+    from safemig.discovery.project import Project
+
+
+def with_migration(
+    facts: Facts, project: Project, config: Config, tree: AlembicTree, message: str, found: Wanted, pattern: Pattern
+) -> Facts:
+    """The facts with the file that makes ``found``, or with the reason why it cannot be written."""
+    choices: tuple[str, ...] = ()
+    try:
+        full = with_downgrade(found)
+        if config.migration.gentle:
+            full, chosen = gentle(full, set(found.touched) - set(found.tables))
+            choices = tuple(f"{one.what}: {one.why}" for one in chosen)
+        made = author(pattern, versions=tree.versions[0], down=facts.heads, wanted=full, message=message, moment=_now())
+    except CannotAuthor as error:
+        why = f"the migration cannot be written: {error}"
+        return replace(facts, missing=(*facts.missing, why), stops=(*facts.stops, why))
+    fact = replace(_fact(project, made), tables=found.tables, choices=choices)
+    return replace(facts, migration=fact, reachable_source=_mounted(project, tree))
+
+
+def with_merge(facts: Facts, project: Project, tree: AlembicTree, graph: Graph, pattern: Pattern) -> Facts:
+    """The facts with a merge of the code's heads before everything else that is written.
+
+    Heads that carry branch labels are kept apart on purpose: then the facts stay as they are.
+    """
+    if len(graph.heads) < 2 or any(revision.labels for revision in graph.revisions.values()):
+        return facts
+    try:
+        made = author_merge(
+            pattern, versions=tree.versions[0], down=tuple(sorted(graph.heads)), message="merge heads", moment=_now(-60)
+        )
+    except CannotAuthor:
+        return facts
+    pending = None if facts.pending is None else (*facts.pending, made.revision)
+    mounted = _mounted(project, tree)
+    merge = _fact(project, made)
+    return replace(facts, merge=merge, heads=(made.revision,), pending=pending, reachable_source=mounted)
+
+
+def pending_makers(graph: Graph, pending: Sequence[str], tables: Sequence[str]) -> tuple[str, ...]:
+    """The pending revisions that make all of those tables between them; none when one table is left over."""
+    left = set(tables)
+    makers = []
+    for name in pending:
+        revision = graph.revisions.get(name)
+        if revision and left & set(revision.creates):
+            makers.append(name)
+            left -= set(revision.creates)
+    return tuple(makers) if tables and not left else ()
+
+
+def _now(seconds: int = 0) -> str:
+    """The moment, that many seconds later: ids made of dates must not be the same for two files."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
+
+
+def _fact(project: Project, made: MigrationFile) -> MigrationFact:
+    path = Path(made.path).relative_to(project.root).as_posix()
+    return MigrationFact(path, made.text, made.revision, made.down, (), edit.unified(path, None, made.text))
+
+
+def _mounted(project: Project, tree: AlembicTree) -> bool:
+    from safemig.discovery.compose import mounted
+
+    if project.runtime != "docker" or project.compose is None:
+        return True
+    return mounted(project.compose, project.service, tree.versions[0])
