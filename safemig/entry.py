@@ -32,10 +32,13 @@ def prepare() -> None:
 
 def main() -> int:
     """Runs the command line and returns the exit code."""
-    prepare()
-    from safemig.cli.main import run_cli
+    try:
+        prepare()
+        from safemig.cli.main import run_cli
 
-    return run_cli(sys.argv[1:])
+        return run_cli(sys.argv[1:])
+    except KeyboardInterrupt:  # while modules are imported, before any other border stands
+        return 130
 
 
 if __name__ == "__main__":

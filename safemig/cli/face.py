@@ -34,6 +34,7 @@ class Face:
     root: Path = field(default_factory=Path)
     summary: Summary = field(default_factory=empty)
     stops: int = 0
+    stdin: asyncio.StreamWriter | None = None
 
     def say(self, text: str) -> None:
         """A line for the person: on stdout, or on stderr while stdout is kept for the JSON document."""
@@ -63,6 +64,9 @@ def engine_line(options: argparse.Namespace) -> list[str]:
 
 
 async def _drive(face: Face, line: list[str]) -> int:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):  # before the child is there: it would go on without us
+        loop.add_signal_handler(number, _stop, face)
     child = await asyncio.create_subprocess_exec(
         *line,
         stdin=asyncio.subprocess.PIPE,
@@ -72,9 +76,9 @@ async def _drive(face: Face, line: list[str]) -> int:
     )
     assert child.stdin is not None
     assert child.stdout is not None
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _stop, face, child.stdin)
+    face.stdin = child.stdin
+    if face.stops:
+        _send(child.stdin, Message("stop"))
     if face.interactive:
         _send(child.stdin, Message("attach"))
     async for raw in child.stdout:
@@ -92,10 +96,11 @@ def _send(stdin: asyncio.StreamWriter, message: Message) -> None:
         stdin.write(msgspec.json.encode(message) + b"\n")
 
 
-def _stop(face: Face, stdin: asyncio.StreamWriter) -> None:
+def _stop(face: Face) -> None:
     face.stops += 1
     face.say("stopping the running step …" if face.stops == 1 else "still stopping; nothing is left half-done")
-    _send(stdin, Message("stop"))
+    if face.stdin:
+        _send(face.stdin, Message("stop"))
 
 
 def _show(face: Face, event: Event) -> None:

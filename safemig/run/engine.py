@@ -36,6 +36,7 @@ async def drive(s: Session, observe: Begin, mode: Mode | None = None) -> int:
     try:
         await _begin(s, observe, mode)
         while (step := next_step(s)) is not None:
+            s.check_stop()
             await _step(s, step)
             s.check_stop()
         return await _end(s)
