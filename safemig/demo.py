@@ -57,15 +57,25 @@ class DemoCopy:
     db_port: int
 
 
-def copy_demo(target: Path | None, runtime: DemoRuntime) -> DemoCopy:
+def is_demo(folder: Path) -> bool:
+    """Whether ``folder`` is the demo: this one, or that of another checkout (told by its own project file)."""
+    named = "backend/pyproject.toml"
+    try:
+        return folder.resolve() == DEMO.resolve() or (folder / named).read_bytes() == (DEMO / named).read_bytes()
+    except OSError:
+        return False
+
+
+def copy_demo(target: Path | None, runtime: DemoRuntime, source: Path | None = None) -> DemoCopy:
     """Copy the demo to ``target`` (a new or empty folder; None: a fresh temporary one), ready to be run.
 
-    Raises DemoError, and then leaves the disk as it was.
+    ``source`` is the demo of another checkout. Raises DemoError, and then leaves the disk as it was.
     """
-    if not (DEMO / "backend").is_dir():
-        raise DemoError("The demo project is missing", str(DEMO), "Install safemig again, or use a checkout.")
+    source = source or DEMO
+    if not (source / "backend").is_dir():
+        raise DemoError("The demo project is missing", str(source), "Install safemig again, or use a checkout.")
     with _becoming(target) as (work, root):
-        shutil.copytree(DEMO, work, ignore=shutil.ignore_patterns(*_LEFT_OUT), dirs_exist_ok=True)
+        shutil.copytree(source, work, ignore=shutil.ignore_patterns(*_LEFT_OUT), dirs_exist_ok=True)
         folder = work / "backend"
         api_port, db_port = free_ports(2)
         if runtime == "process":

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from safemig.cli.errors import UsageError
 from safemig.config import Config
 
 LEFT_OUT = (".git", ".venv", ".safemig", "node_modules", "__pycache__", ".pytest_cache", ".mypy_cache")
@@ -34,14 +35,17 @@ def docker_answers() -> bool:
 
 def _copy(source: Path, target: Path) -> None:
     """The demo gets its ports and its lock with the copy; any other folder is copied as it is."""
-    from safemig.demo import DEMO, copy_demo
+    from safemig.demo import DemoError, copy_demo, is_demo
 
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     ignore = target.parent / ".gitignore"
     if target.parent.name == ".safemig" and not ignore.exists():
         ignore.write_text("*\n", encoding="ascii")
-    if source.resolve() == DEMO.resolve():
-        copy_demo(target, "docker" if docker_answers() else "process")
+    if is_demo(source):
+        try:
+            copy_demo(target, "docker" if docker_answers() else "process", source)
+        except DemoError as error:
+            raise UsageError(str(error)) from error
         return
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
