@@ -1,0 +1,203 @@
+"""safemig's own CPU time as a share of a run's wall time, outside commands and checks.
+
+Usage: python bench/engine_cpu.py [demo|tiny]. Runs the whole main job in auto mode, with a terminal face and an engine
+as `safemig run` has them: on a copy of the demo (as processes; the limit holds here), and on the tiny project of
+tests/spine, whose commands do next to nothing: what every run costs once (starting Python, loading SQLAlchemy and
+Alembic) is most of its share there, shown without a limit. Another load on the machine makes the wall time longer and
+so the share smaller: run it on a quiet one.
+
+What counts as its own: user and system time of the face and of the engine from exec to exit (interpreter start and
+imports included), and the supervisors' (measured on empty commands, times the commands of the run). What does not: the
+project's commands and what they start, PostgreSQL, and the time that the engine's threads spend inside the public
+functions of `checks/`. Exits 1 when the share is 5 % or more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import importlib
+import inspect
+import json
+import os
+import pkgutil
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+LIMIT = 0.05
+
+
+def used(who: int = resource.RUSAGE_SELF) -> float:
+    """Seconds of CPU time so far."""
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
+
+
+class Inside:
+    """CPU time of the calling threads inside wrapped functions; a nested call counts once."""
+
+    def __init__(self) -> None:
+        self.seconds, self.lock, self.depth = 0.0, threading.Lock(), threading.local()
+
+    def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, measured."""
+
+        @functools.wraps(function)
+        def measured(*args: Any, **more: Any) -> Any:
+            if getattr(self.depth, "inside", False):
+                return function(*args, **more)
+            self.depth.inside, began = True, time.thread_time()
+            try:
+                return function(*args, **more)
+            finally:
+                self.depth.inside = False
+                with self.lock:
+                    self.seconds += time.thread_time() - began
+
+        return measured
+
+
+def watch_checks() -> Inside:
+    """Wraps what `checks/` offers; to be called before anything has imported a name from there."""
+    import checks
+
+    inside = Inside()
+    names = [found.name for found in pkgutil.walk_packages(checks.__path__, "checks.")]
+    modules = [importlib.import_module(name) for name in names]
+    wrapped: dict[Any, Any] = {}
+    for module in modules:
+        for name, value in vars(module).items():
+            public = not name.startswith("_") and not module.__name__.rpartition(".")[2].startswith("_")
+            plain = inspect.isfunction(value) and not inspect.isgeneratorfunction(value)
+            if (
+                public
+                and plain
+                and str(value.__module__).startswith("checks")
+                and value.__module__ != "checks.evidence"
+            ):
+                wrapped.setdefault(value, inside.wrap(value))
+    for module in modules:
+        for name, value in list(vars(module).items()):
+            if inspect.isfunction(value) and value in wrapped:
+                setattr(module, name, wrapped[value])
+    return inside
+
+
+def options(project: str) -> argparse.Namespace:
+    """As `safemig run --mode auto --json` has them."""
+    words = {"command": "run", "mode": "auto", "spec": "", "phase": "", "message": "", "run": ""}
+    return argparse.Namespace(project=project, json=True, verbose=False, events=False, **words)
+
+
+def as_engine(project: str, notes: Path) -> int:
+    """The engine's process."""
+    inside = watch_checks()
+    from safemig.cli.border import serve
+
+    code = serve(options(project))
+    notes.write_text(json.dumps({"own": used() - inside.seconds, "checks": inside.seconds}))
+    return code
+
+
+def as_face(project: str, notes: Path) -> int:
+    """The face's process."""
+    from safemig.cli import face
+
+    name = str(notes.with_name("engine.json"))
+    face.engine_line = lambda _: [sys.executable, "-P", __file__, "engine", project, name]  # type: ignore[assignment]
+    code = face.show(options(project))
+    notes.write_text(json.dumps({"own": used()}))
+    return code
+
+
+def supervisor() -> float:
+    """CPU seconds of one supervisor (with an empty shell line): the median of nine."""
+    from safemig import commands
+
+    found = []
+    for _ in range(9):
+        with tempfile.TemporaryDirectory() as name:
+            before = used(resource.RUSAGE_CHILDREN)
+            command = commands.Command(":", Path(name), dict(os.environ))
+            files = commands.Files(Path(name), 1)
+            asyncio.run(commands.run(command, files, stop=asyncio.Event(), on_output=lambda *_: None))
+            found.append(used(resource.RUSAGE_CHILDREN) - before)
+    return statistics.median(found)
+
+
+def measure(name: str, project: Path, folder: Path, limit: float | None) -> int:
+    """One run; prints its figures; 1 when it passes the limit."""
+    from safemig.journal import read_events
+
+    began = time.monotonic()
+    line = [sys.executable, "-P", __file__, "face", str(project), str(folder / "face.json")]
+    with (folder / "document.json").open("w") as out:
+        subprocess.run(line, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL, check=True)
+    wall = time.monotonic() - began
+    assert json.loads((folder / "document.json").read_text())["verdict"] == "passed"
+    root = project if (project / ".safemig").is_dir() else project.parent
+    [run] = (root / ".safemig" / "runs").iterdir()
+    commands = sum(event.kind == "command.started" for event in read_events(run))
+    engine = json.loads((folder / "engine.json").read_text())
+    parts = {
+        "face": json.loads((folder / "face.json").read_text())["own"],
+        "engine": engine["own"],
+        f"supervisors of {commands} commands": commands * supervisor(),
+    }
+    own = sum(parts.values())
+    over = limit is not None and own / wall >= limit
+    verdict = "no limit" if limit is None else f"limit {limit:.0%} {'over' if over else 'ok'}"
+    spent = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in parts.items())
+    print(f"{name}: {wall:.1f} s, of which {spent} ({engine['checks']:.2f} s inside checks not counted)")
+    print(f"{name}: own share of the run {own / wall:.1%}, {verdict}")
+    return int(over)
+
+
+def on_tiny(folder: Path) -> int:
+    """On the project of tests/spine."""
+    from tests.spine.project import make_project, remove_project
+
+    spine = make_project(folder / "project")
+    try:
+        return measure("tiny", spine.root, folder, None)
+    finally:
+        with suppress(OSError):
+            remove_project(spine)
+
+
+def on_demo(folder: Path) -> int:
+    """On a copy of the demo."""
+    from tests.e2e.world import demo
+
+    with demo(folder / "demo", "process") as world:
+        return measure("demo", world.folder, folder, LIMIT)
+
+
+def main() -> int:
+    """One of the three processes."""
+    if sys.argv[1:2] in (["face"], ["engine"]):
+        part = as_face if sys.argv[1] == "face" else as_engine
+        return part(sys.argv[2], Path(sys.argv[3]))
+    over = 0
+    for name, run in (("tiny", on_tiny), ("demo", on_demo)):
+        if sys.argv[1:] in ([], [name]):
+            with tempfile.TemporaryDirectory(prefix="safemig-bench-") as folder:
+                over |= run(Path(folder))
+    return over
+
+
+if __name__ == "__main__":
+    sys.exit(main())
