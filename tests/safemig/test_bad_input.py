@@ -19,7 +19,7 @@ from tests.safemig.bad_projects import (
     safemig,
     write,
 )
-from tests.spine.project import FIRST, SPEC
+from tests.spine.project import ENV, FIRST, SPEC
 
 
 def no_makefile(root: Path) -> None:
@@ -282,3 +282,14 @@ def test_plan_mode_without_a_terminal_ends_after_the_plan(tmp_path: Path) -> Non
     assert ended.code == 4
     assert "make migrate" in ended.out
     assert ended.changed == ()
+
+
+def test_other_people_s_files_bring_no_warning_to_the_terminal(tmp_path: Path) -> None:
+    make(tmp_path)
+    odd = 'assert 1 is 1\nodd = "\\d"\n'
+    write(tmp_path, "alembic/versions/1a2b3c4d5e6f_first.py", FIRST + odd)
+    write(tmp_path, "alembic/env.py", odd + ENV)
+    for command in (("plan",), ("status",), ("run",)):
+        ended = safemig(tmp_path, *command)
+        assert ended.err == ""
+        assert "heads" not in ended.out or "1a2b3c4d5e6f" in ended.out
