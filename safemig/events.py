@@ -14,6 +14,7 @@ Data of each kind of event (all keys always present unless marked ?):
 - command.started  number, line, cwd, limit, output (file), by (engine | person); a person's shell line has step "!"
 - command.output   number, file, start, end                  a new range of bytes, coalesced
 - command.finished number, status (int or None), how (exit | limit | stopped | ready | lost), seconds, file, start, end
+- progress         text, urgent (what a change to the database waits for, whom it blocks, how far an index build is)
 - evidence         moment (first | start | before | after | ""), evidence (the Evidence as an object)
 - approval.asked   id, kind (step | plan | question), digest, title, effect, what, detail, changes, undo, rule, once,
                    always, tool (word for word what the answer grants; always (this line) and tool ""

@@ -10,15 +10,19 @@ from checks._text import plain
 from checks.evidence import Evidence, Json
 from safemig.events import Event
 from safemig.signals import container_words, endpoint_problem, tests_words
-from safemig.summary import Summary
 
 COLOURS = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
-STATES = {"done": ("ok", "good"), "failed": ("FAILED", "bad"), "refused": ("refused", "warn"), "stopped": ("stopped", "warn")}
+STATES = {
+    "done": ("ok", "good"),
+    "failed": ("FAILED", "bad"),
+    "refused": ("refused", "warn"),
+    "stopped": ("stopped", "warn"),
+}
 DETAIL_LINES = 60
 SIGNALS = ("tests", "container", "endpoints")
 
 
-def render(event: Event, summary: Summary, *, colour: bool = False, width: int = 100) -> list[str]:
+def render(event: Event, *, colour: bool = False, width: int = 100) -> list[str]:
     """The lines that this event adds to what a person reads; none for most bookkeeping events."""
     paint = _painter(colour)
     renderer = _RENDERERS.get(event.kind)
@@ -49,7 +53,9 @@ def _started(event: Event, paint: Paint) -> Iterator[str]:
 
 def _resumed(event: Event, paint: Paint) -> Iterator[str]:
     step = _text(event.data, "in_flight")
-    yield paint("bold", f"resumed after event {_text(event.data, 'after')}") + (f"; in flight was {step}" if step else "")
+    yield paint("bold", f"resumed after event {_text(event.data, 'after')}") + (
+        f"; in flight was {step}" if step else ""
+    )
 
 
 def _revised(event: Event, paint: Paint) -> Iterator[str]:
@@ -95,7 +101,7 @@ def _asked(event: Event, paint: Paint) -> Iterator[str]:
             yield f"  {name} grants: {_text(data, name)}"
 
 
-def _given(event: Event, paint: Paint) -> Iterator[str]:
+def _given(event: Event, _: Paint) -> Iterator[str]:
     data = event.data
     if data["by"] == "person":
         reason = _text(data, "reason")
@@ -143,7 +149,12 @@ def _note(event: Event, paint: Paint) -> Iterator[str]:
     yield paint({"warning": "warn", "error": "bad"}.get(level, "dim"), text)
 
 
-def _mode(event: Event, paint: Paint) -> Iterator[str]:
+def _progress(event: Event, paint: Paint) -> Iterator[str]:
+    if event.data["text"]:
+        yield paint("warn" if event.data["urgent"] else "dim", f"    {_text(event.data, 'text')}")
+
+
+def _mode(event: Event, _: Paint) -> Iterator[str]:
     yield f"mode {_text(event.data, 'before')} -> {_text(event.data, 'after')}, from the next step on"
 
 
@@ -161,7 +172,8 @@ def _finished(event: Event, paint: Paint) -> Iterator[str]:
             yield from _signal(name, signal, paint)
     schema = data["schema"] if isinstance(data["schema"], dict) else {}
     matches = schema.get("matches_spec")
-    yield f"  schema     {'as the spec asks' if matches else 'not compared' if matches is None else 'NOT as the spec asks'}"
+    word = "as the spec asks" if matches else "not compared" if matches is None else "NOT as the spec asks"
+    yield f"  schema     {word}"
     yield f"  state      {_text(data, 'state')}"
 
 
@@ -191,6 +203,7 @@ _RENDERERS: Mapping[str, Callable[[Event, Paint], Iterator[str]]] = {
     "evidence": _evidence,
     "tick": _tick,
     "note": _note,
+    "progress": _progress,
     "mode.changed": _mode,
     "run.finished": _finished,
 }

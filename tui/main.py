@@ -70,7 +70,7 @@ def closing_lines(summary: Summary, finished: Event | None, *, live: bool) -> li
     lines = [f"safemig run {summary.run}   {clean(summary.project)}"]
     if finished is not None and summary.verdict:
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        lines += [line for line in render(finished, summary, colour=colour) if line]
+        lines += [line for line in render(finished, colour=colour) if line]
     elif live:
         lines.append("the run goes on where it was started; `safemig show` follows it")
     else:

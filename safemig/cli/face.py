@@ -111,7 +111,7 @@ def _show(face: Face, event: Event) -> None:
             _show_output(face, event)
         return
     width = shutil.get_terminal_size().columns
-    for line in render(event, face.summary, colour=face.colour, width=width):
+    for line in render(event, colour=face.colour, width=width):
         face.say(line)
 
 

@@ -17,6 +17,7 @@ from safemig.run.execute import output_of, require_success, run_command
 from safemig.run.remedy import find_remedy
 from safemig.run.session import RunEnds, Session
 from safemig.run.ticks import tick_items
+from safemig.run.watch import watching
 from safemig.signals import container_problems, endpoint_problem, tests_good
 
 
@@ -118,7 +119,8 @@ async def _upgrade(s: Session, step: Step) -> None:
     if known and known["how"] in {"stopped", "lost"} and await _at_heads(s):
         s.note("the database is already at the target revision; the command is not run again", step.id)
     else:
-        ended = await run_command(s, step)
+        async with watching(s, step):
+            ended = await run_command(s, step)
         if ended.how != "lost" or not await _at_heads(s):
             await _truth(s, step)
             require_success(s, step, ended)
