@@ -18,6 +18,10 @@ from safemig.plan import Plan
 from safemig.summary_model import Question
 from tui.approval_text import panel_text
 
+HINTS = {
+    "reason": "no, because (goes into the report); Enter says no, Esc goes back:",
+    "edit": "the command as you want it; Enter asks again about it, Esc goes back:",
+}
 SETTLE = 0.4  # seconds: keys typed before the question could be read do not answer it
 
 
@@ -86,6 +90,7 @@ class ApprovalPanel(Vertical, can_focus=False):
             self.where = _where(self.question, plan)
         self.set_class(self.question is not None, "-open")
         self._draw()
+        self.screen.refresh_bindings()  # the keys of the answers come and go with the question
         return fresh
 
     def on_resize(self) -> None:
@@ -100,7 +105,10 @@ class ApprovalPanel(Vertical, can_focus=False):
         room = max(5, min(height * 6 // 10, height - 11))
         text = panel_text(question, self.where, len(self.waiting), width, room)
         self._whole = text.whole
-        self.query_one("#approval-text", Static).update(Content("\n").join(text.lines))
+        lines = text.lines
+        if self._typing:
+            lines = (*lines[:-1], Content.styled(f"  {HINTS[self._typing]}", "bold"))
+        self.query_one("#approval-text", Static).update(Content("\n").join(lines))
 
     def mark_read(self) -> None:
         """The details of the question at hand were opened."""
@@ -120,19 +128,20 @@ class ApprovalPanel(Vertical, can_focus=False):
 
     def ask_reason(self) -> None:
         """Opens the line for the reason of a no; Esc takes the no back."""
-        self._type("reason", "why not? goes into the report; Enter says no, Esc goes back", "")
+        self._type("reason", "")
 
     def ask_line(self, line: str) -> None:
         """Opens the command for editing; Enter asks anew about what then stands there, and approves nothing."""
-        self._type("edit", "the command as you want it; Enter asks again about it, Esc goes back", line)
+        self._type("edit", line)
 
-    def _type(self, what: Literal["reason", "edit"], hint: str, value: str) -> None:
+    def _type(self, what: Literal["reason", "edit"], value: str) -> None:
         self._typing = what
         self._focus_before = self.screen.focused
         field = self.query_one(Input)
-        field.placeholder, field.value = hint, value
+        field.value = value
         field.cursor_position = len(value)
         self.add_class("-typing")
+        self._draw()
         field.focus()
 
     def stop_typing(self) -> None:
@@ -141,6 +150,7 @@ class ApprovalPanel(Vertical, can_focus=False):
             return
         self._typing = ""
         self.remove_class("-typing")
+        self._draw()
         before = self._focus_before
         if before is not None and before.is_mounted:
             before.focus()

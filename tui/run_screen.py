@@ -111,11 +111,7 @@ class RunScreen(Screen[None]):
         if any(event.kind in PROVING for event in new):
             self.panes.prove(summary, self.facts, self.plan)
         self.query_one(PlanPane).show(self.plan, summary, self._progress, live=self.attached)
-        before = self.approval.question
-        fresh = self.approval.show(summary.waiting if self.attached else (), self.plan)
-        if self.approval.question is not before:
-            self.refresh_bindings()
-        return fresh
+        return self.approval.show(summary.waiting if self.attached else (), self.plan)
 
     def _take(self, event: Event) -> None:
         self.panes.take(event, self.folder)

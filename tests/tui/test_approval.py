@@ -40,6 +40,7 @@ async def test_a_key_answers_once(tmp_path: Path, key: str, answer: str) -> None
         await s.press(key, key)
         assert [(one.id, one.answer) for one in s.answers] == [("q1", answer)]
         assert s.screen.approval.question is None
+        assert "y yes" not in screen_text(s.app)
 
 
 @pytest.mark.parametrize("pane", ["1", "2", "3"])
