@@ -26,6 +26,7 @@ How = Literal["exit", "limit", "stopped", "ready", "lost"]
 State = Literal["absent", "running", "ended", "lost"]
 
 TICK = 0.05
+SHORT = 1.0  # a command that runs longer is looked at half as often, which halves what watching it costs
 REPORT_EVERY = 0.1
 READY_GRACE = 2.0
 READY_EVERY = 0.5
@@ -134,7 +135,7 @@ async def run(
                     watch.look(last=True)
                     return Ended(None, "ready", time.monotonic() - began, start, watch.end)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), TICK)
+                await asyncio.wait_for(stop.wait(), TICK if time.monotonic() - began < SHORT else REPORT_EVERY)
         if read_status(files) is None:  # the supervisor is gone without a word: end what it left
             how = "lost" if how == "exit" else how
             await end(files, command.mark, rung=rung)
