@@ -21,6 +21,7 @@ from safemig.config_schema import (
     Config,
     DatabaseConfig,
     EndpointConfig,
+    MigrationConfig,
     PermissionConfig,
     ProjectConfig,
 )
@@ -114,6 +115,7 @@ def keys_of_config() -> set[str]:
         "project": ProjectConfig,
         "database": DatabaseConfig,
         "permissions": PermissionConfig,
+        "migration": MigrationConfig,
     }
     known |= {f"{name}.{one.name}" for name, kind in nested.items() for one in fields(kind)}
     known |= {f"commands.{role}" for role in ROLES} | {f"timeouts.{name}" for name in TIMEOUTS}
