@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.strip import Strip
 
 from tui._log_text import clock
 from tui.log_store import LogLine
@@ -56,12 +57,22 @@ class Look:
         colour = base if line.level == "info" else base + styled(f"log--{line.level}")
         yield Segment((SIGNS[line.level] if row == 0 else SIGNS["info"]) + " ", colour)
 
-    def body(self, text: str, row: int, colour: Style, match: Style) -> list[Segment]:
-        """One row of the text, with what was searched for standing out."""
+    def body(self, text: str, row: int, colour: Style, match: Style, left: int) -> Iterable[Segment]:
+        """One row of the text without its first ``left`` columns, with what was searched for standing out."""
         pieces = self.pieces(text)
         row = min(row, len(pieces) - 1)
         at = sum(map(len, pieces[:row]))
         end = at + len(pieces[row])
+        if text.isascii() and not self.wrap:  # a column is a character: what is beside the screen is not looked at
+            at, end = min(left, end), min(left + self.room, end)
+            return self._marked(text, at, end, colour, match)
+        segments = self._marked(text, at, end, colour, match)
+        if not left:
+            return segments
+        strip = Strip(segments)
+        return strip.crop(left, max(left, strip.cell_length))
+
+    def _marked(self, text: str, at: int, end: int, colour: Style, match: Style) -> list[Segment]:
         segments: list[Segment] = []
         for count, found in enumerate(self.pattern.finditer(text) if self.pattern else ()):
             low, high = max(found.start(), at), min(found.end(), end)

@@ -9,6 +9,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.style import Style
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -62,6 +63,7 @@ class LogRows(Widget):
         self._wish = -1
         self._rows: list[tuple[int, int]] = []
         self._look = self.look
+        self._base: Style | None = None
 
     # -- where we are
 
@@ -229,9 +231,17 @@ class LogRows(Widget):
             room -= max(0, height - sub)
             place, sub = place + 1, 0
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """All rows with one look at the style: it takes longer to find than a row to draw."""
+        self._base = self.rich_style
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._base = None
+
     def render_line(self, y: int) -> Strip:
         """One row of the screen."""
-        base = self.rich_style
+        base = self._base or self.rich_style
         if y >= len(self._rows) or self._rows[y][0] >= len(self.view):
             return Strip.blank(self.size.width, base)
         place, row = self._rows[y]
@@ -239,10 +249,8 @@ class LogRows(Widget):
         line = self.view.store.line(number)
         colour = base if line.level == "info" else base + self._styled(f"log--{line.level}")
         colour += self._styled("log--here") if number == self.here else Style.null()
-        body = Strip(self._look.body(line.text, row, colour, colour + self._styled("log--match")))
-        if self.left:
-            body = body.crop(self.left, max(self.left, body.cell_length))
         head = self._look.head(line, row, base, self._styled)
+        body = self._look.body(line.text, row, colour, colour + self._styled("log--match"), self.left)
         return Strip([*head, *body]).adjust_cell_length(self.size.width, base)
 
     def _styled(self, name: str) -> Style:

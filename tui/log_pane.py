@@ -136,7 +136,7 @@ class LogPane(Widget, can_focus=True):
         self._bar.window_virtual_size = max(1, len(self.rows.view))
         self._bar.window_size = self.rows.size.height
         self._bar.position = self.rows.top
-        self._state.update(Content(state(self.rows, self._busy, self.pattern)))
+        self._state.update(Content(state(self.rows, self._busy, self.pattern)), layout=False)
 
     def _show_busy(self, words: str) -> None:
         self._busy = words
