@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -45,9 +44,8 @@ def _run(options: argparse.Namespace, copy: DemoCopy) -> int:
 def _clean(copy: DemoCopy) -> None:
     """Stops the copy with its own make targets, then removes it. Only ever touches the copy made above."""
     options = argparse.Namespace(project=str(copy.folder), command="demo")
-    environment = dict(os.environ)
     opened = open_project(options)
-    environment.update(opened.runtime.environment())
+    environment = opened.runtime.environment()
     lines = [["make", "stop"]]
     if copy.runtime == "docker":
         lines = [["docker", "compose", "down", "--volumes", "--remove-orphans", "--rmi", "local"]]

@@ -9,13 +9,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+_OF_MAKE = frozenset({"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR"})
+
 
 def children_environment(
     environ: Mapping[str, str], root: Path, state: Path, extra: Sequence[Path] = ()
 ) -> dict[str, str]:
-    """``environ`` with that PATH, and without the mark of our own virtual environment: uv would take it for theirs."""
-    own = _is_ours(environ.get("VIRTUAL_ENV", ""), root)
-    kept = {name: value for name, value in environ.items() if not (own and name == "VIRTUAL_ENV")}
+    """``environ`` with that PATH, without the mark of our own virtual environment (uv would take it for theirs) and
+    without what a make that started us tells its own children."""
+    left_out = _OF_MAKE | ({"VIRTUAL_ENV"} if _is_ours(environ.get("VIRTUAL_ENV", ""), root) else set())
+    kept = {name: value for name, value in environ.items() if name not in left_out}
     return {**kept, "PATH": children_path(environ, root, state, extra)}
 
 

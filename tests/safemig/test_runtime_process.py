@@ -234,6 +234,8 @@ def test_commands_get_the_callers_environment_but_not_the_mark_of_ours(
     found = paths.children_environment(environ, tmp_path / "project", tmp_path / "state")
     assert (found["HOME"], found["COMPOSE_PROFILES"]) == ("/home/ada", "dev")
     assert "VIRTUAL_ENV" not in found
+    by_make = paths.children_environment({**environ, "MAKEFLAGS": " -- RUNTIME=process", "MAKELEVEL": "1"}, own, own)
+    assert not {"MAKEFLAGS", "MAKELEVEL"} & by_make.keys()
     theirs = {**environ, "VIRTUAL_ENV": str(tmp_path / "project" / ".venv")}
     assert "VIRTUAL_ENV" in paths.children_environment(theirs, tmp_path / "project", tmp_path / "state")
     monkeypatch.setenv("COMPOSE_PROFILES", "dev")
