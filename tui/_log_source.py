@@ -27,10 +27,11 @@ class Grown:
 
 
 class Source:
-    """8 bytes and one byte a line: 10 million lines cost 90 MB."""
+    """8 bytes and one byte a line: 10 million lines cost 90 MB. ``fd`` is an open file without a name, for our own."""
 
-    def __init__(self, path: Path, *, judged: bool = True) -> None:
+    def __init__(self, path: Path, *, judged: bool = True, fd: int = -1) -> None:
         self.path = path
+        self._fd = fd
         self.starts = array("Q")
         self.levels = bytearray()
         self.end = 0
@@ -94,7 +95,7 @@ class Source:
     def _read(self, start: int, end: int) -> tuple[bytes, int]:
         """The bytes and the file's size; size -1 when it is gone or no regular file."""
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd = self._fd if self._fd >= 0 else os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError:
             return b"", -1
         try:
@@ -105,7 +106,12 @@ class Source:
         except OSError:
             return b"", -1
         finally:
-            os.close(fd)
+            if fd != self._fd:
+                os.close(fd)
+
+    def close(self) -> None:
+        """Its lines cannot be read any more."""
+        self.dead = True
 
     def unfinished(self, line: int) -> bool:
         """Whether more may come to this line."""

@@ -156,8 +156,8 @@ class LogStore:
         # A full disk must not end the screen: the note is lost, as it would be in the journal.
         with contextlib.suppress(OSError):
             if self._notes is None:
-                self._notes = tempfile.NamedTemporaryFile(prefix="safemig-notes-")  # noqa: SIM115 (closed in close)
-                self.sources.append(Source(Path(self._notes.name), judged=False))
+                self._notes = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close; no name, so nothing stays behind)
+                self.sources.append(Source(Path("notes"), judged=False, fd=self._notes.fileno()))
                 self._own = len(self.sources) - 1
             self._notes.write(job.note.encode("utf-8", "replace") + b"\n")
             self._notes.flush()
@@ -221,7 +221,8 @@ class LogStore:
                 yield found - shift
 
     def close(self) -> None:
-        """Deletes the file of our own lines."""
+        """Our own lines are gone then; the run's files stay."""
         if self._notes is not None:
+            self.sources[self._own].close()
             self._notes.close()
             self._notes = None
