@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LIMIT = 1.0
+LIMIT = 0.8
 ROUNDS = 5
 FILL = """
 DO $$ BEGIN FOR n IN {first}..{last} LOOP

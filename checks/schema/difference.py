@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from checks.evidence import Json
@@ -50,7 +50,11 @@ def compare(
     """
     if wanted.objects == found.objects:
         return ()
-    left, right = _without(wanted, ignore), _without(found, ignore)
+    # Of two large schemas nearly all is the same: only what is not has to be looked at closely.
+    changed = {
+        key for key in wanted.objects.keys() | found.objects.keys() if wanted.objects.get(key) != found.objects.get(key)
+    }
+    left, right = _without(wanted, changed, ignore), _without(found, changed, ignore)
     renamed = _matches(left, right, open_names)
     taken = set(renamed.values())
     differences: list[Difference] = []
@@ -63,7 +67,8 @@ def compare(
         spare = key in right and key not in taken and (key not in left or key in renamed)
         if spare and not _in_whole(key, right, left):
             differences.append(Difference(key, "unexpected", None, dict(right[key])))
-    return (*differences, *_orders(left, right))
+    moved = {table_of(key, {}) for key in (*left, *right) if key.startswith("column ")}
+    return (*differences, *_orders(wanted.objects, found.objects, moved))
 
 
 def _compare(
@@ -105,13 +110,13 @@ def table_of(key: str, attributes: Attributes) -> str:
     return ""
 
 
-def _without(snapshot: Snapshot, ignore: frozenset[str]) -> dict[str, Attributes]:
-    """The objects but those to ignore, and but what hangs on a table to ignore."""
+def _without(snapshot: Snapshot, keys: Collection[str], ignore: frozenset[str]) -> dict[str, Attributes]:
+    """The objects of ``keys`` but those to ignore, and but what hangs on a table to ignore."""
     names = [key.partition(" ")[2] for key in ignore if key.startswith("table ")]
     beginnings = tuple(f"{kind} {name}." for name in names for kind in _PARTS_OF_TABLE)
     return {
         key: value
-        for key, value in snapshot.objects.items()
+        for key, value in ((key, snapshot.objects[key]) for key in keys if key in snapshot.objects)
         if not (
             key in ignore
             or key.startswith(beginnings)
@@ -188,9 +193,13 @@ def canonical(value: Json) -> Json:
     )
 
 
-def _orders(left: Mapping[str, Attributes], right: Mapping[str, Attributes]) -> Iterator[Difference]:
-    """One difference for each table on both sides whose common columns stand in another order."""
-    ours, theirs = _columns(left), _columns(right)
+def _orders(
+    left: Mapping[str, Attributes], right: Mapping[str, Attributes], moved: Collection[str]
+) -> Iterator[Difference]:
+    """One difference for each table of ``moved`` on both sides whose common columns stand in another order."""
+    if not moved:
+        return
+    ours, theirs = _columns(left, moved), _columns(right, moved)
     for table in sorted(ours.keys() & theirs.keys()):
         common = set(ours[table]) & set(theirs[table])
         mine = [name for name in ours[table] if name in common]
@@ -199,11 +208,13 @@ def _orders(left: Mapping[str, Attributes], right: Mapping[str, Attributes]) -> 
             yield Difference(f"table {table}", "column order", list(mine), list(other))
 
 
-def _columns(objects: Mapping[str, Attributes]) -> dict[str, list[str]]:
+def _columns(objects: Mapping[str, Attributes], tables: Collection[str]) -> dict[str, list[str]]:
     placed: dict[str, list[tuple[int, str]]] = {}
     for key, attributes in objects.items():
         if key.startswith("column "):
             table = table_of(key, attributes)
+            if table not in tables:
+                continue
             position = attributes.get("position")
             placed.setdefault(table, []).append(
                 (position if isinstance(position, int) else 0, key.removeprefix(f"column {table}."))

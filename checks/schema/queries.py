@@ -95,14 +95,18 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND c
 # partition comes and goes with its parent's.
 _CONSTRAINTS = f"""
 SELECT 'constraint' AS kind, ARRAY[n.nspname, c.relname, x.conname]::text[] AS parts,
-  pg_get_constraintdef(x.oid) AS definition,
+  CASE WHEN x.contype = 'n' AND x.convalidated AND NOT x.connoinherit THEN 'NOT NULL ' || quote_ident(a.attname)
+       ELSE pg_get_constraintdef(x.oid) END AS definition,
   NULLIF(x.coninhcount > 0 AND NOT x.conislocal, false) AS inherited,
   m.description AS comment,
   a.attname::text AS _not_null
 FROM pg_constraint x JOIN pg_class c ON c.oid = x.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON x.contype = 'n' AND a.attrelid = c.oid AND a.attnum = x.conkey[1]
 {_comment("x.oid", "pg_constraint")}
-WHERE x.contype IN ('c', 'p', 'u', 'x', 'f', 'n') AND NOT (x.contype = 'f' AND x.conparentid <> 0)
+WHERE x.contype IN ('c', 'p', 'u', 'x', 'f', 'n')
+  AND NOT (x.contype = 'n' AND x.convalidated AND NOT x.connoinherit AND m.description IS NULL
+           AND x.conname = c.relname || '_' || a.attname || '_not_null')
+  AND NOT (x.contype = 'f' AND x.conparentid <> 0)
   AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND {_SCHEMA} AND {_own("c", "pg_class")}
 """
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LONGEST_NAME = 63
 OWNED = "nextval(owned sequence)"
 _PLAIN = re.compile(r"[^\s.\"(),]+")
+# Several of them, with a dot between two and none inside one.
+_ALL_PLAIN = re.compile(r"[^\s.\"(),]+(?:\.[^\s.\"(),]+)*")
 _LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 
@@ -89,10 +91,14 @@ def _objects(results: list[tuple[list[str], list[tuple[Any, ...]]]]) -> dict[str
     objects: dict[str, dict[str, Json]] = {}
     sequences: list[tuple[str, dict[str, Any]]] = []
     for names, rows in results:
+        more = names[2:]  # every query begins with kind and parts
         for row in rows:
-            found = {name: value for name, value in zip(names, row, strict=True) if value is not None}
-            kind, parts = found.pop("kind"), found.pop("parts")
-            key = f"{kind} {'.'.join(map(part, parts))}{found.pop('_suffix', '')}"
+            kind, parts = row[0], row[1]
+            found = {name: value for name, value in zip(more, row[2:], strict=True) if value is not None}
+            joined = ".".join(parts)
+            if joined.count(".") >= len(parts) or not _ALL_PLAIN.fullmatch(joined):
+                joined = ".".join(map(part, parts))
+            key = f"{kind} {joined}{found.pop('_suffix', '')}"
             if kind == "sequence":
                 sequences.append((key, found))
                 continue
