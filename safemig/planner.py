@@ -100,6 +100,8 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
     for finding in findings:
         if finding.name == "database":
             current, pending = finding.current, finding.pending
+            if facts.merge and facts.merge.revision not in (*pending, *current):
+                pending = (*pending, facts.merge.revision)  # looked at before the file was written
     if pending and "migrate" in facts.commands:
         listed = ", ".join(pending)
         steps.append(

@@ -179,3 +179,10 @@ def test_every_commented_key_is_a_right_one(tmp_path: Path) -> None:
     assert made.endpoints
     assert made.scripts
     assert dict(made.timeouts) == dict(TIMEOUTS)
+
+
+def test_the_gentle_form_can_be_declined() -> None:
+    assert parse("").migration.gentle is True
+    assert parse("migration: {gentle: false}\n").migration.gentle is False
+    with pytest.raises(ConfigError, match=r"migration\.gentle must be true or false, not text"):
+        parse("migration:\n  gentle: maybe\n")

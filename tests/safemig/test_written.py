@@ -1,0 +1,98 @@
+"""The revision files that a plan writes beside the migration: a merge of heads, and none where one is pending."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+from checks.migration.graph import Graph, read_graph
+from checks.migration.pattern import read_pattern
+from safemig.discovery.project import discover
+from safemig.facts import Facts, MigrationFact
+from safemig.planner import draft
+from safemig.run.written import pending_makers, with_merge
+from tests.safemig.plans import FACTS, MIGRATION, PENDING
+
+REVISION = '''"""{id}"""
+from alembic import op
+import sqlalchemy as sa
+
+revision = "{id}"
+down_revision = {down}
+branch_labels = {labels}
+
+
+def upgrade() -> None:
+    op.create_table("{table}", sa.Column("id", sa.Integer()))
+
+
+def downgrade() -> None:
+    op.drop_table("{table}")
+'''
+INI = "[alembic]\nscript_location = alembic\n"
+
+
+def _project(root: Path, labels: str = "None") -> Path:
+    versions = root / "alembic" / "versions"
+    versions.mkdir(parents=True)
+    (root / "alembic.ini").write_text(INI)
+    (root / "alembic" / "env.py").write_text("")
+    (root / "Makefile").write_text("migrate:\n\talembic upgrade head\n")
+    for name, down, own in (("a1", None, "None"), ("b2", "a1", "None"), ("c3", "a1", labels)):
+        text = REVISION.format(id=name, down=repr(down), labels=own, table=f"t_{name}")
+        (versions / f"{name}_x.py").write_text(text)
+    return versions
+
+
+def _merged(root: Path, labels: str = "None", pending: tuple[str, ...] | None = ()) -> tuple[Facts, Graph]:
+    versions = _project(root, labels)
+    project = discover(root)
+    assert project.tree is not None
+    graph = read_graph([versions])
+    facts = replace(FACTS, heads=graph.heads, pending=pending, migration=None)
+    return with_merge(facts, project, project.tree, graph, read_pattern(graph, versions, file_template=None)), graph
+
+
+def test_two_heads_are_merged_by_a_revision_that_changes_nothing(tmp_path: Path) -> None:
+    facts, _ = _merged(tmp_path, pending=("b2",))
+    merge = facts.merge
+    assert merge is not None
+    assert (merge.down, facts.heads, facts.pending) == (("b2", "c3"), (merge.revision,), ("b2", merge.revision))
+    (tmp_path / merge.path).write_text(merge.text)
+    assert read_graph([tmp_path / "alembic" / "versions"]).heads == (merge.revision,)
+    bodies = [node.body for node in ast.parse(merge.text).body if isinstance(node, ast.FunctionDef)]
+    assert all(isinstance(body[-1], ast.Pass) for body in bodies)
+    assert len(bodies) == 2
+
+
+def test_heads_that_carry_labels_are_kept_apart(tmp_path: Path) -> None:
+    facts, graph = _merged(tmp_path, labels="('other',)")
+    assert facts.merge is None
+    assert facts.heads == graph.heads
+
+
+def test_the_merge_is_written_before_what_is_pending_and_before_the_migration(tmp_path: Path) -> None:
+    merge = MigrationFact("versions/m.py", "text", "m", ("b2", "c3"), ())
+    facts = replace(PENDING, merge=merge, heads=("m",), migration=MIGRATION)
+    plan = draft(facts)
+    ids = [step.id for step in plan.steps]
+    assert ids.index("revision") < ids.index("merge") < ids.index("pending") < ids.index("create")
+    assert plan.step("merge").action.text == "text"
+    assert any("several heads (b2, c3)" in note for note in plan.notes)
+    baked = [step.id for step in draft(replace(facts, reachable_source=False)).steps]
+    assert baked[baked.index("merge") : baked.index("pending")] == ["merge", "build-merge", "start-merge"]
+
+
+def test_a_pending_revision_that_makes_the_tables_is_used(tmp_path: Path) -> None:
+    graph = read_graph([_project(tmp_path)])
+    assert pending_makers(graph, ("b2", "c3"), ("t_b2",)) == ("b2",)
+    assert pending_makers(graph, ("b2", "c3"), ("t_b2", "t_c3")) == ("b2", "c3")
+    assert pending_makers(graph, ("b2", "c3"), ("t_b2", "new")) == ()
+    assert pending_makers(graph, ("c3",), ("t_b2",)) == ()
+    assert pending_makers(graph, ("b2",), ()) == ()
+    plan = draft(replace(PENDING, migration=None, used=("b2",)))
+    ids = [step.id for step in plan.steps]
+    assert "create" not in ids
+    assert ids.index("pending") < ids.index("baseline") < ids.index("verify")
+    assert any("b2 makes what the spec asks for" in note for note in plan.notes)
