@@ -31,6 +31,7 @@ class SafemigApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [*APP]
     CSS = """
     Screen { background: $background; color: $text; }
+    ToastRack { dock: top; align: right top; margin-top: 2; }
     """
 
     def __init__(self, root: Path, options: argparse.Namespace, own: Own, feed: Feed | None = None) -> None:

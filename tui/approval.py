@@ -19,6 +19,7 @@ from safemig.summary_model import Question
 from tui.approval_text import panel_text
 
 HINTS = {
+    "early": "this question has just come up; press again to answer it",
     "reason": "no, because (goes into the report); Enter says no, Esc goes back:",
     "edit": "the command as you want it; Enter asks again about it, Esc goes back:",
 }
@@ -52,6 +53,7 @@ class ApprovalPanel(Vertical, can_focus=False):
         self._whole = True
         self._read: set[str] = set()
         self._decided: set[str] = set()
+        self._early = ""  # the question that a key came too soon for
         self._typing: Literal["", "reason", "edit"] = ""
         self._focus_before: Widget | None = None
 
@@ -70,10 +72,18 @@ class ApprovalPanel(Vertical, can_focus=False):
         question = self.question
         return self._whole or (question is not None and question.id in self._read)
 
-    @property
     def settled(self) -> bool:
-        """Whether the question has been there long enough to be meant."""
-        return time.monotonic() - self._since >= self.settle
+        """Whether the question has been there long enough to be meant; tells the person when it has not."""
+        if time.monotonic() - self._since >= self.settle:
+            return True
+        self._early = self.question.id if self.question else ""
+        self._draw()
+        self.set_timer(2.0, self._forget_early)
+        return False
+
+    def _forget_early(self) -> None:
+        self._early = ""
+        self._draw()
 
     def show(self, waiting: tuple[Question, ...], plan: Plan | None = None) -> bool:
         """The questions that wait, oldest first; True when another one than before is at hand."""
@@ -106,8 +116,9 @@ class ApprovalPanel(Vertical, can_focus=False):
         text = panel_text(question, self.where, len(self.waiting), width, room)
         self._whole = text.whole
         lines = text.lines
-        if self._typing:
-            lines = (*lines[:-1], Content.styled(f"  {HINTS[self._typing]}", "bold"))
+        hint = self._typing or ("early" if self._early == question.id else "")
+        if hint:
+            lines = (*lines[:-1], Content.styled(f"  {HINTS[hint]}", "bold"))
         self.query_one("#approval-text", Static).update(Content("\n").join(lines))
 
     def mark_read(self) -> None:

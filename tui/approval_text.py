@@ -67,7 +67,8 @@ def _detail(question: Question, width: int, left: int) -> list[Content]:
     if left < 2 or not question.detail:
         return []
     lines = [
-        Content.styled(f"  │ {line}", DIFF.get(line[:1], "")).truncate(width) for line in clean_lines(question.detail)
+        Content.styled(f"  │ {line}", DIFF.get(line[:1], "")).truncate(width)
+        for line in clean_lines(question.detail.rstrip("\n"))
     ]
     if len(lines) <= left:
         return lines

@@ -44,7 +44,7 @@ class HeaderBar(Widget):
 
     def render(self) -> RenderResult:
         width = self.size.width - 2
-        lines = [_spread(self._names(), self._mode(width), width), _spread(self._state(), self._time(), width)]
+        lines = [_spread(self._names(), self._mode(width), width), _spread(self._state(width), self._time(), width)]
         return Content("\n").join(lines)
 
     def _names(self) -> Content:
@@ -64,12 +64,14 @@ class HeaderBar(Widget):
         later = " (from the next step on)" if self._wanted and width >= 100 else ""
         return Content.assemble(" mode ", (f" {words}{later} ", "reverse bold"))
 
-    def _state(self) -> Content:
+    def _state(self, width: int) -> Content:
         summary = self._summary
         parts = [
-            Content.assemble("revision ", (revision_now(summary), "bold"), *_after(summary, self._facts)),
-            Content.assemble("service ", _sign(service_health(summary))),
-            Content.assemble("database ", _sign(database_health(summary))),
+            Content.assemble(
+                "revision " if width >= 90 else "rev ", (revision_now(summary), "bold"), *_after(summary, self._facts)
+            ),
+            Content.assemble("service " if width >= 70 else "svc ", _sign(service_health(summary))),
+            Content.assemble("database " if width >= 90 else "db ", _sign(database_health(summary))),
         ]
         return Content("  ").join(parts)
 

@@ -239,8 +239,7 @@ class RunScreen(Screen[None]):
         panel = self.approval
         if question is None:
             return False
-        if not panel.settled:
-            self.notify("the question has just come up; answer again", timeout=2)
+        if not panel.settled():
             return False
         if not panel.whole:
             self.action_details()
@@ -261,7 +260,7 @@ class RunScreen(Screen[None]):
             self.approval.decide("once")
 
     def action_refuse(self) -> None:
-        if self.approval.settled:
+        if self.approval.settled():
             self.approval.ask_reason()
 
     def action_details(self) -> None:
@@ -272,7 +271,7 @@ class RunScreen(Screen[None]):
 
     def action_edit(self) -> None:
         question = self.approval.question
-        if question is None or not self.approval.settled:
+        if question is None or not self.approval.settled():
             return
         step = next((one for one in self.plan.steps if one.id == question.step), None) if self.plan else None
         if step is None or step.action.digest != question.digest:
