@@ -107,10 +107,17 @@ def shown_difference(one: Difference, wanted: Snapshot, found: Snapshot, spec: W
         "wanted": one.wanted,
         "found": one.found,
         "spec": f"{place[0]}:{place[1]}" if place else None,
-        "definition": mend.create(one.key, found) or None if there is not None else None,
+        "definition": _definition(one.key, found) if there is not None else None,
         "sql": mending.sql if mending else None,
         "destructive": bool(mending and mending.destructive),
     }
+
+
+def _definition(key: str, found: Snapshot) -> str | None:
+    """The object as the catalog has it."""
+    if key.startswith("column "):
+        return mend.column_sql(mend.last(key.partition(" ")[2]), found.objects[key])
+    return mend.create(key, found) or None
 
 
 def place_of(key: str, wanted: Snapshot, spec: Wanted) -> tuple[str, int] | None:

@@ -1,0 +1,68 @@
+"""What `safemig verify` says of each difference: the spec's line, the definition, the SQL that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from checks.schema.difference import compare
+from safemig.cli.verify import place_of, shown_difference
+from safemig.desired import desire, take
+from safemig.spec.document import parse
+from safemig.spec.sources import wanted
+
+SPEC = """# P
+```python
+op.create_table(
+    "rating",
+    sa.Column("id", sa.Integer(), primary_key=True),
+    sa.Column("stars", sa.SmallInteger(), server_default="3", nullable=False),
+    sa.CheckConstraint("stars > 0"),
+)
+op.create_index("ix_stars", "rating", ["stars"])
+```
+"""
+
+
+def test_each_difference_has_its_line_its_definition_and_its_sql(dsn: str) -> None:
+    @contextmanager
+    def scratch() -> Iterator[str]:
+        yield dsn
+
+    document = parse(SPEC.encode(), "plan.md")
+    spec = wanted(document, document.phases[0], [])
+    assert spec is not None
+    desired = desire("", spec, scratch)
+    assert place_of("column public.rating.stars", desired.wanted, spec) == ("plan.md", 6)
+    assert place_of("index public.ix_stars", desired.wanted, spec) == ("plan.md", 9)
+    assert place_of("constraint public.rating.rating_stars_check", desired.wanted, spec) == ("plan.md", 4)
+    assert place_of("table public.other", desired.wanted, spec) is None
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(b"DROP INDEX ix_stars; ALTER TABLE rating ALTER stars DROP DEFAULT, ADD more text NOT NULL")
+    found = take(dsn)
+    shown = [shown_difference(one, desired.wanted, found, spec) for one in compare(desired.wanted, found)]
+    assert [(one["object"], one["spec"], one["definition"], one["sql"], one["destructive"]) for one in shown] == [
+        (
+            "column public.rating.more",
+            None,
+            "more text NOT NULL",
+            "ALTER TABLE public.rating DROP COLUMN more;",
+            True,
+        ),
+        (
+            "column public.rating.stars",
+            "plan.md:6",
+            "stars smallint NOT NULL",
+            "ALTER TABLE public.rating ALTER COLUMN stars SET DEFAULT '3'::smallint;",
+            False,
+        ),
+        (
+            "index public.ix_stars",
+            "plan.md:9",
+            None,
+            "CREATE INDEX ix_stars ON public.rating USING btree (stars);",
+            False,
+        ),
+    ]
