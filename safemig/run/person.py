@@ -87,6 +87,7 @@ def _inside(root: Path, cwd: str) -> bool:
 async def _run(s: Session, action: Action) -> None:
     number = s.number()
     files = files_of(s, number)
+    files.folder.mkdir(mode=0o700, exist_ok=True)  # no step has had a command yet
     output = f"commands/{files.output.name}"
     started: dict[str, Json] = {"number": number, "line": s.clean(action.line), "cwd": action.cwd, "output": output}
     s.emit("command.started", {**started, "limit": s.config.timeout("default"), "by": "person"}, SHELL)
@@ -102,7 +103,11 @@ async def _run(s: Session, action: Action) -> None:
         mark=mark_of(s, number),
         secrets=s.runtime.secrets(),
     )
-    ended = await commands.run(command, files, stop=s.inbox.stop, on_output=grown)
+    try:
+        ended = await commands.run(command, files, stop=s.inbox.stop, on_output=grown)
+    except commands.CommandError as error:
+        s.note(str(error), SHELL, "error")
+        ended = commands.Ended(None, "lost", 0.0, 0, 0)
     s.emit(
         "command.finished",
         {
