@@ -16,6 +16,7 @@ from safemig.proposals.edit import Changed
 from safemig.run import assume, looks
 from safemig.run.approve import approve_plan, ask_person, permit
 from safemig.run.execute import files_of, mark_of
+from safemig.run.follow import end_following, follow
 from safemig.run.person import SHELL, end_own, take_message
 from safemig.run.scripts import CHECK
 from safemig.run.session import RunEnds, Session
@@ -36,12 +37,14 @@ async def drive(s: Session, observe: Begin, mode: Mode | None = None) -> int:
     try:
         await _begin(s, observe, mode)
         while (step := next_step(s)) is not None:
+            await follow(s)
             s.check_stop()
             await _step(s, step)
             s.check_stop()
         return await _end(s)
     except RunEnds as end:
         await end_own(s)
+        await end_following(s)
         await _read_truth(s)
         return finish(s, end.verdict, end.reason)
 
@@ -219,6 +222,7 @@ async def _read_truth(s: Session) -> None:
 
 async def _end(s: Session) -> int:
     await end_own(s)
+    await end_following(s)
     schema = s.past.last("schema")
     if schema and schema.seen:
         fresh = await looks.schema_now(s)

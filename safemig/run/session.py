@@ -62,6 +62,7 @@ class Session:
     findings: list[Finding] = field(default_factory=list)
     numbers: int = 0
     own: set[asyncio.Task[None]] = field(default_factory=set)
+    follower: asyncio.Task[None] | None = None
     plan: Plan = field(init=False)
 
     def __post_init__(self) -> None:

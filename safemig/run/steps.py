@@ -105,10 +105,8 @@ def pending_of(s: Session, current: tuple[str, ...]) -> tuple[str, ...]:
     try:
         return pending(graph, current)
     except UnknownRevision as error:
-        raise RunEnds(
-            "failed",
-            f"the database is at revision {error}, which no file in the code has; check out the code that made it",
-        ) from None
+        reason = f"the database is ahead of the code: {error}; check out the code that made it"
+        raise RunEnds("failed", reason) from None
 
 
 async def _upgrade(s: Session, step: Step) -> None:

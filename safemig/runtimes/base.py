@@ -79,6 +79,9 @@ class Runtime(Protocol):
     def remove_database(self) -> None:
         """process: stop our PostgreSQL and delete its data. docker: nothing."""
 
+    def follow_line(self) -> str:
+        """The shell line that follows the service's log from now on; "" when there is none."""
+
     def exec_line(self) -> tuple[str, ...]:
         """The argv that runs a program where the service runs, without a terminal; () when that is this machine."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import threading
 import time
@@ -180,6 +181,15 @@ class DockerRuntime:
 
     def remove_database(self) -> None:
         """Nothing: the data lies in the project's volume."""
+
+    def follow_line(self) -> str:
+        """Compose finds the containers by the project's name, whatever files it was started with."""
+        try:
+            name = self._project()
+        except Unreachable:
+            return ""
+        quoted = shlex.quote(name)
+        return f"docker compose --project-name {quoted} logs --follow --no-color --tail 0" if name else ""
 
     def exec_line(self) -> tuple[str, ...]:
         """docker exec into the service's container; () when it does not run."""

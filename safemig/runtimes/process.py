@@ -235,6 +235,12 @@ class ProcessRuntime:
         words = ["pg_ctl", "-D", str(server.data), "-o", f"-p {target.port} -h 127.0.0.1", "-w", "start"]
         return shlex.join(words)
 
+    def follow_line(self) -> str:
+        """The file that the service's process writes to, by name: a restart makes a new one."""
+        process = self._process()
+        log = log_of(process) if process else None
+        return f"tail -n 0 -F {shlex.quote(str(log))}" if log else ""
+
     def exec_line(self) -> tuple[str, ...]:
         """Nothing leads to this machine."""
         return ()

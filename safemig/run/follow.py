@@ -1,0 +1,110 @@
+"""The service's log, followed while a run goes on: a task over several steps that only reports.
+
+The follower writes into a pipe of the engine's, not into a file of its own: when the engine is killed, the next
+line of the log ends the follower too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from checks.evidence import Json
+from safemig.redact import MARK
+from safemig.redact_stream import Stream
+from safemig.run.execute import files_of
+from safemig.run.session import Session
+
+LOGS = "logs"
+REPORT_SECONDS = 1.0
+CHUNK = 65_536
+
+
+async def follow(s: Session) -> None:
+    """Starts following once the service has been started, unless it is followed already."""
+    if s.follower is not None and not s.follower.done():
+        return
+    if any(s.past.of(name).status == "done" for name in ("start", "restart")):
+        line = await s.look(s.runtime.follow_line)
+        if line:
+            s.follower = asyncio.ensure_future(_follow(s, line))
+
+
+async def end_following(s: Session) -> None:
+    """No follower outlives its run."""
+    if s.follower is not None:
+        s.follower.cancel()
+        await asyncio.gather(s.follower, return_exceptions=True)
+
+
+async def _follow(s: Session, line: str) -> None:
+    number = s.number()
+    files = files_of(s, number)
+    files.folder.mkdir(mode=0o700, exist_ok=True)
+    teller = _Teller(s, line, number, f"commands/{files.output.name}")
+    child = await asyncio.create_subprocess_exec(
+        "/bin/sh",
+        "-c",
+        f"exec {line}",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=s.root,
+        env={**os.environ, **s.runtime.environment()},
+        start_new_session=True,
+    )
+    try:
+        if child.stdout is not None:
+            await _copy(s, child.stdout, files.output, teller)
+    finally:
+        with suppress(ProcessLookupError):
+            child.terminate()
+        await child.wait()
+        teller.finish(files.output.stat().st_size if files.output.exists() else 0)
+
+
+async def _copy(s: Session, source: asyncio.StreamReader, target: Path, teller: _Teller) -> None:
+    """Redacted, line by line, into the spool file."""
+    stream = Stream(s.clean, MARK, s.runtime.secrets())
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "ab") as file:
+        while chunk := await source.read(CHUNK):
+            file.write(stream.feed(chunk))
+            file.flush()
+            teller.tell(file.tell())
+
+
+@dataclass
+class _Teller:
+    """Says what has come at most once a second, and nothing before there is anything to read."""
+
+    s: Session
+    line: str
+    number: int
+    output: str
+    began: float = field(default_factory=time.monotonic)
+    last: float = 0.0
+    told: int = 0
+
+    def tell(self, end: int, *, now: bool = False) -> None:
+        """The file has grown to ``end`` bytes."""
+        if end == self.told or (not now and time.monotonic() - self.last < REPORT_SECONDS):
+            return
+        known: dict[str, Json] = {"number": self.number, "line": self.line, "cwd": ".", "output": self.output}
+        if not self.told:
+            self.s.emit("command.started", {**known, "limit": 0, "by": "engine"}, LOGS)
+        grown: dict[str, Json] = {"number": self.number, "file": self.output, "start": self.told, "end": end}
+        self.s.emit("command.output", grown, LOGS)
+        self.last, self.told = time.monotonic(), end
+
+    def finish(self, end: int) -> None:
+        """The run has ended, and the follower with it."""
+        self.tell(end, now=True)
+        if self.told:
+            ended: dict[str, Json] = {"number": self.number, "status": None, "how": "stopped", "file": self.output}
+            seconds = round(time.monotonic() - self.began, 3)
+            self.s.emit("command.finished", {**ended, "seconds": seconds, "start": 0, "end": end}, LOGS)
