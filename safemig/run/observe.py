@@ -151,7 +151,7 @@ def _with_revision(facts: Facts, graph: Graph, world: Evidence) -> Facts:
     try:
         return replace(facts, current=current, pending=pending(graph, current))
     except UnknownRevision as error:
-        return replace(facts, current=current, problems=(*facts.problems, f"the database is ahead of the code: {error}"))
+        return replace(facts, current=current, problems=(*facts.problems, f"the database is ahead: {error}"))
 
 
 def _with_test_target(facts: Facts, project: Project) -> Facts:
