@@ -11,7 +11,7 @@ from safemig.plan import Plan, Step
 from safemig.redact import redact
 from safemig.summary import Summary, verdict_of
 from safemig.summary_document import SIGNALS
-from safemig.summary_model import SignalState, StepState
+from safemig.summary_model import CommandState, SignalState, StepState
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~!&])")
 _LINE_START = re.compile(r"^(\s*)([-+=]|\d+[.)])", re.MULTILINE)
@@ -24,7 +24,8 @@ _WORDS = {True: "good", False: "not good", None: "could not look"}
 def markdown(summary: Summary, plan: Plan | None) -> str:
     """The whole report; of an unfinished run it says so first."""
     lines: list[str] = []
-    for section in (_head, _signals, _first, _plans, _steps, _approvals, _schema, _items, _ticks, _notes, _timeline):
+    sections = (_head, _signals, _first, _plans, _steps, _approvals, _own, _schema, _items, _ticks, _notes, _timeline)
+    for section in sections:
         made = list(section(summary, plan))
         if made:
             lines += [*made, ""]
@@ -276,6 +277,22 @@ def _approvals(summary: Summary, _: Plan | None) -> Iterator[str]:
     )
     for question in summary.waiting:
         yield from ("", f"Waits for an answer: {plain(question.title)}: {code(question.what)}")
+
+
+def _own(summary: Summary, _: Plan | None) -> Iterator[str]:
+    """The person's own shell lines, with the file of the run's folder that holds their output."""
+    own = [one for one in summary.commands.values() if one.step == "!"]
+    if own:
+        yield "## The person's own shell lines"
+        yield ""
+        yield "Run beside the run by the person, no part of it:"
+        yield ""
+        rows = ((code(o.line), code(o.cwd), _ended(o), f"{o.seconds:.1f}", code(o.file)) for o in own)
+        yield from _table(("Line", "Folder", "Ended", "Seconds", "Output"), rows)
+
+
+def _ended(command: CommandState) -> str:
+    return f"exit {command.status}" if command.how == "exit" else plain(command.how or "its end is not known")
 
 
 def _schema(summary: Summary, _: Plan | None) -> Iterator[str]:
