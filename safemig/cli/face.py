@@ -34,6 +34,7 @@ class Face:
     root: Path = field(default_factory=Path)
     summary: Summary = field(default_factory=empty)
     stops: int = 0
+    kept: bool = True
     stdin: asyncio.StreamWriter | None = None
 
     def say(self, text: str) -> None:
@@ -47,7 +48,7 @@ def show(options: argparse.Namespace) -> int:
     """Runs the engine as a child and shows its run; returns the exit code."""
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not options.json
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    face = Face(options.json, options.verbose, interactive, colour)
+    face = Face(options.json, options.verbose, interactive, colour, kept=not getattr(options, "removed", False))
     return asyncio.run(_drive(face, engine_line(options)))
 
 
@@ -186,11 +187,17 @@ async def _read_line(face: Face, prompt: str) -> str:
     return sys.stdin.readline() or "n"
 
 
+def _report_words(face: Face) -> str:
+    if face.kept:
+        return f"report: safemig report {face.summary.run}"
+    return "this copy is removed now; `safemig demo --keep DIR` keeps it with its report"
+
+
 def _end(face: Face, code: int) -> int:
     if face.as_json and face.summary.run:
         sys.stdout.write(json.dumps(document(face.summary), ensure_ascii=False, indent=2) + "\n")
     if face.summary.run and not face.as_json:
-        face.say(f"report: safemig report {face.summary.run}")
+        face.say(_report_words(face))
     if code <= 0 and not face.summary.verdict:  # with a code of its own the engine has said why on stderr
         sys.stderr.write("safemig: the engine ended before the run did; take it up with `safemig resume`\n")
         return 3
