@@ -12,10 +12,16 @@ import sys
 
 def clean_path(path: list[str], pythonpath: str, folder: str, home: str) -> list[str]:
     """``path`` without the entries of ``pythonpath`` and without ``folder``; ``home`` (where safemig lies) stays."""
-    unwanted = {os.path.realpath(entry or folder) for entry in pythonpath.split(os.pathsep) if pythonpath}
+
+    def real(entry: str) -> str:
+        return os.path.realpath(
+            os.path.join(folder, entry)
+        )  # relative entries exist too, also where the folder is gone
+
+    unwanted = {real(entry) for entry in pythonpath.split(os.pathsep) if pythonpath}
     unwanted.add(os.path.realpath(folder))
     unwanted.discard(os.path.realpath(home))
-    return [entry for entry in path if os.path.realpath(entry or folder) not in unwanted]
+    return [entry for entry in path if real(entry) not in unwanted]
 
 
 def prepare() -> None:
@@ -26,7 +32,7 @@ def prepare() -> None:
         folder = "/"
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     sys.path[:] = clean_path(sys.path, os.environ.get("PYTHONPATH", ""), folder, home)
-    if home not in map(os.path.realpath, sys.path):
+    if os.path.realpath(home) not in {os.path.realpath(entry) for entry in sys.path if os.path.isabs(entry)}:
         sys.path.append(home)
 
 

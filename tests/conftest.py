@@ -6,8 +6,13 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from safemig.postgres import throwaway
+
+# A loaded machine is no failure: what a property says does not depend on how fast its examples are made.
+settings.register_profile("safemig", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("safemig")
 
 
 @pytest.fixture(scope="session")
