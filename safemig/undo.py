@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from safemig.spec.pieces import parse
 from safemig.spec.python_source import argument, literal
@@ -30,7 +32,7 @@ class NoUndo(Exception):
 def derive(wanted: Wanted) -> str:
     """The statements that take the upgrade back, the last first. NoUndo where one of them loses what was there."""
     if wanted.kind == "sql":
-        parts = [_sql(statement) for statement in statements(wanted.upgrade)]
+        parts = [_sql(statement, wanted.tables) for statement in statements(wanted.upgrade)]
         return "\n".join(part for part in reversed(parts) if part)
     tree = parse(wanted.upgrade)
     if tree is None:
@@ -106,18 +108,79 @@ def _enums(call: ast.Call) -> Iterator[str]:
                 yield f"op.execute('DROP TYPE IF EXISTS \"{name}\"')"
 
 
-def _sql(statement: Statement) -> str:
+def _sql(statement: Statement, made: tuple[str, ...]) -> str:
     own = statement.tokens
     words = [token.upper for token in own]
+    found = ""
     if statement.head == "CREATE":
-        found = _dropped(own, words)
-        if found:
-            return found
-    if statement.head == "COMMENT":
-        return ""  # a comment goes with what it describes; on something older it is no part of the structure
-    if words[:2] == ["ALTER", "TABLE"]:
+        found = _dropped(own, words) or _hanging(own, words) or _routine(own, words)
+    elif statement.head == "COMMENT":
+        return _comment(own, words, made)
+    elif _on(own, words) in made:
+        return ""  # rows and privileges go with their table
+    elif statement.head == "ALTER" and words[-3:-1] == ["RENAME", "TO"]:
+        found = _renamed(own)
+    elif words[:2] == ["ALTER", "TABLE"]:
         return _alter(statement, own)
-    raise NoUndo(statement.line, statement.text.strip().split("\n", 1)[0][:120])
+    if not found:
+        raise NoUndo(statement.line, statement.text.strip().split("\n", 1)[0][:120])
+    return found
+
+
+def _on(own: tuple[Token, ...], words: list[str]) -> str:
+    """The table whose rows or privileges a statement changes; "" for any other statement."""
+    mark = {"INSERT": "INTO", "DELETE": "FROM", "UPDATE": "UPDATE", "GRANT": "ON"}.get(words[0], "")
+    at = words.index(mark) + 1 if mark in words else len(words)
+    return qualified(own, at + 1 if words[at : at + 1] in (["TABLE"], ["ONLY"]) else at)[0]
+
+
+def _comment(own: tuple[Token, ...], words: list[str], made: tuple[str, ...]) -> str:
+    """None instead of the comment; "" where it goes with the table that it describes.
+
+    Whether there was another comment before is seen when the revision is proved.
+    """
+    if "IS" not in words[2:]:
+        return ""
+    end = len(words) - 1 - words[::-1].index("IS")
+    table = qualified(own, words.index("ON", 3) + 1 if "ON" in words[3:] else 3)[0]
+    if words[2] == "COLUMN":
+        table = table.rpartition(".")[0]
+    if table in made:
+        return ""
+    return f"{_text(own[:end])} IS NULL;"
+
+
+def _renamed(own: tuple[Token, ...]) -> str:
+    """ALTER … name RENAME TO other, the other way; a schema stays in front."""
+    head = next(at for at, token in enumerate(own) if at > 1 and token.upper not in ("IF", "EXISTS", "ONLY", "VIEW"))
+    _, end = qualified(own, head)
+    if own[end].upper != "RENAME":
+        return ""  # ALTER FUNCTION f(integer): its brackets stand behind the name
+    kind = [token for token in own[1:head] if token.upper not in ("IF", "EXISTS")]
+    return f"ALTER {_text(kind)} {_text((*own[head : end - 1], own[-1]))} RENAME TO {own[end - 1].text};"
+
+
+def _text(own: Sequence[Token]) -> str:
+    """The tokens with the space that they need: none at dots and brackets."""
+    return re.sub(r" ?([.,()]) ?", lambda found: ", " if found[1] == "," else found[1], " ".join(t.text for t in own))
+
+
+def _hanging(own: tuple[Token, ...], words: list[str]) -> str:
+    """A trigger, a policy or a rule is dropped from its table."""
+    kind = next((word for word in words[1:3] if word in ("TRIGGER", "POLICY", "RULE")), "")
+    mark = "TO" if kind == "RULE" else "ON"
+    if not kind or "REPLACE" in words[:3] or mark not in words:
+        return ""
+    _, end = qualified(own, words.index(mark) + 1)
+    return f"DROP {kind} {own[words.index(kind) + 1].text} ON {_text(own[words.index(mark) + 1 : end])};"
+
+
+def _routine(own: tuple[Token, ...], words: list[str]) -> str:
+    """A function or a procedure is dropped by its name; the proof shows where the name alone is not enough."""
+    if words[1] not in ("FUNCTION", "PROCEDURE", "AGGREGATE"):
+        return ""
+    _, end = qualified(own, 2)
+    return f"DROP {words[1]} {_text(own[2:end])};" if words[1] != "AGGREGATE" else ""
 
 
 def _dropped(own: tuple[Token, ...], words: list[str]) -> str:
@@ -165,6 +228,9 @@ def _alter(statement: Statement, own: tuple[Token, ...]) -> str:
 
 def _change(change: list[Token], statement: Statement) -> str:
     words = [token.upper for token in change]
+    turned = _turned(change, words)
+    if turned:
+        return turned
     rest = [token for token in change[1:] if token.upper not in ("COLUMN", "IF", "NOT", "EXISTS")]
     unnamed = ("UNIQUE", "CHECK", "PRIMARY", "FOREIGN", "EXCLUDE", "CONSTRAINT")
     if words[:2] == ["ADD", "CONSTRAINT"] and len(change) > 2:
@@ -172,3 +238,21 @@ def _change(change: list[Token], statement: Statement) -> str:
     if words[:1] == ["ADD"] and rest and rest[0].name and rest[0].upper not in unnamed:
         return f"DROP COLUMN {rest[0].text}"
     raise NoUndo(statement.line, statement.text.strip().split("\n", 1)[0][:120])
+
+
+_SWITCHES = {"ENABLE": "DISABLE", "DISABLE": "ENABLE"}
+
+
+def _turned(change: list[Token], words: list[str]) -> str:
+    """The change that is the opposite of one that loses nothing; "" for any other."""
+    if words[0] in _SWITCHES and words[1:2] in (["ROW"], ["TRIGGER"]):
+        return _text([replace(change[0], text=_SWITCHES[words[0]]), *change[1:]])
+    if words[-3:] == ["ROW", "LEVEL", "SECURITY"]:
+        return "NO FORCE ROW LEVEL SECURITY" if words[0] == "FORCE" else "FORCE ROW LEVEL SECURITY"
+    if words[0] == "ALTER" and words[-2:] == ["NOT", "NULL"] and words[-3] in ("SET", "DROP"):
+        other = "DROP" if words[-3] == "SET" else "SET"
+        return f"{_text(change[:-3])} {other} NOT NULL"
+    if words[0] == "RENAME" and "TO" in words[2:] and len(change) >= 4:
+        at = words.index("TO", 2)
+        return _text([*change[: at - 1], change[at + 1], change[at], change[at - 1]])
+    return ""

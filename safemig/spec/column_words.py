@@ -116,6 +116,12 @@ def is_interface_type(text: str) -> bool:
     return any(word in _INTERFACE for word in words) and "(" not in text
 
 
+def is_constraints(text: str) -> bool:
+    """Whether a remark is nothing but constraints: "primary key", "foreign key to course(id), unique"."""
+    parts = re.split(r"\s*[,;]\s*", text.strip().rstrip("."))
+    return all(any(word.fullmatch(part) for word in (_PRIMARY, _UNIQUE, _FOREIGN)) for part in parts)
+
+
 def _type_code(found: re.Match[str]) -> str:
     name, inner = " ".join(found["name"].lower().split()), (found["inner"] or "").replace(" ", "")
     if found["zone"]:

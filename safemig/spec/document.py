@@ -40,8 +40,8 @@ _UNCHANGED = re.compile(
 class Block:
     """A code block, or (language TABLE or BULLETS) a Markdown table or list as it stands in the file.
 
-    ``line`` is the 1-based line of its first line, ``heading`` the heading above it; ``lead`` (tables and lists only)
-    the Markdown of that heading and of the paragraph right before it, one a line.
+    ``line`` is the 1-based line of its first line, ``heading`` the heading above it; ``lead`` the
+    Markdown of the paragraph right before it, for tables and lists below that of the heading, one a line.
     """
 
     language: str
@@ -187,14 +187,15 @@ def _plain(inline: Token) -> str:
 
 def _blocks(tokens: Sequence[Token], headings: Sequence[Heading]) -> tuple[Block, ...]:
     result = []
-    for token in tokens:
+    for at, token in enumerate(tokens):
         if token.type not in ("fence", "code_block") or not token.map:
             continue
         fenced = token.type == "fence"
         language = re.split(r"[\s{,:]", token.info.strip(), maxsplit=1)[0].lower() if fenced else ""
         line = token.map[0] + (2 if fenced else 1)
         above = [heading.text for heading in headings if heading.line < line]
-        result.append(Block(language, token.content, line, above[-1] if above else ""))
+        before = tokens[at - 2].content if at > 1 and tokens[at - 1].type == "paragraph_close" else ""
+        result.append(Block(language, token.content, line, above[-1] if above else "", " ".join(before.split())))
     return tuple(result)
 
 

@@ -12,14 +12,24 @@ from safemig.spec.sql import Statement, Token, foreign, qualified, statements
 
 LANGUAGES = ("sql", "postgresql", "postgres", "psql", "pgsql", "plpgsql", "ddl", "mysql", "")
 _DDL = ("CREATE", "ALTER", "DROP", "COMMENT")
-_WITH_DDL = (*_DDL, "GRANT", "REVOKE", "DO", "INSERT", "UPDATE", "DELETE")
+# What may stand beside them; PostgreSQL judges it on the scratch server, COPY from a file among it.
+_WITH_DDL = (
+    *_DDL, "GRANT", "REVOKE", "DO", "INSERT", "UPDATE", "DELETE", "SELECT", "WITH", "COPY", "CALL", "SET", "LOCK",
+    "ANALYZE", "TRUNCATE", "REFRESH", "MERGE",
+)  # fmt: skip
 _TRANSACTION = ("BEGIN", "COMMIT", "START", "END")
 _BEGINS = re.compile(r"\s*(?:--[^\n]*\n\s*)*(CREATE|ALTER|DROP|COMMENT\s+ON|BEGIN)\b", re.I)
 _DOWN_LINE = re.compile(
     r"^[ \t]*--[ \t]*(?:\+goose |migrate:)?[ \t]*\W*(?:down|downgrade|rollback|undo)\b[^\n]*$", re.I | re.M
 )
-_DOWN = re.compile(r"\b(downgrade|rollback|roll back|revert|undo|down)\b", re.I)
-_RELATION = ("TABLE", "INDEX", "VIEW", "TYPE", "SEQUENCE", "FUNCTION", "TRIGGER", "EXTENSION", "SCHEMA", "DOMAIN")
+_DOWN = re.compile(
+    r"\b(downgrade|rollback|roll back|revert\w*|undo|down|zurück\w*|rückgängig|deshacer|vuelta atrás|annul\w+|"
+    r"retour en arrière|desfazer|annullare|ripristino|terugdraaien|откат\w*)\b|回滚|回退|戻す",
+    re.I,
+)
+_RELATION = (
+    "TABLE", "INDEX", "VIEW", "TYPE", "SEQUENCE", "FUNCTION", "TRIGGER", "EXTENSION", "SCHEMA", "DOMAIN", "POLICY",
+)  # fmt: skip
 
 
 def concerns(block: Block) -> bool:
@@ -43,7 +53,8 @@ def pieces(block: Block) -> tuple[Piece, ...]:
         second = text[marker.end() :].removeprefix("\n")
         return (*_piece(block, first, 0, "up"), *_piece(block, second, skipped, "down"))
     found = _piece(block, text, 0, "up")
-    if found and found[0].drops_only and _DOWN.search(f"{text[: text.find(';')]}\n{block.heading}"):
+    last = block.lead.strip().rpartition("\n")[2]
+    if found and found[0].drops_only and _DOWN.search(f"{text[: text.find(';')]}\n{block.heading}\n{last}"):
         return _piece(block, text, 0, "down")
     return found
 
@@ -147,7 +158,7 @@ def _target(statement: Statement) -> tuple[str, str, str]:
     else:
         name, at = qualified(own, at)
     table = name if kind == "table" else ""
-    if kind in ("index", "trigger"):
+    if kind in ("index", "trigger", "policy"):
         on = next((place for place, token in enumerate(own) if place >= at and token.upper == "ON"), None)
         after = on + 1 if on is not None else len(own)
         if own[after : after + 1] and own[after].upper == "ONLY":
@@ -166,6 +177,9 @@ def _constraints(own: tuple[Token, ...]) -> Iterable[str]:
 
 
 def _is_drop(statement: Statement) -> bool:
-    if statement.head == "DROP":
-        return True
-    return statement.head == "ALTER" and any(token.upper == "DROP" for token in statement.tokens)
+    """Whether it takes something away: DROP, ALTER … DROP, ALTER TABLE … DISABLE, COMMENT … IS NULL."""
+    words = [token.upper for token in statement.tokens]
+    if statement.head == "COMMENT":
+        return words[-2:] == ["IS", "NULL"]
+    taking = statement.head == "ALTER" and ("DROP" in words or "DISABLE" in words or words[-5:-3] == ["NO", "FORCE"])
+    return statement.head == "DROP" or taking

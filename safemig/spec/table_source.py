@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from safemig.spec.column_words import Said, described, first_type, foreign_type, is_interface_type, type_code
+from safemig.spec.column_words import (
+    Said,
+    described,
+    first_type,
+    foreign_type,
+    is_constraints,
+    is_interface_type,
+    type_code,
+)
 from safemig.spec.document import BULLETS, TABLE, Block
 from safemig.spec.pieces import Piece
 from safemig.spec.shape import of_words, piece_of
@@ -27,6 +35,8 @@ _HEADERS = {
     "obbligatorio|verplicht|обязательно|必填",
     "references": "references|foreign key|fk|referencia|referencias|verweis|référence|referência|riferimento|外键",
     "unique": "unique|unique?|único|eindeutig|уникальный|唯一",
+    "remark": "description|descriptions|notes|note|remarks|comment|comments|descripción|notas|beschreibung|bemerkung|"
+    "anmerkung|descrição|descrizione|beschrijving|opis|описание|描述|说明|説明|설명",
 }  # fmt: skip
 _KIND = {word: kind for kind, words in _HEADERS.items() for word in words.split("|")}
 _YES = re.compile(r"y|yes|true|sí|si|ja|j|oui|sim|sì|да|是|はい|✓|✔|✅|☑|x|null", re.I)
@@ -112,11 +122,13 @@ def _rows(block: Block) -> list[Said]:
             return []
         found.append(_row(name, type_text, row, block.line + number))
     known = sum(bool(column.type) for column in found)
-    return found if known * 2 > len(found) else []
+    return found if known * 2 >= len(found) else []
 
 
 def _row(name: str, type_text: str, row: dict[str, str], line: int) -> Said:
     words = row.get("words", "")
+    if is_constraints(_plain(row.get("remark", ""))):
+        words += f", {row['remark']}"
     if row.get("references", "").strip("`-–— "):
         words += f", references {row['references']}"
     if "unique" in row and _YES.fullmatch(_plain(row["unique"])):
