@@ -162,6 +162,8 @@ class SafemigApp(App[int]):
         elif self._again and self.summary.verdict in RESUMABLE:
             self.run_worker(self.begin("resume", self.summary.run), group="engine")
         elif isinstance(feed, EngineFeed):
+            if complaint:
+                screen.panes.log.note(complaint, level="error")
             said = self.summary.verdict or "the engine ended before the run did"
             more = "R shows the report" if self.summary.verdict not in RESUMABLE else "r takes it up again"
             why = self.summary.reason or complaint
@@ -254,7 +256,7 @@ class SafemigApp(App[int]):
 
         if isinstance(self.screen, LeaveScreen):
             return
-        if not isinstance(self.feed, EngineFeed) or not self.feed.hears:
+        if not isinstance(self.feed, EngineFeed) or not self.feed.hears or self.summary.verdict:
             self.exit(0)
             return
         text = "Leave? The engine finishes the step in flight and waits; `safemig resume` goes on from there."

@@ -44,7 +44,7 @@ class HeaderBar(Widget):
 
     def render(self) -> RenderResult:
         width = self.size.width - 2
-        lines = [_spread(self._names(), self._mode(width), width), _spread(self._state(width), self._time(), width)]
+        lines = [spread(self._names(), self._mode(width), width), spread(self._state(width), self._time(), width)]
         return Content("\n").join(lines)
 
     def _names(self) -> Content:
@@ -86,7 +86,7 @@ class HeaderBar(Widget):
         return Content.assemble((word, shade), "  " if word else "", seconds)
 
 
-def _spread(left: Content, right: Content, width: int) -> Content:
+def spread(left: Content, right: Content, width: int) -> Content:
     """``left`` and ``right`` at the two ends of a line; ``left`` gives way."""
     room = max(0, width - right.cell_length - 1)
     left = left.truncate(room, ellipsis=True)

@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from checks.evidence import Json
+from tui.header import spread
 from tui.key_bar import KeyBar
 from tui.words import MODE_WORDS, clean, clean_lines
 
@@ -78,6 +79,9 @@ class StartScreen(Screen[None]):
         self._draw()
         self.query_one("#start").focus()
 
+    def on_resize(self) -> None:
+        self._draw()
+
     def show_mode(self, mode: str) -> None:
         """The mode in which a run would start."""
         self._mode = mode
@@ -123,10 +127,13 @@ class StartScreen(Screen[None]):
     def _draw(self) -> None:
         if not self.is_attached or not self.children:
             return
-        mode = MODE_WORDS.get(self._mode, self._mode)
-        title = Content.assemble(
-            ("safemig", "bold"), f"  {clean(str(self._folder))}  mode ", (f" {mode} ", "reverse bold")
+        width = self.size.width - 2
+        words = MODE_WORDS.get(self._mode, self._mode) if width >= 90 else self._mode
+        mode = Content.assemble(" mode ", (f" {words} ", "reverse bold"))
+        name = Content.assemble(
+            ("safemig", "bold"), f"  {clean(self._folder.name)}  ", (clean(str(self._folder)), "$text-muted")
         )
+        title = spread(name, mode, width)
         self.query_one("#start-title", Static).update(title)
         lines = [*start_lines(self.look, self.unfinished, busy=self.busy)]
         if self.notice:

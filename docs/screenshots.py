@@ -1,0 +1,119 @@
+"""The pictures in the README, from a run of the demo: ``python docs/screenshots.py FOLDER``.
+
+FOLDER is a copy of the demo in which a run has passed in default mode (``safemig demo --keep FOLDER``). Its journal is
+played to the moments below, and Textual draws each screen as SVG into docs/images/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from safemig.events import Event, Message
+from safemig.journal import read_events
+from tui.app import SafemigApp
+from tui.keys import Own
+
+IMAGES = Path(__file__).parent / "images"
+SIZE = (120, 36)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A moment of the run: up to the first event that fits, then some keys."""
+
+    name: str
+    moment: Callable[[Event], bool]
+    keys: tuple[str, ...] = ()
+    theme: str = "safemig-dark"
+
+
+def _asks(step: str) -> Callable[[Event], bool]:
+    return lambda event: event.kind == "approval.asked" and event.step == step
+
+
+def _kind(kind: str, step: str = "") -> Callable[[Event], bool]:
+    return lambda event: event.kind == kind and step in ("", event.step)
+
+
+PICTURES = (
+    Picture("running", _kind("command.finished", "test")),
+    Picture("question", _asks("create")),
+    Picture("checklist", _kind("run.finished"), ("3",)),
+    Picture("report", _kind("run.finished"), ("R",)),
+    Picture("light", _kind("run.finished"), (), "safemig-light"),
+)
+
+
+class PlayedFeed:
+    """A journal played up to a moment; nobody hears what is said."""
+
+    def __init__(self, events: list[Event], *, live: bool) -> None:
+        self.events = deque(events)
+        self.hears = live
+        self.code: int | None = None if live else 0
+
+    async def start(self) -> None:
+        """Nothing to begin."""
+
+    def send(self, _message: Message) -> bool:
+        return self.hears
+
+    def leave(self) -> None:
+        """Nobody is there."""
+
+    async def wait(self) -> int:
+        return 0
+
+
+def until(events: tuple[Event, ...], moment: Callable[[Event], bool]) -> list[Event]:
+    """The events up to the moment, that one included; all of them when it never came."""
+    found = next((index for index, event in enumerate(events) if moment(event)), len(events) - 1)
+    return list(events[: found + 1])
+
+
+async def draw(root: Path, events: tuple[Event, ...], picture: Picture) -> str:
+    """The SVG of one picture."""
+    played = until(events, picture.moment)
+    feed = PlayedFeed(played, live=played[-1].kind != "run.finished")
+    app = SafemigApp(root, argparse.Namespace(project=str(root)), Own(theme=picture.theme), feed)
+    async with app.run_test(size=SIZE) as pilot:
+        await _settle(app, pilot)
+        for key in picture.keys:
+            await pilot.press(key)
+        await _settle(app, pilot)
+        return app.export_screenshot(title=f"safemig · {picture.name}")
+
+
+async def _settle(app: SafemigApp, pilot: Pilot[int]) -> None:
+    """All events are drawn, and the log has read its files."""
+    while app.run_screen is None or not app.run_screen.is_mounted or (app.feed and app.feed.events):
+        await pilot.pause(0.05)
+    app.run_screen.panes.log.flush()
+    await pilot.pause()
+
+
+def main() -> int:
+    """0 once all pictures are drawn."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="a copy of the demo with a run that has passed")
+    root = parser.parse_args().folder.resolve()
+    runs = sorted((root / ".safemig" / "runs").iterdir())
+    events = read_events(runs[-1])
+    IMAGES.mkdir(exist_ok=True)
+    for picture in PICTURES:
+        svg = asyncio.run(draw(root, events, picture))
+        (IMAGES / f"{picture.name}.svg").write_text(svg, encoding="utf-8")
+        sys.stdout.write(f"{IMAGES / picture.name}.svg\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
