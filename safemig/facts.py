@@ -53,7 +53,8 @@ class SpecFact:
 class Facts:
     """Everything the planner may use. ``current`` and ``pending`` are None when they could not be read. With ``merge``,
     a merge of the code's heads that is to be written first, ``heads`` and ``pending`` are those that it leads to.
-    ``used`` are pending revisions that make already what the spec asks for.
+    ``used`` are pending revisions that make already what the spec asks for. ``models`` are the edits of a phase about
+    models, ``models_check`` the line that imports them, ``models_tables`` the tables of the new ones.
 
     ``missing`` keeps a run from its end, ``stops`` (a part of it) from its beginning.
     """
@@ -77,6 +78,9 @@ class Facts:
     migration: MigrationFact | None = None
     merge: MigrationFact | None = None
     used: tuple[str, ...] = ()
+    models: tuple[Action, ...] = ()
+    models_check: CommandFact | None = None
+    models_tables: tuple[str, ...] = ()
     reachable_source: bool = True
     bridge: bool = False
     missing: tuple[str, ...] = ()

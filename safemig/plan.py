@@ -24,6 +24,7 @@ Intent = Literal[
     "create",  # write the migration file
     "generate",  # let the project's own command write the migration file (models without a spec)
     "verify",  # the schema is what was asked for
+    "models",  # the models can be imported, and what they and the database disagree on is listed
     "prove",  # container and endpoints after the change
     "tick",
 ]

@@ -47,6 +47,7 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
             ("schema",),
         ),
         *_changing(facts),
+        *_modelling(facts),
         *_proving(facts),
     ]
     edited = {finding.step: finding.actions[0] for finding in findings if finding.name == "edited"}
@@ -245,6 +246,33 @@ def _changing(facts: Facts) -> list[Step]:
     if steps or facts.used:
         steps.append(
             look_step("verify", "verify", "Compare the schema in PostgreSQL with what was asked for", "change")
+        )
+    return steps
+
+
+def _modelling(facts: Facts) -> list[Step]:
+    """The edits of a phase about models, and the line that imports them where the tests run."""
+    steps = [
+        edit_step(f"models-{number}", "edit", f"Write the models in {action.path}", "change", action)
+        for number, action in enumerate(facts.models, 1)
+    ]
+    if steps and not facts.reachable_source:
+        cause = "the source is baked into the image, so the models must be built in"
+        again = (*build_steps("models-build", facts, cause), *start_steps("models-start", facts, cause))
+        steps += [replace(step, phase="change") for step in again]
+    if facts.models_check:
+        steps.append(
+            command_step(
+                "models-check",
+                "models",
+                "Import the models, load their relationships, compare them with the database",
+                "change",
+                facts.models_check,
+                facts,
+                changes="nothing",
+                undo="nothing to undo",
+                done_when="the models import, every relationship finds its other side",
+            )
         )
     return steps
 

@@ -20,6 +20,13 @@ _TOOL = re.compile(
     """,
     re.VERBOSE,
 )
+_PYTEST = re.compile(
+    r"""(?<![\w./-])
+    (?P<start>(?:(?:uv|poetry|pipenv|pdm|hatch|rye)\s+run\s+(?:--?[\w-]+(?:=\S+)?\s+)*)?)
+    (?:(?P<python>(?:[\w.$(){}-]*/)*python[\d.]*)\s+-m\s+pytest|(?P<folder>(?:[\w.$(){}-]*/)*)pytest)(?=[\s"';&|)]|$)
+    """,
+    re.VERBOSE,
+)
 _COMPOSE = re.compile(
     r"(?:docker-compose|docker\s+compose|podman-compose|podman\s+compose)\b"
     r"(?P<general>(?:\s+-\S+(?:[= ](?!exec\b|run\b)[^-\s]\S*)?)*)\s+(?P<verb>exec|run)\b"
@@ -84,6 +91,21 @@ def _tool(line: str) -> re.Match[str] | None:
     every = list(_TOOL.finditer(line, compose.end() if compose else 0))
     at_begin = (found for found in every if _BEGIN.search(line[: found.start()]))
     return next(at_begin, every[0] if every else None)
+
+
+def python_line(line: str, variables: Mapping[str, str], code: str) -> str | None:
+    """The line with its tool, or its pytest, replaced by ``python -c`` with that code; None when neither is seen.
+
+    The code must hold no quote and nothing that a shell replaces: it is quoted by whatever is free where it stands.
+    """
+    line = _unfold(line, variables)
+    found = _PYTEST.search(line) or _tool(line)
+    if found is None or re.search(r"[\"'$`\\]", code):
+        return None
+    begun = _open_quote(line[: found.start()])
+    quote = "'" if begun >= 0 and line[begun] == '"' else '"'
+    python = found["python"] or f"{found['folder'] or ''}python"
+    return _assemble(line, found.start(), f"{found['start']}{python} -c {quote}{code}{quote}").lstrip("@")
 
 
 def bare_line(line: str, variables: Mapping[str, str], tests: str) -> str | None:

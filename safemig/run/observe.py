@@ -15,6 +15,7 @@ from safemig.facts import Facts, SpecFact
 from safemig.proposals import edit, make_target
 from safemig.run.command_facts import commands_of, from_target
 from safemig.run.gaps import ChoiceNeeded, missing, notes, refuse_ties, stops
+from safemig.run.modelled import with_models
 from safemig.run.written import pending_makers, with_merge, with_migration
 from safemig.spec.choose import Choice, Nothing, Tie, choose
 from safemig.spec.document import Document, read
@@ -201,7 +202,8 @@ def _with_spec(
     )
     facts = replace(facts, spec=spec)
     if found is None:
-        return facts
+        known = frozenset(table for revision in graph.revisions.values() for table in revision.creates)
+        return with_models(facts, project, document, phase, known)
     if found.problems:
         return replace(facts, missing=(*facts.missing, *found.problems))
     pattern = _pattern(tree, graph)

@@ -14,6 +14,7 @@ from safemig.proposals import edit
 from safemig.run import looks
 from safemig.run.baseline import baseline, verify
 from safemig.run.execute import output_of, require_success, run_command
+from safemig.run.modelled import check_models
 from safemig.run.remedy import find_remedy
 from safemig.run.session import RunEnds, Session
 from safemig.run.ticks import tick_items
@@ -224,6 +225,7 @@ STEPS: Mapping[str, Callable[[Session, Step], Awaitable[None]]] = {
     "check-image": _check_image,
     "baseline": baseline,
     "verify": verify,
+    "models": check_models,
     "prove": _prove,
     "tick": tick_items,
 }

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from safemig.models.asked import asked
 from safemig.spec.document import Document, Phase
 from safemig.spec.phases import clean
 from safemig.spec.sources import wanted
@@ -36,12 +37,14 @@ class Nothing:
 
 @dataclass(frozen=True)
 class _Rated:
-    """A phase with how well it fits; 0 is best, None asks for no schema that could be missing."""
+    """A phase with how well it fits; 0 is best, None asks for no schema that could be missing. ``models``: it has open
+    items and asks for models of a schema."""
 
     document: Document
     phase: Phase
     rank: int | None
     asks: bool
+    models: bool = False
 
 
 def choose(
@@ -81,7 +84,8 @@ def _pick(rated: Sequence[_Rated], *, by_name: bool, phase: str) -> Choice | Tie
         )
     # Named: also what is done already, so that it can be verified again.
     if phase:
-        return _only([one for one in rated if one.asks] or rated)
+        asking = [one for one in rated if one.asks] or [one for one in rated if one.models]
+        return _only(asking or rated)
     return _only(_first_of_each([one for one in rated if one.asks]) or _first_of_each(rated))
 
 
@@ -102,7 +106,8 @@ def _rate(document: Document, phase: Phase, known: frozenset[str]) -> _Rated:
     """0: new tables and open items; 1: changes existing tables and has open items; 2: new tables, no items at all."""
     source = wanted(document, phase, ())
     if source is None or not (source.upgrade or source.problems):
-        return _Rated(document, phase, None, False)
+        models = asked(phase, document.path).anything and any(item.open for item in phase.items)
+        return _Rated(document, phase, None, False, models)
     new = {_plain(table) for table in source.tables} - known
     is_open = any(item.open for item in phase.items)
     rank: int | None = None

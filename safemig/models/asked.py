@@ -1,0 +1,146 @@
+"""What a phase asks of the models: the code it gives, and what its items name."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from safemig.models.imports import Import, imports_of
+from safemig.models.reading import is_model, last, target_name
+from safemig.spec.document import Block, Item, Phase
+from safemig.spec.pieces import parse
+from safemig.spec.python_source import LANGUAGES
+
+_USES = re.compile(r"\b__tablename__\b|\bmapped_column\s*\(|\bColumn\s*\(|\brelationship\s*\(")
+_OPERATIONS = re.compile(r"\bop\s*\.\s*\w+\s*\(")
+_RELATION = re.compile(
+    r"\b(relation(?:ship)?s?|relaci[oó]n(?:es)?|beziehung\w*|relações|relaç[aã]o|relazion[ei]|связ\w*|отношени\w*|"
+    r"back_populates|backref)\b|関係|リレーション|关系|关联",
+    re.I,
+)
+_CLASS = re.compile(r"(?:class\s+)?([A-Z]\w*[a-z]\w*)(?:\(.*\))?:?")
+_MEMBER = re.compile(r"([A-Z]\w*[a-z]\w*)\.([a-z_]\w*)")
+_ATTRIBUTE = re.compile(r"[a-z_]\w*")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One top-level statement of the phase's model code, as written, with the 1-based line in the document."""
+
+    name: str
+    code: str
+    node: ast.stmt
+    line: int
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """``definitions`` are classes, enums and tables; ``loose`` are relationships outside a class; ``imports`` what the
+    code imports; ``relations`` are (class, attribute); ``named`` are (class, file) of the items; ``problems`` say what
+    of the code is not taken."""
+
+    definitions: tuple[Definition, ...]
+    loose: tuple[Definition, ...]
+    imports: tuple[Import, ...]
+    relations: tuple[tuple[str, str], ...]
+    named: tuple[tuple[str, str], ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def anything(self) -> bool:
+        """Whether the phase is about models at all."""
+        return bool(self.definitions or self.loose or self.named)
+
+
+def asked(phase: Phase, file: str) -> Asked:
+    """What the phase asks; ``file`` is the document's path, for what is said about it."""
+    definitions: list[Definition] = []
+    loose: list[Definition] = []
+    imports: list[Import] = []
+    problems: list[str] = []
+    for block in phase.blocks:
+        if block.language not in LANGUAGES or not _USES.search(block.text) or _OPERATIONS.search(block.text):
+            continue
+        text = textwrap.dedent(block.text.expandtabs(4))
+        tree = parse(text)
+        if tree is None:
+            problems.append(f"{file}:{block.line}: the model code is no valid Python; mend the block")
+            continue
+        imports += imports_of(tree.body)
+        for one in _statements(block, text, tree):
+            if isinstance(one.node, ast.ClassDef) or _call(one.node) == "Table":
+                definitions.append(one)
+            elif _call(one.node) == "relationship":
+                loose.append(one)
+            elif not isinstance(one.node, ast.Import | ast.ImportFrom) and not _says_nothing(one.node):
+                problems.append(f"{file}:{one.line}: {one.code.splitlines()[0]!r} is no model and is left out")
+    open_items = [item for item in phase.items if item.open]
+    return Asked(
+        tuple(definitions),
+        tuple(loose),
+        tuple(imports),
+        tuple(dict.fromkeys(_relations(open_items))),
+        tuple(dict.fromkeys(_named(open_items))),
+        tuple(problems),
+    )
+
+
+def _statements(block: Block, text: str, tree: ast.Module) -> Iterator[Definition]:
+    lines = text.split("\n")
+    first = lines[0].strip()
+    said = re.match(r"#\s*([\w./-]+\.py)\b", first)
+    for node in tree.body:
+        start = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+        code = "\n".join(lines[start - 1 : node.end_lineno])
+        name = node.name if isinstance(node, ast.ClassDef) else target_name(node)
+        yield Definition(name, code, node, block.line + start - 1, said[1] if said else "")
+
+
+def _call(node: ast.stmt) -> str:
+    value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    return last(value.func) if isinstance(value, ast.Call) else ""
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def _codes(item: Item) -> tuple[list[str], list[str], list[str]]:
+    """The classes, attributes and Python files that the item names."""
+    classes, attributes, files = [], [], []
+    for code in (code.strip() for code in item.codes):
+        if re.fullmatch(r"[\w./-]+\.py", code):
+            files.append(code)
+        elif found := _CLASS.fullmatch(code):
+            classes.append(found[1])
+        elif _ATTRIBUTE.fullmatch(code):
+            attributes.append(code)
+    return classes, attributes, files
+
+
+def _relations(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    for item in items:
+        if not _RELATION.search(item.text):
+            continue
+        classes, attributes, _ = _codes(item)
+        yield from ((found[1], found[2]) for code in item.codes if (found := _MEMBER.fullmatch(code.strip())))
+        if len(classes) == 1:
+            yield from ((classes[0], attribute) for attribute in attributes)
+
+
+def _named(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    """Classes beside a file that models stand in; what is said of a relationship is no class to be made."""
+    for item in items:
+        classes, attributes, files = _codes(item)
+        if len(files) == 1 and "model" in files[0].lower() and not attributes and not _RELATION.search(item.text):
+            yield from ((name, files[0]) for name in classes)
+
+
+def shown_class(definition: Definition) -> ast.ClassDef | None:
+    """The definition as a mapped class (or an excerpt of one), None for an enum, a mixin or a table."""
+    node = definition.node
+    return node if isinstance(node, ast.ClassDef) and is_model(node) else None

@@ -1,0 +1,211 @@
+"""A phase about models: the edits and their check as facts, and the comparison of models and database afterwards."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from checks import symbols
+from checks.evidence import Evidence, Json, now, unseen
+from checks.schema.difference import Difference, compare, table_of
+from safemig.facts import CommandFact, Facts
+from safemig.models import check
+from safemig.models.asked import asked
+from safemig.models.edits import CannotEdit
+from safemig.models.propose import Proposal, propose
+from safemig.models.reading import Models, may_hold_models, read_models
+from safemig.plan import Step
+from safemig.proposals import edit, recipe_line
+from safemig.run import looks
+from safemig.run.command_facts import whole_recipe
+from safemig.run.execute import output_of, require_success, run_command, tail
+from safemig.run.session import Session
+from safemig.spec.document import Document, Phase
+
+if TYPE_CHECKING:
+    from safemig.discovery.makefile import Makefile
+    from safemig.discovery.project import Project
+
+KIND = "models"
+
+
+def with_models(facts: Facts, project: Project, document: Document, phase: Phase, known: frozenset[str]) -> Facts:
+    """The facts with the edits that a phase about models asks for, or with the reason why they cannot be written.
+
+    ``known`` are the tables that the revisions make. A phase that asks for no models leaves the facts as they are.
+    """
+    wanted = asked(phase, document.path)
+    if not wanted.anything:
+        return facts
+    texts = _python(project)
+    models = read_models({path: text for path, text in texts.items() if may_hold_models(path, text)})
+    try:
+        made = propose(wanted, models, texts, folder=facts.folder, width=_width(project, models))
+    except CannotEdit as error:
+        why = f"the models cannot be written: {error}"
+        return replace(facts, missing=(*facts.missing, why), stops=(*facts.stops, why))
+    there = {name for name, _ in wanted.named if models.find(name)}
+    lost = tuple(
+        f"`{name}` in {path}: the phase gives no code for it; add the model's code to the spec"
+        for name, path in wanted.named
+        if name not in made.files and name not in there
+    )
+    actions = tuple(edit.propose(path, texts.get(path), text) for path, text in made.texts.items())
+    early = tuple(
+        f"no revision makes the table {one.table} of the model {one.name}: do the phase that makes it first"
+        for one in made.classes
+        if one.table and one.table not in known
+    )
+    return replace(
+        facts,
+        models=actions,
+        models_check=_check(facts, project, made, models),
+        models_tables=tuple(one.table for one in made.classes if one.table),
+        reachable_source=all(_mounted(project, action.path) for action in actions),
+        missing=(*facts.missing, *lost),
+        problems=(*facts.problems, *made.problems, *early),
+    )
+
+
+def _python(project: Project) -> dict[str, str]:
+    """The Python files of the service's folder, with their line ends."""
+    found: dict[str, str] = {}
+    for path in symbols.walk(project.root).files:
+        if path.endswith(".py") and (project.root / path).is_relative_to(project.folder):
+            try:
+                found[path] = edit.read(project.root, path) or ""
+            except edit.EditError:
+                continue
+    return found
+
+
+def _width(project: Project, models: Models) -> int:
+    """The line length that the project is formatted to, else that of its longest line of a model."""
+    try:
+        read = tomllib.loads((project.folder / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        read = {}
+    tools = read.get("tool")
+    for name in ("ruff", "black"):
+        settings = tools.get(name) if isinstance(tools, dict) else None
+        length = settings.get("line-length") if isinstance(settings, dict) else None
+        if isinstance(length, int):
+            return length
+    return min(120, max([88, *(len(line) for file in models.files for line in file.text.splitlines())]))
+
+
+def _mounted(project: Project, path: str) -> bool:
+    from safemig.discovery.compose import mounted
+
+    if project.runtime != "docker" or project.compose is None:
+        return True
+    return mounted(project.compose, project.service, project.root / path)
+
+
+def _check(facts: Facts, project: Project, made: Proposal, models: Models) -> CommandFact | None:
+    """The line that imports the models where the tests run, else where the migrations do."""
+    classes = dict(made.files)
+    for owner, _ in made.attributes:
+        known = models.find(owner)
+        if known:
+            classes.setdefault(owner, known[0].path)
+    code = check.import_code(classes, made.attributes, facts.folder) if classes else ""
+    lines = (recipe_line.python_line(line, {}, code) for line in _recipes(facts, project)) if code else ()
+    found = next((line for line in lines if line), "")
+    # What it runs is ours: an import and a print. It asks for no more than the tests that have run before it.
+    return CommandFact(found, effect="read", touches=(), why="it imports the models and prints") if found else None
+
+
+def _recipes(facts: Facts, project: Project) -> Iterator[str]:
+    makefile = project.makefile
+    for role in ("test", "migrate"):
+        command = facts.commands.get(role) or (facts.test_command if role == "test" else None)
+        if command is None:
+            continue
+        if command.target and makefile:
+            for line in whole_recipe(_own(facts, makefile) if role == "test" else makefile, command.target):
+                yield line.strip().lstrip("@-+").replace("$$", "$")
+        elif not command.target:
+            yield command.line
+
+
+def _own(facts: Facts, makefile: Makefile) -> Makefile:
+    """The Makefile with the test target that the plan adds to it."""
+    from safemig.discovery.makefile import parse
+
+    return parse(facts.test_target.text, makefile.path) if facts.test_target else makefile
+
+
+async def check_models(s: Session, step: Step) -> None:
+    """The models are imported and their mappers configured; then each is compared with its table in the database."""
+    require_success(s, step, await run_command(s, step))
+    if s.known(step.id, "after", KIND):
+        return
+    loaded = s.clean(tail(output_of(s, step), 600)).strip().splitlines()[-1:]
+    began = now()
+    seen = await _compared(s, began, loaded)
+    s.observe(step.id, "after", seen)
+    if not seen.seen:
+        s.note(f"models and database could not be compared: {seen.reason}", step.id, "warning")
+        return
+    differences = seen.data["differences"]
+    for one in differences if isinstance(differences, list) else []:
+        if isinstance(one, dict):
+            words = f"{one['object']}, {one['aspect']}: models say {one['models']}, the database has {one['database']}"
+            s.note(f"models and database disagree on {words}", step.id, "warning")
+
+
+async def _compared(s: Session, began: str, loaded: list[str]) -> Evidence:
+    """The tables that the models would make, made on a throwaway server, against those that are there."""
+    import psycopg
+
+    from checks.schema.snapshot import TableHeld
+    from safemig.desired import ScratchFails, SpecFails, desire_applied
+    from safemig.runtimes.base import Unreachable
+
+    repeat = "the models' tables on a throwaway server, compared with pg_dump --schema-only"
+    subject = ", ".join(s.facts.models_tables) or s.facts.service
+    texts = {path: text for path, text in _python(s.project).items() if may_hold_models(path, text)}
+    wanted, unread = check.tables_of(texts, s.facts.models_tables)
+    if unread:
+        return unseen(KIND, subject, repeat, "; ".join(unread), began)
+    found: list[Json] = []
+    try:
+        present = await looks.snapshot_now(s)
+        dump = await s.look(s.runtime.dump_schema)
+        for one in wanted:
+            made = await s.look(lambda one=one: desire_applied(dump, one, s.runtime.scratch))  # type: ignore[misc]
+            tables = set(one.tables) | {f"public.{table}" for table in one.tables}
+            for difference in compare(made.wanted, present, open_names=made.open_names):
+                if _is_about(difference, tables):
+                    found.append(_plain(difference))
+    except (psycopg.Error, Unreachable, TableHeld, SpecFails, ScratchFails) as error:
+        return unseen(KIND, subject, repeat, s.clean(str(error)), began)
+    data: dict[str, Json] = {"tables": [*s.facts.models_tables], "loaded": [*loaded], "differences": found}
+    return Evidence(KIND, subject, True, began, now(), repeat, data)
+
+
+def _is_about(difference: Difference, tables: set[str]) -> bool:
+    attributes = difference.wanted if isinstance(difference.wanted, dict) else difference.found
+    table = table_of(difference.key, attributes if isinstance(attributes, dict) else {})
+    name = difference.key.partition(" ")[2]
+    return table in tables or name in tables or (difference.key.startswith("index ") and not table)
+
+
+def _plain(difference: Difference) -> dict[str, Json]:
+    return {
+        "object": difference.key,
+        "aspect": {"missing": "only in the models", "unexpected": "only in the database"}.get(
+            difference.aspect, difference.aspect
+        ),
+        "models": _shown(difference.wanted),
+        "database": _shown(difference.found),
+    }
+
+
+def _shown(value: Json) -> str:
+    if value is None:
+        return "nothing"
+    return str(value.get("definition") or value.get("type") or value) if isinstance(value, dict) else str(value)

@@ -1,0 +1,193 @@
+"""The text that model files become: as few changes as possible, in the project's own style."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from safemig.models.asked import asked
+from safemig.models.edits import CannotEdit
+from safemig.models.imports import Import, add
+from safemig.models.propose import Proposal, propose
+from safemig.models.reading import read_models
+from safemig.spec.document import read
+
+ONE = '''"""Models."""
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Model(DeclarativeBase):
+    """Base."""
+
+
+class Course(Model):
+    __tablename__ = "course"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(80))
+'''
+RATING = """```python
+class Rating(Base):
+    __tablename__ = "rating"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[int] = mapped_column(ForeignKey("course.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+```
+"""
+
+
+def made(tmp_path: Path, text: str, files: dict[str, str], folder: str = ".") -> Proposal:
+    path = tmp_path / "plan.md"
+    path.write_text(f"# Plan\n\n## Phase 2: Models\n\n{text}\n", encoding="utf-8")
+    [phase] = read(path, tmp_path).phases
+    return propose(asked(phase, "plan.md"), read_models(files), files, folder=folder)
+
+
+def test_class_imports_and_base(tmp_path: Path) -> None:
+    found = made(tmp_path, RATING, {"app/models.py": ONE})
+    text = found.texts["app/models.py"]
+    assert "from datetime import datetime\n\nfrom sqlalchemy import DateTime, ForeignKey, String\n" in text
+    assert "String(80))\n\n\nclass Rating(Model):\n" in text
+    assert text.endswith("mapped_column(DateTime(timezone=True))\n")
+    compile(text, "models.py", "exec")
+    assert found.files == {"Rating": "app/models.py"}
+    assert found.problems == ()
+
+
+def test_nothing_else_moves(tmp_path: Path) -> None:
+    text = made(tmp_path, RATING, {"app/models.py": ONE}).texts["app/models.py"]
+    gone = [line for line in ONE.splitlines() if line not in text.splitlines()]
+    assert gone == ["from sqlalchemy import ForeignKey, String"]
+
+
+def test_line_ends_are_kept(tmp_path: Path) -> None:
+    text = made(tmp_path, RATING, {"app/models.py": ONE.replace("\n", "\r\n")}).texts["app/models.py"]
+    assert text.count("\n") == text.count("\r\n")
+
+
+def test_a_relationship_that_an_item_names(tmp_path: Path) -> None:
+    item = "- [ ] Relationship `ratings` on `Course` in `app/models.py`\n"
+    found = made(tmp_path, f"{RATING}\n{item}", {"app/models.py": ONE})
+    line = '    ratings: Mapped[list["Rating"]] = relationship(cascade="all, delete-orphan")\n'
+    text = found.texts["app/models.py"]
+    assert f"String(80))\n\n{line}\n\nclass Rating(" in text
+    assert "import DeclarativeBase, Mapped, mapped_column, relationship\n" in text
+    assert found.attributes == (("Course", "ratings"),)
+
+
+def test_both_sides_where_the_project_writes_both(tmp_path: Path) -> None:
+    files = {
+        "m.py": ONE
+        + """    lessons: Mapped[list["Lesson"]] = relationship(back_populates="course")
+
+
+class Lesson(Model):
+    __tablename__ = "lesson"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[int] = mapped_column(ForeignKey("course.id"))
+    course: Mapped["Course"] = relationship(back_populates="lessons")
+"""
+    }
+    text = made(tmp_path, f"{RATING}\n- [ ] Relationship `ratings` on `Course`\n", files).texts["m.py"]
+    assert (
+        'ratings: Mapped[list["Rating"]] = relationship(back_populates="course", cascade="all, delete-orphan")' in text
+    )
+    assert 'course: Mapped["Course"] = relationship(back_populates="ratings")' in text
+    compile(text, "m.py", "exec")
+
+
+def test_the_other_side_of_a_back_populates_is_added(tmp_path: Path) -> None:
+    block = RATING.replace("    at:", '    course: Mapped["Course"] = relationship(back_populates="ratings")\n    at:')
+    text = made(tmp_path, block, {"m.py": ONE}).texts["m.py"]
+    assert 'ratings: Mapped[list["Rating"]] = relationship(back_populates="course", cascade=' in text
+
+
+def test_a_class_that_is_there_is_extended_and_never_changed(tmp_path: Path) -> None:
+    block = """```python
+class Course(Base):
+    ...
+    title: Mapped[str] = mapped_column(String(200))
+    level: Mapped[str] = mapped_column(String(20))
+```
+"""
+    found = made(tmp_path, block, {"m.py": ONE})
+    assert "String(80))\n    level: Mapped[str] = mapped_column(String(20))\n" in found.texts["m.py"]
+    assert "String(200)" not in found.texts["m.py"]
+    assert "Course.title" in found.problems[0]
+    assert "String(200)" in found.problems[0]
+
+
+def test_done_already(tmp_path: Path) -> None:
+    first = made(tmp_path, RATING, {"m.py": ONE}).texts["m.py"]
+    again = made(tmp_path, RATING.replace("(Base)", "(Model)"), {"m.py": first})
+    assert again.texts == {}
+    assert again.problems == ()
+
+
+PACKAGE = {
+    "app/models/__init__.py": 'from .course import Course\nfrom .user import User\n\n__all__ = ["Course", "User"]\n',
+    "app/models/base.py": "class Base(DeclarativeBase):\n    pass\n",
+    "app/models/course.py": "from sqlalchemy import ForeignKey\nfrom sqlalchemy.orm import Mapped, mapped_column\n\n"
+    "from .base import Base\n\n\nclass Course(Base):\n"
+    '    __tablename__ = "course"\n\n    id: Mapped[int] = mapped_column(primary_key=True)\n',
+    "app/models/user.py": "from sqlalchemy.orm import Mapped, mapped_column\n\n"
+    "from .base import Base\n\n\nclass User(Base):\n"
+    '    __tablename__ = "user"\n\n    id: Mapped[int] = mapped_column(primary_key=True)\n',
+}
+
+
+def test_a_package_gets_a_file_and_lists_it(tmp_path: Path) -> None:
+    found = made(tmp_path, RATING, PACKAGE)
+    assert set(found.texts) == {"app/models/rating.py", "app/models/__init__.py"}
+    assert found.texts["app/models/__init__.py"] == (
+        "from .course import Course\nfrom .rating import Rating\nfrom .user import User\n\n"
+        '__all__ = ["Course", "Rating", "User"]\n'
+    )
+    text = found.texts["app/models/rating.py"]
+    assert text.startswith("from datetime import datetime\n")
+    assert "from .base import Base\n" in text
+    compile(text, "rating.py", "exec")
+
+
+def test_the_file_that_the_phase_names(tmp_path: Path) -> None:
+    found = made(tmp_path, f"{RATING}\n- [ ] `Rating` in `models/score.py`", {"b/m.py": ONE}, folder="b")
+    assert found.files == {"Rating": "b/models/score.py"}
+    assert "from m import Model\n" in found.texts["b/models/score.py"]
+
+
+def test_a_name_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    block = RATING.replace("DateTime(timezone=True)", "UtcMoment()")
+    with pytest.raises(CannotEdit, match="UtcMoment"):
+        made(tmp_path, block, {"m.py": ONE})
+
+
+def test_without_models_there_is_no_place(tmp_path: Path) -> None:
+    with pytest.raises(CannotEdit, match="no file with models"):
+        made(tmp_path, RATING, {"main.py": "x = 1\n"})
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("from a import b\n", "from a import B, b\n"),
+        ("from a import (\n    C,\n    b,\n)\n", "from a import (\n    B,\n    C,\n    b,\n)\n"),
+        ("from a import z, C\n", "from a import z, C, B\n"),
+        ("from a import b  # kept\n", "from a import B\nfrom a import b  # kept\n"),
+        ('"""Doc."""\n\nx = 1\n', '"""Doc."""\n\nfrom a import B\n\n\nx = 1\n'),
+        ("import os\n\nx = 1\n", "import os\n\nfrom a import B\n\nx = 1\n"),
+        ("from a import B\n", "from a import B\n"),
+    ],
+)
+def test_an_import_comes_where_it_belongs(text: str, after: str) -> None:
+    assert add(text, [Import("a", "B")]) == after
+
+
+def test_a_long_import_is_wrapped() -> None:
+    assert add("from a import Aa, Bb\n", [Import("a", "Cc")], width=20) == (
+        "from a import (\n    Aa,\n    Bb,\n    Cc,\n)\n"
+    )
