@@ -58,7 +58,7 @@ class SafemigApp(App[int]):
         for problem in self.own.problems:
             self.notify(clean(problem), severity="warning", timeout=10, markup=False)
         self.set_interval(RATE, self._drain)
-        self.app_resume_signal.subscribe(self, self._returned)
+        self.app_resume_signal.subscribe(self, lambda _signal: self.refresh(layout=True))
         self.call_after_refresh(self._first)
 
     async def _first(self) -> None:
@@ -237,7 +237,7 @@ class SafemigApp(App[int]):
             self.start_mode = after
             self.start_screen.show_mode(after)
 
-    def action_stop(self) -> None:
+    async def action_stop(self) -> None:
         """Stops the running step; asked a second time, whether to leave."""
         live = self.feed is not None and self.feed.hears and not self.summary.verdict
         self._stops += 1
@@ -245,12 +245,9 @@ class SafemigApp(App[int]):
             if self.say_to_engine(Message("stop")):
                 self.notify("stopping the running step; Ctrl+C again asks to quit", timeout=5)
         else:
-            self.action_leave()
+            await self.action_quit()
 
     async def action_quit(self) -> None:
-        self.action_leave()
-
-    def action_leave(self) -> None:
         """Leaves at once when nothing goes on, else asks."""
         from tui.dialogs import LeaveScreen
 
@@ -276,8 +273,9 @@ class SafemigApp(App[int]):
             self._again = True
         super().action_suspend_process()
 
-    def _returned(self, _signal: object) -> None:
-        self.refresh(layout=True)
+    def on_resize(self) -> None:
+        """Paints all of it anew: a size that comes and goes faster than we look leaves a terminal half empty."""
+        self.set_timer(0.2, self.screen.refresh)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: what can be done here, by name."""

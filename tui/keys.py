@@ -132,6 +132,7 @@ PANES = [
         "shell",
         id="pane.shell",
         key_display="!",
+        priority=True,  # done before the next key is looked at: a y typed right behind it is part of the line
         tooltip="Open a shell line in the project",
     ),
     Binding("R", "report", "report", id="run.report", tooltip="Show the report of this run"),

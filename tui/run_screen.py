@@ -220,6 +220,8 @@ class RunScreen(Screen[None]):
         """Answers exist only while a question is open, and never while somebody types."""
         if action == "resume":
             return self.resumable and not self._typing()
+        if action == "shell":
+            return self.app.screen is self and not self._typing()
         if action not in ANSWERING:
             return True
         question = self.approval.question if self.is_mounted else None
