@@ -65,7 +65,8 @@ class CommandLine(Vertical):
             self._came_from = self.screen.focused
             self.add_class("-open")
             self._draw()
-        self.query_one(ShellInput).focus()
+        # At once: focus() waits for its turn, and a y typed meanwhile would answer the question at hand.
+        self.screen.set_focus(self.query_one(ShellInput))
 
     def leave(self) -> None:
         """Empties the line and gives the focus back to what had it."""

@@ -221,7 +221,7 @@ class RunScreen(Screen[None]):
         if action == "resume":
             return self.resumable and not self._typing()
         if action == "shell":
-            return self.app.screen is self and not self._typing()
+            return not self._typing()
         if action not in ANSWERING:
             return True
         question = self.approval.question if self.is_mounted else None

@@ -89,7 +89,8 @@ def test_run_from_elsewhere_is_watched_steered_and_taken_over(tmp_path: Path) ->
         screen.wait_for(ASKING, "Apply the pending revisions")
         screen.keys("q")
         screen.wait_for("y leave")
-        screen.keys("Enter", "y")
+        screen.keys("Enter")
+        screen.keys("y")
         assert screen.exit_code() == 4
         screen.wait_for(f"resume: safemig resume {world.run.name}")
         assert {one.data["by"] for one in world.events("approval.given")} == {"mode"}, "leaving is no answer"
