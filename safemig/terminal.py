@@ -175,12 +175,15 @@ def _finished(event: Event, paint: Paint) -> Iterator[str]:
     word = "as the spec asks" if matches else "not compared" if matches is None else "NOT as the spec asks"
     yield f"  schema     {word}"
     yield f"  state      {_text(data, 'state')}"
+    if verdict in {"interrupted", "waiting"}:
+        yield "  goes on with: safemig resume"
 
 
 def _signal(name: str, signal: Mapping[str, Json], paint: Paint) -> Iterator[str]:
     ok = signal.get("ok")
-    word, shade = ("good", "good") if ok else ("could not look", "warn") if ok is None else ("BAD", "bad")
     before, after = printable(str(signal.get("before"))), printable(str(signal.get("after")))
+    unknown = "not judged" if after == "not looked at" else "could not look"
+    word, shade = ("good", "good") if ok else (unknown, "warn") if ok is None else ("BAD", "bad")
     yield f"  {name:<10} {paint(shade, word)}   before: {before}   after: {after}"
     reasons = signal.get("reasons")
     for reason in reasons if isinstance(reasons, list) else []:

@@ -39,14 +39,17 @@ async def _serve(options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: inbox.feed(Message("stop", by="signal")))
     opened = await asyncio.to_thread(open_project, options)
+    facts = None
     if options.command != "resume":
         refuse_gaps(opened.project)
+        request = Request(options.spec, options.phase, options.message)
+        facts = await observe(opened.project, opened.config, opened.runtime, request)
     lock = ProjectLock(state_folder(opened.project.root))
     try:
         session = _session(options, opened, inbox)
         with _other_faces(session.journal.folder / "inbox", inbox):
             try:
-                return await drive(session, lambda s: _observe(opened, s), _mode(options))
+                return await drive(session, lambda s: _observe(opened, s, facts), _mode(options))
             finally:
                 session.journal.close()
     finally:
@@ -63,9 +66,11 @@ def _session(options: argparse.Namespace, opened: Opened, inbox: Inbox) -> Sessi
     return new_session(opened, Request(options.spec, options.phase, options.message), _write, inbox)
 
 
-async def _observe(opened: Opened, s: Session) -> Facts:
+async def _observe(opened: Opened, s: Session, facts: Facts | None) -> Facts:
+    """The facts that were looked at before the run began, so that a choice nobody has made begins none; a run that
+    was killed before it had any looks now."""
     try:
-        facts = await observe(opened.project, opened.config, opened.runtime, s.request)
+        facts = facts or await observe(opened.project, opened.config, opened.runtime, s.request)
     except ChoiceNeeded as error:
         raise RunEnds("waiting", str(error)) from None
     if facts.stops:

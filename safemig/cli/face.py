@@ -82,9 +82,14 @@ async def _drive(face: Face, line: list[str]) -> int:
         _send(child.stdin, Message("stop"))
     if face.interactive:
         _send(child.stdin, Message("attach"))
+    live = "resume" not in line
     async for raw in child.stdout:
         event = msgspec.json.decode(raw, type=Event)
         face.summary = step(face.summary, event)
+        live = live or (event.kind == "run.resumed" and event.data["pid"] == child.pid)
+        if not live:  # what an earlier engine journalled: known, and nobody's question any more
+            _remember(face, event)
+            continue
         _show(face, event)
         if event.kind == "approval.asked":
             await _answer(face, event, child.stdin)
@@ -104,9 +109,13 @@ def _stop(face: Face) -> None:
         _send(face.stdin, Message("stop"))
 
 
-def _show(face: Face, event: Event) -> None:
+def _remember(face: Face, event: Event) -> None:
     if event.kind == "run.started":
         face.root = Path(str(event.data["project"]))
+
+
+def _show(face: Face, event: Event) -> None:
+    _remember(face, event)
     if event.kind == "command.output":
         if face.verbose:
             _show_output(face, event)

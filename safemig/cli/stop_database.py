@@ -10,6 +10,7 @@ from safemig.cli.opening import open_project
 
 def main(options: argparse.Namespace) -> int:
     """0, whether it ran or not."""
-    open_project(options).runtime.stop_database()
-    sys.stdout.write("no PostgreSQL of safemig's own runs for this project now; its data stays\n")
+    ran = open_project(options).runtime.stop_database()
+    said = "stopped the PostgreSQL that safemig started for this project; its data stays"
+    sys.stdout.write((said if ran else "no PostgreSQL of safemig's own runs for this project") + "\n")
     return 0

@@ -13,6 +13,7 @@ from safemig.facts import Finding
 from safemig.plan import Action, Step
 from safemig.plan_text import plan_lines
 from safemig.proposals import edit
+from safemig.run.command_facts import whole_recipe
 from safemig.run.session import RunEnds, Session
 
 
@@ -94,8 +95,8 @@ async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> Message:
         "title": step.title,
         "effect": action.effect,
         "what": s.clean(action.line) if action.kind == "command" else f"write {action.path}",
-        "detail": action.diff or action.text,
-        "changes": step.changes,
+        "detail": action.diff or action.text or recipe_of(s, action.target),
+        "changes": step.changes + (f" (because: {step.cause})" if step.cause else ""),
         "undo": step.undo,
         "rule": judgement.rule,
         "once": judgement.once,
@@ -114,6 +115,13 @@ async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> Message:
             permissions.add(s.root / ".safemig", grant, by=message.by, at=now())
     _given(s, step, message, "person", judgement.rule)
     return message
+
+
+def recipe_of(s: Session, target: str) -> str:
+    """What making ``target`` runs, line by line; "" without a target."""
+    if not target or s.project.makefile is None:
+        return ""
+    return s.clean("\n".join(whole_recipe(s.project.makefile, target)))
 
 
 async def ask(s: Session, question: dict[str, Json], step: str = "") -> Message:

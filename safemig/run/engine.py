@@ -128,7 +128,7 @@ async def _step(s: Session, step: Step) -> None:
         s.emit(
             "step.finished", {"status": "refused", "seconds": 0.0, "reason": "", "command": step.action.line}, step.id
         )
-        raise RunEnds("refused", f"{step.title}: refused by the person")
+        raise RunEnds("refused", f"{step.title}: refused by the person{s.past.refusal and ': '}{s.past.refusal}")
     step = permitted
     if not resumed:
         s.emit(

@@ -30,6 +30,7 @@ class Past:
     steps: dict[str, StepPast] = field(default_factory=dict)
     approved: set[str] = field(default_factory=set)
     planned: bool = False
+    refusal: str = ""
     findings: list[tuple[str, str]] = field(default_factory=list)
     facts: tuple[str, str] | None = None
     plans: list[str] = field(default_factory=list)
@@ -147,6 +148,7 @@ def _approval_asked(past: Past, _: Event) -> None:
 
 def _approval_given(past: Past, event: Event) -> None:
     if event.data["answer"] == "no":
+        past.refusal = str(event.data["reason"])
         return
     past.approved.add(str(event.data["digest"]))
     more = event.data.get("digests")

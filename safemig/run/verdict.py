@@ -91,8 +91,8 @@ def state_words(s: Session) -> str:
     """What state things are in, for a person who has to act next."""
     revision = s.past.last("revision")
     current = revision.data.get("current") if revision and revision.seen else None
-    at = f"at {', '.join(map(str, current)) or 'no revision'}" if isinstance(current, list) else "not read"
-    words = [f"database: last seen {at}"]
+    seen = f"last seen at {', '.join(map(str, current)) or 'no revision'}" if isinstance(current, list) else ""
+    words = [f"database: {seen or 'not looked at in this run'}"]
     if s.past.facts and s.facts.migration and s.past.of("create").status == "done":
         words.append(f"migration file {s.facts.migration.path} is written")
     if s.past.in_flight:

@@ -73,8 +73,8 @@ class Runtime(Protocol):
     def database_line(self) -> str:
         """The shell line equivalent to ``start_database``; "" when there is nothing to start. Never raises."""
 
-    def stop_database(self) -> None:
-        """process: stop the PostgreSQL that safemig started; its data stays. docker: nothing."""
+    def stop_database(self) -> bool:
+        """process: stop the PostgreSQL that safemig started; its data stays. Whether it ran. docker: nothing."""
 
     def remove_database(self) -> None:
         """process: stop our PostgreSQL and delete its data. docker: nothing."""

@@ -176,8 +176,9 @@ class DockerRuntime:
         """Nothing to start."""
         return ""
 
-    def stop_database(self) -> None:
+    def stop_database(self) -> bool:
         """Nothing: the project's own command stops its containers."""
+        return False
 
     def remove_database(self) -> None:
         """Nothing: the data lies in the project's volume."""

@@ -209,9 +209,12 @@ class ProcessRuntime:
         except (postgres.PostgresError, OSError) as error:
             raise Unreachable(str(error), str(server.data), "Free the port, or start the database yourself.") from error
 
-    def stop_database(self) -> None:
+    def stop_database(self) -> bool:
         """Stop our own server, if it runs; another one on that port is left alone."""
-        self._server(self._target()).stop()
+        server = self._server(self._target())
+        ran = server.pid() is not None
+        server.stop()
+        return ran
 
     def remove_database(self) -> None:
         """Stop our own server and delete its data (a demo that is not kept)."""
@@ -228,7 +231,7 @@ class ProcessRuntime:
         try:
             target = self._target()
             server = self._server(target)
-            if not target.local or (server.pid() is None and listens(target.host, target.port)):
+            if not target.local or server.pid() is not None or listens(target.host, target.port):
                 return ""
         except (Unreachable, postgres.PostgresError):
             return ""

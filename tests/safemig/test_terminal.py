@@ -65,7 +65,7 @@ def event(name: str, /, **data: Any) -> Event:
         (event("approval.asked", **{**QUESTION, "detail": "+one\n-two"}), ["+one", "-two"]),
         (
             event("run.finished", **FINISHED),
-            ["=== FAILED ===  the tests are red", "could not look", "BAD", "NOT as the spec asks"],
+            ["=== FAILED ===  the tests are red", "not judged", "BAD", "NOT as the spec asks"],
         ),
     ],
     ids=lambda value: value.kind if isinstance(value, Event) else "",
