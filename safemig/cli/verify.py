@@ -7,6 +7,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
@@ -65,18 +66,24 @@ def _why(error: Exception) -> str:
     return str(error)
 
 
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
 def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
     from checks.schema.snapshot import take
     from safemig import privileges
     from safemig.desired import desire_applied
     from safemig.run.baseline import mismatches
+    from safemig.scratch import on_scratch
 
     if wanted.problems:
         raise CannotVerify("the spec cannot be used as it stands: " + "; ".join(wanted.problems))
     with opened.runtime.connect() as connection:
         found = take(connection)
         lacking = privileges.lacking(connection, privileges.granted(wanted))
-    desired = desire_applied(opened.runtime.dump_schema(), wanted, opened.runtime.scratch)
+    dump = opened.runtime.dump_schema()
+    desired = on_scratch(opened.runtime, partial(desire_applied, dump, wanted), _say)
     differences = mismatches(desired.base, desired.base, desired.wanted, found, desired.open_names)
     shown: list[Json] = [shown_difference(one, desired.wanted, found, wanted) for one in differences]
     for one in lacking:
@@ -140,13 +147,17 @@ def _drift(opened: Opened, facts: Facts, found: Snapshot) -> dict[str, Json]:
     """What the database has that no revision made."""
     from checks.migration.graph import read_graph
     from safemig.drift import drift
+    from safemig.scratch import on_scratch
 
     tree = opened.project.tree
     if tree is None or facts.current is None:
         return {"known": False, "reason": "the database's revision is not known", "differences": []}
     graph = read_graph(tree.versions, recursive=tree.recursive)
     try:
-        result = drift(graph, facts.current, tree.versions[0], found, opened.runtime.scratch)
+        current = facts.current
+        result = on_scratch(
+            opened.runtime, lambda scratch: drift(graph, current, tree.versions[0], found, scratch), lambda _: None
+        )
     except (ScratchFails, OSError) as error:
         result = Drift(None, str(error))
     if result.differences is None or result.made is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from checks.evidence import Evidence, Json, now
 from checks.schema.difference import Difference, compare
 from checks.schema.snapshot import Snapshot
@@ -46,6 +48,7 @@ async def desire_schema(s: Session, step: Step) -> None:
     """The spec's operations on a throwaway server, on top of the present schema: what the schema must become."""
     from safemig.desired import RevisionFails, ScratchFails, SpecFails, desire, desire_applied
     from safemig.run.observe import wanted_of
+    from safemig.scratch import on_scratch
 
     if s.known(step.id, "before", "desired"):
         return
@@ -55,18 +58,23 @@ async def desire_schema(s: Session, step: Step) -> None:
         raise RunEnds("stale", "the spec no longer describes the schema that was planned")
     present = await looks.snapshot_now(s)
     dump = await s.look(s.runtime.dump_schema)
+    said: list[str] = []
     try:
         revision = _revision(s)
         if s.facts.used:  # the pending revisions have made it by now
-            desired = await s.look(lambda: desire_applied(dump, wanted, s.runtime.scratch))
+            made = partial(desire_applied, dump, wanted)
         else:
-            desired = await s.look(lambda: desire(dump, wanted, s.runtime.scratch, revision=revision))
+            made = partial(desire, dump, wanted, revision=revision)
+        desired = await s.look(lambda: on_scratch(s.runtime, made, said.append))
     except RevisionFails as error:
         raise RunEnds("failed", f"the migration cannot go up, down and up again: {s.clean(str(error))}") from None
     except SpecFails as error:
         raise RunEnds("failed", f"PostgreSQL refuses what the spec asks for: {s.clean(str(error))}") from None
     except ScratchFails as error:
         raise RunEnds("failed", f"the throwaway database could not be prepared: {s.clean(str(error))}") from None
+    finally:
+        for text in said:
+            s.note(text, step.id, "warning")
     asked = {difference.key for difference in compare(desired.wanted, desired.base)}
     asked |= set(desired.wanted.objects) - set(desired.base.objects)
     if not asked:
