@@ -10,10 +10,10 @@ from pathlib import PurePosixPath
 
 from safemig.models.asked import Asked, Definition, shown_class
 from safemig.models.edits import CannotEdit, with_code
-from safemig.models.imports import Import, imports_of
-from safemig.models.reading import ModelClass, ModelFile, Models, model_class, module_of, target_name
+from safemig.models.imports import Import, add, bound_names, imports_of
+from safemig.models.reading import ModelClass, ModelFile, Models, model_class, module_of, snake, target_name
 from safemig.models.relations import Fresh, relationships
-from safemig.spec.pieces import parse
+from safemig.spec.pieces import parse, reindent
 
 _BASE = re.compile(r"\w*Base|Model|db\.Model|DeclarativeBase")
 
@@ -159,8 +159,6 @@ def _place(one: Definition, asked: Asked, models: Models, texts: Mapping[str, st
 
 def _beside(one: Definition, models: Models) -> str:
     """Several files: the one with the most classes, or in a package of one class a file a new one."""
-    from safemig.models.reading import snake
-
     biggest = max(models.files, key=lambda file: len(file.classes))
     if len(biggest.classes) > 2:
         return biggest.path
@@ -218,16 +216,12 @@ def _extend(
 
 
 def _cut(one: Definition, node: ast.ClassDef, statement: ast.stmt) -> str:
-    from safemig.spec.pieces import reindent
-
     start = min([node.lineno, *(each.lineno for each in node.decorator_list)])
     lines = one.code.split("\n")[statement.lineno - start : (statement.end_lineno or 0) - start + 1]
     return reindent("\n".join(lines), statement.col_offset)
 
 
 def _bound(text: str) -> frozenset[str]:
-    from safemig.models.imports import bound_names
-
     tree = parse(text)
     return bound_names(tree) if tree else frozenset()
 
@@ -250,8 +244,6 @@ def _listed(path: str, codes: Sequence[str], texts: Mapping[str, str], *, new: b
         return {}
     nearest = lists[-1]
     module = where.stem if nearest.level else f"{(nearest.module or '').rpartition('.')[0]}.{where.stem}"
-    from safemig.models.imports import add
-
     fresh = add(text.replace("\r\n", "\n"), [Import(module, name, "", nearest.level) for name in names])
     fresh = _in_all(fresh, names)
     return {init: fresh.replace("\n", "\r\n") if "\r\n" in text else fresh} if fresh != text or new else {}

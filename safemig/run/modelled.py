@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,8 +12,8 @@ from checks import symbols
 from checks.evidence import Evidence, Json, now, unseen
 from checks.schema.difference import Difference, compare, table_of
 from safemig.facts import CommandFact, Facts
-from safemig.models import check
-from safemig.models.asked import asked
+from safemig.models import check, generated
+from safemig.models.asked import Asked, Definition, asked
 from safemig.models.edits import CannotEdit
 from safemig.models.propose import Proposal, propose
 from safemig.models.reading import Models, may_hold_models, read_models
@@ -27,11 +28,14 @@ from safemig.spec.document import Document, Phase
 if TYPE_CHECKING:
     from safemig.discovery.makefile import Makefile
     from safemig.discovery.project import Project
+    from safemig.runtimes.base import Runtime
 
 KIND = "models"
 
 
-def with_models(facts: Facts, project: Project, document: Document, phase: Phase, known: frozenset[str]) -> Facts:
+def with_models(
+    facts: Facts, project: Project, runtime: Runtime, document: Document, phase: Phase, known: frozenset[str]
+) -> Facts:
     """The facts with the edits that a phase about models asks for, or with the reason why they cannot be written.
 
     ``known`` are the tables that the revisions make. A phase that asks for no models leaves the facts as they are.
@@ -41,17 +45,12 @@ def with_models(facts: Facts, project: Project, document: Document, phase: Phase
         return facts
     texts = _python(project)
     models = read_models({path: text for path, text in texts.items() if may_hold_models(path, text)})
+    wanted, said, lost = _completed(wanted, models, runtime, _width(project, models))
     try:
         made = propose(wanted, models, texts, folder=facts.folder, width=_width(project, models))
     except CannotEdit as error:
         why = f"the models cannot be written: {error}"
         return replace(facts, missing=(*facts.missing, why), stops=(*facts.stops, why))
-    there = {name for name, _ in wanted.named if models.find(name)}
-    lost = tuple(
-        f"`{name}` in {path}: the phase gives no code for it; add the model's code to the spec"
-        for name, path in wanted.named
-        if name not in made.files and name not in there
-    )
     actions = tuple(edit.propose(path, texts.get(path), text) for path, text in made.texts.items())
     early = tuple(
         f"no revision makes the table {one.table} of the model {one.name}: do the phase that makes it first"
@@ -65,8 +64,52 @@ def with_models(facts: Facts, project: Project, document: Document, phase: Phase
         models_tables=tuple(one.table for one in made.classes if one.table),
         reachable_source=all(_mounted(project, action.path) for action in actions),
         missing=(*facts.missing, *lost),
-        problems=(*facts.problems, *made.problems, *early),
+        problems=(*facts.problems, *made.problems, *said, *early),
     )
+
+
+def _completed(
+    wanted: Asked, models: Models, runtime: Runtime, width: int
+) -> tuple[Asked, tuple[str, ...], tuple[str, ...]]:
+    """``wanted`` with proposals from the database for named classes that nobody gives code for; notes; open points."""
+    given = {one.name for one in wanted.definitions}
+    said: list[str] = []
+    lost: list[str] = []
+    fresh: list[Definition] = []
+    for name, path in wanted.named:
+        if name in given or models.find(name):
+            continue
+        table, code, why = _from_database(name, models, runtime, width)
+        if code:
+            fresh.append(Definition(name, code, ast.parse(code).body[0], 0, path))
+            said.append(f"the phase gives no code for {name}: it is proposed from the table {table} of the database")
+        else:
+            lost.append(f"`{name}` in {path}: the phase gives no code for it, and {why}; add the model to the spec")
+    return replace(wanted, definitions=(*wanted.definitions, *fresh)), tuple(said), tuple(lost)
+
+
+def _from_database(name: str, models: Models, runtime: Runtime, width: int) -> tuple[str, str, str]:
+    """The table that the class stands for, the class's code, and why there is none."""
+    import psycopg
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from safemig.runtimes.base import Unreachable
+
+    try:
+        with runtime.connect() as connection:
+            rows = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))"
+            ).fetchall()
+            table = generated.table_for(name, [str(row[0]) for row in rows])
+            if not table:
+                return "", "", "the database has no table of that name"
+            text = generated.generate(connection, table)
+    except ImportError:
+        return "", "", "sqlacodegen, which would propose it from the database, is not installed beside safemig"
+    except (psycopg.Error, Unreachable, SQLAlchemyError) as error:
+        return "", "", f"the database could not be read ({str(error).splitlines()[0]})"
+    code = generated.trimmed(text, table, name, models.base or "Base", width)
+    return table, code, "" if code else f"nothing could be made of the table {table}"
 
 
 def _python(project: Project) -> dict[str, str]:

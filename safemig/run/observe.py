@@ -55,7 +55,7 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
     chosen = _choose(documents, graph, request, facts.pending or ())
     facts = _with_test_target(facts, project)
     if tree and isinstance(chosen, Choice):
-        facts = _with_spec(facts, project, config, tree, graph, chosen, documents)
+        facts = _with_spec(facts, project, config, runtime, tree, graph, chosen, documents)
     elif isinstance(chosen, Nothing):
         facts = replace(facts, problems=(*facts.problems, f"{chosen.reason}; so no new revision is planned"))
     stopping = stops(graph, project.root, merged=facts.merge is not None)
@@ -183,6 +183,7 @@ def _with_spec(
     facts: Facts,
     project: Project,
     config: Config,
+    runtime: Runtime,
     tree: AlembicTree,
     graph: Graph,
     chosen: Choice,
@@ -203,7 +204,7 @@ def _with_spec(
     facts = replace(facts, spec=spec)
     if found is None:
         known = frozenset(table for revision in graph.revisions.values() for table in revision.creates)
-        return with_models(facts, project, document, phase, known)
+        return with_models(facts, project, runtime, document, phase, known)
     if found.problems:
         return replace(facts, missing=(*facts.missing, *found.problems))
     pattern = _pattern(tree, graph)
