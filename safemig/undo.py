@@ -122,15 +122,18 @@ def _sql(statement: Statement, made: tuple[str, ...]) -> str:
         found = _renamed(own)
     elif words[:2] == ["ALTER", "TABLE"]:
         return _alter(statement, own)
+    elif words[:2] == ["ALTER", "SEQUENCE"] and "OWNED" in words:
+        _, end = qualified(own, 2)
+        found = f"ALTER SEQUENCE {_text(own[2:end])} OWNED BY NONE;" if words[end] == "OWNED" else ""
     if not found:
-        raise NoUndo(statement.line, statement.text.strip().split("\n", 1)[0][:120])
+        raise NoUndo(statement.line, _first_line(statement))
     return found
 
 
 def _on(own: tuple[Token, ...], words: list[str]) -> str:
     """The table whose rows or privileges a statement changes; "" for any other statement."""
     mark = {"INSERT": "INTO", "DELETE": "FROM", "UPDATE": "UPDATE", "GRANT": "ON"}.get(words[0], "")
-    at = words.index(mark) + 1 if mark in words else len(words)
+    at = words.index(mark) + 1 if mark and mark in words else len(words)
     return qualified(own, at + 1 if words[at : at + 1] in (["TABLE"], ["ONLY"]) else at)[0]
 
 
@@ -163,6 +166,12 @@ def _renamed(own: tuple[Token, ...]) -> str:
 def _text(own: Sequence[Token]) -> str:
     """The tokens with the space that they need: none at dots and brackets."""
     return re.sub(r" ?([.,()]) ?", lambda found: ", " if found[1] == "," else found[1], " ".join(t.text for t in own))
+
+
+def _first_line(statement: Statement) -> str:
+    """Of the statement itself, without the comments before it."""
+    lines = [line for line in statement.text.split("\n") if line.strip() and not line.lstrip().startswith("--")]
+    return (lines[0].strip() if lines else statement.text)[:120]
 
 
 def _hanging(own: tuple[Token, ...], words: list[str]) -> str:
@@ -237,7 +246,7 @@ def _change(change: list[Token], statement: Statement) -> str:
         return f"DROP CONSTRAINT {change[2].text}"
     if words[:1] == ["ADD"] and rest and rest[0].name and rest[0].upper not in unnamed:
         return f"DROP COLUMN {rest[0].text}"
-    raise NoUndo(statement.line, statement.text.strip().split("\n", 1)[0][:120])
+    raise NoUndo(statement.line, _first_line(statement))
 
 
 _SWITCHES = {"ENABLE": "DISABLE", "DISABLE": "ENABLE"}
@@ -252,6 +261,11 @@ def _turned(change: list[Token], words: list[str]) -> str:
     if words[0] == "ALTER" and words[-2:] == ["NOT", "NULL"] and words[-3] in ("SET", "DROP"):
         other = "DROP" if words[-3] == "SET" else "SET"
         return f"{_text(change[:-3])} {other} NOT NULL"
+    name = 2 if words[1:2] == ["COLUMN"] else 1
+    # What was there before, if anything, is seen when the revision is proved.
+    for added, dropped in ((["SET", "DEFAULT"], "DEFAULT"), (["ADD", "GENERATED"], "IDENTITY")):
+        if words[0] == "ALTER" and words[name + 1 : name + 3] == added:
+            return f"{_text(change[: name + 1])} DROP {dropped}"
     if words[0] == "RENAME" and "TO" in words[2:] and len(change) >= 4:
         at = words.index("TO", 2)
         return _text([*change[: at - 1], change[at + 1], change[at], change[at - 1]])
