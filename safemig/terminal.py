@@ -76,8 +76,10 @@ def _step_started(event: Event, paint: Paint) -> Iterator[str]:
 
 def _step_finished(event: Event, paint: Paint) -> Iterator[str]:
     data = event.data
-    word, shade = STATES.get(_text(data, "status"), (_text(data, "status"), "dim"))
     reason = _text(data, "reason")
+    word, shade = STATES.get(_text(data, "status"), (_text(data, "status"), "dim"))
+    if data["status"] == "done" and reason:
+        word, shade = "done, but red", "warn"
     yield f"  {paint(shade, word)}  {data['seconds']} s" + (f"  {reason}" if reason else "")
 
 

@@ -36,6 +36,8 @@ class Intake:
         elif event.kind == "note":
             text, level = _text(event.data, "text"), _text(event.data, "level")
             self.store.note(text, OURS, event.step, level, _moment(event))
+        elif event.kind == "progress" and event.data.get("urgent") is True:
+            self.store.note(_text(event.data, "text"), OURS, event.step, "warning", _moment(event))
         elif event.kind == "evidence":
             self._evidence(event)
 
@@ -49,7 +51,7 @@ class Intake:
     def _started(self, event: Event) -> None:
         number, line = _number(event.data, "number"), plain(_text(event.data, "line"), 200)
         own = event.step == "!" or event.data.get("by") == "person"
-        label = f"! {line}" if own else line
+        label = f"! {line}" if own else "service log" if event.step == "logs" else line
         where = _text(event.data, "cwd")
         place = f"   in {where}" if where not in ("", ".") else ""
         self.store.note(f"{'!' if own else '$'} {line}{place}", label, event.step, "info", _moment(event))

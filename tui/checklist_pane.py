@@ -127,8 +127,9 @@ class ChecklistPane(ScrollView, can_focus=True):
         if self._view is not None:
             self._change(checklist_view.proved(self._view, lines, reasons), follow=False)
 
-    def look_again(self) -> None:
-        """Reads the file if it is no longer the one that is drawn. To be called when a tick was made, too."""
+    def look_again(self, expected: str = "") -> None:
+        """Reads the file if it is no longer the one that is drawn; ``expected``: what a tick of the run made of it."""
+        self._asked = expected or self._asked
         if self._path is not None and _stamp(self._path) != self._stamp:
             self._read()
 

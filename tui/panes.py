@@ -36,7 +36,7 @@ class Panes:
             self.log.open_run(folder)
         self.log.take(event)
         if event.kind in ("tick", "untick"):
-            self.checklist.look_again()
+            self.checklist.look_again(str(event.data.get("sha256", "")))
 
     def show_spec(self, facts: Facts) -> None:
         """The checklist of this run."""

@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from safemig.plan import Plan
 from safemig.summary_model import StepState, Summary
-from tui.words import PHASES, RISKS, SHADES, SIGNS, clean, duration, since
+from tui.words import PHASES, RISKS, SHADES, SIGNS, WORDS, clean, duration, since
 
 SHORT = {"write": "w", "DESTRUCTIVE": "!!"}  # in a narrow pane
 
@@ -184,6 +184,8 @@ def _row(
     status = known.status
     if status == "planned" and any(question.step == step for question in summary.waiting):
         status = "waiting"
+    elif status == "done" and known.reason:
+        status = "remarked"
     note = ""
     if status == "running":
         note = f"{progress} " if progress and summary.running == step else ""
@@ -209,7 +211,7 @@ def _line(row: Row, width: int, selected: bool) -> Content:
     if row.step:
         sign = SIGNS.get(row.status, "•")
         shade = SHADES.get(row.status, "")
-        word = row.status.upper() + " " if row.status == "failed" else ""
+        word = WORDS.get(row.status, "")
         left = Content.assemble(
             "  ", (f"{sign} ", shade), (word, shade), (row.title, "" if row.status != "planned" else "$text-muted")
         )

@@ -74,7 +74,7 @@ class RunScreen(Screen[None]):
         self.attached = False
         self.resumable = False
         self.panes = make_panes(root, folder)
-        self._progress = ""
+        self._progress, self._watched = "", ""
         self._at = "plan"
 
     def compose(self) -> ComposeResult:
@@ -106,8 +106,7 @@ class RunScreen(Screen[None]):
         self.summary = summary
         for event in new:
             self._take(event)
-        if any(event.kind.startswith(("command.", "step.")) for event in new):
-            self._progress = self._read_progress()
+        self._progress = self._read_progress()
         if any(event.kind in PROVING for event in new):
             self.panes.prove(summary, self.facts, self.plan)
         self.query_one(PlanPane).show(self.plan, summary, self._progress, live=self.attached)
@@ -115,7 +114,9 @@ class RunScreen(Screen[None]):
 
     def _take(self, event: Event) -> None:
         self.panes.take(event, self.folder)
-        if event.kind == "plan.revised":
+        if event.kind in ("progress", "step.started"):  # of a change: seen from a second connection
+            self._watched = str(event.data.get("text", ""))
+        elif event.kind == "plan.revised":
             self.plan = load_plan(self.folder, str(event.data.get("file", ""))) or self.plan
         elif event.kind == "facts":
             self.facts = load_facts(self.folder, str(event.data.get("file", "")))
@@ -136,9 +137,10 @@ class RunScreen(Screen[None]):
 
     def _read_progress(self) -> str:
         running = self.summary.running
+        if (step := self.summary.step(running)).intent == "upgrade":
+            return self._watched
         commands = [one for one in self.summary.commands.values() if one.step == running]
-        step = self.summary.step(running)
-        if not running or not commands or commands[-1].how or step.intent not in ("test", "build"):
+        if not commands or commands[-1].how or step.intent not in ("test", "build"):
             return ""
         return progress.words(step.intent, tail(self.folder, commands[-1].file))
 

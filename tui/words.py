@@ -16,17 +16,20 @@ SIGNS = {
     "running": "▶",
     "waiting": "?",
     "done": "✓",
+    "remarked": "!",
     "failed": "✗",
     "refused": "⊘",
     "stopped": "■",
     "interrupted": "↯",
     "skipped": "–",
 }
+WORDS = {"failed": "FAILED ", "remarked": "RED "}
 SHADES = {
     "planned": "$text-muted",
     "running": "$text-accent bold",
     "waiting": "$text-warning bold",
     "done": "$text-success",
+    "remarked": "$text-warning bold",
     "failed": "$text-error bold",
     "refused": "$text-warning",
     "stopped": "$text-warning",

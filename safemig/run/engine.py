@@ -178,7 +178,7 @@ async def _perform(s: Session, step: Step) -> None:
 
     try:
         await _repeat_if_lost(s, step)
-        await STEPS[step.intent](s, step)
+        remark = await STEPS[step.intent](s, step)
     except RunEnds as ends:
         if ends.verdict != "waiting":
             end("stopped" if ends.verdict == "interrupted" else "failed", ends.reason)
@@ -192,7 +192,7 @@ async def _perform(s: Session, step: Step) -> None:
     except OSError as error:
         end("failed", str(error))
         raise RunEnds("failed", f"{step.title}: {error}") from None
-    end("done", "")
+    end("done", remark or "")
 
 
 async def _repeat_if_lost(s: Session, step: Step) -> None:

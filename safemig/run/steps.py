@@ -19,7 +19,7 @@ from safemig.run.remedy import find_remedy
 from safemig.run.session import RunEnds, Session
 from safemig.run.ticks import tick_items
 from safemig.run.watch import watching
-from safemig.signals import container_problems, endpoint_problem, tests_good
+from safemig.signals import container_problems, endpoint_problem, tests_good, tests_words
 
 
 async def _command(s: Session, step: Step) -> None:
@@ -163,7 +163,8 @@ async def _edit(s: Session, step: Step) -> None:
         await looks.serving(s)
 
 
-async def _test(s: Session, step: Step) -> None:
+async def _test(s: Session, step: Step) -> str:
+    """The words of a red run: the step is done, its tests are not good."""
     began = now()
     ended = await run_command(s, step)
     if ended.how == "stopped":
@@ -175,6 +176,7 @@ async def _test(s: Session, step: Step) -> None:
         await find_remedy(s, step, evidence)
     if step.phase == "after":
         await looks.serving(s)
+    return "" if tests_good(evidence) else tests_words(evidence)
 
 
 def _tests(s: Session, step: Step, ended: commands.Ended, began: str) -> Evidence:
@@ -211,7 +213,7 @@ async def _prove(s: Session, step: Step) -> None:
     await looks.look_main(s, step.id, "after", before)
 
 
-STEPS: Mapping[str, Callable[[Session, Step], Awaitable[None]]] = {
+STEPS: Mapping[str, Callable[[Session, Step], Awaitable[str | None]]] = {
     "database": _database,
     "build": _build,
     "start": _start,
