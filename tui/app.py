@@ -120,8 +120,7 @@ class SafemigApp(App[int]):
         await self.open_feed(EngineFeed(line))
 
     def _drain(self) -> None:
-        feed = self.feed
-        screen = self.run_screen if self._live else None
+        feed, screen = self.feed, self.run_screen if self._live else None
         if feed is None or screen is None or not screen.is_mounted:
             return
         new: list[Event] = []
@@ -132,7 +131,8 @@ class SafemigApp(App[int]):
                 self.finished = event if event.kind == "run.finished" else self.finished
                 new.append(event)
         ended = feed.code is not None and not feed.events
-        screen.attach(feed.hears, ended and bool(self.summary.run) and self.summary.verdict in RESUMABLE)
+        resumable = ended and bool(self.summary.run) and self.summary.verdict in RESUMABLE
+        screen.attach(feed.hears and not self.summary.verdict, resumable)
         if new:
             self._take(screen, new)
         if ended:

@@ -201,6 +201,7 @@ def reached(raw: bytes) -> list[bytes]:
 
 def leave_report(screen: Terminal) -> int:
     """Esc, and q once the report has gone (together they would be one key, Alt+q); the exit code."""
+    screen.wait_for("save Mark")
     screen.keys("Escape")
     screen.wait_gone("save Mark")
     screen.keys("q")

@@ -169,10 +169,10 @@ def test_nothing_hostile_reaches_the_terminal(default_run: Told) -> None:
             )
             screen.keys("3")
             screen.wait_for("visible-item The support team")
-            for mark in ("build", "start", "tests"):
+            for before, mark in (("search the log", "build"), ("┃visible-build", "start"), ("┃visible-start", "tests")):
                 screen.keys("2")
                 screen.type("/")
-                screen.wait_for("search the log")
+                screen.wait_for(before)
                 screen.type(f"visible-{mark}")
                 screen.keys("Enter")
                 screen.wait_for(f"end-{mark}")
