@@ -16,7 +16,7 @@ def main(options: argparse.Namespace) -> int:
     """0 when all lines are ticked now; nothing is written when one of them is no open item."""
     name, _, lines = options.place.rpartition(":")
     path = Path(name)
-    if not name:
+    if not name or path.is_dir():
         raise UsageError(f"{options.place}: say FILE:LINES, for example docs/plan.md:12,14-16")
     if not path.is_file():
         raise UsageError(f"{name}: there is no such file")
