@@ -26,7 +26,7 @@ HOSTILE = (
     "\x9b66m\x9d0;hostile\x9c\u202etxet\u202c\x1b[?66h"
 )
 """Sets clipboard, title, colours and modes of a terminal, by seven bit and C1 controls, and turns the text around."""
-REACHED = (b"\x1b]52", b"\x1b]0;", b"[66;31m", b"\x1bP1;66", b"\xc2\x9b", b"\xc2\x9d", b"\xe2\x80\xae", b"[?66")
+REACHED = (b"\x1b]52", b"\x1b]0;", b"\x1b[66;31m", b"\x1bP1;66", b"\xc2\x9b", b"\xc2\x9d", b"\xe2\x80\xae", b"\x1b[?66")
 """Bytes of which none is written to the terminal when all of that is harmless."""
 PROGRAM = Path(sys.executable).parent / "safemig"
 

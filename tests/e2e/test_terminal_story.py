@@ -176,8 +176,10 @@ def test_nothing_hostile_reaches_the_terminal(default_run: Told) -> None:
                 screen.type(f"visible-{mark}")
                 screen.keys("Enter")
                 screen.wait_for(f"end-{mark}")
-                screen.keys("Escape")
-            screen.keys("1", "g", "j", "j", "Enter")
+                screen.wait_gone(f"┃visible-{mark}")
+            screen.keys("1")
+            screen.wait_for("open step")
+            screen.keys("g", "j", "j", "Enter")
             screen.wait_for("Build the service", "Esc goes back", "make build")
             screen.keys("Escape")
             screen.wait_gone("Esc goes back")
@@ -185,7 +187,7 @@ def test_nothing_hostile_reaches_the_terminal(default_run: Told) -> None:
             assert screen.exit_code() == 0
             screen.line("clear")
             screen.line("safemig report")
-            screen.wait_for("Timeline")
+            screen.wait_for("run finished: passed", READY)
             assert screen.tell("pane_title") != "hostile"
             assert reached(screen.raw()) == []
             screen.line("cat hostile")
