@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from safemig.facts import Facts, Finding, SpecFact
+from safemig.facts import Facts, Finding, MigrationFact, SpecFact
 from safemig.plan import Action, Plan, Step, child
 from safemig.plan_points import notes, open_points
 from safemig.plan_steps import (
@@ -182,50 +182,63 @@ def _testing(facts: Facts, remedies: Sequence[Finding]) -> list[Step]:
     return steps
 
 
+def _written(facts: Facts, fact: MigrationFact) -> list[Step]:
+    """The migration file; built in where the source is baked into the image."""
+    steps: list[Step] = []
+    action = Action(
+        "edit",
+        path=fact.path,
+        before=None,
+        text=fact.text,
+        diff=fact.diff,
+        effect="write",
+        touches=("files",),
+    )
+    steps.append(
+        replace(
+            edit_step("create", "create", f"Write the migration {fact.revision}", "change", action),
+            assumes=("file", "heads", "schema"),
+        )
+    )
+    if not facts.reachable_source:
+        cause = "the source is baked into the image, so the migration file must be built in"
+        again = (*build_steps("build-migration", facts, cause), *start_steps("start-migration", facts, cause))
+        migrate = facts.commands["migrate"].line
+        steps += [replace(step, phase="change") for step in again if step.action.line != migrate]
+    return steps
+
+
+def _generated(facts: Facts) -> list[Step]:
+    """The project's own command writes the migration from the models."""
+    steps: list[Step] = []
+    create = facts.commands["create"]
+    message = f"{facts.message}\n" * max(create.asks, 1)
+    steps.append(
+        command_step(
+            "generate",
+            "generate",
+            "Let the project's own command write the migration",
+            "change",
+            create,
+            facts,
+            changes="a new file among the revisions",
+            undo="delete the new revision file",
+            assumes=("schema", "heads"),
+            stdin=message if create.asks else "",
+        )
+    )
+    return steps
+
+
 def _changing(facts: Facts) -> list[Step]:
     """Nothing without a way to migrate: a revision file that nothing applies would be half a change."""
-    steps: list[Step] = []
     if "migrate" not in facts.commands:
-        return steps
+        return []
+    steps: list[Step] = []
     if facts.migration:
-        fact = facts.migration
-        action = Action(
-            "edit",
-            path=fact.path,
-            before=None,
-            text=fact.text,
-            diff=fact.diff,
-            effect="write",
-            touches=("files",),
-        )
-        steps.append(
-            replace(
-                edit_step("create", "create", f"Write the migration {fact.revision}", "change", action),
-                assumes=("file", "heads", "schema"),
-            )
-        )
-        if not facts.reachable_source:
-            cause = "the source is baked into the image, so the migration file must be built in"
-            again = (*build_steps("build-migration", facts, cause), *start_steps("start-migration", facts, cause))
-            migrate = facts.commands["migrate"].line
-            steps += [replace(step, phase="change") for step in again if step.action.line != migrate]
+        steps = _written(facts, facts.migration)
     elif facts.message and "create" in facts.commands:
-        create = facts.commands["create"]
-        message = f"{facts.message}\n" * max(create.asks, 1)
-        steps.append(
-            command_step(
-                "generate",
-                "generate",
-                "Let the project's own command write the migration",
-                "change",
-                create,
-                facts,
-                changes="a new file among the revisions",
-                undo="delete the new revision file",
-                assumes=("schema", "heads"),
-                stdin=message if create.asks else "",
-            )
-        )
+        steps = _generated(facts)
     if steps:
         revision = facts.migration.revision if facts.migration else "the new revision"
         steps.append(
