@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 
@@ -13,6 +14,9 @@ from safemig.postgres import throwaway
 # A loaded machine is no failure: what a property says does not depend on how fast its examples are made.
 settings.register_profile("safemig", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("safemig")
+# `make test` tells its children that they are a make below another one, which then say "Entering directory".
+for _name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+    os.environ.pop(_name, None)
 
 
 @pytest.fixture(scope="session")

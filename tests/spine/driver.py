@@ -1,7 +1,8 @@
 """The engine's process with a death at a chosen moment: a journal record, or the middle of a command.
 
 Usage: driver.py PROJECT run|resume KILL, where KILL is "", "before:N", "after:N" (the Nth record that this process
-appends), "during:N" (while the command N runs) or "done:STEP" (once that step has finished).
+appends), "during:N" (while the Nth command runs) or "done:STEP" (once that step has finished). What the followed
+log reports is not counted: its records come when the service speaks, and a chain of deaths would wait at them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from safemig.cli.border import serve
 from safemig.cli.errors import at_border
 from safemig.events import Event
 from safemig.journal import Journal
+from safemig.run.follow import LOGS
 
 
 def die() -> None:
@@ -29,19 +31,23 @@ def die() -> None:
 def arm(kill: str) -> None:
     """Wraps the journal's append so that the process dies at the chosen moment."""
     when, _, number = kill.partition(":")
-    count = 0
+    count = commands = 0
     append = Journal.append
 
     def dying(self: Journal, kind: str, data: Mapping[str, Json], step: str = "") -> Event:
-        nonlocal count
+        nonlocal count, commands
+        if step == LOGS:
+            return append(self, kind, data, step)
         count += 1
         if when == "before" and count == int(number):
             die()
         event = append(self, kind, data, step)
         if (when == "after" and count == int(number)) or (when, kind, number) == ("done", "step.finished", step):
             die()
-        if when == "during" and kind == "command.started" and data["number"] == int(number):
-            threading.Thread(target=wait_and_die, args=(self.folder / "commands", int(number)), daemon=True).start()
+        commands += kind == "command.started"
+        if when == "during" and kind == "command.started" and commands == int(number):
+            die_in = (self.folder / "commands", int(str(data["number"])))
+            threading.Thread(target=wait_and_die, args=die_in, daemon=True).start()
         return event
 
     Journal.append = dying  # type: ignore[method-assign]
