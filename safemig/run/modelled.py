@@ -104,12 +104,10 @@ def _from_database(name: str, models: Models, runtime: Runtime, width: int) -> t
             if not table:
                 return "", "", "the database has no table of that name"
             text = generated.generate(connection, table)
-    except ImportError:
-        return "", "", "sqlacodegen, which would propose it from the database, is not installed beside safemig"
     except (psycopg.Error, Unreachable, SQLAlchemyError) as error:
         return "", "", f"the database could not be read ({str(error).splitlines()[0]})"
     code = generated.trimmed(text, table, name, models.base or "Base", width)
-    return table, code, "" if code else f"nothing could be made of the table {table}"
+    return table, code, "" if code else f"the table {table} is a plain link of two tables or has no primary key"
 
 
 def _python(project: Project) -> dict[str, str]:
