@@ -13,7 +13,7 @@ from safemig.spec.document import read
 
 
 def main(options: argparse.Namespace) -> int:
-    """0 when all lines are ticked now; nothing is written when one of them is no open item."""
+    """0 when all lines are ticked now, those too that were already (said so); nothing is written when one of them is no open item."""
     name, _, lines = options.place.rpartition(":")
     path = Path(name)
     if not name or path.is_dir():
@@ -28,9 +28,11 @@ def main(options: argparse.Namespace) -> int:
     if missing:
         raise UsageError(f"{name}: no checklist item stands on line {', '.join(map(str, missing))}")
     fresh = [item for item in items if not item.checked]
-    checklist.write_ticks(path, hashlib.sha256(content).hexdigest(), fresh)
+    if fresh:
+        checklist.write_ticks(path, hashlib.sha256(content).hexdigest(), fresh)
     for item in items:
-        sys.stdout.write(f"{name}:{item.line} [x] {item.text}\n")
+        word = "already ticked" if item.checked else "[x]"
+        sys.stdout.write(f"{name}:{item.line} {word} {item.text}\n")
     return 0
 
 

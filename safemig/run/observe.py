@@ -108,9 +108,7 @@ def _choose(documents: Sequence[Document], graph: Graph, request: Request, waiti
     if isinstance(chosen, Tie):
         raise ChoiceNeeded("several specs fit", chosen.candidates, "name one with --spec NAME and --phase N")
     if isinstance(chosen, Nothing) and (request.spec or request.phase):
-        raise ChoiceNeeded(
-            chosen.reason, [document.path for document in documents], "name one with --spec NAME and --phase N"
-        )
+        raise ChoiceNeeded(chosen.reason, chosen.near, "name one with --spec NAME and --phase N")
     return chosen
 
 

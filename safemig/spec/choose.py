@@ -13,6 +13,9 @@ from safemig.spec.phases import clean
 from safemig.spec.sources import wanted
 
 
+_NEAR = 3  # names that are shown where none fits
+
+
 @dataclass(frozen=True)
 class Choice:
     """The phase to do, and the document it stands in."""
@@ -30,9 +33,10 @@ class Tie:
 
 @dataclass(frozen=True)
 class Nothing:
-    """No spec or phase fits, and why."""
+    """No spec or phase fits, and why; ``near`` are the paths that the reason names instead."""
 
     reason: str
+    near: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ def choose(
     if phase:
         phases = [(document, one) for document, one in phases if _is_meant(one, phase)]
         if not phases:
-            return Nothing(f"no phase is called {phase!r}; there are: {'; '.join(_names(documents))}")
+            there = tuple(document.path for document in documents)
+            return Nothing(f"no phase is called {phase!r}; there are: {'; '.join(_names(documents))}", there)
     rated = [_rate(document, one, known) for document, one in phases]
     return _pick(rated, by_name=bool(spec or phase), phase=phase)
 
@@ -135,9 +140,11 @@ def _by_name(documents: Sequence[Document], spec: str) -> list[Document] | Tie |
     if found:
         return found
     names = {_key(one.path.rpartition("/")[2]): one.path for one in documents}
-    near = difflib.get_close_matches(key, names, n=1, cutoff=0.4)
-    hint = f"; the nearest is {names[near[0]]}" if near else f"; there are: {', '.join(names.values())}"
-    return Nothing(f"no spec is called {spec!r}{hint}")
+    found_near = difflib.get_close_matches(key, names, n=_NEAR, cutoff=0.4)
+    near = tuple(names[one] for one in found_near) or tuple(names.values())[:_NEAR]
+    word = ("the nearest is" if len(near) == 1 else "the nearest are") if found_near else "there are"
+    more = "" if found_near or len(names) <= _NEAR else f" and {len(names) - _NEAR} more"
+    return Nothing(f"no spec is called {spec!r}; {word} {', '.join(near)}{more}", near)
 
 
 def _in_folder(path: str, folder: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from safemig.run.gaps import ChoiceNeeded
 from safemig.spec.choose import Choice, Nothing, Tie, choose
 from safemig.spec.document import Document, parse
 
@@ -76,3 +77,17 @@ def test_an_unknown_name_brings_the_nearest() -> None:
     found = choose([BACKEND, FRONTEND], frozenset(), spec="02_fronted_plan")
     assert isinstance(found, Nothing)
     assert "specs/02_frontend-plan.md" in found.reason
+
+
+def test_the_refusal_is_one_clear_line_with_at_most_three_names() -> None:
+    many = [_spec(f"specs/0{number}_backend_ratings_plan.md", (RATING, OPEN)) for number in range(1, 6)]
+    found = choose(many, frozenset(), spec="07_ratings")
+    assert isinstance(found, Nothing)
+    said = str(ChoiceNeeded(found.reason, found.near, "name one"))
+    assert said == f"no spec is called '07_ratings'; the nearest are {', '.join(found.near)}; name one"
+    assert len(found.near) == 3
+    strange = choose(many, frozenset(), spec="zzz")
+    assert isinstance(strange, Nothing)
+    first = ", ".join(document.path for document in many[:3])
+    assert strange.reason == f"no spec is called 'zzz'; there are {first} and 2 more"
+    assert str(ChoiceNeeded(strange.reason, strange.near, "x")).count(many[0].path) == 1

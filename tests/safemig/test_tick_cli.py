@@ -83,17 +83,20 @@ def test_one_byte_changes_and_what_is_ticked_stays(plan: Path, capsys: pytest.Ca
     assert plan.read_bytes() == wanted.encode()
     assert capsys.readouterr().out.splitlines() == [
         "my plan.md:4 [x] Create the table",
-        "my plan.md:5 [x] Write the plan",
+        "my plan.md:5 already ticked Write the plan",
         "my plan.md:6 [x] nested",
         "my plan.md:10 [x] numbered",
     ]
 
 
-def test_ticking_again_changes_nothing(plan: Path) -> None:
+def test_ticking_again_changes_nothing_and_says_so(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli(["tick", "my plan.md:4"]) == 0
-    once = plan.read_bytes()
+    once, made = plan.read_bytes(), plan.stat()
+    capsys.readouterr()
     assert run_cli(["tick", "my plan.md:4"]) == 0
+    assert capsys.readouterr().out == "my plan.md:4 already ticked Create the table\n"
     assert plan.read_bytes() == once
+    assert (plan.stat().st_ino, plan.stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
 
 
 @pytest.mark.parametrize(
