@@ -13,7 +13,7 @@ from safemig.spec.document import read
 
 
 def main(options: argparse.Namespace) -> int:
-    """0 when all lines are ticked now, those too that were already (said so); nothing is written when one of them is no open item."""
+    """0 when all lines are ticked now, or were already; nothing is written when one of them is no item."""
     name, _, lines = options.place.rpartition(":")
     path = Path(name)
     if not name or path.is_dir():

@@ -12,7 +12,6 @@ from safemig.spec.document import Document, Phase
 from safemig.spec.phases import clean
 from safemig.spec.sources import wanted
 
-
 _NEAR = 3  # names that are shown where none fits
 
 
