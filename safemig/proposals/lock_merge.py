@@ -72,9 +72,9 @@ def _split(text: str) -> tuple[str, list[_Block]]:
     """The part before the first package, and the packages."""
     pieces = re.split(r"^(?=\[\[package\]\]$)", text.replace("\r\n", "\n"), flags=re.MULTILINE)
     try:
-        tomllib.loads(text)
-        blocks = [_Block(piece, tomllib.loads(piece)["package"][0]) for piece in pieces[1:]]
-    except (tomllib.TOMLDecodeError, KeyError) as error:
+        packages = tomllib.loads(text).get("package", [])
+        blocks = [_Block(piece, data) for piece, data in zip(pieces[1:], packages, strict=True)]
+    except (tomllib.TOMLDecodeError, ValueError) as error:
         raise Unmergeable(f"the lock is no TOML: {error}") from error
     return pieces[0], blocks
 

@@ -46,7 +46,8 @@ async def _ask_unhealthy(s: Session, step: Step, problems: list[str]) -> None:
 
 async def desire_schema(s: Session, step: Step) -> None:
     """The spec's operations on a throwaway server, on top of the present schema: what the schema must become."""
-    from safemig.desired import RevisionFails, ScratchFails, SpecFails, desire, desire_applied
+    from safemig.apart import desire, desire_applied
+    from safemig.desired import RevisionFails, ScratchFails, SpecFails
     from safemig.run.observe import wanted_of
     from safemig.scratch import on_scratch
 

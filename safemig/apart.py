@@ -1,0 +1,162 @@
+"""The work on the scratch database in a process of its own: what a spec or a revision holds reaches the engine only as
+the answer.
+
+The child is asked for one function of ``safemig.desired`` by name; lines of JSON go both ways. It asks back for each
+scratch database that it needs; they are thrown away when it has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from safemig import desired
+from safemig.desired import Desired, RevisionFails, ScratchFails, SpecFails
+from safemig.restate import Restated
+from safemig.spec.sources import Wanted
+
+Scratch = Callable[[], AbstractContextManager[str]]
+LIMIT_SECONDS = 600.0  # the largest schema measured (2,000 tables) takes about 40
+_HOME = str(Path(__file__).resolve().parent.parent)
+_START = "import sys; sys.path.append(sys.argv[1]); from safemig.apart import work; work()"
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One call: the function's name and what it is called with."""
+
+    name: Literal["desire", "desire_applied", "restated"]
+    dump: str
+    wanted: Wanted
+    revision: Wanted | None = None
+    stated: bool = False
+    pending: tuple[Wanted, ...] = ()
+
+
+class Said(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of the child: it wants a database, or it has ended with a value or an error."""
+
+    kind: Literal["scratch", "desired", "restated", "SpecFails", "RevisionFails", "ScratchFails", "OperationalError"]
+    desired: Desired | None = None
+    restated: Restated | None = None
+    file: str = ""
+    line: int = 0
+    message: str = ""
+
+
+def desire(
+    dump: str, wanted: Wanted, scratch: Scratch, *, revision: Wanted | None = None, stated: bool = True
+) -> Desired:
+    """As ``safemig.desired.desire``."""
+    found = _call(Order("desire", dump, wanted, revision, stated), scratch).desired
+    assert found is not None
+    return found
+
+
+def desire_applied(dump: str, wanted: Wanted, scratch: Scratch, *, stated: bool = False) -> Desired:
+    """As ``safemig.desired.desire_applied``."""
+    found = _call(Order("desire_applied", dump, wanted, stated=stated), scratch).desired
+    assert found is not None
+    return found
+
+
+def restated(dump: str, wanted: Wanted, scratch: Scratch, *, pending: Sequence[Wanted] = ()) -> Restated:
+    """As ``safemig.desired.restated``."""
+    found = _call(Order("restated", dump, wanted, pending=tuple(pending)), scratch).restated
+    assert found is not None
+    return found
+
+
+def _call(order: Order, scratch: Scratch) -> Said:
+    """What the child ends with; raises the errors of ``safemig.desired``, ScratchFails when it ends without a word."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with ExitStack() as opened:
+        child = opened.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-P", "-c", _START, _HOME],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+            )
+        )
+        late = threading.Timer(LIMIT_SECONDS, child.kill)
+        late.start()
+        opened.callback(child.kill)
+        opened.callback(late.cancel)
+        assert child.stdin is not None
+        assert child.stdout is not None
+        with suppress(BrokenPipeError):
+            _tell(child.stdin, order)
+            for line in child.stdout:
+                said = msgspec.json.decode(line, type=Said)
+                if said.kind != "scratch":
+                    return _judged(said)
+                _tell(child.stdin, opened.enter_context(scratch()))
+        status = child.wait()
+        raise ScratchFails(f"the process that works on the throwaway database ended without an answer ({status})")
+
+
+def _judged(said: Said) -> Said:
+    import psycopg
+
+    match said.kind:
+        case "SpecFails":
+            raise SpecFails(said.file, said.line, said.message)
+        case "RevisionFails":
+            raise RevisionFails(said.file, said.line, said.message)
+        case "ScratchFails":
+            raise ScratchFails(said.message)
+        case "OperationalError":
+            raise psycopg.OperationalError(said.message)
+    return said
+
+
+def _tell(stream: Any, value: Any) -> None:
+    stream.write(msgspec.json.encode(value) + b"\n")
+    stream.flush()
+
+
+def work() -> None:
+    """The child: one order from stdin, its answer on stdout."""
+    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
+    _tell(sys.stdout.buffer, _answer(order))
+
+
+def _answer(order: Order) -> Said:
+    import psycopg
+
+    try:
+        match order.name:
+            case "desire":
+                return Said(
+                    "desired",
+                    desired.desire(order.dump, order.wanted, _asked, revision=order.revision, stated=order.stated),
+                )
+            case "desire_applied":
+                return Said("desired", desired.desire_applied(order.dump, order.wanted, _asked, stated=order.stated))
+            case "restated":
+                found = desired.restated(order.dump, order.wanted, _asked, pending=order.pending)
+                return Said("restated", restated=found)
+    except SpecFails as error:
+        kind: Literal["SpecFails", "RevisionFails"] = (
+            "RevisionFails" if isinstance(error, RevisionFails) else "SpecFails"
+        )
+        return Said(kind, file=error.file, line=error.line, message=error.message)
+    except ScratchFails as error:
+        return Said("ScratchFails", message=str(error))
+    except psycopg.Error as error:
+        return Said("OperationalError", message=str(error))
+
+
+@contextmanager
+def _asked() -> Iterator[str]:
+    _tell(sys.stdout.buffer, Said("scratch"))
+    yield msgspec.json.decode(sys.stdin.buffer.readline(), type=str)
