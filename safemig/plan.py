@@ -26,6 +26,7 @@ Intent = Literal[
     "verify",  # the schema is what was asked for
     "models",  # the models can be imported, and what they and the database disagree on is listed
     "prove",  # container and endpoints after the change
+    "judge",  # each item of the phase: proved, disproved or not provable
     "tick",
 ]
 

@@ -301,12 +301,14 @@ def _proving(facts: Facts) -> list[Step]:
         steps.append(test_step("test-after", "Run the tests after the change", "after", test, facts))
     steps.append(look_step("prove", "prove", "Prove the service again: container and endpoints", "after", ("schema",)))
     if facts.spec and facts.spec.items:
+        words = _phase_words(facts.spec)
+        steps.append(look_step("judge", "judge", f"Judge the items of {words} by what has come about", "after"))
         action = Action("edit", path=facts.spec.path, before=facts.spec.sha256, effect="write", touches=("files",))
         steps.append(
             Step(
                 "tick",
                 "tick",
-                f"Tick the finished items of {_phase_words(facts.spec)}",
+                f"Tick the finished items of {words}",
                 "after",
                 action,
                 "in the checklist of the phase, only items whose words match a step proved in this run, of: "

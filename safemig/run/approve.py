@@ -14,6 +14,7 @@ from safemig.plan import Action, Step
 from safemig.plan_text import plan_lines
 from safemig.proposals import edit
 from safemig.run.command_facts import whole_recipe
+from safemig.run.offer import offer, offer_words
 from safemig.run.session import RunEnds, Session
 
 
@@ -21,6 +22,8 @@ async def permit(s: Session, step: Step) -> Step | None:
     """The step as it may run now; None when the person refused it. Raises RunEnds when nobody can answer."""
     while True:
         step = s.plan.step(step.id)
+        if step.intent == "tick" and not (await offer(s)).items:
+            return step  # there is nothing to ask about
         judgement = judge(s, step.action)
         if judgement.answer == "allow":
             if step.action.kind != "look" and step.action.digest not in s.past.approved:
@@ -89,13 +92,17 @@ def _given(s: Session, step: Step, answer: Message, by: str, rule: str) -> None:
 
 async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> Message:
     action = step.action
+    what = s.clean(action.line) if action.kind == "command" else f"write {action.path}"
+    detail = action.diff or action.text or recipe_of(s, action.target)
+    if step.intent == "tick":
+        what, detail = await offer_words(s)
     question: dict[str, Json] = {
         "kind": "step",
         "digest": action.digest,
         "title": step.title,
         "effect": action.effect,
-        "what": s.clean(action.line) if action.kind == "command" else f"write {action.path}",
-        "detail": action.diff or action.text or recipe_of(s, action.target),
+        "what": what,
+        "detail": detail,
         "changes": step.changes + (f" (because: {step.cause})" if step.cause else ""),
         "undo": step.undo,
         "rule": judgement.rule,

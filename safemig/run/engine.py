@@ -21,6 +21,7 @@ from safemig.run.person import SHELL, end_own, take_message
 from safemig.run.scripts import CHECK
 from safemig.run.session import RunEnds, Session
 from safemig.run.steps import STEPS
+from safemig.run.ticks import judge_at_end
 from safemig.run.verdict import finish, judged
 
 Begin = Callable[[Session], Awaitable[Facts]]
@@ -46,6 +47,8 @@ async def drive(s: Session, observe: Begin, mode: Mode | None = None) -> int:
         await end_own(s)
         await end_following(s)
         await _read_truth(s)
+        if end.verdict == "failed" and s.past.facts is not None:
+            await judge_at_end(s)
         return finish(s, end.verdict, end.reason)
 
 

@@ -17,7 +17,7 @@ from safemig.run.execute import output_of, require_success, run_command
 from safemig.run.modelled import check_models
 from safemig.run.remedy import find_remedy
 from safemig.run.session import RunEnds, Session
-from safemig.run.ticks import tick_items
+from safemig.run.ticks import judge_items, tick_items
 from safemig.run.watch import watching
 from safemig.signals import container_problems, endpoint_problem, tests_good, tests_words
 
@@ -229,5 +229,6 @@ STEPS: Mapping[str, Callable[[Session, Step], Awaitable[str | None]]] = {
     "verify": verify,
     "models": check_models,
     "prove": _prove,
+    "judge": judge_items,
     "tick": tick_items,
 }

@@ -15,8 +15,10 @@ from safemig.plan import Step
 from safemig.run import looks
 from safemig.run.command_facts import whole_recipe
 from safemig.run.items import KIND, evidence, look_around, shown, subject_of, world_of
+from safemig.run.offer import offer
 from safemig.run.session import RunEnds, Session
 from safemig.run.verdict import judged
+from safemig.signals import tests_good
 from safemig.spec.document import Item, Phase, read
 
 BASE = "schema-base.json"  # the schema without what the spec asks for, as the baseline has kept it
@@ -35,8 +37,8 @@ async def tick_items(s: Session, step: Step) -> None:
     path = s.root / spec.path
     known = s.known(step.id, "after", "ticks")
     if not known:
-        items = await _proved(s, step)
-        if not items:
+        items = (await offer(s)).items
+        if not items or step.action.digest not in s.past.approved:
             s.note("no item of the checklist is proved by this run", step.id)
             return
         known = (s.observe(step.id, "after", await s.look(lambda: _intent(path, spec.path, items))),)
@@ -69,8 +71,25 @@ def _subject(s: Session) -> str:
     return subject_of(s.facts.spec.path, s.facts.spec.phase) if s.facts.spec else ""
 
 
-async def _proved(s: Session, step: Step) -> tuple[Item, ...]:
-    """The open items that are proved. What every item comes to is journalled; a ticked one that is not true is said."""
+async def judge_items(s: Session, step: Step) -> None:
+    """Every item against the world as it is now, whatever the signals say. Journalled; a ticked one that is not true
+    is said."""
+    if not s.known(step.id, "after", KIND):
+        await judge(s, step.id)
+
+
+async def judge_at_end(s: Session) -> None:
+    """A run that failed after its change began says of each item too what it came to."""
+    if s.facts.spec is None or not s.facts.spec.items or not s.past.changing or s.past.last(KIND, "after"):
+        return
+    try:
+        await judge(s, "judge")
+    except (OSError, RunEnds) as error:
+        s.note(f"the checklist could not be judged: {error}", "judge", "warning")
+
+
+async def judge(s: Session, step: str) -> None:
+    """Journals what every item comes to."""
     began = now()
     phase = await s.look(lambda: phase_of(s))
     world = await s.look(lambda: look_around(s.project, s.runtime, phase.items))
@@ -82,12 +101,11 @@ async def _proved(s: Session, step: Step) -> tuple[Item, ...]:
         "judged": shown(found),
         "commands": [s.clean(line) for line in proofs.commands_run],
     }
-    s.observe(step.id, "after", evidence(_subject(s), began, world, **more))
+    s.observe(step, "after", evidence(_subject(s), began, world, **more))
     path = s.facts.spec.path if s.facts.spec else ""
     for one in found:
         if one.state == "disproved":
-            s.note(f"DISPROVED {path}:{one.item.line} “{one.item.text}”: {one.reason}", step.id, "warning")
-    return tuple(one.item for one in found if one.proved and one.item.open)
+            s.note(f"DISPROVED {path}:{one.item.line} “{one.item.text}”: {one.reason}", step, "warning")
 
 
 def _intent(path: Path, subject: str, items: Sequence[Item]) -> Evidence:
@@ -130,21 +148,33 @@ def proofs_of(s: Session) -> checklist.Proofs:
     """What this run made and ran since the change began, from its journal."""
     ran: list[str] = []
     for step in s.plan.steps:
-        if step.action.kind == "command" and s.past.of(step.id).status == "done" and step.phase != "before":
+        if step.action.kind == "command" and step.phase != "before" and _ended_well(s, step):
             ran += [step.action.line, *_recipe(s, step.action.target)]
     tables, names = checklist.names_of(_new_objects(s))
+    written = s.facts.migration is not None and s.past.of("create").status == "done"
     return checklist.Proofs(
-        files_made=(s.facts.migration.path,) if s.facts.migration else (),
+        files_made=(s.facts.migration.path,) if s.facts.migration and written else (),
         tables_made=tables,
         names_made=names,
         commands_run=tuple(dict.fromkeys(ran)),
     )
 
 
+def _ended_well(s: Session, step: Step) -> bool:
+    """Whether the step's command returned 0 (or serves on); of tests also that they are good."""
+    past = s.past.of(step.id)
+    ended = past.ended.get(past.commands[-1]) if past.commands else None
+    if past.status != "done" or ended is None or not (ended["status"] == 0 or ended["how"] == "ready"):
+        return False
+    tests = s.past.last("tests", "after")
+    return step.intent != "test" or (tests is not None and tests_good(tests) is True)
+
+
 def _new_objects(s: Session) -> list[str]:
-    """The objects that were asked for and not there before: one that only changes is no new one."""
+    """The objects that were asked for and not there before, once the schema was found as asked for: one that only
+    changes is no new one."""
     desired = s.past.last("desired")
-    if desired is None:
+    if desired is None or judged(s).matches is not True:
         return []
     there = looks.load_snapshot(s, BASE).objects
     return [key for key in msgspec.convert(desired.data["asked"], list[str]) if key not in there]

@@ -126,13 +126,13 @@ def planned(**more: object) -> Plan:
 
 def test_the_plan_writes_then_imports_the_models() -> None:
     plan = planned()
-    assert ids(plan)[-6:] == ["baseline", "models-1", "models-check", "test-after", "prove", "tick"]
+    assert ids(plan)[-7:] == ["baseline", "models-1", "models-check", "test-after", "prove", "judge", "tick"]
     assert plan.step("models-check").action.effect == "read"
     assert plan.step("models-1").action.effect == "write"
 
 
 def test_models_in_an_image_are_built_in() -> None:
-    assert ids(planned(reachable_source=False))[-7:-3] == ["models-1", "models-build", "models-start", "models-check"]
+    assert ids(planned(reachable_source=False))[-8:-4] == ["models-1", "models-build", "models-start", "models-check"]
 
 
 def test_a_phase_number_means_the_plan_that_asks_for_models(tmp_path: Path) -> None:

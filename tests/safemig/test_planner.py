@@ -32,51 +32,51 @@ from tests.safemig.plans import (
         (
             FACTS,
             (),
-            "build start observe revision test baseline create migrate verify test-after prove tick",
+            "build start observe revision test baseline create migrate verify test-after prove judge tick",
         ),
         (
             PENDING,
             (),
-            "build start observe revision pending test baseline create migrate verify test-after prove tick",
+            "build start observe revision pending test baseline create migrate verify test-after prove judge tick",
         ),
         (
             replace(FACTS, test_target=TARGET),
             (),
-            "build start observe revision test-target test baseline create migrate verify test-after prove tick",
+            "build start observe revision test-target test baseline create migrate verify test-after prove judge tick",
         ),
         (
             FACTS,
             (HTTPX,),
             "build start observe revision test remedy-1 remedy-2 rebuild restart check-image test-again baseline "
-            "create migrate verify test-after prove tick",
+            "create migrate verify test-after prove judge tick",
         ),
         (
             FACTS,
             (HTTPX, ASYNC),
             "build start observe revision test remedy-1 remedy-2 rebuild restart check-image test-again "
             "remedy-2-1 rebuild-2 restart-2 check-image-2 test-again-2 baseline "
-            "create migrate verify test-after prove tick",
+            "create migrate verify test-after prove judge tick",
         ),
         (
             DOWN,
             (FOUND,),
-            "build start observe revision pending test baseline create migrate verify test-after prove tick",
+            "build start observe revision pending test baseline create migrate verify test-after prove judge tick",
         ),
         (
             replace(FACTS, reachable_source=False),
             (),
             "build start observe revision test baseline create build-migration start-migration migrate verify "
-            "test-after prove tick",
+            "test-after prove judge tick",
         ),
         (
             replace(FACTS, migration=None, message="add rating"),
             (),
-            "build start observe revision test baseline generate migrate verify test-after prove tick",
+            "build start observe revision test baseline generate migrate verify test-after prove judge tick",
         ),
         (
             replace(FACTS, migration=None),
             (),
-            "build start observe revision test baseline test-after prove tick",
+            "build start observe revision test baseline test-after prove judge tick",
         ),
         (
             replace(FACTS, start_database="(PostgreSQL of safemig)", spec=None),
@@ -97,33 +97,34 @@ from tests.safemig.plans import (
             without("build", "start"),
             (HTTPX,),
             "observe revision test remedy-1 remedy-2 check-image test-again baseline create migrate verify "
-            "test-after prove tick",
+            "test-after prove judge tick",
         ),
         (
             without("migrate", facts=PENDING),
             (),
-            "build start observe revision test baseline test-after prove tick",
+            "build start observe revision test baseline test-after prove judge tick",
         ),
         (
             shared("build", "migrate", facts=PENDING),
             (),
-            "build start observe revision test baseline create migrate verify test-after prove tick",
+            "build start observe revision test baseline create migrate verify test-after prove judge tick",
         ),
         (
             shared("build", "migrate", facts=PENDING),
             (FOUND,),
-            "build start observe revision pending test baseline create migrate verify test-after prove tick",
+            "build start observe revision pending test baseline create migrate verify test-after prove judge tick",
         ),
         (
             shared("build", "migrate", facts=replace(FACTS, reachable_source=False)),
             (),
-            "build start observe revision test baseline create start-migration migrate verify test-after prove tick",
+            "build start observe revision test baseline create start-migration migrate verify test-after prove "
+            "judge tick",
         ),
         (
             shared("build", "start"),
             (HTTPX,),
             "start observe revision test remedy-1 remedy-2 restart check-image test-again baseline "
-            "create migrate verify test-after prove tick",
+            "create migrate verify test-after prove judge tick",
         ),
     ],
 )
