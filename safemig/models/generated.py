@@ -4,20 +4,53 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from safemig.models.imports import Import, imports_of
 from safemig.models.reading import last, model_class, snake, target_name, text_of
+from safemig.models.style import Style, dressed
 from safemig.spec.pieces import parse
 
 if TYPE_CHECKING:
     import psycopg
+    from sqlalchemy import Inspector, Table
 
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'([^'"\\]*)'""")
+_LITERAL = re.compile(r"'([^'\\]*)'::[\w .\"\[\](),]+")
 _USUAL = {"start": "1", "increment": "1", "minvalue": "1", "cycle": "False", "cache": "1"}
 _LARGEST = frozenset({"32767", "2147483647", "9223372036854775807"})  # of smallint, integer, bigint
-_PLAIN = {"int": "Integer", "bool": "Boolean", "float": "Float"}
-WIDTH = 88
+# What SQLAlchemy takes from the annotation alone.
+_PLAIN = {
+    "int": "Integer", "bool": "Boolean", "float": "Float", "str": "String", "Decimal": "Numeric", "UUID": "Uuid",
+    "date": "Date", "datetime": "DateTime", "time": "Time", "timedelta": "Interval", "bytes": "LargeBinary",
+}  # fmt: skip
+_OWN = {"func": "sqlalchemy", "text": "sqlalchemy", "ForeignKey": "sqlalchemy", "Column": "sqlalchemy"}
+_STANDARD = {
+    "datetime": "datetime", "date": "datetime", "time": "datetime", "timedelta": "datetime", "Decimal": "decimal",
+    "UUID": "uuid", "Any": "typing", "Optional": "typing",
+}  # fmt: skip
+_FILLER = "safemig_filler"
+
+
+@dataclass(frozen=True)
+class Generated:
+    """sqlacodegen's ``text``, with what it does not tell: the table's columns in their order, and the parts of the
+    indexes on expressions (name -> parts, a column by its name, an expression in parentheses)."""
+
+    text: str
+    columns: tuple[str, ...] = ()
+    expressions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trimmed:
+    """The class's code ("" for none) and the imports that it stands on."""
+
+    code: str = ""
+    imports: tuple[Import, ...] = ()
 
 
 def table_for(name: str, tables: Sequence[str]) -> str:
@@ -27,63 +60,166 @@ def table_for(name: str, tables: Sequence[str]) -> str:
     return fitting[0] if fitting else ""
 
 
-def generate(connection: psycopg.Connection, table: str) -> str:
+def generate(connection: psycopg.Connection, table: str) -> Generated:
     """What sqlacodegen makes of that table and those it refers to."""
     from sqlacodegen.generators import DeclarativeGenerator
-    from sqlalchemy import MetaData, create_engine
+    from sqlalchemy import Column, Integer, MetaData, create_engine, inspect
     from sqlalchemy.pool import StaticPool
 
     engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=StaticPool)
-    with engine.connect() as opened:
-        metadata = MetaData()
+    with engine.connect() as opened, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on what is no part of a model: expressions of indexes, unknown types
+        # With the usual convention sqlacodegen takes `ix_tags` for the name that `index=True` gives (ix_TABLE_tags).
+        metadata = MetaData(naming_convention={"ix": f"{_FILLER}_%(column_0_name)s"})
         metadata.reflect(opened, only=[table])
+        found = metadata.tables[table]
+        columns = tuple(found.columns.keys())
+        if all(column.foreign_keys for column in found.columns):
+            found.append_column(Column(_FILLER, Integer))  # a link of two tables would be no class
         # One class is taken out: none may lean on another's columns, on its back reference or on an enum class.
         options = ["nojoined", "nobidi", "nosyntheticenums", "nonativeenums"]
-        return str(DeclarativeGenerator(metadata, opened, options).generate())
+        text = str(DeclarativeGenerator(metadata, opened, options).generate())
+        return Generated(text, columns, _expressions(inspect(opened), found))
 
 
-def trimmed(text: str, table: str, name: str, base: str, width: int = WIDTH) -> str:
-    """The one class of ``table`` as the project would write it, called ``name``; "" where the text has none.
+def _expressions(inspector: Inspector, table: Table) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for index in inspector.get_indexes(table.name):
+        if parts := index.get("expressions"):
+            plain = set(table.columns.keys())
+            found[str(index["name"])] = tuple(part if part in plain else f"({part})" for part in parts)
+    return found
+
+
+def trimmed(made: Generated, table: str, name: str, style: Style) -> Trimmed:
+    """The one class of ``table`` as the project would write it, called ``name``.
 
     Relationships are left to the phase's items, foreign keys come to their columns, what SQLAlchemy takes from the
     annotation or makes anyway is left out.
     """
-    tree = parse(text)
+    tree = parse(made.text)
     nodes = [node for node in (tree.body if tree else []) if isinstance(node, ast.ClassDef)]
     node = next((one for one in nodes if model_class(one).table == table), None)
-    if node is None:
-        return ""
-    arguments, keys = _arguments(node)
-    lines = [f"class {name}({base}):", f'    __tablename__ = "{table}"']
-    lines += _table_args(arguments, width)
-    columns = [_column(one, keys) for one in node.body if isinstance(one, ast.AnnAssign) and not _relates(one)]
-    return "\n".join([*lines, "", *(_wrapped(f"    {_double(column)}", width) for column in columns)])
+    if tree is None or node is None:
+        return Trimmed()
+    own = _Table(table, style, made)
+    own.read(node)
+    known = {one.bound: one for one in imports_of(tree.body) if one.name}
+    known |= {word: Import(module, word) for word, module in (*_STANDARD.items(), *_OWN.items())}
+    columns = [one for one in node.body if isinstance(one, ast.AnnAssign) and not _relates(one)]
+    columns = sorted((one for one in columns if _column_of(one) != _FILLER), key=lambda one: _place(one, made.columns))
+    statements = [own.column(one) for one in columns]
+    style = replace(style, hidden=frozenset(target_name(one) for one in statements))
+    asked: set[Import] = set()
+    lines: list[list[str]] = [[], []]
+    for kind, parts in ((0, own.arguments), (1, statements)):
+        for part in parts:
+            fresh, wanted = dressed(part, known, style)
+            asked |= set(wanted)
+            lines[kind].append(_double(ast.unparse(fresh)))
+    head = [f"class {name}({style.base}):", f'    __tablename__ = "{table}"', *_table_args(lines[0], style.width)]
+    body = [_wrapped(f"    {line}", style.width) for line in lines[1]]
+    return Trimmed("\n".join([*head, "", *body]), tuple(sorted(asked)))
 
 
-def _wrapped(line: str, width: int) -> str:
-    start, call, rest = line.partition("mapped_column(")
-    return line if len(line) <= width or not call else f"{start}{call}\n        {rest.removesuffix(')')}\n    )"
+class _Table:
+    """One class of sqlacodegen's: what goes from its arguments to its columns, and what stays."""
+
+    def __init__(self, name: str, style: Style, made: Generated) -> None:
+        self._name, self._style, self._made = name, style, made
+        self.arguments: list[ast.expr] = []
+        self._keys: dict[str, ast.Call] = {}
+        self._flags: dict[str, list[str]] = {}
+
+    def read(self, node: ast.ClassDef) -> None:
+        """Sorts the class's arguments."""
+        for one in _listed(node):
+            if not isinstance(one, ast.Call) or not self._to_column(one):
+                self.arguments.append(self._index(one) if isinstance(one, ast.Call) else one)
+
+    def _to_column(self, one: ast.Call) -> bool:
+        """Whether a single column says it: then it is kept for that."""
+        kind = last(one.func)
+        if kind == "PrimaryKeyConstraint":
+            return all(text_of(part) in self._made.columns for part in one.args)
+        if kind == "ForeignKeyConstraint":
+            columns, targets = one.args[0], one.args[1]
+            if isinstance(columns, ast.List) and isinstance(targets, ast.List) and len(columns.elts) == 1:
+                column = text_of(columns.elts[0])
+                words = self._named(one, f"{self._name}_{column}_fkey")
+                self._keys[column] = ast.Call(ast.Name("ForeignKey"), [targets.elts[0]], words)
+                return True
+        column = text_of(one.args[-1]) if one.args else ""
+        if kind == "UniqueConstraint" and len(one.args) == 1:
+            return self._flag(column, "unique", not self._named(one, f"{self._name}_{column}_key"))
+        if kind == "Index" and len(one.args) == 2 and not self._style.conventions:
+            usual = text_of(one.args[0]) == f"ix_{self._name}_{column}"
+            unique = [word for word in one.keywords if word.arg == "unique"]
+            if usual and len(unique) == len(one.keywords):
+                return self._flag(column, "index", True) and (not unique or self._flag(column, "unique", True))
+        return False
+
+    def _flag(self, column: str, word: str, holds: bool) -> bool:
+        if holds:
+            self._flags.setdefault(column, []).append(word)
+        return holds
+
+    def _named(self, one: ast.Call, usual: str) -> list[ast.keyword]:
+        """Its keywords, without the name that PostgreSQL would give it."""
+        if self._style.conventions:
+            return one.keywords
+        return [word for word in one.keywords if word.arg != "name" or text_of(word.value) != usual]
+
+    def _index(self, one: ast.Call) -> ast.Call:
+        parts = self._made.expressions.get(text_of(one.args[0]), ()) if last(one.func) == "Index" else ()
+        if not parts:
+            return one
+        shown = [
+            ast.Call(ast.Name("text"), [ast.Constant(part[1:-1])], []) if part[:1] == "(" else ast.Constant(part)
+            for part in parts
+        ]
+        return ast.Call(one.func, [one.args[0], *shown], one.keywords)
+
+    def column(self, one: ast.AnnAssign) -> ast.stmt:
+        """The column as the project writes it."""
+        name = target_name(one)
+        annotation, inner = _annotation(one.annotation, self._style)
+        call = one.value if isinstance(one.value, ast.Call) else ast.Call(ast.Name("mapped_column"), [], [])
+        args = [_part(part) for part in call.args if not self._style.typed or last(part) != _PLAIN.get(inner, "-")]
+        key = self._keys.get(_column_of(one))
+        args += [key] if key else []
+        silent = ("nullable", "autoincrement") if self._style.typed else ("autoincrement",)
+        words = [ast.keyword(word.arg, _default(word)) for word in call.keywords if word.arg not in silent]
+        words += [ast.keyword(flag, ast.Constant(True)) for flag in self._flags.get(_column_of(one), [])]
+        if not self._style.typed:
+            return ast.Assign([ast.Name(name)], ast.Call(ast.Name("Column"), args, words), lineno=1)
+        value = ast.Call(ast.Name("mapped_column"), args, words) if args or words else None
+        return ast.AnnAssign(ast.Name(name), annotation, value, 1)
+
+
+def _annotation(node: ast.expr, style: Style) -> tuple[ast.expr, str]:
+    """``Mapped[…]`` with the names of modules taken off, and the plain type in it."""
+    code = re.sub(r"\b(?:datetime|decimal|uuid)\.(?=\w)", "", ast.unparse(node))
+    code = re.sub(r"(?<=[\[ ])object\b", "Any", code)
+    plain = re.sub(r"\AMapped\[(?:Optional\[)?|\]+\Z", "", code)
+    if not style.optional:
+        code = re.sub(r"Optional\[(.+)\]\]\Z", r"\1 | None]", code)
+    return ast.parse(code, mode="eval").body, plain
+
+
+def _column_of(one: ast.AnnAssign) -> str:
+    """The column's own name, which an attribute called ``class_`` or ``metadata_`` gives first."""
+    first = one.value.args[0] if isinstance(one.value, ast.Call) and one.value.args else None
+    return text_of(first) or target_name(one)
+
+
+def _place(one: ast.AnnAssign, columns: Sequence[str]) -> int:
+    name = _column_of(one)
+    return columns.index(name) if name in columns else len(columns)
 
 
 def _relates(one: ast.AnnAssign) -> bool:
     return isinstance(one.value, ast.Call) and last(one.value.func) == "relationship"
-
-
-def _arguments(node: ast.ClassDef) -> tuple[list[ast.expr], dict[str, ast.Call]]:
-    """What stays among the table's arguments, and the foreign keys of single columns, which go to these."""
-    kept: list[ast.expr] = []
-    keys: dict[str, ast.Call] = {}
-    for one in _listed(node):
-        kind = last(one.func) if isinstance(one, ast.Call) else ""
-        if isinstance(one, ast.Call) and kind == "ForeignKeyConstraint":
-            columns, targets = one.args[0], one.args[1]
-            if isinstance(columns, ast.List) and isinstance(targets, ast.List) and len(columns.elts) == 1:
-                keys[text_of(columns.elts[0])] = ast.Call(ast.Name("ForeignKey"), [targets.elts[0]], one.keywords)
-                continue
-        if isinstance(one, ast.Call) and kind == "PrimaryKeyConstraint" and len(one.args) == 1:
-            continue  # the column says it
-        kept.append(one)
-    return kept, keys
 
 
 def _listed(node: ast.ClassDef) -> Iterator[ast.expr]:
@@ -92,46 +228,63 @@ def _listed(node: ast.ClassDef) -> Iterator[ast.expr]:
             yield from statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value]
 
 
-def _table_args(arguments: Sequence[ast.expr], width: int) -> list[str]:
-    if not arguments:
+def _default(word: ast.keyword) -> ast.expr:
+    """A default that is a plain text stands as one."""
+    value = word.value
+    if word.arg == "server_default" and isinstance(value, ast.Call) and last(value.func) == "text" and value.args:
+        found = _LITERAL.fullmatch(text_of(value.args[0]))
+        if found:
+            return ast.Constant(found[1])
+    return _part(value)
+
+
+def _part(node: ast.expr) -> ast.expr:
+    code = ast.unparse(node)
+    usual = {"text('now()')": "func.now()", "DateTime(True)": "DateTime(timezone=True)"}
+    if code in usual:
+        return ast.parse(usual[code], mode="eval").body
+    if not isinstance(node, ast.Call):
+        return node
+    words = [replaced for word in node.keywords if (replaced := _told(word, last(node.func)))]
+    args = [_part(part) for part in node.args]
+    bare = last(node.func)[:1].isupper() and last(node.func) != "Identity" and not args and not words
+    return node.func if bare else ast.Call(node.func, args, words)
+
+
+def _told(word: ast.keyword, owner: str) -> ast.keyword | None:
+    """A keyword that says something: neither SQLAlchemy's private ones nor what an identity has anyway."""
+    code = ast.unparse(word.value)
+    if (word.arg or "").startswith("_"):
+        return None
+    if owner == "Identity" and (_USUAL.get(word.arg or "") == code or (word.arg == "maxvalue" and code in _LARGEST)):
+        return None
+    return ast.keyword(word.arg, _part(word.value))
+
+
+def _table_args(codes: Sequence[str], width: int) -> list[str]:
+    if not codes:
         return []
-    codes = [_double(ast.unparse(one)) for one in arguments]
     single = f"    __table_args__ = ({', '.join(codes)}{',' if len(codes) == 1 else ''})"
     if len(single) <= width:
         return [single]
-    return ["    __table_args__ = (", *(f"        {code}," for code in codes), "    )"]
+    return ["    __table_args__ = (", *(_wrapped(f"        {code},", width) for code in codes), "    )"]
 
 
-def _column(one: ast.AnnAssign, keys: dict[str, ast.Call]) -> str:
-    annotation = re.sub(r"\b(datetime|decimal|uuid)\.(\w+)", r"\2", ast.unparse(one.annotation))
-    annotation = re.sub(r"Optional\[(.+)\]\]\Z", r"\1 | None]", annotation)
-    name = target_name(one)
-    call = one.value if isinstance(one.value, ast.Call) else ast.Call(ast.Name("mapped_column"), [], [])
-    inner = re.sub(r"\AMapped\[|\]\Z| \| None", "", annotation)
-    parts = [_part(part) for part in call.args if last(part) != _PLAIN.get(inner, "-")]
-    parts += [ast.unparse(keys[name])] if name in keys else []
-    for word in call.keywords:
-        if word.arg not in ("nullable", "autoincrement"):
-            parts.append(f"{word.arg}={_part(word.value)}")
-    return f"{name}: {annotation} = mapped_column({', '.join(parts)})" if parts else f"{name}: {annotation}"
-
-
-def _part(node: ast.expr) -> str:
-    code = ast.unparse(node)
-    if code == "text('now()')":
-        return "func.now()"
-    if code == "DateTime(True)":
-        return "DateTime(timezone=True)"
-    if isinstance(node, ast.Call) and last(node.func) == "Identity":
-        own = {word.arg or "": ast.unparse(word.value) for word in node.keywords}
-        told = [f"{key}={value}" for key, value in own.items() if _USUAL.get(key) != value]
-        return f"Identity({', '.join(one for one in told if not _is_largest(one))})"
-    return code
-
-
-def _is_largest(code: str) -> bool:
-    key, _, value = code.partition("=")
-    return key == "maxvalue" and value in _LARGEST
+def _wrapped(line: str, width: int) -> str:
+    """A line that is too long, with the arguments of its outermost call on lines of their own, as black has it."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    found = re.match(r"(.*?(?:= |\A\s*)[\w.]+\()", line)
+    if len(line) <= width or not found:
+        return line
+    tail = ")," if line.endswith("),") else ")"
+    inner = line[found.end() : -len(tail)]
+    if len(indent) + 4 + len(inner) <= width:
+        return f"{found[1]}\n{indent}    {inner}\n{indent}{tail}"
+    call = ast.parse(f"f({inner})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    parts = [*call.args, *call.keywords]
+    shown = [f"{indent}    {_double(ast.unparse(part))}," for part in parts]
+    return "\n".join([found[1], *shown, f"{indent}{tail}"])
 
 
 def _double(code: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,10 @@ from safemig.facts import CommandFact, Facts
 from safemig.models import check, generated
 from safemig.models.asked import Asked, Definition, asked
 from safemig.models.edits import CannotEdit
+from safemig.models.imports import Import
 from safemig.models.propose import Proposal, propose
 from safemig.models.reading import Models, may_hold_models, read_models
+from safemig.models.style import Style, style_of, unlike
 from safemig.plan import Step
 from safemig.proposals import edit, recipe_line
 from safemig.run import looks
@@ -45,7 +47,7 @@ def with_models(
         return facts
     texts = _python(project)
     models = read_models({path: text for path, text in texts.items() if may_hold_models(path, text)})
-    wanted, said, lost = _completed(wanted, models, runtime, _width(project, models))
+    wanted, said, lost = _completed(wanted, models, runtime, texts, _width(project, models))
     try:
         made = propose(wanted, models, texts, folder=facts.folder, width=_width(project, models))
     except CannotEdit as error:
@@ -69,32 +71,40 @@ def with_models(
 
 
 def _completed(
-    wanted: Asked, models: Models, runtime: Runtime, width: int
+    wanted: Asked, models: Models, runtime: Runtime, texts: Mapping[str, str], width: int
 ) -> tuple[Asked, tuple[str, ...], tuple[str, ...]]:
     """``wanted`` with proposals from the database for named classes that nobody gives code for; notes; open points."""
     given = {one.name for one in wanted.definitions}
     said: list[str] = []
     lost: list[str] = []
     fresh: list[Definition] = []
+    imports: list[Import] = []
     for name, path in wanted.named:
         if name in given or models.find(name):
             continue
-        table, code, why = _from_database(name, models, runtime, width)
-        if code:
-            fresh.append(Definition(name, code, ast.parse(code).body[0], 0, path))
+        where = next((file.path for file in models.files if f"/{file.path}".endswith(f"/{path}")), path)
+        table, made, why = _from_database(name, runtime, style_of(models, where, texts.values(), width))
+        why = unlike(models) or why
+        if made.code and not why:
+            fresh.append(Definition(name, made.code, ast.parse(made.code).body[0], 0, path))
+            imports += made.imports
             said.append(f"the phase gives no code for {name}: it is proposed from the table {table} of the database")
         else:
             lost.append(f"`{name}` in {path}: the phase gives no code for it, and {why}; add the model to the spec")
-    return replace(wanted, definitions=(*wanted.definitions, *fresh)), tuple(said), tuple(lost)
+    completed = replace(
+        wanted, definitions=(*wanted.definitions, *fresh), imports=(*wanted.imports, *dict.fromkeys(imports))
+    )
+    return completed, tuple(said), tuple(lost)
 
 
-def _from_database(name: str, models: Models, runtime: Runtime, width: int) -> tuple[str, str, str]:
-    """The table that the class stands for, the class's code, and why there is none."""
+def _from_database(name: str, runtime: Runtime, style: Style) -> tuple[str, generated.Trimmed, str]:
+    """The table that the class stands for, the class, and why there is none."""
     import psycopg
     from sqlalchemy.exc import SQLAlchemyError
 
     from safemig.runtimes.base import Unreachable
 
+    nothing = generated.Trimmed()
     try:
         with runtime.connect() as connection:
             rows = connection.execute(
@@ -102,12 +112,11 @@ def _from_database(name: str, models: Models, runtime: Runtime, width: int) -> t
             ).fetchall()
             table = generated.table_for(name, [str(row[0]) for row in rows])
             if not table:
-                return "", "", "the database has no table of that name"
-            text = generated.generate(connection, table)
+                return "", nothing, "the database has no table of that name"
+            made = generated.trimmed(generated.generate(connection, table), table, name, style)
     except (psycopg.Error, Unreachable, SQLAlchemyError) as error:
-        return "", "", f"the database could not be read ({str(error).splitlines()[0]})"
-    code = generated.trimmed(text, table, name, models.base or "Base", width)
-    return table, code, "" if code else f"the table {table} is a plain link of two tables or has no primary key"
+        return "", nothing, f"the database could not be read ({str(error).splitlines()[0]})"
+    return table, made, "" if made.code else f"the table {table} has no primary key"
 
 
 def _python(project: Project) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from safemig.spec.document import Block
 from safemig.spec.pieces import Piece, parse
@@ -63,6 +63,13 @@ class _Reader:
             for node in tree.body
             if isinstance(node, ast.ImportFrom) and "postgresql" in (node.module or "")
             for alias in node.names
+        }
+        self._aliases = {
+            alias.asname: alias.name
+            for node in tree.body
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if alias.asname
         }
         self._enums = {name: _members(node) for name, node in self._classes.items() if _is_enum(node)}
 
@@ -200,7 +207,7 @@ class _Reader:
         name = _last(_bare(mapped)) if mapped is not None else ""
         if name in self._enums:
             return self._enum(name)
-        return _PLAIN_TYPES.get(name, "")
+        return _PLAIN_TYPES.get(self._aliases.get(name, name), "")
 
     def _typed(self, node: ast.expr) -> ast.expr:
         """Enum(Kind) with the labels of the block's own class Kind; a bare type is called."""
@@ -219,20 +226,20 @@ class _Reader:
 
     def _code(self, node: ast.expr) -> str:
         fresh = ast.parse(ast.unparse(node), mode="eval").body  # the block's own tree stays as it is
-        return _double_quoted(ast.unparse(_Qualified(self._dialect).visit(fresh)))
+        return _double_quoted(ast.unparse(_Qualified(self._dialect, self._aliases).visit(fresh)))
 
 
 class _Qualified(ast.NodeTransformer):
     """Names of SQLAlchemy as the migration knows them: sa.X, postgresql.X."""
 
-    def __init__(self, dialect: Iterable[str]) -> None:
-        self._names = {*dialect, *_POSTGRESQL}
+    def __init__(self, dialect: Iterable[str], aliases: Mapping[str, str]) -> None:
+        self._names, self._aliases = {*dialect, *_POSTGRESQL}, aliases
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in ("sa", "postgresql"):
             return node
         owner = "postgresql" if node.id in self._names else "sa"
-        return ast.Attribute(ast.Name(owner), node.id)
+        return ast.Attribute(ast.Name(owner), self._aliases.get(node.id, node.id))
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         if isinstance(node.value, ast.Name) and node.value.id in ("sa", "db", "sqlalchemy", "orm", "types"):
