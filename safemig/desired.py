@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +13,7 @@ from checks.schema import snapshot
 from checks.schema.difference import compare
 from checks.schema.snapshot import Snapshot
 from safemig import privileges, undo
+from safemig.restate import Restated, restate
 from safemig.spec import operations, python_source
 from safemig.spec.document import Block
 from safemig.spec.sources import Wanted
@@ -28,12 +29,14 @@ _META = re.compile(r"^\\(?:restrict|unrestrict|connect|encoding)\b[^\n]*$", re.M
 class Desired:
     """The schema before and after the change, both as the scratch server prints them.
 
-    ``open_names`` are the keys in ``wanted`` of new constraints and indexes whose names the spec leaves open.
+    ``open_names`` are the keys in ``wanted`` of new constraints and indexes whose names the spec leaves open. ``kept``
+    are sentences on what the CREATE of a table that is there leaves out and stays.
     """
 
     base: Snapshot
     wanted: Snapshot
     open_names: frozenset[str]
+    kept: tuple[str, ...] = ()
 
 
 class SpecFails(Exception):
@@ -58,11 +61,13 @@ def desire(
     scratch: Callable[[], AbstractContextManager[str]],
     *,
     revision: Wanted | None = None,
+    stated: bool = True,
 ) -> Desired:
     """What ``wanted`` makes of the schema in ``dump`` (the SQL of pg_dump --schema-only).
 
     With ``revision``, both sides of the file that is to be written (``of_revision``), that is proved too: its downgrade
-    must give back the schema before and its upgrade the one after; RevisionFails where it does not.
+    must give back the schema before and its upgrade the one after; RevisionFails where it does not. The CREATE of a
+    table that is there shows it as it is to be (``restate``); without ``stated`` PostgreSQL refuses it.
 
     ``scratch`` gives the conninfo of an empty database that is thrown away. What the spec says runs there as a role
     without superuser rights, so that no SQL of a spec reaches the files or programs of the machine. Raises SpecFails
@@ -71,12 +76,53 @@ def desire(
     with scratch() as conninfo:
         own = load(dump, conninfo, privileges.roles(wanted))
         base = take(own)
+        change = _restated(own, wanted, base) if stated else Restated(wanted)
         with engine(own) as target, target.connect() as connection:
-            _apply(wanted, connection)
-        found = _desired(base, take(own), wanted)
+            _apply(change.wanted, connection)
+        found = replace(_desired(base, take(own), wanted), kept=change.kept)
         if revision is not None:
             _prove(own, revision, found)
         return found
+
+
+def restated(
+    dump: str,
+    wanted: Wanted,
+    scratch: Callable[[], AbstractContextManager[str]],
+    *,
+    pending: Sequence[Wanted] = (),
+) -> Restated:
+    """What is to be written for ``wanted`` on the schema in ``dump``, after the upgrades of ``pending``.
+
+    Its upgrade is empty where nothing of the schema would change. Raises as ``desire``.
+    """
+    with scratch() as conninfo:
+        own = load(dump, conninfo, privileges.roles(wanted))
+        with engine(own) as target, target.connect() as connection:
+            for step in pending:
+                _apply(step, connection)
+        base = take(own)
+        found = _restated(own, wanted, base, refuse=False)
+        if found.wanted.upgrade == wanted.upgrade or found.wanted.problems:
+            return found
+        with engine(own) as target, target.connect() as connection:
+            _apply(found.wanted, connection)
+        changed = compare(base, take(own), ignore=frozenset())
+        return found if changed else replace(found, wanted=replace(found.wanted, upgrade="", downgrade=""))
+
+
+def _restated(conninfo: str, wanted: Wanted, base: Snapshot, *, refuse: bool = True) -> Restated:
+    with engine(conninfo) as target, _blamed(wanted, "up"):
+        found = restate(wanted, target, base)
+    if refuse and found.wanted.problems != wanted.problems:
+        raise SpecFails(*_split(found.wanted.problems[-1], wanted))
+    return found
+
+
+def _split(problem: str, wanted: Wanted) -> tuple[str, int, str]:
+    file, line = wanted.origin
+    place = re.match(r"(.*?):(\d+): ", problem)
+    return (place[1], int(place[2]), problem[place.end() :]) if place else (file, line, problem)
 
 
 def of_revision(text: str, file: str) -> Wanted:
@@ -113,33 +159,54 @@ def _prove(conninfo: str, revision: Wanted, found: Desired) -> None:
             raise RevisionFails(revision.origin[0], place[0] if place else 1, message)
 
 
-def desire_applied(dump: str, wanted: Wanted, scratch: Callable[[], AbstractContextManager[str]]) -> Desired:
+def desire_applied(
+    dump: str,
+    wanted: Wanted,
+    scratch: Callable[[], AbstractContextManager[str]],
+    *,
+    stated: bool = False,
+) -> Desired:
     """As ``desire``, for a schema that may have the change already, whole or in part.
 
     Where the change cannot be made because it is there, what there is of it is taken back first, in a second scratch
-    database; ``base`` is then the schema without it.
+    database; ``base`` is then the schema without it. With ``stated``, or where it cannot be taken back, the CREATE of a
+    table that is there shows it as it is to be.
     """
-    try:
+    if stated:
         return desire(dump, wanted, scratch)
+    try:
+        return desire(dump, wanted, scratch, stated=False)
     except SpecFails as error:
-        back = _way_back(wanted)
-        if back is None:
-            raise
-        with scratch() as conninfo:
-            own = load(dump, conninfo, privileges.roles(wanted))
-            untouched = take(own)
-            with engine(own) as target, target.connect() as connection:
-                operations.apply(back, connection, side="down", lenient=True)
-            base = take(own)
-            if base == untouched:
-                raise
-            with engine(own) as target, target.connect() as connection:
-                try:
-                    _apply(wanted, connection)
-                except SpecFails:
-                    # The first reason is the true one: it stood against the schema as it is.
-                    raise error from None
-            return _desired(base, take(own), wanted)
+        again = _desire_again(dump, wanted, scratch)
+        if again is not None:
+            return again
+        try:
+            found = desire(dump, wanted, scratch)
+        except SpecFails:
+            # The first reason is the true one: it stood against the schema as it is.
+            raise error from None
+        return found
+
+
+def _desire_again(dump: str, wanted: Wanted, scratch: Callable[[], AbstractContextManager[str]]) -> Desired | None:
+    """The change made after what there is of it was taken back; None where that is not possible."""
+    back = _way_back(wanted)
+    if back is None:
+        return None
+    with scratch() as conninfo:
+        own = load(dump, conninfo, privileges.roles(wanted))
+        untouched = take(own)
+        with engine(own) as target, target.connect() as connection:
+            operations.apply(back, connection, side="down", lenient=True)
+        base = take(own)
+        if base == untouched:
+            return None
+        with engine(own) as target, target.connect() as connection:
+            try:
+                _apply(wanted, connection)
+            except SpecFails:
+                return None
+        return _desired(base, take(own), wanted)
 
 
 def _way_back(wanted: Wanted) -> Wanted | None:
@@ -160,10 +227,17 @@ def _quoted(table: str) -> str:
 
 
 def _apply(wanted: Wanted, connection: Any, side: Literal["up", "down"] = "up") -> None:
+    with _blamed(wanted, side):
+        operations.apply(wanted, connection, side=side)
+
+
+@contextmanager
+def _blamed(wanted: Wanted, side: Literal["up", "down"]) -> Iterator[None]:
+    """SpecFails, with the place in the spec, for what is not evaluated or PostgreSQL refuses."""
     from sqlalchemy.exc import DBAPIError
 
     try:
-        operations.apply(wanted, connection, side=side)
+        yield
     except operations.Refused as error:
         file, line = wanted.place(error.line, side)
         why = f" ({error.why})" if error.why else ""

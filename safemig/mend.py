@@ -50,7 +50,7 @@ def mend(difference: Difference, wanted: Snapshot, found: Snapshot) -> Mend | No
     if left is None or right is None:
         return None  # matched under another name
     if difference.aspect == "comment":
-        return Mend(_comment(difference.key, left))
+        return Mend(comment(difference.key, left))
     if kind == "column":
         return _column(name, difference.aspect, left)
     if kind == "enum":
@@ -93,7 +93,7 @@ def create(key: str, wanted: Snapshot) -> str:
     if maker is None:
         return ""
     sql = maker()
-    return f"{sql}\n{_comment(key, attributes)}" if sql and "comment" in attributes and kind != "table" else sql
+    return f"{sql}\n{comment(key, attributes)}" if sql and "comment" in attributes and kind != "table" else sql
 
 
 def drop(key: str, found: Snapshot) -> str:
@@ -175,8 +175,8 @@ def _table(name: str, wanted: Snapshot) -> str:
     if attributes.get("row_security"):
         sql.append(f"ALTER TABLE {dotted(name)} ENABLE ROW LEVEL SECURITY;")
     if "comment" in attributes:
-        sql.append(_comment(f"table {name}", attributes))
-    sql += [_comment(key, value) for key, value in (*columns, *own) if "comment" in value]
+        sql.append(comment(f"table {name}", attributes))
+    sql += [comment(key, value) for key, value in (*columns, *own) if "comment" in value]
     return "\n".join(sql)
 
 
@@ -239,7 +239,8 @@ def _sequence(attributes: Attributes) -> str:
     return said + (" CYCLE" if attributes.get("cycle") else "")
 
 
-def _comment(key: str, attributes: Attributes) -> str:
+def comment(key: str, attributes: Attributes) -> str:
+    """COMMENT ON that object, with what its attributes say; NULL takes it away."""
     kind, _, name = key.partition(" ")
     said = attributes.get("comment")
     text = "NULL" if said is None else _literal(str(said))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,6 +30,13 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def dsn(postgres_server: str) -> Iterator[str]:
     """The conninfo of a fresh, empty database."""
+    with fresh_database(postgres_server) as conninfo:
+        yield conninfo
+
+
+@contextmanager
+def fresh_database(postgres_server: str) -> Iterator[str]:
+    """The conninfo of an empty database on that server, dropped at the end."""
     import psycopg
     from psycopg import sql
     from psycopg.conninfo import make_conninfo

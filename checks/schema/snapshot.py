@@ -64,19 +64,34 @@ def take(connection: psycopg.Connection[Any], *, lock_timeout_ms: int = 2000) ->
 
     if connection.info.transaction_status != TransactionStatus.IDLE:
         raise ValueError("a snapshot needs a connection that is not inside a transaction")
-    rows: list[tuple[list[str], list[tuple[Any, ...]]]] = []
     try:
         with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            settings = {**queries.SETTINGS, "lock_timeout": str(lock_timeout_ms)}
-            calls = ", ".join("set_config(%s, %s, true)" for _ in settings)
-            cursor.execute(f"SELECT {calls}".encode(), [part for item in settings.items() for part in item])
-            for query in queries.QUERIES:
-                cursor.execute(query.encode())
-                rows.append(([column.name for column in cursor.description or ()], cursor.fetchall()))
+            rows = _read(cursor, lock_timeout_ms)
     except psycopg.errors.LockNotAvailable as error:
         raise _held(connection) from error
     return Snapshot(connection.info.server_version, _objects(rows))
+
+
+def take_inside(connection: psycopg.Connection[Any]) -> Snapshot:
+    """The schema as the connection's open transaction sees it, which stays open and as it is."""
+    from psycopg.rows import tuple_row
+
+    # Rolled back to its savepoint, so that the settings of the reading end with it.
+    with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
+        rows = _read(cursor, 2000)
+    return Snapshot(connection.info.server_version, _objects(rows))
+
+
+def _read(cursor: psycopg.Cursor[Any], lock_timeout_ms: int) -> list[tuple[list[str], list[tuple[Any, ...]]]]:
+    settings = {**queries.SETTINGS, "lock_timeout": str(lock_timeout_ms)}
+    calls = ", ".join("set_config(%s, %s, true)" for _ in settings)
+    cursor.execute(f"SELECT {calls}".encode(), [part for item in settings.items() for part in item])
+    rows: list[tuple[list[str], list[tuple[Any, ...]]]] = []
+    for query in queries.QUERIES:
+        cursor.execute(query.encode())
+        rows.append(([column.name for column in cursor.description or ()], cursor.fetchall()))
+    return rows
 
 
 def _held(connection: psycopg.Connection[Any]) -> TableHeld:

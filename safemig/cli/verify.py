@@ -71,10 +71,12 @@ def _say(text: str) -> None:
 
 
 def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
+    from checks.migration.graph import read_graph
     from checks.schema.snapshot import take
     from safemig import privileges
-    from safemig.desired import desire_applied
+    from safemig.apart import desire_applied
     from safemig.run.baseline import mismatches
+    from safemig.run.stated import changed_since
     from safemig.scratch import on_scratch
 
     if wanted.problems:
@@ -83,7 +85,9 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
         found = take(connection)
         lacking = privileges.lacking(connection, privileges.granted(wanted))
     dump = opened.runtime.dump_schema()
-    desired = on_scratch(opened.runtime, partial(desire_applied, dump, wanted), _say)
+    tree = opened.project.tree
+    stated = tree is not None and changed_since(read_graph(tree.versions, recursive=tree.recursive), wanted.tables)
+    desired = on_scratch(opened.runtime, partial(desire_applied, dump, wanted, stated=stated), _say)
     differences = mismatches(desired.base, desired.base, desired.wanted, found, desired.open_names)
     shown: list[Json] = [shown_difference(one, desired.wanted, found, wanted) for one in differences]
     for one in lacking:
@@ -99,7 +103,8 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
                 "destructive": False,
             }
         )
-    return _head(facts) | {"matches_spec": not shown, "differences": shown, "drift": _drift(opened, facts, found)}
+    head = _head(facts) | {"matches_spec": not shown, "differences": shown, "left_out": [*desired.kept]}
+    return head | {"drift": _drift(opened, facts, found)}
 
 
 def shown_difference(one: Difference, wanted: Snapshot, found: Snapshot, spec: Wanted) -> dict[str, Json]:
@@ -185,6 +190,8 @@ def _lines(document: dict[str, Json]) -> Iterator[str]:
         yield f"the schema cannot be compared: {document['reason']}"
         return
     yield from _listed(document["differences"])
+    left_out = document.get("left_out")
+    yield from (f"  left as it is: {text}" for text in (left_out if isinstance(left_out, list) else []))
     yield "the schema is what the spec asks for" if document["matches_spec"] else "the schema differs from the spec"
     drift = document["drift"]
     if not isinstance(drift, dict):

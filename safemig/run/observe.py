@@ -16,6 +16,7 @@ from safemig.proposals import edit, make_target
 from safemig.run.command_facts import commands_of, from_target
 from safemig.run.gaps import ChoiceNeeded, missing, notes, refuse_ties, stops
 from safemig.run.modelled import with_models
+from safemig.run.stated import with_stated
 from safemig.run.written import pending_makers, with_merge, with_migration
 from safemig.spec.choose import Choice, Nothing, Tie, choose
 from safemig.spec.document import Document, read
@@ -212,12 +213,15 @@ def _with_spec(
     used = pending_makers(graph, facts.pending or (), found.tables)
     if used:
         return replace(facts, used=used)
+    facts, written = with_stated(facts, runtime, tree, graph, found)
+    if written is None:
+        return with_merge(facts, project, tree, graph, pattern)
     facts = with_merge(facts, project, tree, graph, pattern)
     if len(facts.heads) > 1:
         return facts
     if facts.merge:  # it has taken the next number
         pattern = replace(pattern, next_counter=pattern.next_counter + 1)
-    return with_migration(facts, project, config, tree, message_of(phase, found), found, pattern)
+    return with_migration(facts, project, config, tree, message_of(phase, written), written, pattern)
 
 
 def _pattern(tree: AlembicTree, graph: Graph) -> Pattern:

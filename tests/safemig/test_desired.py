@@ -104,7 +104,8 @@ ALTER TABLE course ADD COLUMN note text;"""
             5,
             "for x",
         ),
-        ("CREATE TABLE course (id int);", "sql", 3, "already exists"),
+        ("CREATE TABLE course (id int, name text);", "sql", 3, "is it renamed"),
+        ("CREATE VIEW course AS SELECT 1;", "sql", 3, "already exists"),
         ("CREATE TABLE a (id int REFERENCES nowhere (id));", "sql", 3, "nowhere"),
     ],
 )

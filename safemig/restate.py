@@ -1,0 +1,293 @@
+"""CREATE TABLE of a table that is there already shows it as it is to be: here it becomes the changes that lead there.
+
+What it is to be is found by PostgreSQL: in a transaction of the scratch database that is taken back, the present table
+is dropped and the spec's is made in its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from checks.schema.difference import Difference, compare, table_of
+from checks.schema.snapshot import LONGEST_NAME, Snapshot, part, take_inside
+from safemig import alters, undo
+from safemig.gentle_choices import Text, number_at
+from safemig.restate_reading import Part, enums, parts, spoken
+from safemig.spec import operations
+from safemig.spec.sources import Wanted
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+
+@dataclass(frozen=True)
+class Restated:
+    """``wanted`` with changes in the place of each CREATE of a table that is there; its upgrade is empty where the
+    tables are as the spec has them. ``kept`` are sentences on what the CREATE leaves out and stays.
+    """
+
+    wanted: Wanted
+    kept: tuple[str, ...] = ()
+
+
+def restated_tables(wanted: Wanted, present: Collection[str]) -> tuple[str, ...]:
+    """The tables that ``wanted`` makes although they are there (``present``, as in a snapshot's keys), and that none
+    of its earlier statements drops or renames."""
+    there = [table for table in wanted.tables if _key(table) in present]
+    gone: set[str] = set()
+    found: list[str] = []
+    for one in parts(wanted) if there else ():
+        found += [table for table in one.what.created if table in there and table not in gone]
+        gone |= {table for table in there if one.removes(table)}
+    return tuple(dict.fromkeys(found))
+
+
+def restate(wanted: Wanted, target: Engine, base: Snapshot) -> Restated:
+    """What ``wanted`` comes to on the schema of the scratch database, which is left as it is (``base``).
+
+    Raises what ``operations.apply`` raises where the spec's own CREATE cannot be made.
+    """
+    tables = restated_tables(wanted, {key.partition(" ")[2] for key in base.objects if key.startswith("table ")})
+    if wanted.problems or not tables:
+        return Restated(wanted)
+    own = parts(wanted)
+    first = [one for one in own if one.alters(tables)]
+    aim, types = _shown(wanted, target, tables)
+    present, before = _present(wanted, first, target, tables)
+    keys = {_key(table) for table in tables}
+    # PostgreSQL names what the spec leaves unnamed: such a constraint may be there under another name.
+    names = {name for full in wanted.named for name in (full, full.lower(), full[:LONGEST_NAME])}
+    unnamed = frozenset(
+        key for key in aim.objects
+        if key.startswith(("constraint ", "index ")) and table_of(key, aim.objects[key]) in keys
+        and _last(key) not in names
+    )  # fmt: skip
+    differences = [
+        one for one in compare(aim, present, open_names=unnamed, ignore=frozenset())
+        if _concerns(one, keys, aim, present, enums(own, tables))
+    ]  # fmt: skip
+    made, kept, problems = _changes(wanted, own, differences, aim, present, (types, before))
+    if problems:
+        return Restated(replace(wanted, problems=(*wanted.problems, *problems)), kept)
+    return Restated(_written(wanted, own, tables, made, present), kept)
+
+
+def _key(table: str) -> str:
+    """The table's name as it stands in a snapshot's keys."""
+    schema, _, name = table.rpartition(".")
+    return f"{part(schema or 'public')}.{part(name)}"
+
+
+def _last(key: str) -> str:
+    from safemig.mend import last
+
+    name = last(key.partition(" ")[2])
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
+
+
+Types = dict[tuple[str, str], str]
+
+
+def _shown(wanted: Wanted, target: Engine, tables: Sequence[str]) -> tuple[Snapshot, Types]:
+    """The schema with those tables as the spec's CREATE makes them, and the types of their columns."""
+    from sqlalchemy import text
+
+    drops = [f"DROP TABLE {_sql(table)} CASCADE" for table in tables]
+    drops += [f"DROP TYPE IF EXISTS {_sql(name)} CASCADE" for name in enums(parts(wanted), tables)]
+    with target.connect() as connection:
+        for lenient in (True, False):
+            with connection.begin() as transaction:
+                for drop in drops:
+                    connection.execute(text(drop.replace(":", "\\:")))
+                # What else the spec does may need the tables as they are now: it is judged where it is run for good.
+                operations.apply(wanted, connection, lenient=lenient)
+                found = take_inside(_raw(connection))
+                types = _types(connection, tables, wanted)
+                transaction.rollback()
+            if all(f"table {_key(table)}" in found.objects for table in tables):
+                break
+    return found, types
+
+
+def _present(wanted: Wanted, first: Sequence[Part], target: Engine, tables: Sequence[str]) -> tuple[Snapshot, Types]:
+    """The schema after what the spec's own ALTER statements do to the tables as they are."""
+    with target.connect() as connection, connection.begin() as transaction:
+        text = "\n".join(one.text + (";" if wanted.kind == "sql" else "") for one in first)
+        if first:
+            operations.apply(replace(wanted, upgrade=text), connection, lenient=True)
+        found = take_inside(_raw(connection))
+        types = _types(connection, tables, wanted)
+        transaction.rollback()
+    return found, types
+
+
+def _raw(connection: Connection) -> Any:
+    # No statement may have been sent yet, and a savepoint needs a transaction that has begun.
+    connection.exec_driver_sql("SELECT 1")
+    return connection.connection.driver_connection
+
+
+def _types(connection: Connection, tables: Sequence[str], wanted: Wanted) -> Types:
+    """The types of the tables' columns as Alembic writes them: (table, column) -> code; none for SQL."""
+    from alembic.autogenerate import render_python_code
+    from alembic.operations.ops import AddColumnOp, UpgradeOps
+    from sqlalchemy import Column, inspect
+    from sqlalchemy.types import NullType
+
+    from safemig.restate_reading import type_of
+
+    found: Types = {}
+    for table in tables if wanted.kind == "op" else ():
+        schema, _, name = table.rpartition(".")
+        reader = inspect(connection)
+        if not reader.has_table(name, schema=schema or None):
+            continue
+        for one in reader.get_columns(name, schema=schema or None):
+            if not isinstance(one["type"], NullType):
+                code = render_python_code(UpgradeOps(ops=[AddColumnOp("t", Column("c", one["type"]))]))
+                found[table, one["name"]] = type_of(code)
+    return found
+
+
+def _sql(table: str) -> str:
+    return ".".join('"' + one.replace('"', '""') + '"' for one in table.split("."))
+
+
+def _concerns(one: Difference, keys: Collection[str], aim: Snapshot, present: Snapshot, types: Collection[str]) -> bool:
+    kind, _, name = one.key.partition(" ")
+    if kind == "table":
+        return name in keys
+    if kind == "enum":
+        return name in {_key(type_) for type_ in types} and one.aspect == "labels"
+    attributes = aim.objects.get(one.key) or present.objects.get(one.key) or {}
+    return table_of(one.key, attributes) in keys
+
+
+def _changes(
+    wanted: Wanted,
+    own: Sequence[Part],
+    differences: Sequence[Difference],
+    aim: Snapshot,
+    present: Snapshot,
+    types: tuple[Types, Types],
+) -> tuple[list[tuple[str, alters.Change, int]], tuple[str, ...], tuple[str, ...]]:
+    """The changes by table, each with its line; what is kept; what only the person can tell."""
+    made: list[tuple[str, alters.Change, int]] = []
+    kept: list[str] = []
+    problems = list(_renames(wanted, own, differences, aim, present))
+    standing = {key for one in own for key in one.makes(present)}
+    for one in sorted(differences, key=_order):
+        table = table_of(one.key, aim.objects.get(one.key) or present.objects.get(one.key) or {})
+        table = table or one.key.partition(" ")[2]
+        said = spoken(own, table, types)
+        file, line = wanted.place(said.lines.get(_last(one.key), said.line))
+        if (one.aspect == "missing" and one.key in standing) or _of_key(one, present):
+            continue  # a statement of its own makes it, and stays as the spec writes it
+        if one.aspect == "unexpected" and one.key.startswith(("column ", "constraint ")):
+            word = one.key.replace(" public.", " ")
+            kept.append(f"{file}:{line}: the CREATE leaves {word} out: it stays; a DROP of its own would take it away")
+        if one.key.startswith("enum "):
+            problems.append(f"{file}:{line}: {one.key} has the labels {one.found}, the CREATE has {one.wanted}; write "
+                            "ALTER TYPE … ADD VALUE and its downgrade into the spec")  # fmt: skip
+            continue
+        try:
+            change = alters.change(one, aim, present, said.words, wanted.kind)
+        except alters.NoChange as error:
+            kept.append(f"{file}:{line}: {str(error).replace('public.', '', 1)}")
+            continue
+        if change:
+            made.append((table, change, said.lines.get(_last(one.key), said.line)))
+    return made, tuple(kept), tuple(problems)
+
+
+def _of_key(one: Difference, present: Snapshot) -> bool:
+    """Whether a column may be null only in the CREATE: it is part of a primary key that stays, or has an identity."""
+    table = table_of(one.key, {})
+    if one.aspect != "not_null" or one.wanted:
+        return False
+    keys = [
+        str(value["definition"]) for key, value in present.objects.items()
+        if key.startswith("constraint ") and table_of(key, value) == table
+    ]  # fmt: skip
+    listed = [found[1] for said in keys if (found := re.match(r"PRIMARY KEY \(([^)]*)\)", said))]
+    names = [name.strip().strip('"') for text in listed for name in text.split(",")]
+    return _last(one.key) in names or "identity" in present.objects[one.key]
+
+
+def _order(one: Difference) -> tuple[int, str]:
+    """Columns before what is made of them; a changed constraint is dropped and made after them."""
+    kind = one.key.partition(" ")[0]
+    rank = {"table": 3, "column": 0 if one.aspect == "missing" else 1, "constraint": 2, "index": 2}.get(kind, 4)
+    return rank, one.key
+
+
+def _renames(
+    wanted: Wanted, own: Sequence[Part], differences: Sequence[Difference], aim: Snapshot, present: Snapshot
+) -> Iterator[str]:
+    """A column that is left out beside a new one of its type may be that one under another name: the person knows."""
+    columns = [one for one in differences if one.key.startswith("column ")]
+    for new in columns:
+        for old in columns:
+            table = table_of(new.key, {})
+            same = table == table_of(old.key, {}) and new.aspect == "missing" and old.aspect == "unexpected"
+            if not same or aim.objects[new.key]["type"] != present.objects[old.key]["type"]:
+                continue
+            said = spoken(own, table, ({}, {}))
+            file, line = wanted.place(said.lines.get(_last(new.key), said.line))
+            before, after = _last(old.key), _last(new.key)
+            yield (
+                f"{file}:{line}: the CREATE of {table.removeprefix('public.')} has the new column {after} and leaves "
+                f"{before} out, of the same type: is it renamed? Write ALTER TABLE … RENAME COLUMN {before} TO {after} "
+                f"into the spec; if not, name {before} in the CREATE too, or drop it with a statement of its own"
+            )
+
+
+def _written(
+    wanted: Wanted,
+    own: Sequence[Part],
+    tables: Sequence[str],
+    made: Sequence[tuple[str, alters.Change, int]],
+    present: Snapshot,
+) -> Wanted:
+    """The change with the statements that are kept, and the changes of each table after its last ALTER."""
+    text, backs, problems = Text([], []), list[str](), list[str]()
+    left = tuple(table for table in wanted.tables if table not in tables)
+    for number, one in enumerate(own):
+        restated = one.created_of(tables)
+        if not restated and not one.settled(tables, present):
+            text.add(one.lead + one.text + one.end, number_at(wanted.upgrade_lines, one.line - 1, wanted.origin[1]))
+            try:
+                backs.append(undo.derive(replace(wanted, upgrade=one.text, tables=left, downgrade="")))
+            except undo.NoUndo as error:
+                file, line = wanted.place(one.line)
+                problems.append(f"{file}:{line}: {error.text!r} has no downgrade that follows from it; write one")
+        for table in tables:
+            if number == _last_of(own, table):
+                for _, change, line in [change for change in made if change[0] == _key(table)]:
+                    text.add(change.up, number_at(wanted.upgrade_lines, line - 1, wanted.origin[1]))
+                    backs.append(change.down)
+    down = wanted.downgrade if _fits(wanted, tables) else "\n".join(back for back in reversed(backs) if back)
+    lines = wanted.downgrade_lines if _fits(wanted, tables) else ()
+    return replace(
+        wanted, upgrade="\n".join(text.lines), upgrade_lines=tuple(text.numbers), tables=left, downgrade=down,
+        downgrade_lines=lines, problems=(*wanted.problems, *(problems if not _fits(wanted, tables) else ())),
+        touched=tuple(sorted({*wanted.touched, *tables})),
+        named=wanted.named | set(chain.from_iterable(one.what.names for one in own)),
+    )  # fmt: skip
+
+
+def _last_of(own: Sequence[Part], table: str) -> int:
+    """The number of the last statement that makes or alters the table: the changes follow it."""
+    return max(number for number, one in enumerate(own) if one.created_of((table,)) or one.alters((table,)))
+
+
+def _fits(wanted: Wanted, tables: Sequence[str]) -> bool:
+    """Whether the spec's own downgrade takes a change back, not the whole table."""
+    if not wanted.downgrade.strip():
+        return False
+    downs = parts(replace(wanted, upgrade=wanted.downgrade))
+    return not any(one.removes(table) for one in downs for table in tables)

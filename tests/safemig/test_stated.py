@@ -1,0 +1,169 @@
+"""A spec's CREATE of a table that is there: planned as changes, run, verified, and no change the second time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from checks.evidence import Json
+from checks.migration.graph import read_graph
+from checks.schema.difference import Difference
+from checks.schema.snapshot import Snapshot
+from safemig import alters
+from safemig.alters import NoChange, Spoken
+from safemig.authoring import with_downgrade
+from safemig.restate import restated_tables
+from safemig.run.stated import changed_since
+from safemig.spec.document import parse
+from safemig.spec.sources import Wanted, wanted
+from tests.safemig.bad_projects import safemig
+from tests.spine.project import make_project, remove_project
+
+SPEC = """\
+# Courses
+
+## Phase 1: Database
+
+```python
+def upgrade():
+    op.create_table(
+        "course",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("name", sa.String(200), nullable=False, server_default="", comment="shown"),
+        sa.Column("price", sa.Integer(), server_default="0", nullable=False),
+        sa.CheckConstraint("price >= 0", name="ck_course_price"),
+    )
+```
+
+- [ ] Column `course.price` exists
+"""
+
+
+@pytest.mark.slow
+def test_the_state_of_a_table_is_reached_and_is_no_change_afterwards(tmp_path: Path) -> None:
+    spine = make_project(tmp_path / "shop")
+    (spine.root / "docs" / "ratings_plan.md").write_text(SPEC)
+    phase = ("--spec", "ratings", "--phase", "1")
+    try:
+        first = safemig(spine.root, "plan", *phase)
+        assert 'op.add_column("course", sa.Column("price"' in first.out, first.shown
+        assert "left as it is: docs/ratings_plan.md:7: the CREATE leaves column course.slug out" in first.out
+        assert "op.create_table" not in first.out
+        ended = safemig(spine.root, "run", "--mode", "auto", *phase)
+        assert ended.code == 0, ended.shown
+        with psycopg.connect(spine.dsn) as connection:
+            columns = "SELECT attname FROM pg_attribute WHERE attrelid = 'course'::regclass AND attnum > 0"
+            assert {row[0] for row in connection.execute(columns)} == {"id", "slug", "name", "price"}
+        verified = safemig(spine.root, "verify", *phase)
+        assert (verified.code, "left as it is" in verified.out) == (0, True), verified.shown
+        again = safemig(spine.root, "plan", *phase)
+        assert "is as docs/ratings_plan.md:7 asks for already: no change of it is needed" in again.out
+        assert "Write the migration" not in again.out
+    finally:
+        remove_project(spine)
+
+
+def _spec(code: str, language: str = "sql") -> Wanted:
+    document = parse(f"# P\n```{language}\n{code}\n```\n".encode(), "plan.md")
+    found = wanted(document, document.phases[0], [])
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("code", "language", "tables"),
+    [
+        ("CREATE TABLE a (id int); CREATE TABLE b (id int);", "sql", ("a",)),
+        ("DROP TABLE a; CREATE TABLE a (id int);", "sql", ()),
+        ("ALTER TABLE a RENAME TO old_a; CREATE TABLE a (id int);", "sql", ()),
+        ("op.drop_table('a')\nop.create_table('a', sa.Column('id', sa.Integer()))", "python", ()),
+        ("op.create_table('a', sa.Column('id', sa.Integer()), schema='x')", "python", ()),
+        ('CREATE TABLE "a" (id int);', "sql", ("a",)),
+    ],
+)
+def test_a_create_is_a_state_only_of_what_is_there(code: str, language: str, tables: tuple[str, ...]) -> None:
+    assert restated_tables(_spec(code, language), {"public.a"}) == tables
+
+
+REVISION = """
+from alembic import op
+import sqlalchemy as sa
+revision = "{id}"
+down_revision = {down}
+
+
+def upgrade():
+    {code}
+
+
+def downgrade():
+    op.drop_column("a", "x")
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "changed"),
+    [
+        ('op.add_column("a", sa.Column("x", sa.Text()))', True),
+        ('op.execute("ALTER TABLE a ADD COLUMN x text")', True),
+        ('op.create_table("b", sa.Column("a_id", sa.Integer(), sa.ForeignKey("a.id")))', False),
+    ],
+)
+def test_a_table_is_changed_by_revisions_that_do_not_make_it(code: str, *, changed: bool, tmp_path: Path) -> None:
+    make = 'op.create_table("a", sa.Column("id", sa.Integer()))'
+    (tmp_path / "r1.py").write_text(REVISION.format(id="r1", down=None, code=make))
+    (tmp_path / "r2.py").write_text(REVISION.format(id="r2", down="'r1'", code=code))
+    assert changed_since(read_graph([tmp_path]), ("a",)) is changed
+
+
+COLUMN: dict[str, Json] = {"position": 1, "type": "integer"}
+
+
+@pytest.mark.parametrize(
+    ("aspect", "aim", "present", "up"),
+    [
+        ("not_null", {"not_null": True}, {}, "ALTER TABLE public.t ALTER COLUMN c SET NOT NULL;"),
+        ("default", {"default": "'0'::smallint"}, {"default": "0"}, None),
+        ("default", {"default": "'-1'::integer"}, {"default": "(-1)"}, None),
+        ("default", {"default": "1"}, {}, "ALTER TABLE public.t ALTER COLUMN c SET DEFAULT 1;"),
+        ("comment", {}, {"comment": "kept"}, None),
+        (
+            "identity",
+            {"identity": "always"},
+            {},
+            "ALTER TABLE public.t ALTER COLUMN c ADD GENERATED ALWAYS AS IDENTITY;",
+        ),
+        ("identity", {}, {"identity": "always"}, NoChange),
+        ("default", {"default": "nextval(owned sequence)"}, {}, NoChange),
+        ("generated", {"generated": "(a + 1)", "generation": "stored"}, {}, NoChange),
+    ],
+)
+def test_each_difference_of_a_column_has_its_statement_or_its_reason(
+    aspect: str, aim: dict[str, Json], present: dict[str, Json], up: str | type[NoChange] | None
+) -> None:
+    key = "column public.t.c"
+    left, right = Snapshot(15, {key: COLUMN | aim}), Snapshot(15, {key: COLUMN | present})
+    one = Difference(key, aspect, aim.get(aspect), present.get(aspect))
+    spoken = Spoken({}, {}, {})
+    if up is NoChange:
+        with pytest.raises(NoChange, match=r"public\.t\.c"):
+            alters.change(one, left, right, spoken, "sql")
+        return
+    found = alters.change(one, left, right, spoken, "sql")
+    assert (found.up if found else None) == up
+
+
+def test_a_downgrade_that_takes_the_whole_table_is_not_the_way_back(dsn: str) -> None:
+    from safemig.desired import restated
+    from tests.conftest import fresh_database
+
+    spec = _spec("CREATE TABLE a (id integer PRIMARY KEY, x text);\n-- down\nDROP TABLE a;")
+    assert "DROP TABLE" in spec.downgrade
+    result = restated("CREATE TABLE public.a (id integer PRIMARY KEY);", spec, lambda: fresh_database(dsn))
+    assert with_downgrade(result.wanted).downgrade == "ALTER TABLE public.a DROP COLUMN x;"
+    own = replace(spec, downgrade="ALTER TABLE a DROP COLUMN x;", downgrade_lines=(9,))
+    result = restated("CREATE TABLE public.a (id integer PRIMARY KEY);", own, lambda: fresh_database(dsn))
+    assert (result.wanted.downgrade, result.wanted.downgrade_lines) == (own.downgrade, (9,))
