@@ -1,8 +1,8 @@
 """Stand-alone: runs one shell line, outlives the engine, and leaves its redacted output and exit status in files.
 
-Started as `python -I -S supervisor.py LOCK_FD` in a session of its own, with the order as JSON on stdin: line, cwd,
-stdin, tty, mark, secrets, and the paths output, begun and status. The engine locked LOCK_FD (flock) before the fork;
-whoever gets that lock later knows that the command has ended. What the command leaves in the background may go on
+``main`` runs in a process of its own, in a session of its own, with the order as JSON on stdin: line, cwd, stdin, tty,
+mark, secrets, and the paths output, begun and status. The engine locked the descriptor ``lock`` (flock) before the
+fork; whoever gets that lock later knows that the command has ended. What the command leaves in the background may go on
 writing: a fork of the supervisor then goes on reading until the last of them has closed the output.
 Standard library only, about 20 ms to start.
 """
@@ -33,9 +33,8 @@ TERMINAL_REST = 1.0  # seconds at most to empty a terminal whose command has end
 END_OF_INPUT = b"\x04"
 
 
-def main() -> None:
+def main(lock: int) -> None:
     """Run the order; a broken one (the engine died while it wrote it) starts nothing."""
-    lock = int(sys.argv[1])
     os.set_inheritable(lock, False)
     try:
         order: dict[str, Any] = json.loads(sys.stdin.buffer.read())
@@ -273,7 +272,3 @@ def read(source: int) -> bytes:
     except OSError:
         time.sleep(0.02)  # it stays readable then: do not spin until the command has ended
         return b""
-
-
-if __name__ == "__main__":
-    main()

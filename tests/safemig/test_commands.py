@@ -375,7 +375,7 @@ def test_an_order_cut_short_starts_nothing(tmp_path: Path) -> None:
     script = str(Path(commands.__file__).with_name("supervisor.py"))
     with (tmp_path / "lock").open("w") as lock:
         done = subprocess.run(
-            [sys.executable, "-I", "-S", script, str(lock.fileno())],
+            [sys.executable, "-I", "-S", "-c", commands.SUPERVISE, script, str(lock.fileno())],
             input=b'{"line": "touch made", "cwd": "' + str(tmp_path).encode(),
             pass_fds=(lock.fileno(),),
             check=False,
