@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     import psutil
 
 
-def listener(port: int) -> psutil.Process | None:
-    """The topmost process of the family that listens there; None when nobody does, or it is another user's."""
+def listener(port: int, known: psutil.Process | None = None) -> psutil.Process | None:
+    """The topmost process of the family that listens there; None when nobody does, or it is another user's.
+
+    ``known``, found earlier, is asked first: looking through all processes takes ten times as long.
+    """
     import psutil
 
+    if known is not None and known.is_running() and _holds(known, port):
+        return known
     try:
         holders = [each.pid for each in psutil.net_connections(kind="tcp") if _listening([each], port)]
     except psutil.AccessDenied:  # macOS tells only root about all

@@ -80,6 +80,7 @@ class ProcessRuntime:
     binaries: Path | None = None
     name: Literal["docker", "process"] = "process"
     _known: set[str] = field(default_factory=set, repr=False)
+    _listener: psutil.Process | None = field(default=None, repr=False)
 
     def describe(self) -> Mapping[str, Json]:
         """The service and, when the URL can be read, the database: running or not."""
@@ -351,7 +352,8 @@ class ProcessRuntime:
         """The first process that listens on the service's port; a reloader's children share its socket."""
         parts = urlsplit(self.url)
         port = parts.port or (80 if self.url else 0)
-        return listener(port) if port else None
+        self._listener = listener(port, self._listener) if port else None
+        return self._listener
 
 
 def _pg_dump(found: postgres.Binaries) -> Path:

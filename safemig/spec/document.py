@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,6 +124,7 @@ def read(path: Path, root: Path) -> Document:
     return parse(content, name.as_posix())
 
 
+@lru_cache(maxsize=16)  # a run reads each spec three times
 def parse(content: bytes, path: str) -> Document:
     """The document in those bytes; any bytes give one."""
     from markdown_it import MarkdownIt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from safemig.spec import model_source, python_source, sketch, sql_source, table_source
@@ -107,21 +108,23 @@ def asks(document: Document, phase: Phase) -> tuple[tuple[str, ...], tuple[str, 
 
 
 def _pieces(blocks: Iterable[Block], file: str) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
-    found: list[Piece] = []
-    problems: list[str] = []
-    for block in blocks:
-        if python_source.concerns(block):
-            try:
-                found += python_source.pieces(block)
-            except SyntaxError as error:
-                problems.append(f"{file}: broken Python in {error.msg}; mend the block")
-        elif model_source.concerns(block):
-            found += model_source.pieces(block)
-        elif sql_source.concerns(block):
-            found += sql_source.pieces(block)
-        elif table_source.concerns(block):
-            found += table_source.pieces(block)
-    return tuple(found), tuple(problems)
+    found = [_of_block(block, file) for block in blocks]
+    pieces = tuple(piece for own, _ in found for piece in own)
+    return pieces, tuple(problem for _, problem in found if problem)
+
+
+@lru_cache(maxsize=1024)  # rating the phases, comparing the specs and writing read each block up to four times
+def _of_block(block: Block, file: str) -> tuple[tuple[Piece, ...], str]:
+    """What the block asks for, and what is wrong with it ("" for nothing)."""
+    if python_source.concerns(block):
+        try:
+            return tuple(python_source.pieces(block)), ""
+        except SyntaxError as error:
+            return (), f"{file}: broken Python in {error.msg}; mend the block"
+    for source in (model_source, sql_source, table_source):
+        if source.concerns(block):
+            return tuple(source.pieces(block)), ""
+    return (), ""
 
 
 def _general(document: Document, phase: Phase) -> tuple[Block, ...]:
