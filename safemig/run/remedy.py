@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from checks.evidence import Evidence
+from checks.symbols import walk
 from safemig.facts import Finding
 from safemig.plan import Action, Step
 from safemig.proposals import dependencies, edit, failures, lock
@@ -17,6 +18,7 @@ from safemig.run.session import Session
 
 TEST_FILE_LIMIT = 400
 FILE_BYTES = 400_000
+TEST_FILE = re.compile(r"test_.*\.py|.*_test\.py|conftest\.py")
 OUTPUT_BYTES = 200_000
 
 
@@ -126,12 +128,7 @@ def _local_modules(folder: Path) -> frozenset[str]:
 
 
 def _test_files(folder: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pattern in ("test_*.py", "*_test.py", "conftest.py"):
-        for path in sorted(folder.rglob(pattern)):
-            parts = path.relative_to(folder).parts
-            if any(part.startswith(".") or part in {"node_modules", "site-packages"} for part in parts):
-                continue
-            if len(found) < TEST_FILE_LIMIT and path.stat().st_size <= FILE_BYTES:
-                found[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8", errors="replace")
-    return found
+    tree = walk(folder)
+    names = [path for path in tree.files if TEST_FILE.fullmatch(path.rpartition("/")[2])]
+    texts = {path: tree.text(path) for path in names[:TEST_FILE_LIMIT]}
+    return {path: text for path, text in texts.items() if text is not None}
