@@ -37,7 +37,8 @@ class MigrationFact:
 
 @dataclass(frozen=True)
 class SpecFact:
-    """The chosen phase of the chosen spec. ``items`` are the texts of its open items."""
+    """The chosen phase of the chosen spec, and why this one ("" where it was named). ``items`` are the texts of its
+    open items."""
 
     path: str
     sha256: str
@@ -47,6 +48,7 @@ class SpecFact:
     origin: str = ""
     differences: tuple[str, ...] = ()
     asks_schema: bool = True
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Facts:
     ``used`` are pending revisions that make already what the spec asks for. ``models`` are the edits of a phase about
     models, ``models_check`` the line that imports them, ``models_tables`` the tables of the new ones.
 
-    ``missing`` keeps a run from its end, ``stops`` (a part of it) from its beginning.
+    ``missing`` keeps a run from its end, ``stops`` (a part of it) from its beginning. ``unchosen`` says why no phase of
+    a spec was chosen, then which phases there are.
     """
 
     target: str
@@ -75,6 +78,7 @@ class Facts:
     pattern: str = ""
     running: tuple[str, ...] = ()
     spec: SpecFact | None = None
+    unchosen: tuple[str, ...] = ()
     migration: MigrationFact | None = None
     merge: MigrationFact | None = None
     used: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from safemig.facts import Facts, Finding
+from safemig.facts import Facts, Finding, SpecFact
 from safemig.plan import OpenPoint
 
 
@@ -25,6 +25,24 @@ def open_points(facts: Facts, findings: Sequence[Finding]) -> list[OpenPoint]:
     return points
 
 
+def phase_words(spec: SpecFact) -> str:
+    """The phase as it is called in a sentence."""
+    return f"phase {spec.phase}" if spec.phase.isdigit() else spec.phase or spec.title or "the whole"
+
+
+def lacks(facts: Facts) -> tuple[str, ...]:
+    """What the project lacks, that too which the plan adds."""
+    path = facts.test_target.path if facts.test_target else ""
+    own = f"{path} has no target that runs the tests; the plan adds one"
+    return (*facts.missing, *([own] if path else []))
+
+
+def unchosen(facts: Facts) -> str:
+    """Why no phase was chosen, as one line for a person; "" where one was."""
+    reason, *phases = facts.unchosen or ("",)
+    return reason and "; ".join([f"{reason}; name one with --spec and --phase", *phases])
+
+
 def notes(facts: Facts) -> list[str]:
     """What a person should know beside the steps."""
     notes = list(facts.problems)
@@ -33,6 +51,11 @@ def notes(facts: Facts) -> list[str]:
             "recipes call docker-compose, which is not installed: "
             "our commands find a bridge to `docker compose` on their PATH"
         )
+    if facts.unchosen:
+        notes.append(f"{facts.unchosen[0]}, so no new revision is planned; --spec and --phase name one")
+        notes += [f"there is {text}" for text in facts.unchosen[1:]]
+    if facts.spec and facts.spec.why:
+        notes.append(f"{phase_words(facts.spec)} of {facts.spec.path} was chosen: {facts.spec.why}")
     if facts.spec:
         notes += [f"the spec contradicts itself: {text}" for text in facts.spec.differences]
     if facts.merge:

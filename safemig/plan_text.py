@@ -38,7 +38,8 @@ def _lines(facts: Facts, plan: Plan, diffs: bool) -> Iterator[str]:
 
 
 def _found(facts: Facts) -> Iterator[str]:
-    yield f"  service {facts.service or 'unknown'} in {facts.folder}; database {facts.database}"
+    plain_processes = "as plain processes" if facts.runtime == "process" else "unknown"
+    yield f"  service {facts.service or plain_processes} in {facts.folder}; database {facts.database}"
     yield f"  running now: {', '.join(facts.running) or 'nothing of this project'}"
     current = "not read" if facts.current is None else ", ".join(facts.current) or "no revision yet"
     pending = "unknown" if facts.pending is None else ", ".join(facts.pending) or "none"

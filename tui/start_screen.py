@@ -231,6 +231,8 @@ def _world(look: Look) -> Iterable[Content]:
     spec = _text(look, "spec")
     phase = f", phase {_text(look, 'phase') or '(whole)'}: {_text(look, 'title')}, {_text(look, 'items')} open items"
     yield _row("plan", spec + phase if spec else "no phase to be done was found")
+    for one in _list(look.get("why")):
+        yield _row("", f"because {one}" if spec else str(one))
     yield _row(
         "database", f"{_text(look, 'database')}   at {_names(look, 'current')}, pending {_names(look, 'pending')}"
     )

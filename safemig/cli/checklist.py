@@ -14,6 +14,7 @@ from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, open_project, runs
 from safemig.items.commands import Looking, to_run
 from safemig.items.places import World
+from safemig.plan_points import unchosen
 from safemig.run.items import KIND, look_around, shown, strings, subject_of, world_of
 from safemig.run.observe import observe
 from safemig.run.past import Past
@@ -24,14 +25,15 @@ from safemig.spec.document import Phase, read
 def main(options: argparse.Namespace) -> int:
     """0 when no ticked item is untrue, 1 when one is."""
     opened = open_project(options)
-    facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, Request(options.spec, options.phase)))
+    request = Request(options.spec, options.phase, purpose="items")
+    facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, request))
     if facts.spec is None:
-        raise UsageError("no phase was found here; name one with --spec NAME and --phase N")
+        raise UsageError(unchosen(facts) or "no phase was found here; name one with --spec NAME and --phase N")
     spec, key = facts.spec.path, facts.spec.phase
     phase = next((one for one in read(opened.project.root / spec, opened.project.root).phases if one.key == key), None)
     if phase is None:
         raise UsageError(f"{spec} has no phase {key}")
-    document = _judge(opened, spec, phase)
+    document = _judge(opened, spec, phase) | {"chosen_because": facts.spec.why}
     if options.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
     else:
@@ -86,6 +88,8 @@ def _print(document: dict[str, Json]) -> None:
     seen = document["baseline"]
     out(f"{document['spec']}, phase {document['phase']}: {document['title']}\n")
     out(f"baseline: {seen}\n" if seen else "baseline: none; no run has seen this phase begin\n")
+    if document["chosen_because"]:
+        out(f"chosen because {document['chosen_because']}\n")
     items, commands, counts = document["items"], document["commands"], document["counts"]
     for item in items if isinstance(items, list) else []:
         if isinstance(item, dict):

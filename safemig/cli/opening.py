@@ -81,7 +81,8 @@ def old_session(opened: Opened, name: str, listen: Callable[[Event], None], inbo
     if past.verdict not in RESUMABLE:
         raise UsageError(f"run {name} has ended ({past.verdict}); start a new one with `safemig run`")
     journal = Journal(folder, name, _target(opened), listen)
-    asked = Request(*(str(past.started.get(key, "")) for key in ("spec", "phase", "message")))
+    spec, phase, message = (str(past.started.get(key, "")) for key in ("spec", "phase", "message"))
+    asked = Request(spec, phase, message)
     return Session(opened.project, opened.config, opened.runtime, journal, inbox, asked)
 
 

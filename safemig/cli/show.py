@@ -50,6 +50,7 @@ def look(options: argparse.Namespace) -> int:
     import asyncio
 
     from safemig.cli.opening import open_project
+    from safemig.plan_points import lacks
     from safemig.run.observe import ChoiceNeeded, observe, refuse_ties
     from safemig.run.session import Request
 
@@ -75,8 +76,9 @@ def look(options: argparse.Namespace) -> int:
             "spec": spec.path if spec else "",
             "phase": spec.phase if spec else "",
             "title": spec.title if spec else "",
+            "why": [spec.why] if spec and spec.why else list(facts.unchosen),
             "items": len(spec.items) if spec else 0,
-            "missing": list(facts.missing),
+            "missing": list(lacks(facts)),
             "unread": list(facts.unread),
             "problems": list(facts.problems),
         }

@@ -10,6 +10,7 @@ import msgspec
 
 from checks._text import plain
 from safemig.cli.opening import RESUMABLE, open_project, runs
+from safemig.plan_points import lacks
 from safemig.run.observe import observe
 from safemig.run.session import Request
 
@@ -33,9 +34,10 @@ def main(options: argparse.Namespace) -> int:
         "pending": facts.pending,
         "spec": facts.spec.path if facts.spec else None,
         "phase": facts.spec.phase if facts.spec else None,
-        "missing": facts.missing,
+        "chosen_because": facts.spec.why if facts.spec else None,
+        "missing": lacks(facts),
         "unread": facts.unread,
-        "notes": facts.problems,
+        "notes": (*facts.problems, *facts.unchosen),
         "unfinished_runs": unfinished,
     }
     if options.json:

@@ -20,6 +20,7 @@ from safemig.cli.opening import Opened, open_project
 from safemig.desired import ScratchFails, SpecFails, last_name
 from safemig.drift import Drift
 from safemig.facts import Facts
+from safemig.plan_points import unchosen
 from safemig.run.observe import observe, wanted_of
 from safemig.run.session import Request
 from safemig.spec.sources import Wanted
@@ -32,11 +33,11 @@ class CannotVerify(Exception):
 def main(options: argparse.Namespace) -> int:
     """0 when the schema is what the spec asks for, 1 when not, with every difference, or when it cannot be told."""
     opened = open_project(options)
-    request = Request(options.spec, options.phase)
+    request = Request(options.spec, options.phase, purpose="schema")
     facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, request))
     wanted = wanted_of(opened.project, facts)
     if wanted is None or facts.spec is None:
-        raise UsageError("no spec describes a schema here; name one with --spec NAME and --phase N")
+        raise UsageError(unchosen(facts) or "no spec describes a schema here; name one with --spec NAME and --phase N")
     try:
         document = _compare(opened, facts, wanted)
     except (SpecFails, ScratchFails, TableHeld, CannotVerify) as error:
@@ -55,6 +56,7 @@ def _head(facts: Facts) -> dict[str, Json]:
         "spec": spec.path if spec else None,
         "phase": spec.phase if spec else None,
         "origin": spec.origin if spec else None,
+        "chosen_because": spec.why if spec else None,
     }
 
 
@@ -186,6 +188,8 @@ def _drift(opened: Opened, facts: Facts, found: Snapshot) -> dict[str, Json]:
 
 def _lines(document: dict[str, Json]) -> Iterator[str]:
     yield f"{document['spec']}, phase {document['phase'] or '-'}: asked for at {document['origin']}"
+    if document["chosen_because"]:
+        yield f"chosen because {document['chosen_because']}"
     if document["matches_spec"] is None:
         yield f"the schema cannot be compared: {document['reason']}"
         return

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from safemig.models.imports import Import, imports_of
-from safemig.models.reading import is_model, last, target_name
+from safemig.models.reading import Models, is_model, last, target_name
 from safemig.spec.document import Block, Item, Phase
 from safemig.spec.pieces import parse
 from safemig.spec.python_source import LANGUAGES
@@ -144,3 +144,22 @@ def shown_class(definition: Definition) -> ast.ClassDef | None:
     """The definition as a mapped class (or an excerpt of one), None for an enum, a mixin or a table."""
     node = definition.node
     return node if isinstance(node, ast.ClassDef) and is_model(node) else None
+
+
+def lacking(asked: Asked, models: Models) -> tuple[str, ...]:
+    """The classes and attributes (``Course.ratings``) that are asked for and that the models do not have."""
+    absent: list[str] = []
+    for one in asked.definitions:
+        node = shown_class(one)
+        known = models.find(one.name)
+        if node is not None and known is None:
+            absent.append(one.name)
+        elif node is not None and known is not None:
+            names = [target_name(statement) for statement in node.body]
+            absent += [f"{one.name}.{name}" for name in names if name and name not in known[1].attributes]
+    absent += [name for name, _ in asked.named if not models.find(name)]
+    for owner, name in asked.relations:
+        known = models.find(owner)
+        if known is None or name not in known[1].attributes:
+            absent.append(f"{owner}.{name}")
+    return tuple(dict.fromkeys(absent))

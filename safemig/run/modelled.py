@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,13 @@ def with_models(
         missing=(*facts.missing, *lost),
         problems=(*facts.problems, *made.problems, *said, *early),
     )
+
+
+def models_of(project: Project, documents: Sequence[Document]) -> Models:
+    """The project's models, where a phase asks for any; else none, as nobody looks at them."""
+    if not any(asked(phase, one.path).anything for one in documents for phase in one.phases):
+        return Models((), "")
+    return read_models({path: text for path, text in _python(project).items() if may_hold_models(path, text)})
 
 
 def _completed(

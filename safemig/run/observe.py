@@ -15,7 +15,7 @@ from safemig.facts import Facts, SpecFact
 from safemig.proposals import edit, make_target
 from safemig.run.command_facts import commands_of, from_target
 from safemig.run.gaps import ChoiceNeeded, missing, notes, refuse_ties, stops
-from safemig.run.modelled import with_models
+from safemig.run.modelled import models_of, with_models
 from safemig.run.stated import with_stated
 from safemig.run.written import pending_makers, with_merge, with_migration
 from safemig.spec.choose import Choice, Nothing, Tie, choose
@@ -53,12 +53,12 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         message=request.message,
     )
     facts = _with_revision(facts, graph, world)
-    chosen = _choose(documents, graph, request, facts.pending or ())
+    chosen = _choose(project, documents, graph, request, facts.pending or ())
     facts = _with_test_target(facts, project)
     if tree and isinstance(chosen, Choice):
         facts = _with_spec(facts, project, config, runtime, tree, graph, chosen, documents)
     elif isinstance(chosen, Nothing):
-        facts = replace(facts, problems=(*facts.problems, f"{chosen.reason}; so no new revision is planned"))
+        facts = replace(facts, unchosen=(chosen.reason, *chosen.near))
     stopping = stops(graph, project.root, merged=facts.merge is not None)
     return replace(
         facts,
@@ -99,13 +99,16 @@ def _documents(project: Project) -> tuple[Document, ...]:
     return tuple(read(path, project.root) for path in project.specs)
 
 
-def _choose(documents: Sequence[Document], graph: Graph, request: Request, waiting: Sequence[str]) -> Choice | Nothing:
+def _choose(
+    project: Project, documents: Sequence[Document], graph: Graph, request: Request, waiting: Sequence[str]
+) -> Choice | Nothing:
     # What is only pending is still asked for: the revision that makes it is used.
     applied = (revision for name, revision in graph.revisions.items() if name not in waiting)
     known = frozenset(table for revision in applied for table in revision.creates)
     if request.message and not request.spec:
         return Nothing("a message was given: the project's own command writes the migration from the models")
-    chosen = choose(documents, known, spec=request.spec, phase=request.phase)
+    models = models_of(project, documents)
+    chosen = choose(documents, known, spec=request.spec, phase=request.phase, models=models, purpose=request.purpose)
     if isinstance(chosen, Tie):
         raise ChoiceNeeded("several specs fit", chosen.candidates, "name one with --spec NAME and --phase N")
     if isinstance(chosen, Nothing) and (request.spec or request.phase):
@@ -199,6 +202,7 @@ def _with_spec(
         f"{found.origin[0]}:{found.origin[1]}" if found else "",
         found.differences if found else (),
         found is not None,
+        chosen.why,
     )
     facts = replace(facts, spec=spec)
     if found is None:

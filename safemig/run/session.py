@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from safemig.config import Config
     from safemig.discovery.project import Project
     from safemig.runtimes.base import Runtime
+    from safemig.spec.choose import Purpose
 
 T = TypeVar("T")
 
@@ -40,11 +41,14 @@ class RunEnds(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What the person asked for: spec and phase by name or number, and a message for the project's own command."""
+    """What the person asked for: spec and phase by name or number, and a message for the project's own command.
+
+    ``purpose`` is what the phase is wanted for (``safemig.spec.choose``)."""
 
     spec: str = ""
     phase: str = ""
     message: str = ""
+    purpose: Purpose = "work"
 
 
 @dataclass

@@ -6,21 +6,36 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from safemig.models.asked import asked
+from safemig.models.reading import Models
 from safemig.spec.document import Document, Phase
 from safemig.spec.phases import clean
-from safemig.spec.sources import wanted
+from safemig.spec.rated import Rated, label, plain, rate, says
 
 _NEAR = 3  # names that are shown where none fits
+_LISTED = 12  # phases that are shown where none can be done
+NONE = Models((), "")
+
+Purpose = Literal["work", "schema", "items"]
+_WHY = (
+    "it has open items and asks for tables that are not there yet",
+    "it has open items and changes tables that are there",
+    "it asks for tables that are not there yet",
+)
+_LAST = {
+    "schema": "no schema is missing; it is the last phase whose schema is there",
+    "items": "safemig has nothing left to do; it is the last phase with ticked items",
+}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The phase to do, and the document it stands in."""
+    """The phase to do, the document it stands in, and why this one ("" where the names say it)."""
 
     document: Document
     phase: Phase
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,31 +47,28 @@ class Tie:
 
 @dataclass(frozen=True)
 class Nothing:
-    """No spec or phase fits, and why; ``near`` are the paths that the reason names instead."""
+    """No spec or phase fits, and why; ``near`` are the paths that the reason names instead, or the phases that there
+    are, each with what it asks for."""
 
     reason: str
     near: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Rated:
-    """A phase with how well it fits; 0 is best, None asks for no schema that could be missing. ``models``: it has open
-    items and asks for models of a schema."""
-
-    document: Document
-    phase: Phase
-    rank: int | None
-    asks: bool
-    models: bool = False
-
-
 def choose(
-    documents: Sequence[Document], known_tables: frozenset[str], *, spec: str = "", phase: str = ""
+    documents: Sequence[Document],
+    known_tables: frozenset[str],
+    *,
+    spec: str = "",
+    phase: str = "",
+    models: Models = NONE,
+    purpose: Purpose = "work",
 ) -> Choice | Tie | Nothing:
-    """The spec and phase that the names mean; without names, the one whose schema is not there yet.
+    """The spec and phase that the names mean; without names, the next one with work that safemig can do.
 
-    ``known_tables`` are the tables that the database or the migrations have. A spec is meant by its file name,
-    ignoring case, ``-``, ``_`` and extension, or by a prefix of it; a phase by its number or a part of its title.
+    ``known_tables`` are the tables that the database or the migrations have, ``models`` the project's. A spec is meant
+    by its file name, ignoring case, ``-``, ``_`` and extension, or by a prefix of it; a phase by its number or a part
+    of its title. ``purpose``: to "work" on it; to compare a "schema" or to look at "items", which also takes the last
+    phase that was worked on where none is left to be done.
     """
     if not documents:
         return Nothing("no spec was found: no Markdown file with phases, code blocks or a checklist")
@@ -65,67 +77,73 @@ def choose(
         if isinstance(found, Tie | Nothing):
             return found
         documents = found
-    known = frozenset(map(_plain, known_tables))
+    known = frozenset(map(plain, known_tables))
     phases = [(document, one) for document in documents for one in document.phases]
     if phase:
         phases = [(document, one) for document, one in phases if _is_meant(one, phase)]
         if not phases:
             there = tuple(document.path for document in documents)
             return Nothing(f"no phase is called {phase!r}; there are: {'; '.join(_names(documents))}", there)
-    rated = [_rate(document, one, known) for document, one in phases]
-    return _pick(rated, by_name=bool(spec or phase), phase=phase)
+    rated = [rate(document, one, known, models) for document, one in phases]
+    return _named(rated) if phase else _next(rated, purpose, by_spec=bool(spec))
 
 
-def _pick(rated: Sequence[_Rated], *, by_name: bool, phase: str) -> Choice | Tie | Nothing:
+def _named(rated: Sequence[Rated]) -> Choice | Tie:
+    """Of the phases of one name: also what is done already, so that it can be verified again."""
+    schema = [one for one in rated if one.kind == "schema"]
+    ranked = [[one for one in schema if one.rank == rank] for rank in (0, 1, 2)]
+    models = [one for one in rated if one.kind == "models" and one.open]
+    first = next(filter(None, [*ranked, schema, models, [*rated]]))
+    return _only(first, "" if first[0].kind != "neither" else "it was named; safemig has nothing to change for it")
+
+
+def _next(rated: Sequence[Rated], purpose: Purpose, *, by_spec: bool) -> Choice | Tie | Nothing:
     for rank in (0, 1, 2):
-        fitting = [one for one in rated if one.rank == rank]
-        first = fitting if phase else _first_of_each(fitting)
-        if first:
-            return _only(first)
-    if not by_name:
-        return Nothing(
-            "no spec asks for a schema that is not there yet and has open items; name one with --spec and --phase"
-        )
-    # Named: also what is done already, so that it can be verified again.
-    if phase:
-        asking = [one for one in rated if one.asks] or [one for one in rated if one.models]
-        return _only(asking or rated)
-    return _only(_first_of_each([one for one in rated if one.asks]) or _first_of_each(rated))
+        if first := _first_of_each([one for one in rated if one.rank == rank]):
+            return _only(first, _WHY[rank])
+    if purpose != "schema" and (first := _first_of_each([one for one in rated if _models_next(one, rated)])):
+        absent = first[0].absent
+        verb = "is" if len(absent) == 1 else "are"
+        return _only(first, f"the schema before it is there; of its models {', '.join(absent)} {verb} not")
+    if purpose != "work" and (last := _last_of_each(rated, purpose)):
+        return _only(last, _LAST[purpose])
+    if by_spec and (done := _first_of_each([one for one in rated if one.kind == "schema"])):
+        return _only(done, "its schema is there already and is verified again")
+    shown = [one for one in rated if one.open or one.kind != "neither"]
+    more = (f"and {len(shown) - _LISTED} more phases",) if len(shown) > _LISTED else ()
+    reason = "no phase with open items asks for a schema or models that are not there yet"
+    return Nothing(reason, (*map(says, shown[:_LISTED]), *more))
 
 
-def _only(rated: Sequence[_Rated]) -> Choice | Tie:
+def _models_next(one: Rated, rated: Sequence[Rated]) -> bool:
+    """Its models are not there, and every schema before it in the document is, with the items that name something.
+    Other items are for people, who need not be waited for."""
+    own = [each for each in rated if each.document == one.document]
+    ready = all(each.there and not each.left for each in own[: own.index(one)] if each.kind == "schema")
+    return bool(one.open and one.absent) and not one.early and ready
+
+
+def _last_of_each(rated: Sequence[Rated], purpose: Purpose) -> list[Rated]:
+    """The last phase of each document that was worked on; documents with ticks before those without."""
+    found: dict[str, Rated] = {}
+    for one in rated:
+        if (one.kind == "schema" and one.there) if purpose == "schema" else one.begun:
+            found[one.document.path] = one
+    ticked = [one for one in found.values() if one.begun]
+    return ticked or list(found.values())
+
+
+def _only(rated: Sequence[Rated], why: str = "") -> Choice | Tie:
     if len(rated) == 1:
-        return Choice(rated[0].document, rated[0].phase)
-    return Tie(tuple(_label(one.document, one.phase) for one in rated))
+        return Choice(rated[0].document, rated[0].phase, why)
+    return Tie(tuple(label(one.document, one.phase) for one in rated))
 
 
-def _first_of_each(rated: Sequence[_Rated]) -> list[_Rated]:
-    first: dict[str, _Rated] = {}
+def _first_of_each(rated: Sequence[Rated]) -> list[Rated]:
+    first: dict[str, Rated] = {}
     for one in rated:
         first.setdefault(one.document.path, one)
     return list(first.values())
-
-
-def _rate(document: Document, phase: Phase, known: frozenset[str]) -> _Rated:
-    """0: new tables and open items; 1: changes existing tables and has open items; 2: new tables, no items at all."""
-    source = wanted(document, phase, ())
-    if source is None or not (source.upgrade or source.problems):
-        models = asked(phase, document.path).anything and any(item.open for item in phase.items)
-        return _Rated(document, phase, None, False, models)
-    new = {_plain(table) for table in source.tables} - known
-    is_open = any(item.open for item in phase.items)
-    rank: int | None = None
-    if is_open and (new or not source.upgrade):
-        rank = 0
-    elif is_open and not source.tables:
-        rank = 1
-    elif new and not phase.items:
-        rank = 2
-    return _Rated(document, phase, rank, True)
-
-
-def _plain(table: str) -> str:
-    return table.replace('"', "").lower().removeprefix("public.")
 
 
 def _by_name(documents: Sequence[Document], spec: str) -> list[Document] | Tie | Nothing:
@@ -167,11 +185,5 @@ def _is_meant(phase: Phase, said: str) -> bool:
     return bool(text) and text in phase.title.casefold()
 
 
-def _label(document: Document, phase: Phase) -> str:
-    if phase.number is None:
-        return document.path
-    return f"{document.path}, phase {phase.number}" + (f": {phase.title}" if phase.title else "")
-
-
 def _names(documents: Sequence[Document]) -> list[str]:
-    return [_label(document, phase) for document in documents for phase in document.phases]
+    return [label(document, phase) for document in documents for phase in document.phases]

@@ -8,6 +8,7 @@ import pytest
 
 from safemig.facts import CommandFact, Facts, Finding, MigrationFact, SpecFact
 from safemig.plan import Action
+from safemig.plan_points import lacks, unchosen
 from safemig.plan_text import plan_lines
 from safemig.planner import ASSUMES, draft
 
@@ -109,3 +110,27 @@ def test_nothing_in_a_plan_moves_the_terminal() -> None:
     hostile = "make build \x1b[2J\x1b]0;owned\x07\r"
     facts = replace(FACTS, commands={"build": CommandFact(hostile, "build", "r")}, problems=("bad \x1b[31mname",))
     assert not set("\x1b\x07\r") & set(text(facts))
+
+
+def test_plain_processes_have_no_service_name() -> None:
+    assert "service as plain processes in backend" in text(replace(FACTS, runtime="process", service=""))
+    assert "service unknown in backend" in text(replace(FACTS, service=""))
+
+
+def test_why_a_phase_was_chosen_or_none() -> None:
+    spec = replace(FACTS.spec, phase="2", why="its models are not there") if FACTS.spec else None
+    assert "note: phase 2 of docs/plan.md was chosen: its models are not there" in text(replace(FACTS, spec=spec))
+    none = replace(FACTS, spec=None, unchosen=("nothing fits", "a.md, phase 1 (models: there; no items)"))
+    shown = text(none)
+    assert "note: nothing fits, so no new revision is planned; --spec and --phase name one" in shown
+    assert "note: there is a.md, phase 1 (models: there; no items)" in shown
+    assert unchosen(none).startswith("nothing fits; name one with --spec and --phase; a.md, phase 1")
+    assert unchosen(FACTS) == ""
+
+
+def test_a_test_target_that_the_plan_adds_is_lacking_until_then() -> None:
+    added = Action("edit", path="backend/Makefile", text="test:")
+    assert lacks(replace(FACTS, test_target=added)) == (
+        "backend/Makefile has no target that runs the tests; the plan adds one",
+    )
+    assert lacks(replace(FACTS, missing=("no start",))) == ("no start",)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from safemig.models.reading import Models, read_models
 from safemig.run.gaps import ChoiceNeeded
-from safemig.spec.choose import Choice, Nothing, Tie, choose
+from safemig.spec.choose import Choice, Nothing, Purpose, Tie, choose
 from safemig.spec.document import Document, parse
 
 
@@ -91,3 +92,98 @@ def test_the_refusal_is_one_clear_line_with_at_most_three_names() -> None:
     first = ", ".join(document.path for document in many[:3])
     assert strange.reason == f"no spec is called 'zzz'; there are {first} and 2 more"
     assert str(ChoiceNeeded(strange.reason, strange.near, "x")).count(many[0].path) == 1
+
+
+MODEL = """```python
+class Rating(Base):
+    __tablename__ = "rating"
+    id: Mapped[int] = mapped_column(primary_key=True)
+```
+"""
+NAMED = "- [ ] `Rating` in `app/models.py`"
+RELATION = "- [ ] Relationship `ratings` on `Course` in `app/models.py`"
+COURSE = "class Course(Base):\n    __tablename__ = 'course'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+RATED = "class Rating(Base):\n    __tablename__ = 'rating'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+RELATED = "    ratings: Mapped[list['Rating']] = relationship()\n"
+
+
+def _models(text: str) -> Models:
+    return read_models({"app/models.py": text})
+
+
+def _plan(items: str, models: str, path: str = "specs/a.md") -> Document:
+    """Phase 1 with a schema, 2 with models, 3 with what nobody but a person can do."""
+    text = f"# P\n\n## Phase 1: Tables\n```sql\n{RATING}\n```\n{items}\n\n## Phase 2: Models\n{models}\n"
+    return parse(f"{text}\n## Phase 3: Pages\n- [ ] A page in `web/page.vue`\n".encode(), path)
+
+
+HERE = {"course", "rating"}
+PEOPLE = "- [x] `rating`\n- [ ] Support knows what a rating is"
+BOTH = f"{MODEL}\n{NAMED}\n{RELATION}"
+
+
+@pytest.mark.parametrize(
+    ("plan", "known", "models", "expected", "why"),
+    [
+        (_plan(DONE, BOTH), {"course"}, COURSE, Nothing, "Rating"),  # ticked, and the table is not there
+        (_plan(OPEN, BOTH), {"course"}, COURSE, 1, "tables that are not there yet"),
+        (_plan(DONE, BOTH), HERE, COURSE, 2, "of its models Rating, Course.ratings are not"),
+        (_plan(PEOPLE, BOTH), HERE, COURSE, 2, "of its models Rating, Course.ratings are not"),
+        (_plan(DONE, BOTH), HERE, COURSE + RATED, 2, "of its models Course.ratings is not"),
+        (_plan(DONE, BOTH), HERE, COURSE + RELATED + RATED, Nothing, "models (Rating, Course.ratings): there"),
+        (_plan(DONE, f"{NAMED}\n{RELATION}"), HERE, COURSE, 2, "Rating, Course.ratings"),  # no code: from the database
+        (_plan(DONE, f"{MODEL}\n- [x] `Rating` in `app/models.py`"), HERE, COURSE, Nothing, "1 open item"),
+        (_plan("- [ ] `ix_rating` is there", BOTH), HERE, COURSE, Nothing, "a schema (rating): there; 1 open item"),
+        (_plan(DONE, MODEL.replace('"rating"', '"stars"') + NAMED), HERE, COURSE, 2, "tables that are not there yet"),
+        (_plan(DONE, "Nothing."), HERE, COURSE, Nothing, "phase 3: Pages (nothing that safemig can do; 1 open item)"),
+    ],
+)
+def test_the_models_follow_the_schema_that_is_there(
+    plan: Document, known: set[str], models: str, expected: int | type, why: str
+) -> None:
+    found = choose([plan], frozenset(known), models=_models(models))
+    if isinstance(found, Choice):
+        assert (found.phase.number, why in found.why) == (expected, True), found
+    else:
+        assert isinstance(found, Nothing) and expected is Nothing, found
+        assert any(why in one for one in found.near), found.near
+
+
+@pytest.mark.parametrize(
+    ("purpose", "plan", "models", "expected"),
+    [
+        ("work", _plan(DONE, BOTH), COURSE, 2),
+        ("items", _plan(DONE, BOTH), COURSE, 2),
+        ("schema", _plan(DONE, BOTH), COURSE, 1),
+        ("work", _plan(DONE, BOTH), COURSE + RELATED + RATED, None),
+        ("schema", _plan(DONE, BOTH), COURSE + RELATED + RATED, 1),
+        ("items", _plan(DONE, BOTH.replace("[ ]", "[x]")), COURSE + RELATED + RATED, 2),
+        ("items", _plan(OPEN, BOTH), COURSE + RELATED + RATED, None),  # nothing is ticked, and nothing left to do
+    ],
+)
+def test_looking_takes_the_last_phase_that_was_worked_on(
+    purpose: Purpose, plan: Document, models: str, expected: int | None
+) -> None:
+    found = choose([plan], frozenset(HERE), models=_models(models), purpose=purpose)
+    assert (found.phase.number if isinstance(found, Choice) else None) == expected
+    if isinstance(found, Choice):
+        assert found.why
+
+
+def test_a_draft_without_ticks_does_not_stand_beside_the_plan_that_has_some() -> None:
+    draft = _plan("", "Nothing.", "draft.md")
+    found = choose([draft, _plan(DONE, BOTH)], frozenset(HERE), models=_models(COURSE), purpose="schema")
+    assert isinstance(found, Choice)
+    assert found.document.path == "specs/a.md"
+
+
+def test_a_spec_with_nothing_to_do_is_refused_by_name_with_its_phases() -> None:
+    found = choose([BACKEND, FRONTEND], frozenset(), spec="02_frontend")
+    assert isinstance(found, Nothing)
+    assert found.near == ("specs/02_frontend-plan.md, phase 1: Part A (nothing that safemig can do; 1 open item)",)
+
+
+def test_a_phase_that_is_named_is_taken_and_said_to_ask_for_nothing() -> None:
+    found = choose([_plan(DONE, BOTH)], frozenset(HERE), phase="3", models=_models(COURSE))
+    assert isinstance(found, Choice)
+    assert (found.phase.number, found.why) == (3, "it was named; safemig has nothing to change for it")

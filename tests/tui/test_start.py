@@ -45,6 +45,7 @@ WORLD: dict[str, Json] = {
     "phase": "1",
     "title": "Database",
     "items": 3,
+    "why": ["it asks for tables that are not there yet"],
     "missing": [],
     "unread": [],
     "problems": [],
@@ -86,7 +87,13 @@ async def test_it_is_painted_before_anything_is_known_and_filled_as_it_comes(tmp
         text = screen_text(app)
         assert "Enter starts a run" in text
         assert "specs/01_ratings_plan.md, phase 1: Database, 3 open items" in text
+        assert "because it asks for tables that are not there yet" in text
         assert "at 3f6c1a9d27b4, pending none" in text
+        app.start_screen.show_look({"spec": "", "why": ["nothing fits", "a.md, phase 1 (nothing; 1 open item)"]})
+        await pilot.pause()
+        text = screen_text(app)
+        assert "no phase to be done was found" in text
+        assert "a.md, phase 1 (nothing; 1 open item)" in text
 
 
 async def test_enter_begins_in_the_mode_shown(tmp_path: Path) -> None:
