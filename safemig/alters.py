@@ -12,6 +12,7 @@ from checks.evidence import Json
 from checks.schema.difference import Difference
 from checks.schema.snapshot import OWNED, Snapshot
 from safemig import mend
+from safemig import mend_words as words
 
 Attributes = Mapping[str, Json]
 _SIMPLE_INDEX = re.compile(r'CREATE (UNIQUE )?INDEX \S+ ON (?:ONLY )?[^\s(]+ USING btree \(([\w, ]+|"[^"]+")\)')
@@ -123,16 +124,16 @@ class _Statements:
     def made(self, key: str, of: Snapshot) -> Change:
         kind, _, name = key.partition(" ")
         if kind == "column":
-            written = self._spoken.columns.get(_plain(mend.last(name)))
+            written = self._spoken.columns.get(_plain(words.last(name)))
             if not written:
                 return Change(mend.create(key, of), mend.drop(key, of))
-            add, attributes = f"ALTER TABLE {mend.owner(name)} ADD COLUMN {written};", of.objects[key]
-            said = f"\n{mend.comment(key, attributes)}" if "comment" in attributes else ""
+            add, attributes = f"ALTER TABLE {words.owner(name)} ADD COLUMN {written};", of.objects[key]
+            said = f"\n{words.comment(key, attributes)}" if "comment" in attributes else ""
             return Change(add + said, mend.drop(key, of))
         return Change(mend.create(key, of), mend.drop(key, of))
 
     def comment(self, key: str, left: Attributes, right: Attributes) -> Change:
-        return Change(mend.comment(key, left), mend.comment(key, right))
+        return Change(words.comment(key, left), words.comment(key, right))
 
     def identity(self, key: str, always: str) -> Change:
         alter = self._alter(key)
@@ -149,7 +150,7 @@ class _Statements:
         return Change(to(now), to(before))
 
     def type(self, key: str, left: Attributes, right: Attributes) -> Change:
-        column = mend.last(key.partition(" ")[2])
+        column = words.last(key.partition(" ")[2])
 
         def to(one: Attributes) -> str:
             collation = f" COLLATE {one['collation']}" if one.get("collation") else ""
@@ -159,7 +160,7 @@ class _Statements:
 
     def _alter(self, key: str) -> str:
         name = key.partition(" ")[2]
-        return f"ALTER TABLE {mend.owner(name)} ALTER COLUMN {mend.last(name)}"
+        return f"ALTER TABLE {words.owner(name)} ALTER COLUMN {words.last(name)}"
 
 
 class _Operations(_Statements):
@@ -199,26 +200,26 @@ class _Operations(_Statements):
 
     def type(self, key: str, left: Attributes, right: Attributes) -> Change:
         name = key.partition(" ")[2]
-        column = _plain(mend.last(name))
+        column = _plain(words.last(name))
         now, before = self._spoken.types.get(column), self._spoken.before.get(column)
         if not now or not before or "collation" in (*left, *right):
             return _executed(super().type(key, left, right))
 
         def to(code: str, one: Attributes) -> str:
-            using = f"{mend.last(name)}::{one['type']}"
+            using = f"{words.last(name)}::{one['type']}"
             return f"type_={code}, postgresql_using={_py(using)}"
 
         return self._altered(name, to(now, left), to(before, right))
 
     def _altered(self, name: str, up: str, down: str) -> Change:
-        table, tail = _named(mend.owner(name))
-        call = f"op.alter_column({table}, {_py(_plain(mend.last(name)))}, {{}}{tail})"
+        table, tail = _named(words.owner(name))
+        call = f"op.alter_column({table}, {_py(_plain(words.last(name)))}, {{}}{tail})"
         return Change(call.replace("{}", up), call.replace("{}", down))
 
     def _column_made(self, name: str, of: Snapshot) -> Change | None:
-        column = _plain(mend.last(name))
+        column = _plain(words.last(name))
         written = self._spoken.columns.get(column)
-        table, tail = _named(mend.owner(name))
+        table, tail = _named(words.owner(name))
         if not written:
             return None
         up = f"op.add_column({table}, {written}{tail})"
@@ -229,8 +230,8 @@ class _Operations(_Statements):
     def _constraint_made(self, name: str, of: Snapshot) -> Change | None:
         attributes = of.objects[f"constraint {name}"]
         said = str(attributes["definition"])
-        table, tail = _named(mend.owner(name))
-        own = _py(_plain(mend.last(name)))
+        table, tail = _named(words.owner(name))
+        own = _py(_plain(words.last(name)))
         unique, check = re.fullmatch(r"UNIQUE \(([\w, ]+)\)", said), re.fullmatch(r"CHECK \((.*)\)", said, re.S)
         foreign = _FOREIGN.fullmatch(said)
         if "comment" in attributes:
@@ -253,7 +254,7 @@ class _Operations(_Statements):
         if not found or "comment" in attributes or found[2].startswith('"'):
             return None
         table, tail = _named(str(attributes["table"]))
-        own, unique = _py(_plain(mend.last(name))), ", unique=True" if found[1] else ""
+        own, unique = _py(_plain(words.last(name))), ", unique=True" if found[1] else ""
         return Change(
             f"op.create_index({own}, {table}, {_list(found[2])}{unique}{tail})",
             f"op.drop_index({own}, table_name={table}{tail})",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from safemig.mend import RESERVED
+from safemig.mend_words import RESERVED
 
 
 @dataclass(frozen=True)

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from checks.evidence import Json
 from checks.schema.difference import Difference, table_of
 from checks.schema.snapshot import OWNED, Snapshot
+from safemig import mend_other
+from safemig.mend_words import Attributes, comment, dotted, last, listed, literal, materialized, owner
 
-Attributes = Mapping[str, Json]
-_PART = re.compile(r'"(?:[^"]|"")*"|[^.]+')
-# Names that mean something else when they stand bare.
-RESERVED = frozenset({
-    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary",
-    "both", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint", "create",
-    "cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time",
-    "current_timestamp", "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end",
-    "except", "false", "fetch", "for", "foreign", "freeze", "from", "full", "grant", "group", "having", "ilike",
-    "in", "initially", "inner", "intersect", "into", "is", "isnull", "join", "lateral", "leading", "left",
-    "like", "limit", "localtime", "localtimestamp", "natural", "not", "notnull", "null", "offset", "on", "only",
-    "or", "order", "outer", "overlaps", "placing", "primary", "references", "returning", "right", "select",
-    "session_user", "similar", "some", "symmetric", "system_user", "table", "tablesample", "then", "to",
-    "trailing", "true", "union", "unique", "user", "using", "variadic", "verbose", "when", "where", "window",
-    "with",
-})  # fmt: skip
 _SERIAL = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
 
 
@@ -38,7 +22,7 @@ class Mend:
 
 
 def mend(difference: Difference, wanted: Snapshot, found: Snapshot) -> Mend | None:
-    """How to mend the difference; None where no statement alone does (the order of columns, a removed enum label)."""
+    """How to mend the difference; None where no statement alone does (``why_not``)."""
     kind, _, name = difference.key.partition(" ")
     if difference.aspect == "missing":
         sql = create(difference.key, wanted)
@@ -52,7 +36,9 @@ def mend(difference: Difference, wanted: Snapshot, found: Snapshot) -> Mend | No
     if difference.aspect == "comment":
         return Mend(comment(difference.key, left))
     if kind == "column":
-        return _column(name, difference.aspect, left)
+        plain = _column(name, difference.aspect, left, right)
+        if plain is not None:
+            return plain
     if kind == "enum":
         return _enum(name, left, right)
     if kind == "index" and difference.aspect == "valid":
@@ -65,7 +51,18 @@ def mend(difference: Difference, wanted: Snapshot, found: Snapshot) -> Mend | No
         return Mend(
             f"ALTER TABLE {dotted(name)} {'ENABLE' if left.get('row_security') else 'DISABLE'} ROW LEVEL SECURITY;"
         )
-    return None
+    other = mend_other.change(difference, left, right)
+    return Mend(*other) if other else None
+
+
+def why_not(difference: Difference, wanted: Snapshot, found: Snapshot) -> str:
+    """Why ``mend`` gives no SQL; "" where it gives some."""
+    if mend(difference, wanted, found) is not None:
+        return ""
+    whole = difference.aspect in ("missing", "unexpected", "column order")
+    if not whole and (difference.key not in found.objects or difference.key not in wanted.objects):
+        return "it is there under another name: compare both definitions"
+    return mend_other.reason(difference)
 
 
 def create(key: str, wanted: Snapshot) -> str:
@@ -83,16 +80,13 @@ def create(key: str, wanted: Snapshot) -> str:
         "procedure": lambda: f"{definition};",
         "rule": lambda: f"{definition};",
         "statistics": lambda: f"{definition};",
-        "view": lambda: f"CREATE {_materialized(attributes)}VIEW {dotted(name)} AS\n{definition};",
+        "view": lambda: f"CREATE {materialized(attributes)}VIEW {dotted(name)} AS\n{definition};",
         "enum": lambda: f"CREATE TYPE {dotted(name)} AS ENUM ({_labels(attributes)});",
         "schema": lambda: f"CREATE SCHEMA {dotted(name)};",
         "extension": lambda: f"CREATE EXTENSION {dotted(name)};",
-        "sequence": lambda: f"CREATE SEQUENCE {dotted(name)}{_sequence(attributes)};",
     }  # fmt: skip
     maker: Callable[[], str] | None = made.get(kind)
-    if maker is None:
-        return ""
-    sql = maker()
+    sql = maker() if maker else mend_other.create(kind, name, attributes)
     return f"{sql}\n{comment(key, attributes)}" if sql and "comment" in attributes and kind != "table" else sql
 
 
@@ -109,7 +103,7 @@ def drop(key: str, found: Snapshot) -> str:
     if kind in ("function", "procedure", "aggregate"):
         return f"DROP {kind.upper()} {name};"
     if kind == "view":
-        return f"DROP {_materialized(attributes)}VIEW {dotted(name)};"
+        return f"DROP {materialized(attributes)}VIEW {dotted(name)};"
     plain = {
         "table": "FOREIGN TABLE" if attributes.get("form") == "foreign" else "TABLE", "index": "INDEX",
         "enum": "TYPE", "type": "TYPE", "domain": "DOMAIN", "sequence": "SEQUENCE", "schema": "SCHEMA",
@@ -136,48 +130,53 @@ def column_sql(name: str, attributes: Attributes) -> str:
     return " ".join(parts)
 
 
-def owner(name: str) -> str:
-    """The table of a column, constraint or trigger as SQL writes it."""
-    return ".".join(map(_quoted, _PART.findall(name)[:-1]))
-
-
-def last(name: str) -> str:
-    """The object's own name as SQL writes it."""
-    return _quoted(_PART.findall(name)[-1])
-
-
-def dotted(name: str) -> str:
-    """A snapshot's name as SQL writes it."""
-    return ".".join(map(_quoted, _PART.findall(name)))
-
-
-def _quoted(part: str) -> str:
-    if part.startswith('"') or (re.fullmatch(r"[a-z_][a-z0-9_$]*", part) and part not in RESERVED):
-        return part
-    return '"' + part.replace('"', '""') + '"'
-
-
 def _table(name: str, wanted: Snapshot) -> str:
     """The table with its columns, constraints, indexes and comments; "" for forms that need more than these."""
     attributes = wanted.objects[f"table {name}"]
-    if set(attributes) - {"comment", "persistence", "row_security"}:
+    simple = {"comment", "persistence", "row_security", "force_row_security"}
+    partition = mend_other.partition(name, attributes)
+    parted = attributes.get("form") == "partitioned"
+    if set(attributes) - simple - {"form", "partition_key", "partition_bound", "inherits"} or (
+        not partition and (set(attributes) - simple - ({"form", "partition_key"} if parted else set()))
+    ):
         return ""
-    mine = {key: value for key, value in wanted.objects.items() if table_of(key, value) == name}
+    mine = {
+        key: value for key, value in wanted.objects.items()
+        if table_of(key, value) == name and not value.get("inherited")
+    }  # fmt: skip
     columns = sorted(
         ((key, value) for key, value in mine.items() if key.startswith("column ")), key=lambda one: _position(one[1])
     )
-    lines = [column_sql(last(key.partition(" ")[2]), value) for key, value in columns]
     own = [(key, value) for key, value in mine.items() if key.startswith("constraint ")]
-    lines += [f"CONSTRAINT {last(key.partition(' ')[2])} {value['definition']}" for key, value in own]
-    unlogged = "UNLOGGED " if attributes.get("persistence") else ""
-    sql = [f"CREATE {unlogged}TABLE {dotted(name)} (\n    " + ",\n    ".join(lines) + "\n);"]
-    sql += [create(key, wanted) for key in mine if key.startswith(("index ", "trigger "))]
-    if attributes.get("row_security"):
-        sql.append(f"ALTER TABLE {dotted(name)} ENABLE ROW LEVEL SECURITY;")
-    if "comment" in attributes:
-        sql.append(comment(f"table {name}", attributes))
-    sql += [comment(key, value) for key, value in (*columns, *own) if "comment" in value]
+    if partition:
+        sql = [partition, *(create(key, wanted) for key, _ in own)]
+    else:
+        lines = [column_sql(last(key.partition(" ")[2]), value) for key, value in columns]
+        lines += [f"CONSTRAINT {last(key.partition(' ')[2])} {value['definition']}" for key, value in own]
+        unlogged = "UNLOGGED " if attributes.get("persistence") else ""
+        below = f" PARTITION BY {attributes['partition_key']}" if parted else ""
+        sql = [f"CREATE {unlogged}TABLE {dotted(name)} (\n    " + ",\n    ".join(lines) + f"\n){below};"]
+    # An index on a partitioned table alone would stay invalid: it is made for the partitions with it.
+    indexes = [create(key, wanted) for key in mine if key.startswith("index ") and not _follows(key, wanted)]
+    sql += [one.replace(" ON ONLY ", " ON ", 1) for one in indexes]
+    sql += [create(key, wanted) for key in mine if key.startswith(("trigger ", "policy ", "rule "))]
+    for aspect, word in (("row_security", "ENABLE"), ("force_row_security", "FORCE")):
+        sql += [f"ALTER TABLE {dotted(name)} {word} ROW LEVEL SECURITY;"] if attributes.get(aspect) else []
+    sql += [comment(f"table {name}", attributes)] if "comment" in attributes else []
+    sql += [comment(key, value) for key, value in (*columns, *(() if partition else own)) if "comment" in value]
     return "\n".join(sql)
+
+
+def _follows(key: str, wanted: Snapshot) -> bool:
+    """Whether a partition's index comes with its parent's."""
+    own = wanted.objects[key]
+    table = wanted.objects.get(f"table {table_of(key, own)}", {})
+    tail = str(own["definition"]).partition(" USING ")[2]
+    return bool(table.get("partition_bound")) and any(
+        other.startswith("index ") and value.get("table") in listed(table, "inherits")
+        and str(value["definition"]).partition(" USING ")[2] == tail
+        for other, value in wanted.objects.items()
+    )  # fmt: skip
 
 
 def _position(attributes: Attributes) -> int:
@@ -185,7 +184,7 @@ def _position(attributes: Attributes) -> int:
     return position if isinstance(position, int) else 0
 
 
-def _column(name: str, aspect: str, wanted: Attributes) -> Mend | None:
+def _column(name: str, aspect: str, wanted: Attributes, found: Attributes) -> Mend | None:
     alter = f"ALTER TABLE {owner(name)} ALTER COLUMN {last(name)}"
     value = wanted.get(aspect)
     if aspect == "not_null":
@@ -197,55 +196,26 @@ def _column(name: str, aspect: str, wanted: Attributes) -> Mend | None:
     if aspect == "collation" and value:
         return Mend(f"{alter} TYPE {wanted['type']} COLLATE {value};")
     if aspect == "identity":
+        how = "" if value is None else f"GENERATED {str(value).upper()}"
         return Mend(
-            f"{alter} DROP IDENTITY;" if value is None else f"{alter} ADD GENERATED {str(value).upper()} AS IDENTITY;"
-        )
+            f"{alter} DROP IDENTITY;" if value is None
+            else f"{alter} SET {how};" if "identity" in found
+            else f"{alter} ADD {how} AS IDENTITY;"
+        )  # fmt: skip
     return None
 
 
 def _enum(name: str, wanted: Attributes, found: Attributes) -> Mend | None:
-    labels, there = _list(wanted, "labels"), _list(found, "labels")
+    labels, there = listed(wanted, "labels"), listed(found, "labels")
     if [label for label in labels if label in there] != there:
         return None  # PostgreSQL takes no label away and moves none
     sql = []
     for at, label in enumerate(labels):
         if label not in there:
-            after = f" AFTER {_literal(labels[at - 1])}" if at else f" BEFORE {_literal(there[0])}" if there else ""
-            sql.append(f"ALTER TYPE {dotted(name)} ADD VALUE {_literal(label)}{after};")
+            after = f" AFTER {literal(labels[at - 1])}" if at else f" BEFORE {literal(there[0])}" if there else ""
+            sql.append(f"ALTER TYPE {dotted(name)} ADD VALUE {literal(label)}{after};")
     return Mend("\n".join(sql)) if sql else None
 
 
-def _list(attributes: Attributes, name: str) -> list[str]:
-    value = attributes.get(name)
-    return [str(one) for one in value] if isinstance(value, list) else []
-
-
 def _labels(attributes: Attributes) -> str:
-    return ", ".join(map(_literal, _list(attributes, "labels")))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _materialized(attributes: Attributes) -> str:
-    return "MATERIALIZED " if attributes.get("materialized") else ""
-
-
-def _sequence(attributes: Attributes) -> str:
-    words = {"type": "AS", "increment": "INCREMENT", "minimum": "MINVALUE", "maximum": "MAXVALUE", "start": "START",
-             "cache": "CACHE"}  # fmt: skip
-    said = "".join(f" {word} {attributes[name]}" for name, word in words.items() if name in attributes)
-    return said + (" CYCLE" if attributes.get("cycle") else "")
-
-
-def comment(key: str, attributes: Attributes) -> str:
-    """COMMENT ON that object, with what its attributes say; NULL takes it away."""
-    kind, _, name = key.partition(" ")
-    said = attributes.get("comment")
-    text = "NULL" if said is None else _literal(str(said))
-    if kind in ("constraint", "trigger", "policy", "rule"):
-        return f"COMMENT ON {kind.upper()} {last(name)} ON {owner(name)} IS {text};"
-    word = {"enum": "TYPE", "view": f"{_materialized(attributes)}VIEW"}.get(kind, kind.upper())
-    target = name if kind in ("function", "procedure", "aggregate") else dotted(name)
-    return f"COMMENT ON {word} {target} IS {text};"
+    return ", ".join(map(literal, listed(attributes, "labels")))

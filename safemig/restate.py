@@ -83,7 +83,7 @@ def _key(table: str) -> str:
 
 
 def _last(key: str) -> str:
-    from safemig.mend import last
+    from safemig.mend_words import last
 
     name = last(key.partition(" ")[2])
     return name[1:-1].replace('""', '"') if name.startswith('"') else name

@@ -14,7 +14,7 @@ import msgspec
 from checks.evidence import Json
 from checks.schema.difference import Difference, table_of
 from checks.schema.snapshot import Snapshot, TableHeld
-from safemig import mend
+from safemig import mend, mend_words
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, open_project
 from safemig.desired import ScratchFails, SpecFails, last_name
@@ -102,6 +102,7 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
                 "spec": f"{one.place[0]}:{one.place[1]}",
                 "definition": None,
                 "sql": one.sql,
+                "why": None,
                 "destructive": False,
             }
         )
@@ -110,7 +111,7 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
 
 
 def shown_difference(one: Difference, wanted: Snapshot, found: Snapshot, spec: Wanted) -> dict[str, Json]:
-    """A difference with the spec's line, the catalog's definition and the SQL that would mend it, if any."""
+    """A difference with the spec's line, the catalog's definition and the SQL that would mend it, or why none does."""
     mending = mend.mend(one, wanted, found)
     there = found.objects.get(one.key)
     asked = one.aspect != "unexpected"
@@ -123,6 +124,7 @@ def shown_difference(one: Difference, wanted: Snapshot, found: Snapshot, spec: W
         "spec": f"{place[0]}:{place[1]}" if place else None,
         "definition": _definition(one.key, found) if there is not None else None,
         "sql": mending.sql if mending else None,
+        "why": None if mending else mend.why_not(one, wanted, found),
         "destructive": bool(mending and mending.destructive),
     }
 
@@ -130,7 +132,7 @@ def shown_difference(one: Difference, wanted: Snapshot, found: Snapshot, spec: W
 def _definition(key: str, found: Snapshot) -> str | None:
     """The object as the catalog has it."""
     if key.startswith("column "):
-        return mend.column_sql(mend.last(key.partition(" ")[2]), found.objects[key])
+        return mend.column_sql(mend_words.last(key.partition(" ")[2]), found.objects[key])
     return mend.create(key, found) or None
 
 
@@ -180,6 +182,7 @@ def _drift(opened: Opened, facts: Facts, found: Snapshot) -> dict[str, Json]:
                 "wanted": one.wanted,
                 "found": one.found,
                 "sql": mending.sql if mending else None,
+                "why": None if mending else mend.why_not(one, made, found),
                 "destructive": bool(mending and mending.destructive),
             }
         )
@@ -221,3 +224,5 @@ def _listed(differences: Json) -> Iterator[str]:
         if one.get("sql"):
             word = "mend (can lose data)" if one["destructive"] else "mend"
             yield from (f"      {word}: {line}" for line in str(one["sql"]).split("\n"))
+        elif one.get("why"):
+            yield f"      no SQL mends it: {one['why']}"
