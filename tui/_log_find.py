@@ -10,7 +10,7 @@ from tui._log_spans import Spans, Stretch
 from tui._log_text import finder, shown
 
 Matches = Iterator[int | None]
-PIECE = 256 << 10
+PIECE = 128 << 10  # bytes searched at once: one to two milliseconds
 _BREATH = 100  # lines judged one by one between two breaths
 
 _CONTROLS = bytes(one for one in (*range(32), 127) if one != 10)

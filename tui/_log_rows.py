@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -48,8 +48,10 @@ class LogRows(Widget):
     class Moved(Message):
         """Another part of the log is shown."""
 
-    def __init__(self, store: LogStore) -> None:
+    def __init__(self, store: LogStore, drawn: Callable[[], None]) -> None:
         super().__init__()
+        self._told = drawn
+        self._drawn = (-1, -1)
         self.view = LogView(store)
         self.top = 0
         self.sub = 0
@@ -125,6 +127,7 @@ class LogRows(Widget):
             self._wish = self.view.line(min(self.top, len(self.view) - 1))
         self.view = view
         self.top = self.sub = 0
+        self._drawn = (-1, -1)
         self.redraw()
 
     def go(self, line: int) -> None:
@@ -134,6 +137,18 @@ class LogRows(Widget):
         self.top, self.sub = self.view.place(line), 0
         self._move_up(self.size.height // 3)
         self.redraw()
+
+    def steps(self) -> Iterator[None]:
+        """Takes in what waits, piece by piece."""
+        while self.view.store.advance() or self.view.advance():
+            yield
+
+    def keep_up(self) -> None:
+        """Draws anew when the log has grown."""
+        state = (self.view.store.version, self.view.upto)
+        if state != self._drawn:
+            self._drawn = state
+            self.redraw()
 
     def redraw(self) -> None:
         """Draws anew after the log has grown or anything else has changed."""
@@ -238,6 +253,7 @@ class LogRows(Widget):
             return super().render_lines(crop)
         finally:
             self._base = None
+            self._told()
 
     def render_line(self, y: int) -> Strip:
         """One row of the screen."""

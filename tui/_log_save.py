@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TextIO
 
 from tui._log_text import clock
-from tui._log_turns import in_turns
+from tui._log_turns import Turns
 from tui._log_view import LogView
 
 _PIECE = 500  # lines written at once: some milliseconds
 
 
-async def save(view: LogView, folder: Path, *, times: bool, told: Callable[[int], None]) -> Path:
+async def save(turns: Turns, view: LogView, folder: Path, *, times: bool, told: Callable[[int], None]) -> Path:
     """Writes what is shown into a new file of ``folder``; ``told`` gets how many lines are written. Raises OSError."""
     path, file = create(folder)
     with file:
-        async for done in in_turns(write(view, file, times=times)):
+        async for done in turns.take(write(view, file, times=times)):
             told(done)
     return path
 

@@ -19,27 +19,31 @@ _OVERLAP = 512  # bytes of an unfinished line that are judged again together wit
 
 @dataclass(frozen=True)
 class Grown:
-    """What a step of indexing brought: new lines, whether the line before them turned bad only now."""
+    """What a step of indexing brought: new lines, or that the file is shorter than what was read of it."""
 
     lines: int
-    raised: bool = False
     cut: bool = False
 
 
 class Source:
-    """8 bytes and one byte a line: 10 million lines cost 90 MB. ``fd`` is an open file without a name, for our own."""
+    """8 bytes and one byte a line: 10 million lines cost 90 MB. ``fd`` is an open file without a name, for our own.
 
-    def __init__(self, path: Path, *, judged: bool = True, fd: int = -1) -> None:
+    Where lines start is found five times as fast as how bad they are: ``index`` goes ahead and ``judge`` follows.
+    """
+
+    def __init__(self, path: Path, *, fd: int = -1) -> None:
         self.path = path
         self._fd = fd
         self.starts = array("Q")
         self.levels = bytearray()
         self.end = 0
-        self.last = -1  # the number that the last line has in the whole log
+        self.judged = 0  # lines that were judged, the last of them perhaps not to its end
+        self.last = -1  # the number that the last of them has in the whole log
         self.dead = False
-        self._judged = judged
         self._open = False
-        self._rest = b""
+        self._seen = 0  # bytes that were judged
+        self._rest = b""  # the end of the judged bytes when a line goes on after them
+        self._halfway = False
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -53,7 +57,7 @@ class Source:
         return (state.st_size, state.st_mtime) if stat.S_ISREG(state.st_mode) else (0, 0.0)
 
     def index(self, most: int, end: int) -> Grown:
-        """Takes at most ``most`` further bytes up to ``end``. ``cut``: the file is shorter than what was read of it."""
+        """Takes at most ``most`` further bytes up to ``end``."""
         if self.dead:
             return Grown(0)
         chunk, size = self._read(self.end, min(self.end + most, end))
@@ -62,13 +66,42 @@ class Source:
             return Grown(0, cut=True)
         if not chunk:
             return Grown(0)
-        first, was_open = len(self.starts), self._open
+        first = len(self.starts)
         self._add_starts(chunk)
         new = len(self.starts) - first
         self.levels.extend(bytes(new))
-        raised = self._add_levels(chunk, first, was_open) if self._judged else False
         self.end += len(chunk)
-        return Grown(new, raised)
+        return Grown(new)
+
+    def judge(self, most: int, end: int) -> bool:
+        """Judges at most ``most`` further bytes up to ``end``; whether a line turned bad that was judged before."""
+        known = self.dead or self._fd >= 0  # our own lines come with their level
+        chunk, size = (b"", -1) if known else self._read(self._seen, min(self._seen + most, end))
+        if size < end or not chunk:  # gone or cut: what cannot be read stays plain
+            self.skip(end)
+            return False
+        first, halfway = self.judged, self._halfway
+        base = self._seen - len(self._rest)
+        self._seen += len(chunk)
+        self.judged = bisect_left(self.starts, self._seen, first)
+        self._halfway = not chunk.endswith(b"\n")
+        text = self._rest + chunk
+        self._rest = text[max(text.rfind(b"\n") + 1, len(text) - _OVERLAP) :] if self._halfway else b""
+        return self._add_levels(text, base, first) and halfway
+
+    def skip(self, end: int) -> None:
+        """The lines up to byte ``end`` keep the level that they have."""
+        self._seen, self._rest, self._halfway = end, b"", False
+        self.judged = bisect_left(self.starts, end, self.judged)
+
+    def level(self, line: int, text: str) -> int:
+        """How bad a line is; what is drawn tells it where its turn has not come."""
+        known = line < self.judged or self._fd >= 0
+        return self.levels[line] if known else level.judge(text.encode())
+
+    def judged_to(self, end: int) -> bool:
+        """Whether nothing before byte ``end`` waits to be judged."""
+        return self._seen >= end
 
     def _add_starts(self, chunk: bytes) -> None:
         lengths = map(len, chunk.split(b"\n")[:-1])
@@ -80,16 +113,13 @@ class Source:
         if not self._open:
             self.starts.pop()
 
-    def _add_levels(self, chunk: bytes, first: int, was_open: bool) -> bool:
-        text = self._rest + chunk
-        base = self.end - len(self._rest)
+    def _add_levels(self, text: bytes, base: int, first: int) -> bool:
         raised = False
         for place, found in level.suspects(text):
             line = max(bisect_right(self.starts, base + place, max(0, first - 1)) - 1, 0)
             if found > self.levels[line]:
                 self.levels[line] = found
-                raised = raised or (was_open and line == first - 1)
-        self._rest = text[max(text.rfind(b"\n") + 1, len(text) - _OVERLAP) :] if self._open else b""
+                raised = raised or line < first
         return raised
 
     def _read(self, start: int, end: int) -> tuple[bytes, int]:

@@ -11,7 +11,7 @@ from tui._log_level import ERROR, PLAIN, WARNING
 from tui._log_spans import Stretch
 from tui.log_store import LogStore
 
-SLICE = 50_000  # lines looked at before the screen gets its turn
+SLICE = 20_000  # lines looked at before the screen gets its turn: some three milliseconds when all are shown
 _BAD = {WARNING: re.compile(rb"[\x01\x02]"), ERROR: re.compile(rb"\x02")}
 
 
@@ -52,7 +52,10 @@ def _after(name: str, names: list[str]) -> str:
 
 
 class LogView:
-    """The lines that ``only`` lets through; ``advance`` until it returns False after the log has grown."""
+    """The lines that ``only`` lets through; ``advance`` until it returns False after the log has grown.
+
+    Where levels are chosen, only lines that were judged are looked at.
+    """
 
     def __init__(self, store: LogStore, only: Filter | None = None) -> None:
         self.store = store
@@ -88,7 +91,8 @@ class LogView:
             self.upto = len(self.store)
             return False
         self._take_raised()
-        end = min(len(self.store), self.upto + most)
+        known = self.store.judged if self.only.level != PLAIN else len(self.store)
+        end = min(known, self.upto + most)
         if self.upto < end:
             for stretch in self.store.spans.onward(self.upto):
                 if stretch.start >= end:
@@ -96,7 +100,7 @@ class LogView:
                 if self.accepts(stretch):
                     self._take(stretch, max(stretch.start, self.upto), min(stretch.end, end))
             self.upto = end
-        return self.upto < len(self.store)
+        return self.upto < known
 
     def _take(self, stretch: Stretch, start: int, end: int) -> None:
         if self.only.level == PLAIN:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from textual import work
@@ -21,13 +20,14 @@ from tui._log_intake import Intake
 from tui._log_keys import KEYS
 from tui._log_line import SearchLine
 from tui._log_rows import LogRows
-from tui._log_seek import next_error, next_match
+from tui._log_seek import next_error, next_match, settled, settled_error
 from tui._log_state import state
-from tui._log_turns import TURN, in_turns
+from tui._log_turns import TURN, Turns
 from tui._log_view import Filter, LogView
 from tui.log_store import LogStore
 
 RATE = 10.0  # looks at growing files and redraws a second
+_NO_ERROR = "No line is an error."
 
 
 class LogPane(Widget, can_focus=True):
@@ -54,7 +54,8 @@ class LogPane(Widget, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.border_title = "2 Log"
         self.store = LogStore(run_folder)
-        self.rows = LogRows(self.store)
+        self._turns = Turns()
+        self.rows = LogRows(self.store, drawn=self._turns.release)
         self.pattern = ""
         self._intake = Intake(self.store)
         self._bar = LogBar(vertical=True)
@@ -62,7 +63,6 @@ class LogPane(Widget, can_focus=True):
         self._line = SearchLine()
         self._busy = ""
         self._draining = False
-        self._drawn = (-1, -1)
 
     def compose(self) -> ComposeResult:
         """Rows with their scroll bar, one line of state, the search line when it is open."""
@@ -88,44 +88,34 @@ class LogPane(Widget, can_focus=True):
 
     def flush(self) -> None:
         """Takes in at once all that waits, however long that takes."""
-        for _ in self._steps():
+        for _ in self.rows.steps():
             pass
-        self._redraw()
-
-    def _steps(self) -> Iterator[None]:
-        while self.store.advance() or self.rows.view.advance():
-            yield
+        self.rows.keep_up()
 
     def _tick(self) -> None:
         if self._draining:
             return
         self._intake.poll()
         until = time.monotonic() + TURN
-        for _ in self._steps():
+        for _ in self.rows.steps():
             if time.monotonic() > until:
                 self._draining = True
                 self._drain()
                 break
-        self._redraw()
+        self.rows.keep_up()
 
     @work(group="drain")
     async def _drain(self) -> None:
         """A long backlog, in turns with everything else."""
         drawn = time.monotonic()
         try:
-            async for _ in in_turns(self._steps()):
+            async for _ in self._turns.take(self.rows.steps()):
                 if time.monotonic() - drawn > 1 / RATE:
                     self._intake.poll()
-                    self._redraw()
+                    self.rows.keep_up()
                     drawn = time.monotonic()
         finally:
             self._draining = False
-
-    def _redraw(self) -> None:
-        state = (self.store.version, self.rows.view.upto)
-        if state != self._drawn:
-            self._drawn = state
-            self.rows.redraw()
 
     def on_log_rows_moved(self, event: LogRows.Moved) -> None:
         """The scroll bar and the line of state follow the rows."""
@@ -141,6 +131,10 @@ class LogPane(Widget, can_focus=True):
     def _show_busy(self, words: str) -> None:
         self._busy = words
         self._tell()
+
+    def on_key(self) -> None:
+        """Its frame goes before a long backlog, search or filter."""
+        self._turns.hold()
 
     # Keys that move
 
@@ -187,7 +181,6 @@ class LogPane(Widget, can_focus=True):
     def choose(self, only: Filter) -> None:
         """Shows only these lines."""
         self.rows.show(LogView(self.store, only))
-        self._drawn = (-1, -1)
         self._tick()
 
     def action_source(self) -> None:
@@ -205,11 +198,11 @@ class LogPane(Widget, can_focus=True):
     # Keys that find
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Esc is ours only while there is something to leave."""
+        """Esc is ours only while there is something to leave, / only while no pattern is typed."""
         if action == "leave":
             shown = self.rows.view.only != Filter()
             return self._line.open or bool(self.pattern) or self.rows.here >= 0 or shown
-        return True
+        return action != "search" or not self._line.has_focus
 
     def action_search(self) -> None:
         """Opens the search line."""
@@ -222,7 +215,7 @@ class LogPane(Widget, can_focus=True):
         self.rows.search_for(self.pattern)
         self._close_line()
         if self.pattern and self.rows.seen:
-            self._find(self.rows.seen[0], 1)
+            self._find(self.pattern, self.rows.seen[0], 1)
 
     def action_leave(self) -> None:
         """Closes the search line; then forgets the search; then the filter."""
@@ -243,23 +236,31 @@ class LogPane(Widget, can_focus=True):
     def action_again(self, direction: int) -> None:
         """The next match, or the one before."""
         if self.pattern:
-            self._find(self.rows.beside(direction), direction)
+            self._find(self.pattern, self.rows.beside(direction), direction)
         else:
             self.action_search()
 
+    def action_error(self, direction: int) -> None:
+        """The next error, or the one before; at once when lines that wait to be judged cannot change it."""
+        start = self.rows.beside(direction)
+        if settled(self.rows.view, start, direction):
+            self._go(next_error(self.rows.view, start, direction), start, direction, _NO_ERROR)
+        else:
+            self._find("", start, direction)
+
     @work(group="find", exclusive=True)
-    async def _find(self, start: int, direction: int) -> None:
+    async def _find(self, pattern: str, start: int, direction: int) -> None:
+        view, nothing = self.rows.view, f"No line has “{plain(pattern, 60)}”." if pattern else _NO_ERROR
         self._show_busy("searching")
         try:
-            found = await next_match(self.rows.view, self.pattern, start, direction)
+            found = await (
+                next_match(self._turns, view, pattern, start, direction)
+                if pattern
+                else settled_error(self._turns, view, start, direction)
+            )
         finally:
             self._show_busy("")
-        self._go(found, start, direction, f"No line has “{plain(self.pattern, 60)}”.")
-
-    def action_error(self, direction: int) -> None:
-        """The next error, or the one before."""
-        start = self.rows.beside(direction)
-        self._go(next_error(self.rows.view, start, direction), start, direction, "No line is an error.")
+        self._go(found, start, direction, nothing)
 
     def _go(self, found: int | None, start: int, direction: int, nothing: str) -> None:
         if found is None:
@@ -285,6 +286,7 @@ class LogPane(Widget, can_focus=True):
             return
         try:
             path = await _log_save.save(
+                self._turns,
                 self.rows.view,
                 folder,
                 times=self.rows.times,

@@ -19,7 +19,8 @@ from tui._log_find import Matches, hunt
 from tui._log_source import Source
 from tui._log_spans import Spans, Stretch
 
-SLICE = 128 << 10  # bytes indexed at once: about a millisecond
+SLICE = 128 << 10  # bytes indexed at once: half a millisecond
+_JUDGED = 64 << 10  # bytes judged at once: one millisecond, three when every line is an error
 _CACHED = 1024
 Accepts = Callable[[Stretch], bool]
 
@@ -47,6 +48,16 @@ class _Job:
     level: int = level_of.PLAIN
 
 
+@dataclass
+class _Unjudged:
+    """Lines that are in the log and wait to be judged: from ``first`` of the source on, ``line`` in the log."""
+
+    source: int
+    first: int
+    line: int
+    end: int
+
+
 class LogStore:
     """``run_folder`` holds the files that events name. Call ``advance`` until it returns False after each change."""
 
@@ -56,13 +67,15 @@ class LogStore:
         self.sources: list[Source] = []
         self.tags: list[tuple[str, str]] = []  # (source's label, step)
         self.raised: list[int] = []  # lines whose level rose after they had been counted
+        self.judged = 0  # lines from the first on whose level is known, as ``errors`` and ``levels`` count them
         self.errors = 0
         self.version = 0  # rises with everything that comes in
         self._numbers: dict[int, tuple[int, int]] = {}
         self._jobs: deque[_Job] = deque()
+        self._unjudged: deque[_Unjudged] = deque()
         self._notes: IO[bytes] | None = None
         self._own = -1  # the source that is our own lines
-        self._cache: LRUCache[int, LogLine] = LRUCache(_CACHED)
+        self._cache: LRUCache[int, tuple[LogLine, bool]] = LRUCache(_CACHED)  # and whether it was judged
 
     def __len__(self) -> int:
         return self.spans.count
@@ -111,36 +124,54 @@ class LogStore:
             self._jobs.append(_Job(-1, 0, wall or time.time(), tag, plain(line), worst))
 
     def advance(self, most: int = SLICE) -> bool:
-        """Indexes at most ``most`` further bytes; whether more waits."""
-        if not self._jobs:
-            return False
-        self.version += 1
-        job = self._jobs[0]
-        done = self._write_note(job) if job.source < 0 else self._index(job, most)
-        if done:
-            self._jobs.popleft()
-        return bool(self._jobs)
+        """Takes at most ``most`` further bytes in, or judges some when all are in; whether more waits."""
+        if self._jobs:
+            self.version += 1
+            job = self._jobs[0]
+            if self._write_note(job) if job.source < 0 else self._index(job, most):
+                self._jobs.popleft()
+        elif self._unjudged:
+            self.version += 1
+            self._judge(min(most, _JUDGED))
+        return bool(self._jobs or self._unjudged)
+
+    def _judge(self, most: int) -> None:
+        wanted = self._unjudged[0]
+        source = self.sources[wanted.source]
+        first = source.judged
+        if source.judge(most, wanted.end):
+            self.raised.append(source.last)
+            self.errors += source.levels[first - 1] == level_of.ERROR
+        self.errors += source.levels.count(level_of.ERROR, first, source.judged)
+        self._were_judged(wanted)
+        if source.judged_to(wanted.end):
+            self._unjudged.popleft()
+
+    def _were_judged(self, wanted: _Unjudged) -> None:
+        source = self.sources[wanted.source]
+        self.judged = wanted.line + source.judged - wanted.first
+        if source.judged > wanted.first:
+            source.last = self.judged - 1
 
     def _index(self, job: _Job, most: int) -> bool:
         source = self.sources[job.source]
         before = source.end
         grown = source.index(most, job.end)
-        self._count(job, grown.lines, raised=grown.raised)
+        if source.end > before:
+            self._count(job, grown.lines)
         if grown.cut:
             self._replace(job)
             return False
         return source.end >= job.end or source.end == before
 
-    def _count(self, job: _Job, lines: int, *, raised: bool = False) -> None:
+    def _count(self, job: _Job, lines: int) -> None:
         source = self.sources[job.source]
         first = len(source) - lines
-        if raised:
-            self.raised.append(source.last)
-            self.errors += source.levels[first - 1] == level_of.ERROR
+        if not self._unjudged or self._unjudged[-1].source != job.source:
+            self._unjudged.append(_Unjudged(job.source, first, self.spans.count, source.end))
+        self._unjudged[-1].end = source.end
         if lines:
             self.spans.add(job.source, first, lines, job.wall, job.tag)
-            self.errors += source.levels.count(level_of.ERROR, first)
-            source.last = self.spans.count - 1
 
     def _replace(self, job: _Job) -> None:
         """A file that was cut starts anew; what it held before cannot be shown any more."""
@@ -157,7 +188,7 @@ class LogStore:
         with contextlib.suppress(OSError):
             if self._notes is None:
                 self._notes = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close; no name, so nothing stays behind)
-                self.sources.append(Source(Path("notes"), judged=False, fd=self._notes.fileno()))
+                self.sources.append(Source(Path("notes"), fd=self._notes.fileno()))
                 self._own = len(self.sources) - 1
             self._notes.write(job.note.encode("utf-8", "replace") + b"\n")
             self._notes.flush()
@@ -175,7 +206,9 @@ class LogStore:
         return self.tags.index(tag)
 
     def level(self, line: int) -> int:
-        """0 info, 1 warning, 2 error."""
+        """0 info, 1 warning, 2 error; a line whose turn has not come is judged by itself."""
+        if line >= self.judged:
+            return level_of.NAMES.index(self.line(line).level)
         place = self.spans.at(line)
         return self.sources[place.source].levels[place.first + line - place.start]
 
@@ -184,15 +217,17 @@ class LogStore:
         if not 0 <= number < len(self):
             raise IndexError(number)
         cached = self._cache.get(number)
-        if cached is not None:
-            return cached
+        judged = number < self.judged
+        if cached is not None and (cached[1] or not judged):
+            return cached[0]
         place = self.spans.at(number)
         source = self.sources[place.source]
         own = place.first + number - place.start
         label, step = self.tags[place.tag]
-        line = LogLine(label, step, level_of.NAMES[source.levels[own]], source.text(own), place.wall)
+        text = source.text(own)
+        line = LogLine(label, step, level_of.NAMES[source.level(own, text)], text, place.wall)
         if not source.unfinished(own):
-            self._cache[number] = line
+            self._cache[number] = (line, judged)
         return line
 
     def find(self, pattern: str, start: int, direction: int = 1) -> int | None:

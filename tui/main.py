@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -22,6 +23,9 @@ def open_screen(options: argparse.Namespace, root: Path, run: Path | None = None
     """Shows the start, or the run in that folder; returns the run's exit code (0 when there was none)."""
     feed = JournalFeed(run) if run else None
     app = SafemigApp(root, options, read_own(own_file()), feed)
+    # No collection walks what the imports left, which stays for good: a full one takes 6 ms instead of 30, and five
+    # times that on a busy machine, in which no key is answered.
+    gc.freeze()
     try:
         code = asyncio.run(_session(app))
     except KeyboardInterrupt:
