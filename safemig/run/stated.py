@@ -76,7 +76,7 @@ def _restated(
     facts: Facts, runtime: Runtime, tree: AlembicTree, graph: Graph, found: Wanted
 ) -> tuple[Restated, list[str]]:
     """What is written for ``found`` on the schema after the pending revisions, and what to say of the scratch place."""
-    from safemig.desired import restated
+    from safemig.apart import restated
     from safemig.drift import upgrade_of
     from safemig.scratch import on_scratch
 
