@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.models import check_models
 from tests.e2e.world import (
     LINE,
     RUN_SECONDS,
@@ -92,7 +93,7 @@ def statements(world: Demo) -> set[tuple[Any, ...]]:
     )
 
 
-def test_demo_passes_without_a_question(tmp_path: Path) -> None:
+def test_demo_passes_without_a_question_and_its_models_follow(tmp_path: Path) -> None:
     root = tmp_path / "demo"
     words = ["demo", "--runtime", "docker", "--mode", "auto", "--json", "--keep", str(root)]
     with demo(root, "docker", copied=False) as world:
@@ -101,6 +102,12 @@ def test_demo_passes_without_a_question(tmp_path: Path) -> None:
         )
         check_passed(world, done)
         assert not world.events("approval.asked")
+        # The next phase, which nobody names: its models are proved in the container.
+        before = (world.folder / "app/models.py").read_text(encoding="utf-8")
+        second = world.safemig("run", "--mode", "auto", "--json")
+        inside = ["docker", "exec", api(world), "uv", "run", "--frozen", "python"]
+        check_models(world, before, second, inside)
+        assert "configure_mappers()" in next(line for line in second.stderr.splitlines() if "Import the models" in line)
 
 
 def test_killed_in_the_middle_of_the_migration_and_resumed(tmp_path: Path) -> None:
