@@ -10,12 +10,12 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from safemig.items.judging import NOTHING, Judged, Proofs, Worlds, judge_item
+from safemig.items.judging import NOTHING, Judged, Looked, Proofs, Worlds, judge_item
 from safemig.spec.document import Item, Phase
 
 __all__ = [
-    "NOTHING", "Judged", "Proofs", "TickFails", "Worlds", "judge", "judge_all", "names_of", "provable", "tick",
-    "write_ticks",
+    "NOTHING", "Judged", "Looked", "Proofs", "TickFails", "Worlds", "judge", "judge_all", "names_of", "provable",
+    "tick", "write_ticks",
 ]  # fmt: skip
 
 

@@ -52,11 +52,35 @@ class SpecFact:
 
 
 @dataclass(frozen=True)
+class NamedFact:
+    """A command that an open item names: ``code`` as the item (``text``, on ``line``) writes it.
+
+    ``command`` is how it is run here, or ``query`` the SQL that is asked instead; with neither it is not run, and
+    ``why`` says why not. ``tool`` decides which exit codes speak of the item; ``before``: it is run before the change
+    too."""
+
+    code: str
+    line: int
+    text: str
+    tool: str = ""
+    command: CommandFact | None = None
+    query: str = ""
+    why: str = ""
+    before: bool = True
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is run at all."""
+        return self.command is not None or bool(self.query)
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything the planner may use. ``current`` and ``pending`` are None when they could not be read. With ``merge``,
     a merge of the code's heads that is to be written first, ``heads`` and ``pending`` are those that it leads to.
     ``used`` are pending revisions that make already what the spec asks for. ``models`` are the edits of a phase about
-    models, ``models_check`` the line that imports them, ``models_tables`` the tables of the new ones.
+    models, ``models_check`` the line that imports them, ``models_tables`` the tables of the new ones. ``named`` are the
+    commands that the phase's open items name.
 
     ``missing`` keeps a run from its end, ``stops`` (a part of it) from its beginning. ``unchosen`` says why no phase of
     a spec was chosen, then which phases there are.
@@ -85,6 +109,7 @@ class Facts:
     models: tuple[Action, ...] = ()
     models_check: CommandFact | None = None
     models_tables: tuple[str, ...] = ()
+    named: tuple[NamedFact, ...] = ()
     reachable_source: bool = True
     bridge: bool = False
     missing: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ Intent = Literal[
     "verify",  # the schema is what was asked for
     "models",  # the models can be imported, and what they and the database disagree on is listed
     "prove",  # container and endpoints after the change
+    "named",  # run a command that an item names and that only looks, to see how it ends
     "judge",  # each item of the phase: proved, disproved or not provable
     "tick",
 ]
@@ -38,7 +39,7 @@ class Action:
     command: ``line`` is the exact shell line, run in ``cwd`` (relative to the project's root), with ``stdin`` fed
     to it; ``target`` names the make target and ``recipe`` is the sha256 of its recipe as planned, both empty for other
     commands. edit: ``path`` (relative to the root) whose content had sha256 ``before`` (None: no such file) gets
-    ``text``. look: only observes.
+    ``text``. look: only observes; with a ``line`` (psql's) it asks the database ``text`` by a connection of our own.
     """
 
     kind: Literal["command", "edit", "look"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from safemig.facts import CommandFact, Facts
+from dataclasses import replace
+
+from safemig.facts import CommandFact, Facts, NamedFact
 from safemig.plan import Action, Intent, Phase, Step
 
 
@@ -68,6 +70,31 @@ def edit_step(step_id: str, intent: Intent, title: str, phase: Phase, action: Ac
         f"{verb} {action.path}",
         cause,
     )
+
+
+def named_step(number: int, named: NamedFact, phase: Phase, facts: Facts) -> Step:
+    """A command that an item names, before or after the change: one action, so that one answer is for both."""
+    moment = " before the change" if phase == "before" else ""
+    title = f"See how `{named.code}` ends{moment}, which line {named.line} of the checklist names"
+    step_id = f"named-{number}" + ("-before" if phase == "before" else "")
+    if named.command is None:
+        action = Action("look", line=named.code, text=named.query)
+        return replace(look_step(step_id, "named", title, phase), action=action)
+    return command_step(
+        step_id,
+        "named",
+        title,
+        phase,
+        named.command,
+        facts,
+        changes=", ".join(named.command.touches) or "nothing that is known; it runs code of the project",
+        undo="nothing to undo",
+    )
+
+
+def named_of(facts: Facts, step: Step) -> NamedFact:
+    """What a step of :func:`named_step` runs."""
+    return facts.named[int(step.id.split("-")[1]) - 1]
 
 
 def stop_line(facts: Facts) -> str:

@@ -58,6 +58,8 @@ def _step(number: int, step: Step, diffs: bool) -> Iterator[str]:
         yield f"     because: {step.cause}"
     if step.action.kind == "command":
         yield f"     $ {step.action.line}" + (f"   (in {step.action.cwd})" if step.action.cwd != "." else "")
+    if step.action.kind == "look" and step.action.line:
+        yield f"     asks the database for `{step.action.line}`: {step.action.text}"
     if step.action.kind == "edit":
         yield f"     writes {step.action.path}"
         if diffs:

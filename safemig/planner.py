@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from safemig.facts import Facts, Finding, MigrationFact, SpecFact
-from safemig.plan import Action, Plan, Step, child
+from safemig.plan import Action, Phase, Plan, Step, child
 from safemig.plan_points import notes, open_points
 from safemig.plan_steps import (
     also_plays,
@@ -20,6 +20,7 @@ from safemig.plan_steps import (
     edit_step,
     edit_title,
     look_step,
+    named_step,
     start_steps,
     test_step,
 )
@@ -46,6 +47,7 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
             "before",
             ("schema",),
         ),
+        *_naming(facts, "before"),
         *_changing(facts),
         *_modelling(facts),
         *_proving(facts),
@@ -290,6 +292,15 @@ def _modelling(facts: Facts) -> list[Step]:
     return steps
 
 
+def _naming(facts: Facts, moment: Phase) -> list[Step]:
+    """The commands that the items name, as they are after the change, and before it where that is cheap. Without a
+    change there is nothing that they could prove."""
+    if not (facts.migration or facts.models or facts.message):
+        return []
+    named = [(number, one) for number, one in enumerate(facts.named, 1) if one.runs]
+    return [named_step(number, one, moment, facts) for number, one in named if moment == "after" or one.before]
+
+
 def _phase_words(spec: SpecFact) -> str:
     return f"phase {spec.phase}" if spec.phase.isdigit() else spec.phase or spec.title
 
@@ -301,6 +312,7 @@ def _proving(facts: Facts) -> list[Step]:
         steps.append(test_step("test-after", "Run the tests after the change", "after", test, facts))
     steps.append(look_step("prove", "prove", "Prove the service again: container and endpoints", "after", ("schema",)))
     if facts.spec and facts.spec.items:
+        steps += _naming(facts, "after")
         words = _phase_words(facts.spec)
         steps.append(look_step("judge", "judge", f"Judge the items of {words} by what has come about", "after"))
         action = Action("edit", path=facts.spec.path, before=facts.spec.sha256, effect="write", touches=("files",))

@@ -135,6 +135,8 @@ def evidence_words(evidence: Evidence) -> str:
         return f"database at {', '.join(map(str, current)) or 'no revision'}" if isinstance(current, list) else ""
     if evidence.kind == "comparison":
         return "the schema is what the spec asked for" if data.get("matches_spec") else "the schema is NOT as asked for"
+    if evidence.kind == "named":
+        return f"{evidence.subject} {data.get('ended')}"
     if evidence.kind == "desired":
         asked = data.get("asked")
         return f"the spec asks for {len(asked)} objects" if isinstance(asked, list) else ""

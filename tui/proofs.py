@@ -18,6 +18,8 @@ from safemig.summary import Summary
 from safemig.summary_model import SignalState
 
 DISPROVED = "disproved: "  # before the reason of an item that is ticked and not true
+NAMED = "named"  # kind and intent of the commands that items name and that only look
+SIGNALS = ("tests", "container", "endpoints")
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 
 
@@ -104,9 +106,15 @@ def _journalled(summary: Summary, spec: SpecFact) -> Mapping[str, tuple[str, str
 def _not_good(summary: Summary, facts: Facts) -> str:
     """Why nothing counts as proved yet; "" when all signals are good and the schema is as asked for."""
     signals = signals_of(summary)
-    bad = [name for name in ("tests", "container", "endpoints") if name not in signals or not signals[name].ok]
+    bad = [name for name in SIGNALS if name in signals and not signals[name].ok]
     if bad:
         return f"{', '.join(bad)} not good after the change"
+    waiting = [name for name in SIGNALS if name not in signals]
+    if waiting and not summary.verdict:
+        running = summary.step(summary.running).intent == "test" and "tests" in waiting
+        return "the tests after the change are still running" if running else f"{', '.join(waiting)} not looked at yet"
+    if waiting:
+        return f"{', '.join(waiting)} not looked at after the change"
     if facts.migration is not None and _matches(summary) is not True:
         return "the schema was not found as asked for"
     return ""
@@ -120,9 +128,12 @@ def _matches(summary: Summary) -> bool | None:
 
 
 def _proofs(summary: Summary, facts: Facts, plan: Plan, root: Path) -> checklist.Proofs:
+    from safemig.run.named import looked
+
     ran: list[str] = []
     for step in plan.steps:
-        if step.action.kind == "command" and step.phase != "before" and summary.step(step.id).status == "done":
+        own = step.action.kind == "command" and step.intent != NAMED
+        if own and step.phase != "before" and summary.step(step.id).status == "done":
             ran += [step.action.line, *_recipe(root, step.action)]
     desired = [seen.evidence for seen in summary.evidence if seen.evidence.kind == "desired"]
     asked = desired[-1].data.get("asked") if desired else None
@@ -134,6 +145,7 @@ def _proofs(summary: Summary, facts: Facts, plan: Plan, root: Path) -> checklist
         tables_made=tables,
         names_made=names,
         commands_run=tuple(dict.fromkeys(ran)),
+        looked=looked(facts.named, *(summary.seen(moment, NAMED) for moment in ("before", "after"))),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Sequence
 
 import msgspec
 
@@ -12,10 +13,12 @@ from checks.evidence import Evidence, Json
 from safemig import checklist
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, open_project, runs
-from safemig.items.commands import Looking, to_run
+from safemig.facts import Facts, NamedFact
 from safemig.items.places import World
 from safemig.plan_points import unchosen
 from safemig.run.items import KIND, look_around, shown, strings, subject_of, world_of
+from safemig.run.named import KIND as NAMED
+from safemig.run.named import looked
 from safemig.run.observe import observe
 from safemig.run.past import Past
 from safemig.run.session import Request
@@ -33,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
     phase = next((one for one in read(opened.project.root / spec, opened.project.root).phases if one.key == key), None)
     if phase is None:
         raise UsageError(f"{spec} has no phase {key}")
-    document = _judge(opened, spec, phase) | {"chosen_because": facts.spec.why}
+    document = _judge(opened, facts, spec, phase) | {"chosen_because": facts.spec.why}
     if options.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
     else:
@@ -42,9 +45,9 @@ def main(options: argparse.Namespace) -> int:
     return 1 if isinstance(counts, dict) and counts["disproved"] else 0
 
 
-def _judge(opened: Opened, spec: str, phase: Phase) -> dict[str, Json]:
+def _judge(opened: Opened, facts: Facts, spec: str, phase: Phase) -> dict[str, Json]:
     known = [past for _, past in runs(opened.state)]
-    baselines, proofs = _earlier(known, subject_of(spec, phase.key))
+    baselines, proofs = _earlier(known, facts.named, subject_of(spec, phase.key))
     now = look_around(opened.project, opened.runtime, phase.items)
     before: World = {}
     for baseline in baselines:  # the oldest baseline that knows a thing saw it before the phase's work
@@ -60,24 +63,30 @@ def _judge(opened: Opened, spec: str, phase: Phase) -> dict[str, Json]:
         "baseline": baselines[0].ended if baselines else None,
         "items": judged,
         "counts": {state: states.count(state) for state in ("proved", "disproved", "not provable")},
-        "commands": [_command(one) for one in to_run(phase.items)],
+        "commands": [_command(one) for one in facts.named],
     }
 
 
-def _earlier(known: list[Past], subject: str) -> tuple[list[Evidence], checklist.Proofs]:
+def _earlier(known: list[Past], named: Sequence[NamedFact], subject: str) -> tuple[list[Evidence], checklist.Proofs]:
     """The baselines of that phase, the oldest first, and the commands that its runs have run."""
     baselines: list[Evidence] = []
     ran: dict[str, None] = {}
+    ends: dict[str, list[Evidence]] = {"before": [], "after": []}
     for past in known:
         for moment, _, evidence in past.evidence:
             if evidence.kind == KIND and evidence.subject == subject:
                 baselines += [evidence] if moment == "before" else []
                 ran |= dict.fromkeys(strings(evidence, "commands"))
-    return baselines, checklist.Proofs(commands_run=tuple(ran))
+            elif evidence.kind == NAMED and evidence.data.get("of") == subject:
+                ends[moment].append(evidence)
+    return baselines, checklist.Proofs(commands_run=tuple(ran), looked=looked(named, ends["before"], ends["after"]))
 
 
-def _command(one: Looking) -> Json:
-    return {"line": one.item.line, "command": one.line, "effect": one.effect, "why": one.why}
+def _command(one: NamedFact) -> Json:
+    """``runs`` is the exact line that a run runs after approval; null when none does: ``why`` says why not."""
+    runs = one.command.line if one.command else one.query or None
+    effect = one.command.effect if one.command else "read" if one.query else None
+    return {"line": one.line, "command": one.code, "effect": effect, "why": one.why, "runs": runs}
 
 
 _MARKS = {"proved": "+", "disproved": "!", "not provable": "."}
@@ -99,6 +108,7 @@ def _print(document: dict[str, Json]) -> None:
             out(f"         {state.upper() if state == 'disproved' else state}: {item['reason']}\n")
     for one in commands if isinstance(commands, list) else []:
         if isinstance(one, dict):
-            out(f"? {one['line']:>4} `{one['command']}` would be run after approval: {one['why']}\n")
+            said = f"is run after approval: {one['why']}" if one["runs"] else str(one["why"])
+            out(f"? {one['line']:>4} `{one['command']}` {said}\n")
     if isinstance(counts, dict):
         out(", ".join(f"{number} {state}" for state, number in counts.items()) + "\n")

@@ -1,47 +1,15 @@
-"""The commands that items name: proved by having been run, by their effect, or to be run after approval."""
+"""The commands that items name and that the run has run itself, or whose effect shows that they were."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from safemig.effects import effect_of_line
-from safemig.items.reader import ALONE, is_command, only_looks, python_code
-from safemig.plan import Effect
-from safemig.spec.document import Item
+from safemig.items.reader import ALONE
 
 # What stands behind these is not run.
 _SPEAKING = frozenset({"echo", "printf", "install", "add", "which", "grep"})
-_TESTS = re.compile(r"(?:(?:uv|poetry)\s+run\s+(?:-\S+\s+)*)?(?:python3?\s+-m\s+)?pytest(?:\s+[\w./:=\[\],-]+)*")
 _DECLARES = re.compile(r"\b(?:uv\s+add|uv\s+pip\s+install|poetry\s+add|pip3?\s+install)\b")
-
-
-@dataclass(frozen=True)
-class Looking:
-    """A command that an item names and that safemig would run after approval, to see whether the item is true."""
-
-    item: Item
-    line: str
-    effect: Effect
-    why: str
-
-
-def to_run(items: Iterable[Item]) -> tuple[Looking, ...]:
-    """The named commands that only look, or are tests. One that writes is proved by its effect and never run again."""
-    found: dict[str, Looking] = {}
-    for item in items:
-        for code in (code.strip() for code in item.codes):
-            if not is_command(code) or "\n" in code or code in found:
-                continue
-            effects = effect_of_line(code)
-            if effects.effect == "read":
-                found[code] = Looking(item, code, "read", "it only looks")
-            elif _TESTS.fullmatch(code):
-                found[code] = Looking(item, code, "write", "a test run may leave rows in the database")
-            elif only_looks(python_code(code)):
-                found[code] = Looking(item, code, "read", "it only imports, asserts and prints")
-    return tuple(found.values())
 
 
 def only_declares(line: str) -> bool:

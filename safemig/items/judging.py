@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from safemig.items import commands
@@ -22,18 +22,30 @@ _TYPES = {
 
 
 @dataclass(frozen=True)
+class Looked:
+    """How a named command that only looks ended before the phase's work and after it: whether well, None when that is
+    not known; ``why`` says why it was not run."""
+
+    before: bool | None = None
+    after: bool | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Proofs:
     """What this run made and ran, and nothing that was there before it.
 
     ``files_made`` are paths relative to the project's root; ``tables_made`` and ``names_made`` come from the difference
     of the two snapshots, columns as "table.column", constraints and indexes by name, "public." left out;
-    ``commands_run`` are the shell lines that ended well, and the lines of their recipes.
+    ``commands_run`` are the shell lines that ended well, and the lines of their recipes; ``looked`` are the commands
+    that were, or would be, run only to see how they end, as the items write them.
     """
 
     files_made: tuple[str, ...] = ()
     tables_made: frozenset[str] = frozenset()
     names_made: frozenset[str] = frozenset()
     commands_run: tuple[str, ...] = ()
+    looked: Mapping[str, Looked] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,8 @@ class Judged:
 @dataclass(frozen=True)
 class _Found:
     """One span against the world: made (came about), there (was before), changed, missing (looked, not there), absent
-    (not made or run), unseen, unknown or neutral. ``places`` are the new or present ones, ``was`` those before."""
+    (not made or run), holds (a command that ended well, and may have before), unseen, unknown or neutral. ``places``
+    are the new or present ones, ``was`` those before."""
 
     span: Span
     state: str
@@ -86,7 +99,8 @@ def judge_item(item: Item, proofs: Proofs, worlds: Worlds = NOTHING) -> Judged:
         return Judged(item, False, "it names nothing that can be looked up")
     reason = _doubt(item, checkable, found)
     if reason:
-        open_yet = {one.state for one in checkable} <= {"made", "there", "absent", "missing"} and not item.checked
+        known = {"made", "there", "holds", "absent", "missing"}
+        open_yet = {one.state for one in checkable} <= known and not item.checked
         hopeful = open_yet and any(one.state in {"absent", "missing"} for one in checkable)
         return Judged(item, False, reason, "not provable", checkable=hopeful)
     proof = "; ".join(dict.fromkeys(one.text for one in _came_about(checkable, found)))
@@ -104,6 +118,9 @@ def _find(span: Span, proofs: Proofs, worlds: Worlds, own: Sequence[str], words:
         proof = commands.proof_of(span.text, proofs.commands_run)
         if proof:
             return _Found(span, "made", proof, {})
+        seen = proofs.looked.get(span.text)
+        if seen is not None and (seen.after is not None or span.thing is None):
+            return _looked(span, seen)
     if span.thing is None:
         state, text = (
             ("absent", "not run by this run") if span.kind == "command" else ("unknown", "cannot be looked up")
@@ -111,7 +128,7 @@ def _find(span: Span, proofs: Proofs, worlds: Worlds, own: Sequence[str], words:
         return _Found(span, state, f"{span.text}: {text}", {})
     before, after = worlds.before.get(span.thing.key), worlds.after.get(span.thing.key)
     if after is None:
-        return _by_proofs(span, proofs, own, looked=span.thing.key in worlds.after)
+        return _waiting(_by_proofs(span, proofs, own, looked=span.thing.key in worlds.after), proofs)
     defined = _defined(after)
     if not defined:
         if elsewhere := _elsewhere(after):
@@ -120,7 +137,25 @@ def _find(span: Span, proofs: Proofs, worlds: Worlds, own: Sequence[str], words:
             return _Found(span, "neutral", f"{next(iter(after))}: used there, not defined", {})
         state = "unknown" if span.kind in {"clause", "unknown"} or span.text.startswith("/") else "missing"
         return _Found(span, state, f"{span.text}: not there", {})
-    return _compared(span, before, defined, proofs, own)
+    return _waiting(_compared(span, before, defined, proofs, own), proofs)
+
+
+def _waiting(found: _Found, proofs: Proofs) -> _Found:
+    """A command that is not proved otherwise, with why it was not run, or that it is still to be."""
+    seen = proofs.looked.get(found.span.text) if found.span.kind == "command" and found.state != "made" else None
+    return replace(found, text=f"{found.span.text}: {seen.why}") if seen and seen.why else found
+
+
+def _looked(span: Span, seen: Looked) -> _Found:
+    """A command that could not have failed before the phase's work proves nothing by ending well after it."""
+    if seen.after is None:
+        return _Found(span, "absent", f"{span.text}: {seen.why or 'how it ends could not be seen'}", {})
+    if not seen.after:
+        return _Found(span, "absent", f"{span.text}: run, and it did not end well", {})
+    if seen.before is False:
+        return _Found(span, "made", f"{span.text} ended well, and did not before the change", {})
+    before = "it did so before the change too" if seen.before else "that it could fail was not seen before the change"
+    return _Found(span, "holds", f"{span.text} ended well, but {before}", {})
 
 
 def _defined(places: Places) -> Places:
@@ -240,7 +275,8 @@ def _doubt(item: Item, checkable: Sequence[_Found], found: Sequence[_Found]) -> 
     if not new:
         return f"{standing[0].text}; it proves nothing"
     for one in standing:
-        if not any(_belongs(one, other) for other in new):
+        # What only ended well adds nothing and takes nothing away: the rest of the item has to have come about.
+        if one.state != "holds" and not any(_belongs(one, other) for other in new):
             return f"{one.text}; it proves nothing, and what is to be done with it cannot be looked up"
     return _other_work(item, [one for one in new if one.state == "made"], checkable)
 

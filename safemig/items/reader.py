@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -218,14 +217,3 @@ def only_looks(code: str) -> bool:
         if any(ast.unparse(one.func) not in {"print", "len", "str", "repr", "sorted", "hasattr"} for one in calls):
             return False
     return bool(body)
-
-
-def python_code(line: str) -> str:
-    """The code behind ``python -c`` of a shell line that is nothing else, "" when it is not one."""
-    try:
-        words = shlex.split(line)
-    except ValueError:
-        return ""
-    while words[:2] in (["uv", "run"], ["poetry", "run"]):
-        words = words[2:]
-    return words[2] if len(words) == 3 and words[0] in ("python", "python3") and words[1] == "-c" else ""

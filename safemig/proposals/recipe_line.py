@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from safemig.discovery.makefile import expand
@@ -106,6 +107,28 @@ def python_line(line: str, variables: Mapping[str, str], code: str) -> str | Non
     quote = "'" if begun >= 0 and line[begun] == '"' else '"'
     python = found["python"] or f"{found['folder'] or ''}python"
     return _assemble(line, found.start(), f"{found['start']}{python} -c {quote}{code}{quote}").lstrip("@")
+
+
+def command_line(line: str, variables: Mapping[str, str], words: Sequence[str]) -> str | None:
+    """The line with its tool, or its pytest, replaced by that command; None when neither is seen, or when it stands in
+    quotes within quotes. ``words`` are python, pytest or alembic and its arguments, quoted here as the place needs."""
+    line = _unfold(line, variables)
+    found = _PYTEST.search(line) or _tool(line)
+    if found is None:
+        return None
+    name = words[0]
+    if found["python"]:
+        program = found["python"] if name == "python" else f"{found['python']} -m {name}"
+    else:
+        program = f"{found['folder'] or ''}{name}"
+    command = " ".join([f"{found['start']}{program}", shlex.join(words[1:])])
+    begun = _open_quote(line[: found.start()])
+    if begun >= 0:
+        if _open_quote(line[begun + 1 : found.start()]) >= 0:
+            return None
+        inside = line[begun] == "'"
+        command = command.replace("'", "'\\''") if inside else re.sub(r'(["\\$`])', r"\\\1", command)
+    return _assemble(line, found.start(), command).lstrip("@")
 
 
 def bare_line(line: str, variables: Mapping[str, str], tests: str) -> str | None:

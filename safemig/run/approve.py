@@ -11,6 +11,7 @@ from safemig.effects import effect_of_line
 from safemig.events import Message, Mode
 from safemig.facts import Finding
 from safemig.plan import Action, Step
+from safemig.plan_steps import named_of
 from safemig.plan_text import plan_lines
 from safemig.proposals import edit
 from safemig.run.command_facts import whole_recipe
@@ -20,6 +21,8 @@ from safemig.run.session import RunEnds, Session
 
 async def permit(s: Session, step: Step) -> Step | None:
     """The step as it may run now; None when the person refused it. Raises RunEnds when nobody can answer."""
+    if step.intent == "named":
+        return step if await _permit_named(s, step) else None
     while True:
         step = s.plan.step(step.id)
         if step.intent == "tick" and not (await offer(s)).items:
@@ -40,6 +43,76 @@ async def permit(s: Session, step: Step) -> Step | None:
         if message.answer != "edit":
             return None if message.answer == "no" else step
         _edit(s, step, message.text)
+
+
+async def _permit_named(s: Session, step: Step) -> bool:
+    """Whether a command that only a checklist names may run. It is asked about as what writes is, even where it is
+    known to look only, for the spec is nobody's word; all of them once, and a no leaves the run as it is."""
+    action = step.action
+    while True:
+        judgement = judge(s, action)
+        if judgement.answer == "deny" and s.past.mode != "plan":
+            s.note(f"`{action.line}` is not run: {judgement.rule}", step.id, "warning")
+            return False
+        if action.digest in s.past.refused:
+            return False
+        if action.digest in s.past.approved and judgement.answer == "allow":
+            return True
+        judgement = _as_write(s, action)
+        if judgement.answer == "allow":
+            _given(
+                s, step, Message("decide", answer="once"), "mode" if s.past.mode == "auto" else "rule", judgement.rule
+            )
+            return True
+        if s.past.mode == "plan" or s.past.planned:
+            await approve_plan(s)
+        else:
+            await _ask_named(s, step, judgement.rule)
+
+
+def _as_write(s: Session, action: Action) -> policy.Judgement:
+    return judge(s, replace(action, kind="command", effect="write"))
+
+
+async def _ask_named(s: Session, step: Step, rule: str) -> None:
+    """One question for all commands that the items name and that nobody has decided about."""
+    decided = s.past.approved | s.past.refused
+    waiting = {
+        other.action.digest: (other, named_of(s.facts, other))
+        for other in s.plan.steps
+        if other.intent == "named" and other.action.digest not in decided and _as_write(s, other.action).answer == "ask"
+    }
+    path = s.facts.spec.path if s.facts.spec else ""
+    shown = [
+        f"{path}:{fact.line} {fact.text}\n    {each.action.line}   ({fact.why})" for each, fact in waiting.values()
+    ]
+    title = "See how the commands end that the checklist names?"
+    question: dict[str, Json] = {
+        "kind": "question",
+        "digest": "",
+        "title": title,
+        "effect": _worst([each for each, _ in waiting.values()]),
+        "what": s.clean("\n".join(each.action.line for each, _ in waiting.values())),
+        "detail": s.clean("\n".join(shown)),
+        "changes": "nothing that is known; they run code of the project, before the change and after it",
+        "undo": "nothing to undo",
+        "rule": rule,
+        "once": "exactly these commands, in this run; without them their items stay open",
+        "always": "",
+        "tool": "",
+    }
+    message = await ask(s, question, step.id)
+    given: dict[str, Json] = {
+        "id": message.id,
+        "digest": "",
+        "answer": "no" if message.answer == "no" else "once",
+        "by": "person",
+        "rule": rule,
+        "reason": s.clean(message.reason),
+        "title": title,
+        "named": [*waiting],
+    }
+    s.emit("approval.given", given, step.id)
 
 
 def judge(s: Session, action: Action, who: Literal["engine", "person", "face"] = "engine") -> policy.Judgement:
@@ -224,7 +297,8 @@ async def approve_plan(s: Session) -> None:
 
 
 def _needs(s: Session, step: Step) -> bool:
-    return step.action.kind != "look" and not s.past.finished(step.id) and step.action.digest not in s.past.approved
+    changing = step.action.kind != "look" or step.intent == "named"
+    return changing and not s.past.finished(step.id) and step.action.digest not in s.past.approved
 
 
 def _worst(steps: list[Step]) -> str:

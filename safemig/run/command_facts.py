@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from safemig.discovery.makefile import Makefile, Target, asks, expand, message_variable, recipe_digest
+from safemig.discovery.makefile import Makefile, Target, asks, expand, message_variable, parse, recipe_digest
 from safemig.effects import Effects, effect_of, effect_of_line
-from safemig.facts import CommandFact
+from safemig.facts import CommandFact, Facts
 
 if TYPE_CHECKING:
     from safemig.config import Config
@@ -74,6 +74,26 @@ def whole_recipe(makefile: Makefile, name: str, seen: frozenset[str] = frozenset
         yield from whole_recipe(makefile, prerequisite, seen | {name})
     for line in target.recipe:
         yield expand(line.replace("$$", DOLLARS), makefile.variables).replace(DOLLARS, "$$")
+
+
+def recipe_lines(facts: Facts, makefile: Makefile | None, roles: Sequence[str] = ("test", "migrate")) -> Iterator[str]:
+    """The shell lines behind those roles, as a shell takes them: what make does with them is done."""
+    for role in roles:
+        command = facts.commands.get(role) or (facts.test_command if role == "test" else None)
+        if command is None:
+            continue
+        if command.target and makefile:
+            for line in whole_recipe(
+                _with_test_target(facts, makefile) if role == "test" else makefile, command.target
+            ):
+                yield line.strip().lstrip("@-+").replace("$$", "$")
+        elif not command.target:
+            yield command.line
+
+
+def _with_test_target(facts: Facts, makefile: Makefile) -> Makefile:
+    """The Makefile with the test target that the plan adds to it."""
+    return parse(facts.test_target.text, makefile.path) if facts.test_target else makefile
 
 
 def downgrade_of(makefile: Makefile | None, migrate: CommandFact | None) -> CommandFact | None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from checks.evidence import Json
 from safemig.commands import settle, state
 from safemig.events import Mode
 from safemig.facts import Facts, Finding
@@ -127,6 +128,10 @@ async def _step(s: Session, step: Step) -> None:
     if not _acting(s, step):
         await assume.check(s, step)
     permitted = await permit(s, step)
+    if permitted is None and step.intent == "named":
+        said: dict[str, Json] = {"status": "skipped", "seconds": 0.0, "reason": "not permitted"}
+        s.emit("step.finished", {**said, "command": s.clean(step.action.line)}, step.id)
+        return
     if permitted is None:
         s.emit(
             "step.finished", {"status": "refused", "seconds": 0.0, "reason": "", "command": step.action.line}, step.id
@@ -201,7 +206,8 @@ async def _perform(s: Session, step: Step) -> None:
 async def _repeat_if_lost(s: Session, step: Step) -> None:
     """A command whose end nobody recorded (the machine went down) is never repeated unasked."""
     past = s.past.of(step.id)
-    if not past.commands or step.intent == "upgrade":  # the database itself knows whether an upgrade is done
+    # The database itself knows whether an upgrade is done; a command that only looks has then shown nothing.
+    if not past.commands or step.intent in {"upgrade", "named"}:
         return
     known = past.ended.get(past.commands[-1])
     if known is None or known["how"] != "lost":

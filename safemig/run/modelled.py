@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,13 +22,12 @@ from safemig.models.style import Style, style_of, unlike
 from safemig.plan import Step
 from safemig.proposals import edit, recipe_line
 from safemig.run import looks
-from safemig.run.command_facts import whole_recipe
+from safemig.run.command_facts import recipe_lines
 from safemig.run.execute import output_of, require_success, run_command, tail
 from safemig.run.session import Session
 from safemig.spec.document import Document, Phase
 
 if TYPE_CHECKING:
-    from safemig.discovery.makefile import Makefile
     from safemig.discovery.project import Project
     from safemig.runtimes.base import Runtime
 
@@ -169,30 +168,10 @@ def _check(facts: Facts, project: Project, made: Proposal, models: Models) -> Co
         if known:
             classes.setdefault(owner, known[0].path)
     code = check.import_code(classes, made.attributes, facts.folder) if classes else ""
-    lines = (recipe_line.python_line(line, {}, code) for line in _recipes(facts, project)) if code else ()
+    lines = (recipe_line.python_line(line, {}, code) for line in recipe_lines(facts, project.makefile)) if code else ()
     found = next((line for line in lines if line), "")
     # What it runs is ours: an import and a print. It asks for no more than the tests that have run before it.
     return CommandFact(found, effect="read", touches=(), why="it imports the models and prints") if found else None
-
-
-def _recipes(facts: Facts, project: Project) -> Iterator[str]:
-    makefile = project.makefile
-    for role in ("test", "migrate"):
-        command = facts.commands.get(role) or (facts.test_command if role == "test" else None)
-        if command is None:
-            continue
-        if command.target and makefile:
-            for line in whole_recipe(_own(facts, makefile) if role == "test" else makefile, command.target):
-                yield line.strip().lstrip("@-+").replace("$$", "$")
-        elif not command.target:
-            yield command.line
-
-
-def _own(facts: Facts, makefile: Makefile) -> Makefile:
-    """The Makefile with the test target that the plan adds to it."""
-    from safemig.discovery.makefile import parse
-
-    return parse(facts.test_target.text, makefile.path) if facts.test_target else makefile
 
 
 async def check_models(s: Session, step: Step) -> None:

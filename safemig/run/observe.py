@@ -16,6 +16,7 @@ from safemig.proposals import edit, make_target
 from safemig.run.command_facts import commands_of, from_target
 from safemig.run.gaps import ChoiceNeeded, missing, notes, refuse_ties, stops
 from safemig.run.modelled import models_of, with_models
+from safemig.run.named import with_named
 from safemig.run.stated import with_stated
 from safemig.run.written import pending_makers, with_merge, with_migration
 from safemig.spec.choose import Choice, Nothing, Tie, choose
@@ -57,6 +58,7 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
     facts = _with_test_target(facts, project)
     if tree and isinstance(chosen, Choice):
         facts = _with_spec(facts, project, config, runtime, tree, graph, chosen, documents)
+        facts = with_named(facts, project, chosen.phase)
     elif isinstance(chosen, Nothing):
         facts = replace(facts, unchosen=(chosen.reason, *chosen.near))
     stopping = stops(graph, project.root, merged=facts.merge is not None)

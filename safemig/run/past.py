@@ -29,6 +29,7 @@ class Past:
     mode: Mode = "default"
     steps: dict[str, StepPast] = field(default_factory=dict)
     approved: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
     planned: bool = False
     refusal: str = ""
     findings: list[tuple[str, str]] = field(default_factory=list)
@@ -147,10 +148,13 @@ def _approval_asked(past: Past, _: Event) -> None:
 
 
 def _approval_given(past: Past, event: Event) -> None:
+    named = event.data.get("named")
+    commands = {str(digest) for digest in named} if isinstance(named, list) else set()
     if event.data["answer"] == "no":
         past.refusal = str(event.data["reason"])
+        past.refused |= commands
         return
-    past.approved.add(str(event.data["digest"]))
+    past.approved |= {str(event.data["digest"]), *commands}
     more = event.data.get("digests")
     if isinstance(more, list):
         past.planned = True

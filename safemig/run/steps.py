@@ -15,6 +15,7 @@ from safemig.run import looks
 from safemig.run.baseline import baseline, verify
 from safemig.run.execute import output_of, require_success, run_command
 from safemig.run.modelled import check_models
+from safemig.run.named import run_named
 from safemig.run.remedy import find_remedy
 from safemig.run.session import RunEnds, Session
 from safemig.run.ticks import judge_items, tick_items
@@ -229,6 +230,7 @@ STEPS: Mapping[str, Callable[[Session, Step], Awaitable[str | None]]] = {
     "verify": verify,
     "models": check_models,
     "prove": _prove,
+    "named": run_named,
     "judge": judge_items,
     "tick": tick_items,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,9 +13,11 @@ from checks.evidence import Evidence, Json, now
 from safemig import checklist
 from safemig.discovery.makefile import read_makefile
 from safemig.plan import Step
+from safemig.plan_steps import named_of
 from safemig.run import looks
 from safemig.run.command_facts import whole_recipe
 from safemig.run.items import KIND, evidence, look_around, shown, subject_of, world_of
+from safemig.run.named import looked
 from safemig.run.offer import offer
 from safemig.run.session import RunEnds, Session
 from safemig.run.verdict import judged
@@ -148,7 +151,8 @@ def proofs_of(s: Session) -> checklist.Proofs:
     """What this run made and ran since the change began, from its journal."""
     ran: list[str] = []
     for step in s.plan.steps:
-        if step.action.kind == "command" and step.phase != "before" and _ended_well(s, step):
+        looking = step.intent == "named"  # what its end says, both looks together say
+        if step.action.kind == "command" and step.phase != "before" and not looking and _ended_well(s, step):
             ran += [step.action.line, *_recipe(s, step.action.target)]
     tables, names = checklist.names_of(_new_objects(s))
     written = s.facts.migration is not None and s.past.of("create").status == "done"
@@ -157,7 +161,18 @@ def proofs_of(s: Session) -> checklist.Proofs:
         tables_made=tables,
         names_made=names,
         commands_run=tuple(dict.fromkeys(ran)),
+        looked=_looked(s),
     )
+
+
+def _looked(s: Session) -> dict[str, checklist.Looked]:
+    """How the commands ended that the items name; a step that was not permitted says so."""
+    found = looked(s.facts.named, s.past.all("named", "before"), s.past.all("named", "after"))
+    for step in s.plan.steps:
+        if step.intent == "named" and s.past.of(step.id).status == "skipped":
+            code = named_of(s.facts, step).code
+            found[code] = replace(found[code], why="not run: it was not permitted")
+    return found
 
 
 def _ended_well(s: Session, step: Step) -> bool:

@@ -9,11 +9,11 @@ import pytest
 
 from checks.evidence import Evidence, Json
 from safemig.discovery.makefile import read_makefile, recipe_digest
-from safemig.facts import Facts, MigrationFact, SpecFact
+from safemig.facts import CommandFact, Facts, MigrationFact, NamedFact, SpecFact
 from safemig.plan import Action, Plan, Step
 from safemig.spec.document import Document, parse
 from safemig.summary import Summary, fold
-from safemig.summary_model import Seen
+from safemig.summary_model import Seen, StepState
 from tests.tui.recorded import Recording
 from tui.proofs import Proved, before_words, proved, signals_of
 
@@ -133,6 +133,32 @@ def test_nothing_is_proved_while_a_signal_is_not_good(root: Path) -> None:
     assert found.lines == frozenset()
     assert found.reasons[MIGRATED] == "make migrate ended well, but tests not good after the change"
     assert proved(run(root, matches=False), facts(), plan(root), document(), root).lines == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("intent", "verdict", "words"),
+    [
+        ("test", "", "the tests after the change are still running"),
+        ("prove", "", "tests not looked at yet"),
+        ("", "interrupted", "tests not looked at after the change"),
+    ],
+)
+def test_what_is_not_looked_at_yet_is_not_called_bad(root: Path, intent: str, verdict: str, words: str) -> None:
+    summary = run(root, leave_out="tests")
+    steps = (*summary.steps, StepState("at-work", intent=intent, status="running"))
+    summary = replace(summary, steps=steps, running="at-work" if intent else "", verdict=verdict)
+    found = proved(summary, facts(), plan(root), document(), root)
+    assert found.reasons[MIGRATED] == f"make migrate ended well, but {words}"
+    assert found.lines == frozenset()
+
+
+def test_a_command_that_an_item_names_says_that_it_waits(root: Path) -> None:
+    named = (NamedFact("make look", 3, "`make look`", "make", CommandFact("make look")),)
+    listed = parse(
+        b"## Phase 1: Database\n\n- [ ] `python -c 'import a'`, `make look`\n- [ ] `make look`\n", "specs/plan.md"
+    )
+    found = proved(run(root), replace(facts(), named=named), plan(root), listed, root)
+    assert found.reasons[4].endswith("make look: not run yet: it is, after approval")
 
 
 def test_a_finished_run_is_taken_at_its_word(root: Path) -> None:
