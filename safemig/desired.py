@@ -231,6 +231,12 @@ def _apply(wanted: Wanted, connection: Any, side: Literal["up", "down"] = "up") 
         operations.apply(wanted, connection, side=side)
 
 
+def run(step: Wanted, conninfo: str) -> None:
+    """Runs the upgrade there; SpecFails with the place of what is not evaluated or refused."""
+    with engine(conninfo) as target, target.connect() as connection:
+        _apply(step, connection)
+
+
 @contextmanager
 def _blamed(wanted: Wanted, side: Literal["up", "down"]) -> Iterator[None]:
     """SpecFails, with the place in the spec, for what is not evaluated or PostgreSQL refuses."""

@@ -36,6 +36,15 @@ class MigrationFact:
 
 
 @dataclass(frozen=True)
+class RiskFact:
+    """Why applying ``revision`` counts as destructive, with file and line; ``final``: there is no way back from it."""
+
+    revision: str
+    text: str
+    final: bool = False
+
+
+@dataclass(frozen=True)
 class SpecFact:
     """The chosen phase of the chosen spec, and why this one ("" where it was named). ``items`` are the texts of its
     open items."""
@@ -78,6 +87,7 @@ class NamedFact:
 class Facts:
     """Everything the planner may use. ``current`` and ``pending`` are None when they could not be read. With ``merge``,
     a merge of the code's heads that is to be written first, ``heads`` and ``pending`` are those that it leads to.
+    ``risks`` are those of the revisions to be applied.
     ``used`` are pending revisions that make already what the spec asks for. ``models`` are the edits of a phase about
     models, ``models_check`` the line that imports them, ``models_tables`` the tables of the new ones. ``named`` are the
     commands that the phase's open items name.
@@ -106,6 +116,7 @@ class Facts:
     migration: MigrationFact | None = None
     merge: MigrationFact | None = None
     used: tuple[str, ...] = ()
+    risks: tuple[RiskFact, ...] = ()
     models: tuple[Action, ...] = ()
     models_check: CommandFact | None = None
     models_tables: tuple[str, ...] = ()

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from safemig.facts import Facts, Finding, MigrationFact, SpecFact
 from safemig.plan import Action, Phase, Plan, Step, child
+from safemig.plan_heads import merges_only, risky, shares_migration
 from safemig.plan_points import notes, open_points
 from safemig.plan_steps import (
-    also_plays,
     build_steps,
     command_step,
     downgrade_line,
@@ -48,7 +48,7 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
             ("schema",),
         ),
         *_naming(facts, "before"),
-        *_changing(facts),
+        *_changing(facts, findings),
         *_modelling(facts),
         *_proving(facts),
     ]
@@ -90,39 +90,77 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
                 "`safemig stop-database`",
             )
         )
-    shared = also_plays(facts, "build", "migrate") or also_plays(facts, "start", "migrate")
+    shared = shares_migration(facts)
     # A start that migrates needs the merge before it; else the running service takes the new file up.
     steps += _merging(facts, again=False) if shared else []
     steps += build_steps("build", facts)
     steps += start_steps("start", facts)
+    if shared:
+        line, names = facts.commands["migrate"].line, facts.pending or tuple(one.revision for one in facts.risks)
+        steps = [risky(step, facts, names) if step.action.line == line else step for step in steps]
     steps.append(look_step("observe", "observe", "Watch the start: containers, start-up log, first answers", "before"))
     steps.append(look_step("revision", "revision", "Read the current revision and the schema in PostgreSQL", "before"))
+    if merges_only(facts):
+        return steps
     steps += [] if shared else _merging(facts, again=True)
     # What a shared command has applied above; what is still pending after it comes as a finding.
-    current, pending = facts.current, () if shared else facts.pending
+    current, pending = _revisions(facts, findings, () if shared else facts.pending)
+    if pending and "migrate" in facts.commands:
+        listed = ", ".join(pending)
+        step = command_step(
+            "pending",
+            "upgrade",
+            f"Apply the pending revisions: {listed}",
+            "before",
+            facts.commands["migrate"],
+            facts,
+            changes=f"database schema, by revision {listed}",
+            undo=downgrade_line(facts, ", ".join(current or ()) or "base"),
+            assumes=("schema", "heads"),
+            reaches=f"revision {listed}",
+            done_when=f"the database is at {', '.join(facts.heads)}",
+        )
+        steps.append(risky(step, facts, pending))
+    return steps
+
+
+def _revisions(
+    facts: Facts, findings: Sequence[Finding], pending: tuple[str, ...] | None
+) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Where the database is and what is pending, the merge that is planned with it, as last seen."""
+    current = facts.current
     for finding in findings:
         if finding.name == "database":
             current, pending = finding.current, finding.pending
             if facts.merge and facts.merge.revision not in (*pending, *current):
                 pending = (*pending, facts.merge.revision)  # looked at before the file was written
-    if pending and "migrate" in facts.commands:
-        listed = ", ".join(pending)
-        steps.append(
-            command_step(
-                "pending",
-                "upgrade",
-                f"Apply the pending revisions: {listed}",
-                "before",
-                facts.commands["migrate"],
-                facts,
-                changes=f"database schema, by revision {listed}",
-                undo=downgrade_line(facts, ", ".join(current or ()) or "base"),
-                assumes=("schema", "heads"),
-                reaches=f"revision {listed}",
-                done_when=f"the database is at {', '.join(facts.heads)}",
-            )
-        )
-    return steps
+    return current, pending
+
+
+def _merged(facts: Facts, merge: MigrationFact, findings: Sequence[Finding]) -> list[Step]:
+    """The merge of the heads as the change: written, applied with what is pending, and compared."""
+    current, pending = _revisions(facts, findings, facts.pending)
+    listed = ", ".join(pending or (merge.revision,))
+    step = command_step(
+        "migrate",
+        "upgrade",
+        f"Migrate the database to the merge revision {merge.revision}",
+        "change",
+        facts.commands["migrate"],
+        facts,
+        changes=f"database schema, by revision {listed}",
+        undo=downgrade_line(facts, ", ".join(current or ()) or "base"),
+        assumes=("schema", "heads"),
+        reaches=f"revision {merge.revision}",
+        done_when=f"the database is at {merge.revision} alone",
+    )
+    known = pending if pending is not None else tuple(one.revision for one in facts.risks)
+    title = "Compare the schema in PostgreSQL with what the merged revisions make"
+    return [
+        *(replace(one, phase="change") for one in _merging(facts, again=True)),
+        risky(step, facts, known),
+        look_step("verify", "verify", title, "change"),
+    ]
 
 
 def _merging(facts: Facts, *, again: bool) -> list[Step]:
@@ -232,10 +270,12 @@ def _generated(facts: Facts) -> list[Step]:
     return steps
 
 
-def _changing(facts: Facts) -> list[Step]:
+def _changing(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
     """Nothing without a way to migrate: a revision file that nothing applies would be half a change."""
     if "migrate" not in facts.commands:
         return []
+    if facts.merge and merges_only(facts):
+        return _merged(facts, facts.merge, findings)
     steps: list[Step] = []
     if facts.migration:
         steps = _written(facts, facts.migration)
@@ -243,21 +283,20 @@ def _changing(facts: Facts) -> list[Step]:
         steps = _generated(facts)
     if steps:
         revision = facts.migration.revision if facts.migration else "the new revision"
-        steps.append(
-            command_step(
-                "migrate",
-                "upgrade",
-                f"Migrate the database to {revision}",
-                "change",
-                facts.commands["migrate"],
-                facts,
-                changes=f"database schema, by revision {revision}",
-                undo=downgrade_line(facts, ", ".join(facts.heads) or "base"),
-                assumes=("schema", "heads"),
-                reaches=f"revision {revision}",
-                done_when=f"the database is at {revision}",
-            )
+        step = command_step(
+            "migrate",
+            "upgrade",
+            f"Migrate the database to {revision}",
+            "change",
+            facts.commands["migrate"],
+            facts,
+            changes=f"database schema, by revision {revision}",
+            undo=downgrade_line(facts, ", ".join(facts.heads) or "base"),
+            assumes=("schema", "heads"),
+            reaches=f"revision {revision}",
+            done_when=f"the database is at {revision}",
         )
+        steps.append(risky(step, facts, (revision,)))
     if steps or facts.used:
         steps.append(
             look_step("verify", "verify", "Compare the schema in PostgreSQL with what was asked for", "change")

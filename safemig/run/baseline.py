@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checks.evidence import Evidence, Json, now
 from checks.schema.difference import Difference, compare
 from checks.schema.snapshot import Snapshot
 from safemig.plan import Step
+from safemig.plan_heads import merges_only
 from safemig.run import looks
 from safemig.run.approve import ask_person
 from safemig.run.session import RunEnds, Session
 from safemig.run.ticks import BASE, look_items
 from safemig.signals import container_problems, endpoint_problem
 from safemig.spec.sources import Wanted
+
+if TYPE_CHECKING:
+    from safemig.desired import Desired
 
 BEFORE, WANTED = "schema-before.json", "schema-wanted.json"
 
@@ -34,6 +40,8 @@ async def baseline(s: Session, step: Step) -> None:
         await _ask_unhealthy(s, step, problems)
     if s.facts.migration or s.facts.used:
         await desire_schema(s, step)
+    elif merges_only(s.facts):
+        await desire_union(s, step)
 
 
 async def _ask_unhealthy(s: Session, step: Step, problems: list[str]) -> None:
@@ -76,11 +84,42 @@ async def desire_schema(s: Session, step: Step) -> None:
     finally:
         for text in said:
             s.note(text, step.id, "warning")
+    if not compare(desired.wanted, desired.base):
+        raise RunEnds("failed", "the database has already everything that the spec asks for; nothing is to be done")
+    _keep(s, step, desired, desired.base if s.facts.used else present, began)
+
+
+async def desire_union(s: Session, step: Step) -> None:
+    """A merge of heads changes nothing by itself: the schema must become what the pending revisions of all of them
+    make of the present one."""
+    from checks.migration.graph import pending
+    from safemig.desired import ScratchFails, SpecFails
+    from safemig.drift import NotEvaluated, union
+    from safemig.scratch import on_scratch
+
+    if s.known(step.id, "before", "desired"):
+        return
+    began = now()
+    present = await looks.snapshot_now(s)
+    revision = await looks.revision_now(s)
+    listed = revision.data.get("current")
+    current = tuple(str(name) for name in listed) if revision.seen and isinstance(listed, list) else ()
+    graph = await s.look(lambda: looks.graph_of(s))
+    files = [Path(graph.revisions[name].file) for name in pending(graph, current)]
+    dump = await s.look(s.runtime.dump_schema)
+    try:
+        made = partial(union, dump, files)
+        desired = await s.look(lambda: on_scratch(s.runtime, made, lambda text: s.note(text, step.id, "warning")))
+    except (NotEvaluated, SpecFails, ScratchFails) as error:
+        reason = f"what the merged revisions make of the schema cannot be told beforehand: {s.clean(str(error))}"
+        raise RunEnds("failed", f"{reason}; apply them by hand, `alembic upgrade heads`, and merge then") from None
+    _keep(s, step, desired, present, began)
+
+
+def _keep(s: Session, step: Step, desired: Desired, before: Snapshot, began: str) -> None:
     asked = {difference.key for difference in compare(desired.wanted, desired.base)}
     asked |= set(desired.wanted.objects) - set(desired.base.objects)
-    if not asked:
-        raise RunEnds("failed", "the database has already everything that the spec asks for; nothing is to be done")
-    looks.save_snapshot(s, BEFORE, desired.base if s.facts.used else present)
+    looks.save_snapshot(s, BEFORE, before)
     looks.save_snapshot(s, BASE, desired.base)
     looks.save_snapshot(s, WANTED, desired.wanted)
     data: dict[str, Json] = {

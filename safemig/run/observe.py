@@ -17,6 +17,7 @@ from safemig.run.command_facts import commands_of, from_target
 from safemig.run.gaps import ChoiceNeeded, missing, notes, refuse_ties, stops
 from safemig.run.modelled import models_of, with_models
 from safemig.run.named import with_named
+from safemig.run.risky import with_risks
 from safemig.run.stated import with_stated
 from safemig.run.written import pending_makers, with_merge, with_migration
 from safemig.spec.choose import Choice, Nothing, Tie, choose
@@ -61,9 +62,11 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         facts = with_named(facts, project, chosen.phase)
     elif isinstance(chosen, Nothing):
         facts = replace(facts, unchosen=(chosen.reason, *chosen.near))
+    if tree and not graph.problems and not (facts.merge or facts.stops) and (facts.spec is None or not facts.missing):
+        facts = with_merge(facts, project, tree, graph, _pattern(tree, graph))
     stopping = stops(graph, project.root, merged=facts.merge is not None)
     return replace(
-        facts,
+        with_risks(facts, graph, project.root),
         missing=(*missing(project, facts.commands), *stopping, *facts.missing),
         stops=(*stopping, *facts.stops),
         problems=(*notes(project), *facts.problems),
@@ -218,7 +221,7 @@ def _with_spec(
         return facts
     used = pending_makers(graph, facts.pending or (), found.tables)
     if used:
-        return replace(facts, used=used)
+        return with_merge(replace(facts, used=used), project, tree, graph, pattern)
     facts, written = with_stated(facts, runtime, tree, graph, found)
     if written is None:
         return with_merge(facts, project, tree, graph, pattern)

@@ -8,6 +8,7 @@ import msgspec
 
 from checks.evidence import Evidence, Json
 from safemig.events import Verdict
+from safemig.plan_heads import merges_only
 from safemig.run.session import Session
 from safemig.signals import Moment, Signal, judge
 
@@ -53,7 +54,7 @@ def judged(s: Session) -> Judged:
     return Judged(
         judge(before, after),
         matches if isinstance(matches, bool) else None,
-        s.facts.migration is not None or bool(s.facts.used),
+        s.facts.migration is not None or bool(s.facts.used) or merges_only(s.facts),
         tuple(d for d in differences if isinstance(d, dict)) if isinstance(differences, list) else (),
     )
 
