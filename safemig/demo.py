@@ -114,7 +114,7 @@ def _becoming(target: Path | None) -> Iterator[tuple[Path, Path]]:
         yield work, root
         if work != root:
             work.rename(root)
-    except BaseException as error:
+    except BaseException as error:  # interrupted too: no half of a copy stays
         for folder in reversed(made):
             shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):

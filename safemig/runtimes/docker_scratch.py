@@ -72,7 +72,7 @@ def _run(engine: docker.DockerClient, image: str, folder: Path, login: Login) ->
         )
         try:
             container.reload()
-        except BaseException:
+        except BaseException:  # interrupted too: nobody else knows of the container
             _remove(container)
             raise
         return container
