@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from checks._text import plain
 from safemig.facts import Facts
 from safemig.plan import Plan, Step
 from safemig.planner import ASSUMES
 
+_FILES = 6  # names of files in a question about a plan
 LONGEST = 100_000  # characters of a line: an exact command is shown whole
 PHASES = {"before": "Before the change", "change": "The change", "after": "After the change"}
 
@@ -49,6 +50,22 @@ def _found(facts: Facts) -> Iterator[str]:
         yield f"  spec {facts.spec.path}, phase {facts.spec.phase or '(whole)'}: {facts.spec.title}"
         if facts.spec.origin:
             yield f"  schema asked for at {facts.spec.origin}"
+
+
+def change_points(steps: Sequence[Step]) -> tuple[str, ...]:
+    """What the steps change, each thing once and in a few words: files by name, the rest as the steps say it."""
+    files = dict.fromkeys(step.action.path for step in steps if step.action.kind == "edit" and step.intent != "tick")
+    shown = [*files][:_FILES] + ([f"{len(files) - _FILES} more"] if len(files) > _FILES else [])
+    rest = [step.changes for step in steps if step.action.kind == "command" and not step.changes.startswith("nothing")]
+    ticks = [f"ticks of proved items in {step.action.path}" for step in steps if step.intent == "tick"]
+    return tuple(dict.fromkeys([*([f"files: {', '.join(shown)}"] if shown else []), *rest, *ticks]))
+
+
+def undo_points(steps: Sequence[Step]) -> tuple[str, ...]:
+    """How to undo the steps that can lose data; of the others the plan says it."""
+    grave = [f"{step.title}: {step.undo}" for step in steps if step.action.effect == "destructive"]
+    others = ("the other steps: as the plan says, step by step",) if len(grave) < len(steps) else ()
+    return (*dict.fromkeys(grave), *others)
 
 
 def _step(number: int, step: Step, diffs: bool) -> Iterator[str]:

@@ -96,8 +96,8 @@ def _asked(event: Event, paint: Paint) -> Iterator[str]:
     if len(detail) > DETAIL_LINES:
         yield paint("dim", f"    … {len(detail) - DETAIL_LINES} more lines: d shows all")
     for name in ("changes", "undo", "rule"):
-        if _text(data, name):
-            yield f"  {name}: {_text(data, name)}"
+        for number, line in enumerate(str(data[name]).splitlines()):
+            yield f"  {f'{name}:' if not number else '':<8} {printable(line)}"
     for name in ("once", "always", "tool"):
         if _text(data, name):
             yield f"  {name} grants: {_text(data, name)}"

@@ -59,7 +59,12 @@ def _asked(question: Question, text: str) -> tuple[str, Content]:
 
 def _about(question: Question) -> list[tuple[str, Content]]:
     named = (("changes ", question.changes), ("undo    ", question.undo), ("why     ", question.rule))
-    return [(f"  {name}", Content.styled(clean(text), "")) for name, text in named if text]
+    return [
+        (f"  {name if not number else ' ' * len(name)}", Content(line))
+        for name, text in named
+        if text
+        for number, line in enumerate(clean_lines(text))
+    ]
 
 
 def _detail(question: Question, width: int, left: int) -> list[Content]:
@@ -80,7 +85,7 @@ def _grants(question: Question) -> list[tuple[str, Content]]:
     rows: list[tuple[str, str]] = []
     once = clean(question.once) or "this, once"
     if question.kind == "plan":
-        rows = [("y", f"{once}; then default mode"), ("a", "the same steps; then auto mode")]
+        rows = [("y", f"yes: {once}"), ("a", "auto mode: these steps and what is added later, unasked")]
     else:
         rows = [("y", f"once: {once}")]
         rows += [("a", f"always: {clean(question.always)}")] if question.always else []

@@ -96,6 +96,14 @@ ANSWERS = [
         tooltip="Allow, and stop asking for this line",
     ),
     Binding(
+        "a",
+        "answer('auto')",
+        "auto mode",
+        id="answer.auto",
+        priority=True,
+        tooltip="Of a whole plan: run it in auto mode, which asks for nothing more",
+    ),
+    Binding(
         "t", "answer('tool')", "tool", id="answer.tool", priority=True, tooltip="Allow, and stop asking for this tool"
     ),
     Binding(

@@ -230,7 +230,9 @@ class RunScreen(Screen[None]):
         if question is None or self._typing() or self.app.screen is not self:
             return False
         if action == "answer" and parameters == ("always",):
-            return bool(question.always) or question.kind == "plan"
+            return bool(question.always) and question.kind != "plan"
+        if action == "answer" and parameters == ("auto",):
+            return question.kind == "plan"
         if action == "answer" and parameters == ("tool",):
             return bool(question.tool)
         return question.kind == "step" if action == "edit" else True
@@ -255,7 +257,7 @@ class RunScreen(Screen[None]):
         if question is None or not self._ready(question):
             return
         if question.kind == "plan":
-            self.approval.decide("once", mode="auto" if answer == "always" else "default")
+            self.approval.decide("once", mode="auto" if answer == "auto" else "default")
         elif answer == "always":
             self.approval.decide("always")
         elif answer == "tool":

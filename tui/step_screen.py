@@ -87,7 +87,7 @@ def question_text(question: Question) -> Content:
     parts = [_field("effect", RISKS.get(question.effect, question.effect) or "read only")]
     parts += [_block("what will be done", clean_lines(question.what))]
     named = (("changes", question.changes), ("undo", question.undo), ("why", question.rule))
-    parts += [_field(name, text) for name, text in named if text]
+    parts += [_block(name, clean_lines(text)) for name, text in named if text]
     grants = (("y", question.once), ("a", question.always), ("t", question.tool))
     parts += [_field(f"{key} grants", text) for key, text in grants if text]
     if question.detail:

@@ -10,12 +10,21 @@ from pathlib import Path
 
 from safemig.cli.copying import docker_answers
 from safemig.cli.errors import UsageError
+from safemig.cli.face import can_ask
 from safemig.cli.opening import open_project
 from safemig.demo import DemoCopy, DemoError, copy_demo
+from safemig.run.gaps import ChoiceNeeded
 
 
 def main(options: argparse.Namespace) -> int:
-    """The run's exit code; without --keep everything that was started is stopped and removed again."""
+    """The run's exit code; without --keep everything that was started is stopped and removed again.
+
+    Raises ChoiceNeeded before anything is made where a question would come, nobody could answer it, and the copy that
+    could be taken up later would be gone.
+    """
+    if not (options.mode == "auto" or options.events or options.keep or can_ask(options)):
+        what = "the demo asks before each change, nobody can answer here, and its copy is removed at the end"
+        raise ChoiceNeeded(what, (), "add --mode auto, or --keep DIR and take the run up there with `safemig resume`")
     runtime = "docker" if options.runtime == "docker" or (options.runtime == "auto" and docker_answers()) else "process"
     keep = Path(options.keep).resolve() if options.keep else None
     say = sys.stderr.write if options.json or options.events else sys.stdout.write

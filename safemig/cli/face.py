@@ -46,10 +46,15 @@ class Face:
 
 def show(options: argparse.Namespace) -> int:
     """Runs the engine as a child and shows its run; returns the exit code."""
-    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not options.json
+    interactive = can_ask(options)
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     face = Face(options.json, options.verbose, interactive, colour, kept=not getattr(options, "removed", False))
     return asyncio.run(_drive(face, engine_line(options)))
+
+
+def can_ask(options: argparse.Namespace) -> bool:
+    """Whether a person at a terminal can answer."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and not options.json
 
 
 def engine_line(options: argparse.Namespace) -> list[str]:
@@ -158,7 +163,7 @@ async def _answer(face: Face, event: Event, stdin: asyncio.StreamWriter) -> None
 
 def _choices(kind: str, always: str, tool: str) -> str:
     if kind == "plan":
-        return "[y] run it and ask for nothing planned   [a] run it in auto mode   [n] no   [d] the whole document"
+        return "[y] run it, ask about what is added   [a] auto mode: ask about nothing   [n] no   [d] the whole plan"
     more = "   [a] don't ask again for this line" if always else ""
     more += "   [t] nor for this tool" if tool else ""
     return f"[y] yes, once{more}   [n] no   [d] diff or details"

@@ -12,7 +12,7 @@ from safemig.events import Message, Mode
 from safemig.facts import Finding
 from safemig.plan import Action, Step
 from safemig.plan_steps import named_of
-from safemig.plan_text import plan_lines
+from safemig.plan_text import change_points, plan_lines, undo_points
 from safemig.proposals import edit
 from safemig.run.command_facts import whole_recipe
 from safemig.run.offer import offer, offer_words
@@ -266,10 +266,10 @@ async def approve_plan(s: Session) -> None:
             "effect": _worst(fresh),
             "what": "\n".join(f"{step.id}: {step.title}" for step in fresh),
             "detail": _new(fresh) if s.past.planned else "\n".join(plan_lines(s.facts, plan)),
-            "changes": "; ".join(step.changes for step in fresh),
-            "undo": "; ".join(step.undo for step in fresh),
+            "changes": "\n".join(change_points(fresh)),
+            "undo": "\n".join(undo_points(fresh)),
             "rule": "plan mode changes nothing",
-            "once": "these steps, as they stand here; what is added later is asked alone",
+            "once": "these steps, as they stand here; what is added later is asked",
             "always": "",
             "tool": "",
         },

@@ -9,7 +9,7 @@ import pytest
 from safemig.facts import CommandFact, Facts, Finding, MigrationFact, SpecFact
 from safemig.plan import Action
 from safemig.plan_points import lacks, unchosen
-from safemig.plan_text import plan_lines
+from safemig.plan_text import change_points, plan_lines, undo_points
 from safemig.planner import ASSUMES, draft
 
 FACTS = Facts(
@@ -134,3 +134,19 @@ def test_a_test_target_that_the_plan_adds_is_lacking_until_then() -> None:
         "backend/Makefile has no target that runs the tests; the plan adds one",
     )
     assert lacks(replace(FACTS, missing=("no start",))) == ("no start",)
+
+
+def test_what_a_plan_changes_is_a_short_list_with_each_thing_once() -> None:
+    steps = draft(FACTS).steps
+    assert change_points([*steps, *steps]) == (
+        "files: versions/b2.py",
+        "images or installed packages",
+        "database schema, by revision b2",
+        "ticks of proved items in docs/plan.md",
+    )
+    assert undo_points(steps) == (
+        "Migrate the database to b2: `alembic downgrade a1` where the project runs alembic",
+        "the other steps: as the plan says, step by step",
+    )
+    many = [replace(steps[-1], intent="edit", action=Action("edit", path=f"f{number}")) for number in range(9)]
+    assert change_points(many) == ("files: f0, f1, f2, f3, f4, f5, 3 more",)

@@ -174,10 +174,16 @@ async def test_the_plan_is_approved_as_one_and_the_answer_chooses_the_mode(tmp_p
     for key, mode in (("y", "default"), ("a", "auto")):
         async with stage(tmp_path / key, mode="plan") as s:
             s.run.ask(
-                "build", kind="plan", title="Run this plan", what="build: Build\nmigrate: Migrate", always="", tool=""
-            )
+                "build", kind="plan", title="Run this plan", what="build: Build\nmigrate: Migrate", always="", tool="",
+                changes="files: Makefile\nimages or installed packages",
+            )  # fmt: skip
             await s.play()
-            assert "then auto mode" in screen_text(s.app)
+            text = screen_text(s.app)
+            assert "a auto mode: these steps" in text
+            assert "a always" not in text
+            assert "changes files: Makefile" in text
+            assert "          images or installed packages" in text
+            assert " a auto mode " in text.splitlines()[-1]
             await s.press("t", "e")
             assert s.answers == []
             await s.press(key)

@@ -66,7 +66,7 @@ async def test_the_migration_file_is_asked_about(tmp_path: Path, size: tuple[int
 async def test_the_whole_plan_is_asked_about_in_plan_mode(tmp_path: Path, size: tuple[int, int]) -> None:
     async with stage(tmp_path, size, "plan") as s:
         what = "build: Build the service\nmigrate: Migrate the database to b8bf1fd366a3"
-        once = "these steps, as they stand here; what is added later is asked alone"
+        once = "these steps, as they stand here; what is added later is asked"
         s.run.ask("build", kind="plan", title="Run this plan", what=what, once=once, always="", tool="", detail="")
         await s.play()
         await show(s, "5-plan-asked")
