@@ -32,9 +32,9 @@ _START = "import sys; sys.path.append(sys.argv[1]); from safemig.apart import wo
 class Order(msgspec.Struct, frozen=True):
     """One call: the function's name and what it is called with."""
 
-    name: Literal["desire", "desire_applied", "restated"]
+    name: Literal["desire", "desire_applied", "restated", "union"]
     dump: str
-    wanted: Wanted
+    wanted: Wanted | None
     revision: Wanted | None = None
     stated: bool = False
     pending: tuple[Wanted, ...] = ()
@@ -70,6 +70,13 @@ def desire_applied(dump: str, wanted: Wanted, scratch: Scratch, *, stated: bool 
 def restated(dump: str, wanted: Wanted, scratch: Scratch, *, pending: Sequence[Wanted] = ()) -> Restated:
     """As ``safemig.desired.restated``."""
     found = _call(Order("restated", dump, wanted, pending=tuple(pending)), scratch).restated
+    assert found is not None
+    return found
+
+
+def union(dump: str, steps: Sequence[Wanted], scratch: Scratch) -> Desired:
+    """As ``safemig.desired.union``."""
+    found = _call(Order("union", dump, None, pending=tuple(steps)), scratch).desired
     assert found is not None
     return found
 
@@ -133,18 +140,15 @@ def work() -> None:
 def _answer(order: Order) -> Said:
     import psycopg
 
+    dump, wanted = order.dump, order.wanted
     try:
-        match order.name:
-            case "desire":
-                return Said(
-                    "desired",
-                    desired.desire(order.dump, order.wanted, _asked, revision=order.revision, stated=order.stated),
-                )
-            case "desire_applied":
-                return Said("desired", desired.desire_applied(order.dump, order.wanted, _asked, stated=order.stated))
-            case "restated":
-                found = desired.restated(order.dump, order.wanted, _asked, pending=order.pending)
-                return Said("restated", restated=found)
+        if wanted is None:
+            return Said("desired", desired.union(dump, order.pending, _asked))
+        if order.name == "restated":
+            return Said("restated", restated=desired.restated(dump, wanted, _asked, pending=order.pending))
+        if order.name == "desire_applied":
+            return Said("desired", desired.desire_applied(dump, wanted, _asked, stated=order.stated))
+        return Said("desired", desired.desire(dump, wanted, _asked, revision=order.revision, stated=order.stated))
     except SpecFails as error:
         kind: Literal["SpecFails", "RevisionFails"] = (
             "RevisionFails" if isinstance(error, RevisionFails) else "SpecFails"

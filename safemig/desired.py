@@ -111,6 +111,17 @@ def restated(
         return found if changed else replace(found, wanted=replace(found.wanted, upgrade="", downgrade=""))
 
 
+def union(dump: str, steps: Sequence[Wanted], scratch: Callable[[], AbstractContextManager[str]]) -> Desired:
+    """The schema in ``dump``, and what those upgrades, in order, make of it. Raises as ``desire``."""
+    with scratch() as conninfo:
+        own = load(dump, conninfo)
+        base = take(own)
+        with engine(own) as target, target.connect() as connection:
+            for step in steps:
+                _apply(step, connection)
+        return Desired(base, take(own), frozenset())
+
+
 def _restated(conninfo: str, wanted: Wanted, base: Snapshot, *, refuse: bool = True) -> Restated:
     with engine(conninfo) as target, _blamed(wanted, "up"):
         found = restate(wanted, target, base)
@@ -229,12 +240,6 @@ def _quoted(table: str) -> str:
 def _apply(wanted: Wanted, connection: Any, side: Literal["up", "down"] = "up") -> None:
     with _blamed(wanted, side):
         operations.apply(wanted, connection, side=side)
-
-
-def run(step: Wanted, conninfo: str) -> None:
-    """Runs the upgrade there; SpecFails with the place of what is not evaluated or refused."""
-    with engine(conninfo) as target, target.connect() as connection:
-        _apply(step, connection)
 
 
 @contextmanager

@@ -68,20 +68,6 @@ def drift(
     return Drift(compare(made, found), "", made)
 
 
-def union(dump: str, files: Sequence[Path], scratch: Callable[[], AbstractContextManager[str]]) -> desired.Desired:
-    """The schema in ``dump`` (pg_dump --schema-only), and what the upgrades of those revisions, in order, make of it.
-
-    Raises NotEvaluated, and as ``desired.desire``.
-    """
-    steps = [step for file in files if (step := upgrade_of(file)) is not None]
-    with scratch() as conninfo:
-        own = desired.load(dump, conninfo)
-        base = desired.take(own)
-        for step in steps:
-            desired.run(step, own)
-        return desired.Desired(base, desired.take(own), frozenset())
-
-
 def upgrade_of(path: Path) -> Wanted | None:
     """A revision file's upgrade as operations; None when it does nothing, NotEvaluated when it is anything else."""
     text = path.read_text(encoding="utf-8")

@@ -93,8 +93,9 @@ async def desire_union(s: Session, step: Step) -> None:
     """A merge of heads changes nothing by itself: the schema must become what the pending revisions of all of them
     make of the present one."""
     from checks.migration.graph import pending
+    from safemig.apart import union
     from safemig.desired import ScratchFails, SpecFails
-    from safemig.drift import NotEvaluated, union
+    from safemig.drift import NotEvaluated, upgrade_of
     from safemig.scratch import on_scratch
 
     if s.known(step.id, "before", "desired"):
@@ -108,7 +109,7 @@ async def desire_union(s: Session, step: Step) -> None:
     files = [Path(graph.revisions[name].file) for name in pending(graph, current)]
     dump = await s.look(s.runtime.dump_schema)
     try:
-        made = partial(union, dump, files)
+        made = partial(union, dump, [one for file in files if (one := upgrade_of(file)) is not None])
         desired = await s.look(lambda: on_scratch(s.runtime, made, lambda text: s.note(text, step.id, "warning")))
     except (NotEvaluated, SpecFails, ScratchFails) as error:
         reason = f"what the merged revisions make of the schema cannot be told beforehand: {s.clean(str(error))}"
