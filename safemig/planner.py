@@ -334,7 +334,8 @@ def _modelling(facts: Facts) -> list[Step]:
 def _naming(facts: Facts, moment: Phase) -> list[Step]:
     """The commands that the items name, as they are after the change, and before it where that is cheap. Without a
     change there is nothing that they could prove."""
-    if not (facts.migration or facts.models or facts.message):
+    migrates = "migrate" in facts.commands and (facts.migration or facts.message)
+    if not (migrates or facts.models):
         return []
     named = [(number, one) for number, one in enumerate(facts.named, 1) if one.runs]
     return [named_step(number, one, moment, facts) for number, one in named if moment == "after" or one.before]

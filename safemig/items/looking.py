@@ -154,6 +154,8 @@ def paths_of_tests(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def _alembic(words: tuple[str, ...], _: Known) -> _Read:
     _read_effect(shlex.join(words))
+    if words[1].startswith("-") or any(word.startswith(("-c", "-n", "-x", "--config", "--name")) for word in words):
+        raise _Refused("it brings options of its own that may name other files")
     return "read", "it only looks", words
 
 
@@ -168,8 +170,8 @@ def _make(words: tuple[str, ...], known: Known) -> _Read:
 
 def _docker(words: tuple[str, ...], _: Known) -> _Read:
     _read_effect(shlex.join(words))
-    if "exec" not in words[1:3]:
-        raise _Refused("it looks at containers, which the run does itself")
+    if not " ".join(words[:3]).startswith(("docker compose exec", "docker-compose exec ")):
+        raise _Refused("it does not look into a running container of this project")
     return "read", "it only looks", words
 
 

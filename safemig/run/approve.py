@@ -167,8 +167,10 @@ async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> Message:
     action = step.action
     what = s.clean(action.line) if action.kind == "command" else f"write {action.path}"
     detail = action.diff or action.text or recipe_of(s, action.target)
+    changes = step.changes
     if step.intent == "tick":
         what, detail = await offer_words(s)
+        changes = "only these items: each is proved by this run"
     question: dict[str, Json] = {
         "kind": "step",
         "digest": action.digest,
@@ -176,7 +178,7 @@ async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> Message:
         "effect": action.effect,
         "what": what,
         "detail": detail,
-        "changes": step.changes + (f" (because: {step.cause})" if step.cause else ""),
+        "changes": changes + (f" (because: {step.cause})" if step.cause else ""),
         "undo": step.undo,
         "rule": judgement.rule,
         "once": judgement.once,

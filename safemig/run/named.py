@@ -30,6 +30,8 @@ from safemig.run.session import Session
 from safemig.spec.document import Phase
 
 if TYPE_CHECKING:
+    import psycopg
+
     from safemig.discovery.project import Project
     from safemig.runtimes.base import Runtime
 
@@ -164,13 +166,24 @@ def _asked(runtime: Runtime, query: str) -> tuple[bool | None, str]:
         with runtime.connect() as connection:
             connection.execute("BEGIN TRANSACTION READ ONLY")
             connection.execute(f"SET LOCAL statement_timeout = {int(QUERY_SECONDS * 1000)}".encode())
-            connection.execute(query.encode())
+            for line in filter(None, (one.strip() for one in query.split(";"))):
+                _ask_one(connection, line)
             connection.execute("ROLLBACK")
     except psycopg.ProgrammingError as error:  # class 42: no such table, no such column, not SQL
         return False, f"was refused: {str(error).splitlines()[0]}"
     except (psycopg.Error, Unreachable) as error:
         return None, f"could not be asked: {str(error).splitlines()[0]}"
     return True, "ended well"
+
+
+def _ask_one(connection: psycopg.Connection, line: str) -> None:
+    """Runs the whole question without bringing its rows over: a table may have millions."""
+    if line.lower().startswith("show"):
+        connection.execute(line.encode())
+        return
+    connection.execute(f"DECLARE safemig_asks NO SCROLL CURSOR FOR {line}".encode())
+    connection.execute("MOVE ALL IN safemig_asks")
+    connection.execute("CLOSE safemig_asks")
 
 
 def looked(named: Sequence[NamedFact], before: Iterable[Evidence], after: Iterable[Evidence]) -> dict[str, Looked]:

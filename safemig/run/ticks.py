@@ -168,10 +168,15 @@ def proofs_of(s: Session) -> checklist.Proofs:
 def _looked(s: Session) -> dict[str, checklist.Looked]:
     """How the commands ended that the items name; a step that was not permitted says so."""
     found = looked(s.facts.named, s.past.all("named", "before"), s.past.all("named", "after"))
-    for step in s.plan.steps:
-        if step.intent == "named" and s.past.of(step.id).status == "skipped":
-            code = named_of(s.facts, step).code
-            found[code] = replace(found[code], why="not run: it was not permitted")
+    status = {
+        named_of(s.facts, step).code: s.past.of(step.id).status for step in s.plan.steps if step.intent == "named"
+    }
+    for fact in s.facts.named:
+        if fact.runs and not status.get(fact.code):
+            why = "the run has not come to it" if fact.code in status else "this run changes nothing that it could show"
+            found[fact.code] = replace(found[fact.code], why=f"not run: {why}")
+        elif status.get(fact.code) == "skipped":
+            found[fact.code] = replace(found[fact.code], why="not run: it was not permitted")
     return found
 
 
