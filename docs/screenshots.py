@@ -32,7 +32,7 @@ class Picture:
     name: str
     moment: Callable[[Event], bool]
     keys: tuple[str, ...] = ()
-    theme: str = "safemig-dark"
+    theme: str = "dark"
 
 
 def _asks(step: str) -> Callable[[Event], bool]:
@@ -48,7 +48,7 @@ PICTURES = (
     Picture("question", _asks("create")),
     Picture("checklist", _kind("run.finished"), ("3",)),
     Picture("report", _kind("run.finished"), ("R",)),
-    Picture("light", _kind("run.finished"), (), "safemig-light"),
+    Picture("light", _kind("run.finished"), (), "light"),
 )
 
 

@@ -6,15 +6,39 @@ from textual.binding import Binding, BindingType
 
 
 def _key(
-    keys: str, action: str, words: str, name: str, tooltip: str, *, show: bool = False, display: str = ""
+    keys: str,
+    action: str,
+    words: str,
+    name: str,
+    tooltip: str,
+    *,
+    show: bool = False,
+    display: str = "",
+    priority: bool = False,
 ) -> Binding:
-    return Binding(keys, action, words, id=f"log.{name}", show=show, key_display=display or None, tooltip=tooltip)
+    return Binding(
+        keys,
+        action,
+        words,
+        id=f"log.{name}",
+        show=show,
+        key_display=display or None,
+        tooltip=tooltip,
+        priority=priority,
+    )
 
 
 KEYS: list[BindingType] = [
     _key("f", "follow", "follow", "follow", "Follow the end, or pause; scrolling up pauses too", show=True),
     _key(
-        "slash", "search", "search", "search", "Search; capital letters count when there is one", show=True, display="/"
+        "slash",
+        "search",
+        "search",
+        "search",
+        "Search; capital letters count when there is one",
+        show=True,
+        display="/",
+        priority=True,  # done before the next key is looked at: what is typed right behind it is part of the pattern
     ),
     _key("n", "again(1)", "next", "next", "Next match"),
     _key("N", "again(-1)", "previous", "previous", "Previous match"),

@@ -33,7 +33,7 @@ class SearchLine(Input):
     def show(self) -> None:
         """Opens it for typing."""
         self.add_class("open")
-        self.focus()
+        self.screen.set_focus(self)  # at once: what is typed on is part of the pattern
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter."""

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from safemig.events import MODES, Event, Message
 from safemig.summary import Summary, empty, step
-from tui.bridge import EngineFeed, Feed, JournalFeed
+from tui.bridge import EngineFeed, Feed, JournalFeed, engine_feed
 from tui.keys import APP, Own
+from tui.notice import NoticeLine
+from tui.palette import doings
 from tui.start_screen import StartScreen
-from tui.theme import DARK, LIGHT
+from tui.theme import take_themes
 from tui.words import clean
 
 RATE = 1 / 20  # seconds between two drains
@@ -31,7 +35,6 @@ class SafemigApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [*APP]
     CSS = """
     Screen { background: $background; color: $text; }
-    ToastRack { dock: top; align: right top; margin-top: 2; }
     """
 
     def __init__(self, root: Path, options: argparse.Namespace, own: Own, feed: Feed | None = None) -> None:
@@ -46,31 +49,29 @@ class SafemigApp(App[int]):
         self._stops = 0
         self._again = False
         self._live = feed is not None
-        for theme in (DARK, LIGHT):
-            self.register_theme(theme)
 
     def get_default_screen(self) -> Screen[Any]:
         """The start is painted before anything is looked at; a run that is to be shown takes its place."""
         return StartScreen(self.root, self.start_mode, self.options)
 
     async def on_mount(self) -> None:
-        self.theme = self.own.theme
-        for problem in self.own.problems:
-            self.notify(clean(problem), severity="warning", timeout=10, markup=False)
+        take_themes(self, self.own.theme)
         self.set_interval(RATE, self._drain)
         self.app_resume_signal.subscribe(self, lambda _signal: self.refresh(layout=True))
         self.call_after_refresh(self._first)
 
     async def _first(self) -> None:
         """What waits until the first paint is done."""
+        problems = [*self.own.problems]
         if self.own.keys:
             from tui.key_table import bindings
             from tui.keys import usable
 
-            good, problems = usable(self.own.keys, bindings())
+            good, wrong = usable(self.own.keys, bindings())
             self.set_keymap(good)
-            for problem in problems:
-                self.notify(problem, severity="warning", timeout=10, markup=False)
+            problems += wrong
+        if problems:
+            self.notify("; ".join(problems), severity="warning", timeout=15)
         if self.feed is not None:
             await self.open_feed(self.feed)
         else:
@@ -103,21 +104,8 @@ class SafemigApp(App[int]):
 
     async def begin(self, command: str, run: str = "") -> None:
         """Starts an engine: a new run in the mode shown, or an unfinished run taken up."""
-        from safemig.cli.face import engine_line
-
-        told = vars(self.options)
         mode = self.start_mode if command == "run" else ""
-        line = engine_line(
-            argparse.Namespace(
-                command=command,
-                project=told.get("project", "."),
-                spec=told.get("spec", "") if command == "run" else "",
-                phase=told.get("phase", "") if command == "run" else "",
-                mode=mode,
-                run=run,
-            )
-        )
-        await self.open_feed(EngineFeed(line))
+        await self.open_feed(engine_feed(self.options, command, mode, run))
 
     def _drain(self) -> None:
         feed, screen = self.feed, self.run_screen if self._live else None
@@ -168,11 +156,10 @@ class SafemigApp(App[int]):
             more = "R shows the report" if self.summary.verdict not in RESUMABLE else "r takes it up again"
             why = self.summary.reason or complaint
             self.notify(
-                clean(f"{said}: {why}" if why else said),
-                title=f"The run has ended; {more}",
+                f"{said}: {why}" if why else said,
+                title=f"The run has ended ({more})",
                 severity="information" if self.summary.verdict == "passed" else "warning",
                 timeout=15,
-                markup=False,
             )
 
     @property
@@ -279,16 +266,26 @@ class SafemigApp(App[int]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: what can be done here, by name."""
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if binding.tooltip and active.enabled and not binding.action.startswith(("move", "scroll", "page")):
-                action, node = binding.action, active.node
-
-                async def call(action: str = action, node: Any = node) -> None:
-                    await self.run_action(action, node)
-
-                yield SystemCommand(binding.description or binding.tooltip, binding.tooltip, call)
+        for active in doings(screen):
+            binding, node = active.binding, active.node
+            name = binding.description or binding.tooltip
+            yield SystemCommand(name, binding.tooltip, partial(self.run_action, binding.action, node))
         yield SystemCommand("theme", "Choose dark, light, or the terminal's own colours", self.action_change_theme)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,  # noqa: ARG002  nothing of ours is markup
+    ) -> None:
+        """In a line of the screen; a toast would lie over what one reads."""
+        for screen in reversed(self.screen_stack):
+            for line in screen.query(NoticeLine):
+                line.say(f"{title}: {message}" if title else message, severity, timeout)
+                return
 
     def _handle_exception(self, error: Exception) -> None:
         """A crash ends the app without Textual's traceback, which shows local variables; the border writes the file."""

@@ -112,7 +112,7 @@ class ApprovalPanel(Vertical, can_focus=False):
             return
         width = max(10, self.screen.size.width - 2)
         height = self.screen.size.height
-        room = max(5, min(height * 6 // 10, height - 11))
+        room = max(5, min(height * 6 // 10, height - 10))
         text = panel_text(question, self.where, len(self.waiting), width, room)
         self._whole = text.whole
         lines = text.lines
@@ -153,7 +153,7 @@ class ApprovalPanel(Vertical, can_focus=False):
         field.cursor_position = len(value)
         self.add_class("-typing")
         self._draw()
-        field.focus()
+        self.screen.set_focus(field)  # at once: focus() waits for its turn, and what is typed on would go elsewhere
 
     def stop_typing(self) -> None:
         """Closes the line and gives the focus back."""

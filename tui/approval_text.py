@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
@@ -36,8 +37,9 @@ def panel_text(question: Question, where: str, waiting: int, width: int, room: i
         cut = Content.styled(f"  … {len(asked) - left + 1} more lines: d shows them", "$text-warning")
         return PanelText((*head, *asked[: left - 1], cut, *grants), whole=False)
     left -= len(asked)
-    about, left = about[:left], left - len(about[:left])
-    return PanelText((*head, *asked, *about, *_detail(question, width, left), *grants), whole=True)
+    detail = _detail(question, width, max(left - len(about), left * 2 // 3))
+    about = about[: left - len(detail)]
+    return PanelText((*head, *asked, *about, *detail, *grants), whole=True)
 
 
 def _head(question: Question, waiting: int, width: int) -> list[Content]:
@@ -58,7 +60,9 @@ def _asked(question: Question, text: str) -> tuple[str, Content]:
 
 
 def _about(question: Question) -> list[tuple[str, Content]]:
-    named = (("changes ", question.changes), ("undo    ", question.undo), ("why     ", question.rule))
+    """Undo first: where there is no room for all of it, that is what a person needs most before answering."""
+    changes = question.changes if question.changes != question.what.replace("write ", "writes ", 1) else ""
+    named = (("undo    ", question.undo), ("changes ", changes), ("why     ", question.rule))
     return [
         (f"  {name if not number else ' ' * len(name)}", Content(line))
         for name, text in named
@@ -68,17 +72,29 @@ def _about(question: Question) -> list[tuple[str, Content]]:
 
 
 def _detail(question: Question, width: int, left: int) -> list[Content]:
-    """As much of the diff, SQL or document as there is room for."""
-    if left < 2 or not question.detail:
+    """As much of the diff, SQL or document as there is room for; of a long diff only what it changes."""
+    lines = clean_lines(question.detail.rstrip("\n")) if question.detail else []
+    if not lines or left < 1:
         return []
-    lines = [
-        Content.styled(f"  │ {line}", DIFF.get(line[:1], "")).truncate(width)
-        for line in clean_lines(question.detail.rstrip("\n"))
-    ]
-    if len(lines) <= left:
-        return lines
-    more = Content.styled(f"  │ … {len(lines) - left + 1} more lines: d shows them", "$text-muted")
-    return [*lines[: left - 1], more]
+    shown = lines if len(lines) <= left else list(changed(lines)) or lines
+    more = []
+    if len(shown) != len(lines) or len(shown) > left:
+        shown = shown[: left - 1]
+        more = [Content.styled(f"  │ … d shows all {len(lines)} lines", "$text-muted")]
+    return [*(_detail_line(line, width) for line in shown), *more]
+
+
+def _detail_line(line: str, width: int) -> Content:
+    return Content.styled(f"  │ {line}", DIFF.get(line[:1], "")).truncate(width)
+
+
+def changed(lines: Sequence[str]) -> Iterator[str]:
+    """Of a unified diff the lines it takes away and adds; of a new migration those from its ``upgrade`` on."""
+    if len(lines) < 2 or not (lines[0].startswith("--- ") and lines[1].startswith("+++ ")):
+        return
+    inner = [line for line in lines[2:] if line[:1] in ("+", "-") and line[1:].strip()]
+    begin = next((at for at, line in enumerate(inner) if line.startswith("+def upgrade")), 0)
+    yield from inner[begin:] if not any(line.startswith("-") for line in inner) else inner
 
 
 def _grants(question: Question) -> list[tuple[str, Content]]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import errno
 import fcntl
@@ -131,6 +132,16 @@ class EngineFeed:
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
         self._errors.seek(0, os.SEEK_END)
         return " ".join(plain(line) for line in lines[-3:])
+
+
+def engine_feed(options: argparse.Namespace, command: str, mode: str, run: str = "") -> EngineFeed:
+    """An engine not yet started: for a new run (command "run") in that mode, or to take up the run of that name."""
+    from safemig.cli.face import engine_line
+
+    told = vars(options)
+    wanted = {name: told.get(name, "") if command == "run" else "" for name in ("spec", "phase")}
+    project = told.get("project", ".")
+    return EngineFeed(engine_line(argparse.Namespace(command=command, project=project, mode=mode, run=run, **wanted)))
 
 
 class JournalFeed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui.shell_folder import NoFolder, complete, follow, resolve
-from tui.shell_history import History
+from tui.shell_history import History, earlier
 from tui.shell_input import ShellInput
 from tui.words import clean
 
@@ -56,6 +55,11 @@ class CommandLine(Vertical):
     def on_mount(self) -> None:
         self.say("")
         self._draw()
+        self.run_worker(self._load_history(), group="history")
+
+    async def _load_history(self) -> None:
+        lines = await earlier(self._root / ".safemig" / "runs")
+        self._history.load(clean(line) for line in lines)
 
     # What the app tells.
 
@@ -82,10 +86,6 @@ class CommandLine(Vertical):
         line = self.query_one("#shell-words", Static)
         line.update(Content(clean(words)).truncate(max(self.size.width - 2, 20), ellipsis=True))
         line.display = bool(words)
-
-    def load_history(self, lines: Iterable[str]) -> None:
-        """Lines of earlier sessions, oldest first."""
-        self._history.load(clean(line) for line in lines)
 
     @property
     def is_open(self) -> bool:

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+from tui.palette import own_keys
 from tui.step_screen import TextScreen
 
 
@@ -45,14 +46,13 @@ def keys_of(screen: Screen[object]) -> TextScreen:
     if named:
         lines += [Content(str(named)), Content("")]
     groups: dict[object, list[tuple[str, str]]] = {}
-    for key, active in screen.active_bindings.items():
+    for key, active in own_keys(screen):
         binding = active.binding
-        if binding.system or not (binding.tooltip or binding.description):
-            continue
         shown = screen.app.get_key_display(
             binding.with_key(key, binding.key_display if "," not in binding.key else None)
         )
         groups.setdefault(active.node, []).append((shown, binding.tooltip or binding.description))
+    groups.setdefault(screen.app, []).append(("^p", "The palette: all that can be done here, by name"))
     for node, keys in groups.items():
         lines.append(Content.styled(_name(node, screen), "bold"))
         told: dict[str, list[str]] = {}
@@ -68,5 +68,4 @@ def _name(node: object, screen: Screen[object]) -> str:
         return "This screen"
     if node is screen.app:
         return "Everywhere"
-    title = getattr(node, "border_title", None)
-    return str(title or type(node).__name__)
+    return str(getattr(node, "border_title", None) or type(node).__name__)

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -42,6 +42,21 @@ def edit_outside(app: App[int], argv: list[str], name: str, text: str) -> str | 
         except (SuspendNotSupported, OSError):
             return None
         return path.read_text(encoding="utf-8", errors="replace") if ended.returncode == 0 else None
+
+
+def edit_text(app: App[int], path: str, text: str, take: Callable[[str | None], None]) -> None:
+    """Lets the person edit it, in the own editor where one is set; ``take`` gets what came of it, None for nothing."""
+    argv = editor()
+    if argv:
+        edited = edit_outside(app, argv, path, text)
+        if edited is None:
+            name = Path(argv[0]).name
+            app.notify(f"{name} failed, or the terminal cannot be given to it; nothing was changed", severity="warning")
+        take(edited)
+    elif all(char.isprintable() or char in "\n\t" for char in text):
+        app.push_screen(EditScreen(path, text), take)
+    else:
+        app.notify("the file holds control characters; set $EDITOR to edit it", severity="warning")
 
 
 class EditScreen(ModalScreen[str | None]):
@@ -80,6 +95,10 @@ class EditScreen(ModalScreen[str | None]):
         yield TextArea(self._text, show_line_numbers=True)
 
     def action_propose(self) -> None:
+        # Through the field's own queue: keys pressed right before this one are still on their way to it.
+        self.query_one(TextArea).call_later(self._propose)
+
+    def _propose(self) -> None:
         self.dismiss(self.query_one(TextArea).text)
 
     def action_leave(self) -> None:

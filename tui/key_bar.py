@@ -6,11 +6,33 @@ has to wait for. This is one widget that draws one line.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len
 from textual import events
 from textual.app import RenderResult
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
+
+# The way out, help and the mode are always there, also while typing, when only their other keys work.
+PINNED = (("app.mode",), ("app.help", "app.help_anywhere"), ("app.quit", "app.quit_anywhere"))
+SHORT = {"shift+tab": "⇧tab"}
+
+
+@dataclass(frozen=True)
+class BarKey:
+    """A key of the bar: as it is shown, what it does, and the key itself."""
+
+    shown: str
+    text: str
+    key: str
+
+    @property
+    def width(self) -> int:
+        """Cells, with a blank before, between and behind."""
+        return cell_len(self.shown) + cell_len(self.text) + 3
 
 
 class KeyBar(Widget):
@@ -23,7 +45,7 @@ class KeyBar(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._places: tuple[tuple[int, int, str], ...] = ()
-        self._keys: tuple[tuple[str, str, str], ...] = ()
+        self._read_keys: tuple[tuple[BarKey, ...], tuple[BarKey, ...]] = ((), ())
         self._stale = True
 
     def on_mount(self) -> None:
@@ -33,32 +55,48 @@ class KeyBar(Widget):
         self._stale = True
         self.refresh()
 
-    def _read(self) -> tuple[tuple[str, str, str], ...]:
-        """(key as shown, description, action key), the answers to a question first."""
-        found: dict[str, tuple[bool, str, str, str]] = {}
+    def _read(self) -> tuple[tuple[BarKey, ...], tuple[BarKey, ...]]:
+        """The keys of the moment, the answers to a question first, and those that are always there."""
+        found: dict[str, tuple[BarKey, bool]] = {}
         for key, active in self.screen.active_bindings.items():
             binding = active.binding
             name = binding.id or binding.action
-            if binding.show and binding.description and active.enabled and name not in found:
-                shown = self.app.get_key_display(binding)
-                found[name] = (not name.startswith("answer."), shown, binding.description, key)
-        return tuple((shown, text, key) for _, shown, text, key in sorted(found.values(), key=lambda one: one[0]))
+            if binding.description and active.enabled and name not in found:
+                found[name] = (BarKey(self.app.get_key_display(binding), binding.description, key), binding.show)
+        pinned = {name: next((one for one in names if one in found), "") for names in PINNED for name in names}
+        always = tuple(found[name][0] for name in dict.fromkeys(pinned.values()) if name)
+        rest = [(name, one) for name, (one, show) in found.items() if show and name not in pinned]
+        rest.sort(key=lambda one: not one[0].startswith("answer."))
+        return tuple(one for _, one in rest), always
 
     def render(self) -> RenderResult:
         if self._stale:
-            self._keys, self._stale = self._read(), False
+            self._read_keys, self._stale = self._read(), False
         parts: list[str | tuple[str, str]] = []
         places: list[tuple[int, int, str]] = []
         at = 0
-        for shown, text, key in self._keys:
-            begin = at
-            parts += [" ", (shown, "bold $text-accent"), f" {text} "]
-            at += len(shown) + len(text) + 3
-            places.append((begin, at, key))
+        for one in fitting(*self._read_keys, self.size.width):
+            parts += [" ", (one.shown, "bold $text-accent"), f" {one.text} "]
+            places.append((at, at + one.width, one.key))
+            at += one.width
         self._places = tuple(places)
-        return Content.assemble(*parts).truncate(self.size.width, ellipsis=True)
+        return Content.assemble(*parts).truncate(self.size.width)
 
     async def on_click(self, event: events.Click) -> None:
         for begin, end, key in self._places:
             if begin <= event.x < end:
                 self.app.simulate_key(key)
+
+
+def fitting(rest: Sequence[BarKey], always: Sequence[BarKey], width: int) -> tuple[BarKey, ...]:
+    """As many of ``rest`` as there is room for before those that are always shown. Pure."""
+    if sum(one.width for one in (*rest, *always)) > width:
+        always = [replace(one, shown=SHORT.get(one.shown, one.shown)) for one in always]
+    left = width - sum(one.width for one in always)
+    shown: list[BarKey] = []
+    for one in rest:
+        left -= one.width
+        if left < 0:
+            break
+        shown.append(one)
+    return (*shown, *always)

@@ -27,7 +27,7 @@ NEVER = {"ctrl+i": "Tab", "ctrl+m": "Enter", "ctrl+h": "Backspace"}
 class Own:
     """What the person's configuration says; ``problems`` are lines for the person, and nothing else is dropped."""
 
-    theme: str = "safemig-dark"
+    theme: str = "dark"
     keys: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
@@ -63,7 +63,7 @@ def read_own(path: Path) -> Own:
         problems.append(f"{path}: `keys:` must be a mapping of a binding's id to its key")
         keys = {}
     words = {str(name): str(key) for name, key in keys.items()}
-    return Own(NAMES.get(str(theme), "safemig-dark"), words, tuple(problems))
+    return Own(theme if theme in NAMES else "dark", words, tuple(problems))
 
 
 def usable(keys: Mapping[str, str], known: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -109,7 +109,7 @@ ANSWERS = [
     Binding(
         "e",
         "edit",
-        "edit first",
+        "edit",
         id="answer.edit",
         priority=True,
         tooltip="Change the command or the file, then be asked again",
@@ -121,19 +121,28 @@ ANSWERS = [
         "d", "details", "details", id="answer.details", priority=True, tooltip="Read everything about what is asked"
     ),
 ]
-PANES = [
-    Binding("tab", "next_pane(1)", "next pane", id="pane.next", show=False, tooltip="Next pane"),
+PANES = [  # with priority: done before the next key is looked at, so that keys typed right behind reach that pane
+    Binding("tab", "next_pane(1)", "next pane", id="pane.next", show=False, priority=True, tooltip="Next pane"),
     Binding(
         "ctrl+o",
         "next_pane(-1)",
         "pane before",
         id="pane.previous",
         show=False,
+        priority=True,
         tooltip="Pane before (Shift+Tab is the mode)",
     ),
-    Binding("1", "pane('plan')", "plan", id="pane.plan", show=False, tooltip="Go to the plan"),
-    Binding("2", "pane('log')", "log", id="pane.log", show=False, tooltip="Go to the log"),
-    Binding("3", "pane('checklist')", "checklist", id="pane.checklist", show=False, tooltip="Go to the checklist"),
+    Binding("1", "pane('plan')", "plan", id="pane.plan", show=False, priority=True, tooltip="Go to the plan"),
+    Binding("2", "pane('log')", "log", id="pane.log", show=False, priority=True, tooltip="Go to the log"),
+    Binding(
+        "3",
+        "pane('checklist')",
+        "checklist",
+        id="pane.checklist",
+        show=False,
+        priority=True,
+        tooltip="Go to the checklist",
+    ),
     Binding(
         "exclamation_mark",
         "shell",

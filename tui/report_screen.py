@@ -14,12 +14,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from safemig.report import Format
 from safemig.summary_document import SIGNALS
 from safemig.summary_model import Summary
 from tui import report_file
+from tui.key_bar import KeyBar
+from tui.notice import NoticeLine
 from tui.proofs import before_words, signals_of
 from tui.report_tables import Table, tables
 from tui.save_line import SaveAsked, SaveLine
@@ -68,7 +70,8 @@ class ReportScreen(Screen[None]):
                 yield from (SignalBlock(name) for name in SIGNALS)
             yield Static(id="parts")
         yield SaveLine()
-        yield Footer(show_command_palette=False)
+        yield NoticeLine()
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.show(self._summary)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual import events
 from textual.app import ComposeResult
@@ -23,10 +23,11 @@ from tui import progress
 from tui.approval import ApprovalPanel
 from tui.checklist_pane import ChecklistRead, TickAsked
 from tui.command_line import ShellAsked
-from tui.editing import EditScreen, edit_outside, editor
+from tui.editing import edit_text
 from tui.header import HeaderBar
 from tui.key_bar import KeyBar
 from tui.keys import ANSWERS, PANES
+from tui.notice import NoticeLine
 from tui.panes import PROVING, make_panes, shell_message, tick_file, tick_messages
 from tui.plan_pane import PlanPane
 from tui.run_files import load_facts, load_plan, tail
@@ -85,6 +86,7 @@ class RunScreen(Screen[None]):
                 yield self.panes.log
                 yield self.panes.checklist
         yield ApprovalPanel(id="approval")
+        yield NoticeLine()
         yield self.panes.command_line
         yield KeyBar()
 
@@ -148,7 +150,7 @@ class RunScreen(Screen[None]):
 
     def action_pane(self, name: str) -> None:
         self._stand_at(name)
-        self.query_one(f"#{name}").focus()
+        self.set_focus(self.query_one(f"#{name}"))  # at once: the next key is meant for this pane
 
     def _stand_at(self, name: str) -> None:
         if name != self._at:
@@ -222,7 +224,7 @@ class RunScreen(Screen[None]):
         """Answers exist only while a question is open, and never while somebody types."""
         if action == "resume":
             return self.resumable and not self._typing()
-        if action == "shell":
+        if action in ("shell", "pane", "next_pane"):
             return not self._typing()
         if action not in ANSWERING:
             return True
@@ -252,18 +254,14 @@ class RunScreen(Screen[None]):
             return False
         return True
 
-    def action_answer(self, answer: str) -> None:
+    def action_answer(self, answer: engine.Answer | Literal["auto"]) -> None:
         question = self.approval.question
         if question is None or not self._ready(question):
             return
         if question.kind == "plan":
             self.approval.decide("once", mode="auto" if answer == "auto" else "default")
-        elif answer == "always":
-            self.approval.decide("always")
-        elif answer == "tool":
-            self.approval.decide("tool")
-        else:
-            self.approval.decide("once")
+        elif answer != "auto":
+            self.approval.decide(answer)
 
     def action_refuse(self) -> None:
         if self.approval.settled():
@@ -290,13 +288,9 @@ class RunScreen(Screen[None]):
     def _edit_file(self, question: str, action: Action) -> None:
         def take(text: str | None) -> None:
             now = self.approval.question
-            if text is not None and text != action.text and now is not None and now.id == question:
+            if text == action.text:
+                self.notify("the text was left as it was; the question is still the same")
+            elif text is not None and now is not None and now.id == question:
                 self.approval.decide("edit", text=text)
 
-        argv = editor()
-        if argv:
-            take(edit_outside(self.app, argv, action.path, action.text))
-        elif all(char.isprintable() or char in "\n\t" for char in action.text):
-            self.app.push_screen(EditScreen(action.path, action.text), take)
-        else:
-            self.notify("the file holds control characters; set $EDITOR to edit it", severity="warning")
+        edit_text(self.app, action.path, action.text, take)

@@ -1,10 +1,56 @@
-"""The lines that were typed before."""
+"""The lines that were typed before, those of earlier sessions from the journals of the project's runs.
+
+The journals hold each line that was run, redacted and readable by the person alone, so that no file of our own is kept.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from safemig.events import Event
+from safemig.journal import EVENTS
 
 MOST = 1_000
+RUNS = 50  # the newest that are read: a journal is some 100 KiB, and up is seldom pressed that often
+LARGEST = 8 << 20  # bytes of one journal
+MARK = b'"by":"person"'
+
+
+async def earlier(runs: Path) -> list[str]:
+    """The shell lines of the newest runs in that folder, oldest first; what cannot be read is left out."""
+    found: list[str] = []
+    try:
+        folders = sorted(path for path in runs.iterdir() if path.is_dir())[-RUNS:]
+    except OSError:
+        return found
+    for folder in folders:
+        found += lines_of(folder)
+        await asyncio.sleep(0)  # keys first
+    return found
+
+
+def lines_of(folder: Path) -> list[str]:
+    """The shell lines that the journal in ``folder`` holds."""
+    try:
+        with (folder / EVENTS).open("rb") as file:
+            raw = file.read(LARGEST)
+    except OSError:
+        return []
+    found: list[str] = []
+    for line in raw.splitlines() if MARK in raw else ():
+        if MARK not in line:
+            continue
+        try:
+            event = msgspec.json.decode(line, type=Event)
+        except msgspec.MsgspecError:
+            continue
+        if event.kind == "command.started" and event.data.get("by") == "person":
+            found.append(str(event.data.get("line", "")))
+    return found
 
 
 class History:

@@ -41,6 +41,7 @@ class ShellInput(Input):
 
     def __init__(self) -> None:
         super().__init__(compact=True, select_on_focus=False, max_length=LONGEST)
+        self.border_title = "Shell line"  # no border here; the list of keys goes by it
 
     def validate_value(self, value: str) -> str:
         """What is pasted may hold anything; only what can be seen is kept."""

@@ -18,6 +18,7 @@ from textual.widgets import Input, Static
 from checks.evidence import Json
 from tui.header import spread
 from tui.key_bar import KeyBar
+from tui.notice import NoticeLine
 from tui.words import MODE_WORDS, clean, clean_lines
 
 Look = Mapping[str, Json]
@@ -30,8 +31,9 @@ class StartScreen(Screen[None]):
     StartScreen #start { padding: 0 1; }
     StartScreen Static { width: 100%; height: auto; }
     StartScreen #start-title { background: $panel; padding: 0 1; height: 1; }
-    StartScreen Input { display: none; }
-    StartScreen.-choosing Input { display: block; }
+    StartScreen Input, StartScreen #start-hint { display: none; }
+    StartScreen #start-hint { background: $panel; padding: 0 1; max-height: 8; }
+    StartScreen.-choosing Input, StartScreen.-choosing #start-hint { display: block; }
     """
     HELP = "Before a run: what was found here, and what can be started."
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -42,7 +44,12 @@ class StartScreen(Screen[None]):
         ),
         Binding("x", "abandon", "abandon", id="start.abandon", tooltip="Give the unfinished run up for good"),
         Binding(
-            "p", "choose", "choose the plan", id="start.choose", tooltip="Name the implementation plan and its phase"
+            "p",
+            "choose",
+            "choose the plan",
+            id="start.choose",
+            priority=True,  # done before the next key is looked at: what is typed right behind it is part of the name
+            tooltip="Name the implementation plan and its phase",
         ),
         Binding("i", "init", "write safemig.yaml", id="start.init", tooltip="Write the proposal below"),
         Binding("j,down", "scroll(1)", "down", id="start.down", show=False, tooltip="A line down"),
@@ -67,12 +74,15 @@ class StartScreen(Screen[None]):
         self.notice = ""
         self.busy = True
         self._abandoning = False
+        self._asking = ""  # resume or inspect, asked for before the look has told of any run
 
     def compose(self) -> ComposeResult:
         yield Static(id="start-title")
         with VerticalScroll(id="start"):
             yield Static(id="start-text")
-        yield Input(placeholder="plan and phase, for example: 01_ratings 1", compact=True)
+        yield Static(id="start-hint")
+        yield Input(placeholder="plan and phase, for example: 01_ratings 1", compact=True, select_on_focus=False)
+        yield NoticeLine()
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -99,12 +109,19 @@ class StartScreen(Screen[None]):
         complaint = await look(self._options, self.show_look)
         self.busy = False
         self.say(complaint or self.notice)
+        self.refresh_bindings()
 
     def show_look(self, more: Look) -> None:
         """What was found, as it comes."""
         self.look |= dict(more)
         self._draw()
         self.refresh_bindings()
+        if self._asking and "runs" in self.look:
+            what, self._asking = self._asking, ""
+            if self.check_action("ask", (what,)):
+                self.action_ask(what)
+            else:
+                self.say("there is no unfinished run" if what == "resume" else "there is no run yet")
 
     def say(self, notice: str) -> None:
         """One line for the person."""
@@ -141,6 +158,10 @@ class StartScreen(Screen[None]):
         self.query_one("#start-text", Static).update(Content("\n").join(lines))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if isinstance(self.focused, Input) and action in ("choose", "begin"):
+            return False
+        if action == "ask" and "runs" not in self.look:
+            return self.busy and (self._folder / ".safemig" / "runs").is_dir()
         if action == "abandon" or (action == "ask" and parameters == ("resume",)):
             return bool(self.unfinished)
         if action == "ask" and parameters == ("inspect",):
@@ -153,14 +174,18 @@ class StartScreen(Screen[None]):
         self.run_worker(self._do(["init"], "safemig.yaml is written"), group="do", exclusive=True)
 
     def action_ask(self, what: str) -> None:
+        if "runs" not in self.look:
+            self._asking = what
+            self.say("looking for the run …")
+            return
+        self.notice = ""
         run = self.unfinished
         if what == "inspect" and not run:
             run = str(_tables(self.look.get("runs"))[-1].get("run"))
         self.post_message(self.Asked(what, run))
 
     def action_begin(self) -> None:
-        if not isinstance(self.focused, Input):
-            self.post_message(self.Asked("begin"))
+        self.post_message(self.Asked("begin"))
 
     def action_abandon(self) -> None:
         if not self._abandoning:
@@ -173,7 +198,8 @@ class StartScreen(Screen[None]):
 
     def action_choose(self) -> None:
         self.add_class("-choosing")
-        self.query_one(Input).focus()
+        self.query_one("#start-hint", Static).update(Content("\n").join(plan_hints(self.look)))
+        self.set_focus(self.query_one(Input))  # at once: what is typed on is part of the name
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -225,6 +251,15 @@ def start_lines(look: Look, unfinished: str, *, busy: bool) -> Iterable[Content]
     else:
         yield Content.styled("There is no safemig.yaml; none is needed. i writes this proposal:", "bold")
         yield from (Content.styled(f"  {line}", "$text-muted") for line in clean_lines(_text(look, "template")))
+
+
+def plan_hints(look: Look) -> Iterable[Content]:
+    """What can be named, and how. Pure."""
+    yield Content("Enter looks at that plan, Esc goes back; with nothing typed safemig chooses.")
+    named = [str(one) for one in _list(look.get("candidates")) or _list(look.get("specs"))]
+    if named:
+        more = f", and {len(named) - 8} more" if len(named) > 8 else ""
+        yield Content.assemble(("found: ", "$text-muted"), clean(", ".join(named[:8])) + more)
 
 
 def _world(look: Look) -> Iterable[Content]:

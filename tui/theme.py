@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from dataclasses import replace
+
+from textual.app import App
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = Theme(
-    name="safemig-dark",
+    name="dark",
     primary="#5fa8d3",
     secondary="#3d6f8e",
     accent="#e0a458",
@@ -19,7 +22,7 @@ DARK = Theme(
     dark=True,
 )
 LIGHT = Theme(
-    name="safemig-light",
+    name="light",
     primary="#1f5f8b",
     secondary="#2f7fb5",
     accent="#9a5b00",
@@ -32,4 +35,14 @@ LIGHT = Theme(
     panel="#e4e7e4",
     dark=False,
 )
-NAMES = {"dark": "safemig-dark", "light": "safemig-light", "ansi": "ansi-dark", "ansi-light": "ansi-light"}
+THEMES = (DARK, LIGHT, replace(BUILTIN_THEMES["ansi-dark"], name="ansi"), BUILTIN_THEMES["ansi-light"])
+NAMES = tuple(theme.name for theme in THEMES)
+
+
+def take_themes(app: App[int], name: str) -> None:
+    """Gives the app these themes and no others, so that the palette offers what docs/keys.md names; takes ``name``."""
+    for theme in THEMES:
+        app.register_theme(theme)
+    app.theme = name
+    for other in app.available_themes.keys() - {*NAMES}:
+        app.unregister_theme(other)

@@ -11,6 +11,7 @@ from checks.evidence import Evidence, Json
 from safemig.events import Event
 from safemig.facts import Facts, MigrationFact, SpecFact
 from safemig.plan import Action, Plan, Step
+from safemig.proposals import edit
 
 RUN = "20260301-101500-ab12"
 TARGET = "development:backend"
@@ -60,7 +61,7 @@ def plan() -> Plan:
                     "edit",
                     path="backend/alembic/versions/b8bf1fd366a3_add_course_rating.py",
                     text=NEW_FILE,
-                    diff="".join(f"+{line}\n" for line in NEW_FILE.splitlines()),
+                    diff=edit.unified("backend/alembic/versions/b8bf1fd366a3_add_course_rating.py", None, NEW_FILE),
                     effect="write",
                 ),
                 "one new file",

@@ -10,11 +10,15 @@ from textual.widgets import Input
 
 from tests.tui.screens import screen_text
 from tests.tui.stage import stage
+from tui._log_line import SearchLine
 from tui.dialogs import LeaveScreen
+from tui.key_bar import KeyBar
 from tui.keys import Own
+from tui.notice import NoticeLine
 from tui.plan_pane import PlanPane
 from tui.report_screen import ReportScreen
 from tui.step_screen import TextScreen
+from tui.theme import NAMES
 
 SIZES = [(200, 60), (120, 40), (80, 24), (40, 12), (20, 5), (1, 1)]
 
@@ -212,7 +216,7 @@ async def test_own_keys_replace_ours(tmp_path: Path) -> None:
         assert s.app.focused is s.screen.query_one("#log")
 
 
-@pytest.mark.parametrize("theme", ["safemig-light", "ansi-dark", "ansi-light"])
+@pytest.mark.parametrize("theme", ["light", "ansi", "ansi-light"])
 async def test_themes(tmp_path: Path, theme: str) -> None:
     async with stage(tmp_path, own=Own(theme=theme)) as s:
         s.run.ask("migrate")
@@ -274,3 +278,85 @@ async def test_a_crash_ends_the_app_and_keeps_the_error_for_the_border(tmp_path:
     assert isinstance(app.crash, ZeroDivisionError)
     assert app.return_code == 1
     assert app._exit_renderables == []
+
+
+async def test_the_palette_and_the_list_of_keys_tell_each_thing_once_and_only_ours(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        for pane in ("1", "2", "3", "exclamation_mark"):
+            await s.press(pane)
+            titles = [command.title for command in s.app.get_system_commands(s.screen)]
+            assert len(titles) == len(set(titles))
+            await s.press("f1")
+            text = screen_text(s.app)
+            for words in ("VerticalScroll", "super+", "Focus Next", "ShellInput", "LogPane"):
+                assert words not in text
+            await s.press("escape", "escape")
+        assert sorted(s.app.available_themes) == sorted(NAMES)
+
+
+async def test_the_bar_keeps_quit_help_and_mode_in_every_state(tmp_path: Path) -> None:
+    async with stage(tmp_path, (80, 24)) as s:
+        for keys in (("1",), ("2",), ("3",)):
+            await s.press(*keys)
+            bar = screen_text(s.app).splitlines()[-1]
+            assert [words for words in ("mode", "? keys", "q quit") if words not in bar] == []
+        s.run.ask("migrate")
+        await s.play()
+        bar = screen_text(s.app).splitlines()[-1]
+        for words in ("y yes", "a always", "t tool", "e edit", "n no", "d details", "mode", "? keys", "q quit"):
+            assert words in bar
+        await s.press("n")
+        bar = screen_text(s.app).splitlines()[-1]
+        assert [words for words in ("mode", "f1 keys", "^q quit") if words not in bar] == []
+
+
+async def test_a_notice_hides_nothing_and_goes_by_itself(tmp_path: Path) -> None:
+    async with stage(tmp_path, (80, 24)) as s:
+        s.run.done("build")
+        s.run.finish("failed", 1, "Run the tests: make test ended with 2")
+        await s.play()
+        s.screen.panes.log.flush()
+        s.app.notify("[b]said\x1b[2J", title="Kept", severity="warning")
+        await s.pilot.pause()
+        text = screen_text(s.app)
+        assert "! Kept: [b]said" in text
+        for words in ("FAILED", "$ make build", "2 Log", "catalogue · ! shell", "q quit"):
+            assert words in text
+        s.screen.query_one(NoticeLine).close()
+        await s.pilot.pause()
+        assert "said" not in screen_text(s.app)
+
+
+async def test_keys_typed_right_behind_one_that_moves_the_focus_reach_their_place(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        for key in ("2", "slash", "n", "e", "2"):
+            s.app.simulate_key(key)
+        await s.pilot.pause()
+        await s.pilot.pause()
+        assert isinstance(s.app.focused, SearchLine)
+        assert s.app.focused.value == "ne2"
+        await s.press("escape")
+        for key in ("3", "T", "1", "j"):
+            s.app.simulate_key(key)
+        await s.pilot.pause()
+        assert s.app.focused is s.screen.query_one("#plan")
+        assert s.screen.query_one(PlanPane).selected == "build"
+
+
+async def test_the_mouse_takes_a_pane_a_step_and_a_key_of_the_bar(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        await s.pilot.click("#log", offset=(5, 5))
+        assert s.app.focused is s.screen.query_one("#log")
+        plan = s.screen.query_one(PlanPane)
+        row = [one.step for one in plan.rows].index("migrate")
+        await s.pilot.click("#plan", offset=(6, row + 1))
+        assert plan.selected == "migrate"
+        await s.pilot.click("#plan", offset=(6, row + 1))
+        await s.pilot.pause()
+        assert isinstance(s.app.screen, TextScreen)
+        await s.press("escape")
+        s.run.ask("migrate")
+        await s.play()
+        await s.pilot.click(KeyBar, offset=(2, 0))
+        await s.pilot.pause()
+        assert [one.answer for one in s.answers] == ["once"]

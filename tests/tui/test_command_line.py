@@ -10,6 +10,8 @@ from textual.binding import Binding
 from textual.events import Paste
 from textual.widgets import Button
 
+from checks.evidence import Json
+from tests.tui.recorded import Recording
 from tests.tui.screens import screen_text
 from tui.command_line import CommandLine, ShellAsked
 from tui.shell_input import ShellInput
@@ -163,10 +165,13 @@ async def test_the_focus_goes_nowhere_when_what_had_it_is_gone(root: Path) -> No
 
 
 async def test_up_and_down_walk_through_what_was_run(root: Path) -> None:
+    run = Recording(root)
+    at: dict[str, Json] = {"number": 1, "line": "earlier \x1b[31mline", "cwd": ".", "output": "commands/0001.output"}
+    run.add("command.started", {**at, "line": "make build", "by": "engine"}, "build")
+    run.add("command.started", {**at, "by": "person"}, "!")
     app = Small(root)
-    app_lines = ["earlier \x1b[31mline"]
     async with app.run_test() as pilot:
-        app.line.load_history(app_lines)
+        await app.workers.wait_for_complete()
         await pilot.press("!", *"one", "enter", *"cd backend", "enter", *"dra", "up")
         assert app.typed == "cd backend"
         await pilot.press("up", "up", "up")

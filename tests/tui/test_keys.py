@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tui.key_bar import BarKey, fitting
 from tui.key_table import bindings, markdown, own_bindings, places
 from tui.keys import NEVER, Own, own_file, read_own, usable
 
@@ -40,8 +41,8 @@ def test_enter_and_shift_tab_answer_nothing() -> None:
     [
         ("", Own()),
         ("keys:\n  app.quit: Q\n", Own(keys={"app.quit": "Q"})),
-        ("theme: light\n", Own(theme="safemig-light")),
-        ("theme: ansi\nkeys: {}\n", Own(theme="ansi-dark")),
+        ("theme: light\n", Own(theme="light")),
+        ("theme: ansi\nkeys: {}\n", Own(theme="ansi")),
     ],
 )
 def test_the_own_configuration_is_read(tmp_path: Path, text: str, own: Own) -> None:
@@ -65,7 +66,7 @@ def test_a_mistake_in_it_is_told_and_the_defaults_hold(tmp_path: Path, text: str
     path = tmp_path / "config.yaml"
     path.write_text(text)
     own = read_own(path)
-    assert own.theme == "safemig-dark"
+    assert own.theme == "dark"
     assert own.keys == {}
     assert word in " ".join(own.problems)
 
@@ -90,3 +91,25 @@ def test_only_keys_that_work_are_set() -> None:
         "keys: log.follow: a terminal sends Tab for ctrl+i",
         "keys: plan.open: no key is given",
     ]
+
+
+def _bar(*words: str) -> tuple[BarKey, ...]:
+    return tuple(BarKey(word.partition(" ")[0], word.partition(" ")[2], "") for word in words)
+
+
+ALWAYS = _bar("shift+tab mode", "? keys", "q quit")
+ANSWERS = _bar("y yes", "a always", "t tool", "e edit", "n no", "d details")
+
+
+@pytest.mark.parametrize(
+    ("rest", "width", "shown"),
+    [
+        (_bar("⏎ open step", "^c stop"), 80, "⏎ ^c shift+tab ? q"),
+        ((*ANSWERS, *_bar("⏎ open step")), 80, "y a t e n d ⇧tab ? q"),
+        ((*ANSWERS, *_bar("⏎ open step", "^c stop")), 120, "y a t e n d ⏎ ^c shift+tab ? q"),
+        (ANSWERS, 40, "y ⇧tab ? q"),
+        ((), 20, "⇧tab ? q"),
+    ],
+)
+def test_the_way_out_help_and_the_mode_are_always_in_the_bar(rest: tuple[BarKey, ...], width: int, shown: str) -> None:
+    assert " ".join(one.shown for one in fitting(rest, ALWAYS, width)) == shown

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from checks.evidence import Json
+from safemig.events import Event
 from tui.shell_folder import Completion, NoFolder, complete, follow, resolve
-from tui.shell_history import MOST, History
+from tui.shell_history import MOST, RUNS, History, earlier
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +169,16 @@ def test_history_of_earlier_sessions_comes_first_and_is_bounded() -> None:
     assert history.walk(-1, "") == "mine"
     assert history.walk(-1, "") == str(MOST + 4)
     assert history.walk(-10 * MOST, "") == "6"
+
+
+async def test_earlier_lines_are_those_of_the_newest_journals_that_can_be_read(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    assert await earlier(runs) == []
+    for number in range(RUNS + 2):
+        folder = runs / f"{number:04}"
+        folder.mkdir(parents=True)
+        data: dict[str, Json] = {"line": f"echo {number}", "by": "person"}
+        line = msgspec.json.encode(Event(1, "command.started", folder.name, "", "!", "", 0.0, data)).decode() + "\n"
+        (folder / "events.jsonl").write_text(line if number != 7 else "{" + line)
+    lines = await earlier(runs)
+    assert lines == [f"echo {number}" for number in range(2, RUNS + 2) if number != 7]

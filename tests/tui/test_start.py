@@ -172,6 +172,46 @@ async def test_a_plan_can_be_named_when_several_stand_equal(tmp_path: Path, monk
         assert app.asked == []
 
 
+async def test_the_line_for_a_plan_says_what_can_be_named_and_takes_keys_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Stage(tmp_path)
+    looks: list[str] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        monkeypatch.setattr(app.start_screen, "begin_look", lambda: looks.append(app.options.spec))
+        app.start_screen.show_look({**PROJECT, "specs": [f"specs/{number:02}.md" for number in range(1, 12)]})
+        for key in ("p", "p", "i", "enter"):
+            app.simulate_key(key)  # all of them before the first is done
+        await pilot.pause()
+        assert looks == ["pi"]
+        await pilot.press("p")
+        await pilot.pause()
+        text = screen_text(app)
+        assert "Enter looks at that plan, Esc goes back" in text
+        assert "specs/01.md, specs/02.md" in text
+        assert "and 3 more" in text
+        await pilot.press("escape")
+        assert app.asked == []
+
+
+async def test_r_during_the_look_waits_for_it(tmp_path: Path) -> None:
+    (tmp_path / ".safemig" / "runs").mkdir(parents=True)
+    app = Stage(tmp_path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("r")
+        await pilot.pause()
+        assert "looking for the run" in screen_text(app)
+        app.start_screen.show_look({**PROJECT, "runs": UNFINISHED})
+        await pilot.pause()
+        assert app.asked == [("resume", RUN)]
+        app.start_screen.look = {}
+        await pilot.press("r")
+        app.start_screen.show_look(PROJECT)
+        await pilot.pause()
+        assert app.asked == [("resume", RUN)]
+        assert "there is no unfinished run" in screen_text(app)
+
+
 async def test_what_was_found_is_drawn_without_its_escape_sequences(tmp_path: Path) -> None:
     app = Stage(tmp_path)
     async with app.run_test(size=(100, 30)) as pilot:
