@@ -13,6 +13,7 @@ from safemig.facts import Finding
 from safemig.plan import Action, Step
 from safemig.plan_steps import named_of
 from safemig.plan_text import change_points, plan_lines, undo_points
+from safemig.planner import draft
 from safemig.proposals import edit
 from safemig.run.command_facts import whole_recipe
 from safemig.run.offer import offer, offer_words
@@ -121,17 +122,25 @@ def judge(s: Session, action: Action, who: Literal["engine", "person", "face"] =
 
 
 def _edit(s: Session, step: Step, text: str) -> None:
-    """The person's own wording of the action: another action, in the plan's next revision, judged anew."""
+    """The person's own wording of the action: another action, in the plan's next revision, judged anew.
+
+    Back to the planned wording, it is the planned action again, with its target and recipe.
+    """
     action = step.action
+    earlier = [one for one in s.findings if one.name == "edited" and one.step == step.id]
+    others = [one for one in s.findings if one not in earlier]
+    planned = next((one.action for one in draft(s.facts, others).steps if one.id == step.id), action)
     if action.kind == "command":
-        effects = effect_of_line(text.strip())
         line = text.strip()
+        effects = effect_of_line(line)
         fresh = replace(action, line=line, target="", recipe="", effect=effects.effect, touches=effects.touches)
+        fresh = planned if line == planned.line else action if line == action.line else fresh
     else:
         before = edit.read(s.root, action.path) if action.before is not None else None
         fresh = replace(action, text=text, diff=edit.unified(action.path, before, text))
     if fresh.digest != action.digest:
-        cause = f"the person edited “{step.title}” ({fresh.digest[:8]})"
+        time = f"edit {len(earlier) + 1}, " if earlier else ""
+        cause = f"the person edited “{step.title}” ({time}{fresh.digest[:8]})"
         s.find(Finding("edited", cause, actions=(fresh,), step=step.id))
 
 

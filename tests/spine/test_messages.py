@@ -94,18 +94,22 @@ def test_a_mode_takes_effect_from_the_next_step_and_answers_no_question(spine: S
     assert len(of(events, "approval.asked")) == 1
 
 
-def test_an_edited_command_is_judged_anew_and_asked_again(spine: Spine) -> None:
+def test_an_edited_command_is_judged_anew_and_asked_again_however_often(spine: Spine) -> None:
+    wordings = iter(["make -s build", "make build ", "make -s build", "make -s build"])
+
     def answers(event: Said) -> list[Said]:
         if not asked(event):
             return []
-        if event["step"] == "build" and event["data"]["what"] == "make build":
-            return [decide(event, "edit", text="make -s build")]
-        return [decide(event, "once")]
+        wording = next(wordings, "") if event["step"] == "build" else ""
+        return [decide(event, "edit", text=wording) if wording else decide(event, "once")]
 
     code, events = converse(spine, answers)
-    questions = [event["data"]["what"] for event in of(events, "approval.asked", "build")]
-    assert questions == ["make build", "make -s build"]
-    assert of(events, "command.started", "build")[0]["data"]["line"] == "make -s build"
+    questions = [event["data"] for event in of(events, "approval.asked", "build")]
+    edited = "make -s build"
+    assert [one["what"] for one in questions] == ["make build", edited, "make build", edited, edited]
+    assert questions[2]["digest"] == questions[0]["digest"], "the planned wording is the planned action again"
+    assert [one["effect"] for one in questions[:2]] == ["write", "destructive"]
+    assert of(events, "command.started", "build")[0]["data"]["line"] == edited
     assert code == 0
 
 
