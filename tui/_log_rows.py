@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -16,6 +16,7 @@ from textual.widget import Widget
 
 from tui._log_draw import Look
 from tui._log_text import finder
+from tui._log_turns import Turns
 from tui._log_view import LogView
 from tui.log_store import LogLine, LogStore
 
@@ -48,9 +49,9 @@ class LogRows(Widget):
     class Moved(Message):
         """Another part of the log is shown."""
 
-    def __init__(self, store: LogStore, drawn: Callable[[], None]) -> None:
+    def __init__(self, store: LogStore, turns: Turns) -> None:
         super().__init__()
-        self._told = drawn
+        self._turns = turns
         self._drawn = (-1, -1)
         self.view = LogView(store)
         self.top = 0
@@ -127,8 +128,6 @@ class LogRows(Widget):
             self._wish = self.view.line(min(self.top, len(self.view) - 1))
         self.view = view
         self.top = self.sub = 0
-        self._drawn = (-1, -1)
-        self.redraw()
 
     def go(self, line: int) -> None:
         """Shows this line of the log a third from the top and marks it."""
@@ -144,16 +143,16 @@ class LogRows(Widget):
             yield
 
     def keep_up(self) -> None:
-        """Draws anew when the log has grown."""
-        state = (self.view.store.version, self.view.upto)
-        if state != self._drawn:
-            self._drawn = state
+        """Draws anew when the log has grown and its time has come."""
+        if self._drawn != (self.view.store.version, self.view.upto) and self._turns.due():
             self.redraw()
 
     def redraw(self) -> None:
         """Draws anew after the log has grown or anything else has changed."""
         if self._wish >= 0 and self.view.upto > self._wish:
             self.top, self.sub, self._wish = min(self.view.place(self._wish), max(0, len(self.view) - 1)), 0, -1
+        self._turns.asked()
+        self._drawn = (self.view.store.version, self.view.upto)
         self._look = self.look
         bottom = self._bottom()
         if self.following or (self.top, self.sub) > bottom:
@@ -253,7 +252,7 @@ class LogRows(Widget):
             return super().render_lines(crop)
         finally:
             self._base = None
-            self._told()
+            self._turns.drawn()
 
     def render_line(self, y: int) -> Strip:
         """One row of the screen."""

@@ -22,11 +22,10 @@ from tui._log_line import SearchLine
 from tui._log_rows import LogRows
 from tui._log_seek import next_error, next_match, settled, settled_error
 from tui._log_state import state
-from tui._log_turns import TURN, Turns
+from tui._log_turns import FRAME, TURN, Turns
 from tui._log_view import Filter, LogView
 from tui.log_store import LogStore
 
-RATE = 10.0  # looks at growing files and redraws a second
 _NO_ERROR = "No line is an error."
 
 
@@ -55,7 +54,7 @@ class LogPane(Widget, can_focus=True):
         self.border_title = "2 Log"
         self.store = LogStore(run_folder)
         self._turns = Turns()
-        self.rows = LogRows(self.store, drawn=self._turns.release)
+        self.rows = LogRows(self.store, self._turns)
         self.pattern = ""
         self._intake = Intake(self.store)
         self._bar = LogBar(vertical=True)
@@ -72,7 +71,7 @@ class LogPane(Widget, can_focus=True):
 
     def on_mount(self) -> None:
         """Looks at growing files from now on."""
-        self.set_interval(1 / RATE, self._tick)
+        self.set_interval(FRAME, self._tick)
 
     def on_unmount(self) -> None:
         """Deletes the file of our own lines."""
@@ -90,7 +89,7 @@ class LogPane(Widget, can_focus=True):
         """Takes in at once all that waits, however long that takes."""
         for _ in self.rows.steps():
             pass
-        self.rows.keep_up()
+        self.rows.redraw()
 
     def _tick(self) -> None:
         if self._draining:
@@ -107,13 +106,13 @@ class LogPane(Widget, can_focus=True):
     @work(group="drain")
     async def _drain(self) -> None:
         """A long backlog, in turns with everything else."""
-        drawn = time.monotonic()
+        polled = time.monotonic()
         try:
             async for _ in self._turns.take(self.rows.steps()):
-                if time.monotonic() - drawn > 1 / RATE:
+                if time.monotonic() - polled > FRAME:
                     self._intake.poll()
                     self.rows.keep_up()
-                    drawn = time.monotonic()
+                    polled = time.monotonic()
         finally:
             self._draining = False
 
@@ -182,6 +181,7 @@ class LogPane(Widget, can_focus=True):
         """Shows only these lines."""
         self.rows.show(LogView(self.store, only))
         self._tick()
+        self.rows.redraw()
 
     def action_source(self) -> None:
         """Only the next source; after the last one all."""

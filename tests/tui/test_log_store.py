@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui import _log_level as level
+from tui._log_seek import settled, settled_error
 from tui._log_text import GONE, HEAD, shown
+from tui._log_turns import Turns
 from tui._log_view import Filter, LogView
 from tui.log_store import LogStore
 
@@ -350,3 +352,41 @@ def test_no_text_is_held(tmp_path: Path) -> None:
     assert len(store) == 200_000
     held = sys.getsizeof(store.sources[0].starts) + sys.getsizeof(store.sources[0].levels)
     assert held < 200_000 * 11
+
+
+def test_lines_are_there_before_they_are_judged(tmp_path: Path) -> None:
+    content = b"fine\n" * 40_000 + b"ERROR: no\n"
+    (tmp_path / "1.output").write_bytes(content)
+    store = LogStore(tmp_path)
+    store.add_source(1, "make test", "test", "1.output")
+    store.grow(1, len(content), 1000.0)
+    store.note("an ERROR that is told as news", "safemig", "test", "info", 1000.0)
+    while store.waiting:
+        store.advance()
+    last = 40_000
+    assert len(store) == last + 2 and store.judged <= last and store.errors == 0
+    assert [store.line(line).level for line in (0, last, last + 1)] == ["info", "error", "info"], (
+        "what is seen is known"
+    )
+    assert store.level(last) == level.ERROR
+    view = LogView(store, Filter(level=level.ERROR))
+    assert not settled(view, 0, 1) and not settled(view, last, -1)
+    assert not view.advance() and len(view) == 0, "what is not judged is not looked at yet"
+    drained(store)
+    while view.advance():
+        pass
+    assert (store.judged, store.errors, len(view)) == (last + 2, 1, 1)
+    assert settled(view, 0, 1) and store.next_error(last + 1, -1) == last
+    store.close()
+
+
+async def test_an_error_is_found_among_lines_that_wait_to_be_judged(tmp_path: Path) -> None:
+    content = b"ERROR: first\n" + b"fine\n" * 40_000 + b"ERROR: no\nfine\n"
+    (tmp_path / "1.output").write_bytes(content)
+    for start, direction, wanted in [(0, 1, 0), (1, 1, 40_001), (40_002, -1, 40_001), (40_000, -1, 0)]:
+        store = LogStore(tmp_path)
+        store.add_source(1, "make test", "test", "1.output")
+        store.grow(1, len(content), 1000.0)
+        while store.waiting:
+            store.advance()
+        assert await settled_error(Turns(), LogView(store), start, direction) == wanted
