@@ -151,7 +151,7 @@ class SafemigApp(App[int]):
             self.run_worker(self.begin("resume", self.summary.run), group="engine")
         elif isinstance(feed, EngineFeed):
             if complaint:
-                screen.panes.log.note(complaint, level="error")
+                screen.panes.complain(complaint)
             said = self.summary.verdict or "the engine ended before the run did"
             more = "R shows the report" if self.summary.verdict not in RESUMABLE else "r takes it up again"
             why = self.summary.reason or complaint

@@ -38,6 +38,10 @@ class Panes:
         if event.kind in ("tick", "untick"):
             self.checklist.look_again(str(event.data.get("sha256", "")))
 
+    def complain(self, words: str) -> None:
+        """What an engine said on its stderr before it ended."""
+        self.log.store.note(words, "safemig", "", "error")
+
     def show_spec(self, facts: Facts) -> None:
         """The checklist of this run."""
         if facts.spec is not None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from textual.command import CommandPalette
 from textual.widgets import Input
 
+from safemig.summary import empty
 from tests.tui.screens import screen_text
 from tests.tui.stage import stage
 from tui._log_line import SearchLine
+from tui.bridge import EngineFeed
 from tui.dialogs import LeaveScreen
 from tui.key_bar import KeyBar
 from tui.keys import Own
@@ -267,6 +270,23 @@ async def test_a_run_that_waits_can_be_taken_up_here(tmp_path: Path, monkeypatch
         await s.play()
         await s.press("r")
         assert begun == [("resume", s.run.folder.name)]
+
+
+async def test_an_engine_that_dies_with_a_complaint_is_told_in_the_log_and_can_be_taken_up(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        lines = (s.run.folder / "events.jsonl").as_posix()
+        code = f"import sys; sys.stdout.write(open({lines!r}).read()); sys.exit('no room on the \\x1b[31mdisk')"
+        s.app.summary = empty()
+        await s.app.open_feed(EngineFeed([sys.executable, "-c", code]))
+        while s.app._live:
+            await s.pilot.pause()
+            s.app._drain()
+        s.screen.panes.log.flush()
+        await s.pilot.pause()
+        text = screen_text(s.app)
+        assert "✗ no room on the disk" in text
+        assert "r takes it up again" in text
+        assert "NOT RUNNING" in text
 
 
 async def test_a_crash_ends_the_app_and_keeps_the_error_for_the_border(tmp_path: Path) -> None:
