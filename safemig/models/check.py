@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from safemig.models.reading import module_of
 from safemig.spec.document import Block
 from safemig.spec.model_source import pieces
-from safemig.spec.pieces import Piece
+from safemig.spec.pieces import Piece, parse
 from safemig.spec.sources import Wanted
 
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
@@ -34,13 +34,15 @@ def import_code(classes: Mapping[str, str], attributes: Sequence[tuple[str, str]
 def tables_of(texts: Mapping[str, str], tables: Collection[str]) -> tuple[tuple[Wanted, ...], tuple[str, ...]]:
     """The models of those tables as the operations that make them, one a table; and what could not be read.
 
-    ``texts`` are the model files (path -> text).
+    ``texts`` are the files with models and with what these build on (path -> text).
     """
     found: list[Wanted] = []
     unread: list[str] = []
     left = set(tables)
+    trees = {path: tree for path, text in texts.items() if (tree := parse(text)) is not None}
     for path, text in sorted(texts.items()):
-        for piece in pieces(Block("python", text, 1)):
+        others = [tree for other, tree in trees.items() if other != path]
+        for piece in pieces(Block("python", text, 1), others):
             if not left & set(piece.created):
                 continue
             left -= set(piece.created)

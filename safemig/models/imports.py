@@ -7,6 +7,7 @@ import builtins
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from safemig.spec.pieces import parse
 
@@ -112,10 +113,28 @@ def _usual(name: str) -> Import | None:
 
 def add(text: str, wanted: Iterable[Import], own: str = "", width: int = 88) -> str:
     """The file's text (with ``\\n``) with those imports. ``own`` is the project's own top package."""
+    first = parse(text)
+    has_imports = first is not None and bool(imports_of(first.body))
     for one in sorted(set(wanted)):
         tree = parse(text)
         if tree is not None and one.bound not in bound_names(tree):
             text = _add(text, tree, one, own, width)
+    return text if has_imports else _apart(text)
+
+
+def _apart(text: str) -> str:
+    """Two blank lines between the imports and a class right below them."""
+    tree = parse(text)
+    body = tree.body if tree else []
+    for above, below in pairwise(body):
+        if isinstance(below, ast.ClassDef) and isinstance(above, ast.Import | ast.ImportFrom):
+            lines = text.split("\n")
+            end = above.end_lineno or above.lineno
+            begin = min([below.lineno, *(one.lineno for one in below.decorator_list)]) - 1
+            between = lines[end:begin]
+            if not any(line.strip() for line in between):
+                lines[end:begin] = ["", ""]
+            return "\n".join(lines)
     return text
 
 
@@ -169,7 +188,7 @@ def _new_line(lines: list[str], tree: ast.Module, one: Import, own: str) -> str:
     places = [(_section_of(node, own), node) for node in nodes]
     same = [node for number, node in places if number == section]
     if same:
-        above = [node for node in same if lines[node.lineno - 1] < one.line]
+        above = [node for node in same if _order(lines[node.lineno - 1]) < _order(one.line)]
         at = (above[-1].end_lineno or 0) if above else same[0].lineno - 1
         lines[at:at] = [one.line]
         return "\n".join(lines)
@@ -184,6 +203,11 @@ def _new_line(lines: list[str], tree: ast.Module, one: Import, own: str) -> str:
         end = (tree.body[0].end_lineno or 0) if has_doc else 0
         lines[end:end] = ["", one.line, ""] if end else [one.line, ""] if any(lines) else [one.line]
     return "\n".join(lines)
+
+
+def _order(line: str) -> tuple[bool, str]:
+    """As isort and ruff sort within a section: ``import x`` before ``from x import y``."""
+    return line.startswith("from "), line
 
 
 def _section_of(node: ast.Import | ast.ImportFrom, own: str) -> int:

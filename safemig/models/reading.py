@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from safemig.spec.pieces import parse
 
 _MODELS = re.compile(r"\b__tablename__\b|\bmapped_column\s*\(|\bMapped\s*\[|\bColumn\s*\(|\brelationship\s*\(")
+_SUPPORT = re.compile(r"^\s*(?:from|import)\s+(?:sqlalchemy|enum|flask_sqlalchemy)\b", re.M)
 _NOT_MODELS = re.compile(r"(?:^|/)(?:tests?/|test_|conftest\.py$|versions/|migrations/|alembic/|\.venv/)")
 
 
@@ -81,6 +82,11 @@ class Models:
 def may_hold_models(path: str, text: str) -> bool:
     """Whether the file is worth reading for models: no test, no migration."""
     return path.endswith(".py") and not _NOT_MODELS.search(path) and bool(_MODELS.search(text))
+
+
+def may_support_models(path: str, text: str) -> bool:
+    """Whether models may take a base, a mixin or an enum from the file."""
+    return path.endswith(".py") and not _NOT_MODELS.search(path) and bool(_SUPPORT.search(text))
 
 
 def read_models(texts: Mapping[str, str]) -> Models:

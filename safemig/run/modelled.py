@@ -17,7 +17,7 @@ from safemig.models.asked import Asked, Definition, asked
 from safemig.models.edits import CannotEdit
 from safemig.models.imports import Import
 from safemig.models.propose import Proposal, propose
-from safemig.models.reading import Models, may_hold_models, read_models
+from safemig.models.reading import Models, may_hold_models, may_support_models, read_models
 from safemig.models.style import Style, style_of, unlike
 from safemig.plan import Step
 from safemig.proposals import edit, recipe_line
@@ -198,12 +198,13 @@ async def _compared(s: Session, began: str, loaded: list[str]) -> Evidence:
     import psycopg
 
     from checks.schema.snapshot import TableHeld
-    from safemig.desired import ScratchFails, SpecFails, desire_applied
+    from safemig.apart import desire_applied
+    from safemig.desired import ScratchFails, SpecFails
     from safemig.runtimes.base import Unreachable
 
     repeat = "the models' tables on a throwaway server, compared with pg_dump --schema-only"
     subject = ", ".join(s.facts.models_tables) or s.facts.service
-    texts = {path: text for path, text in _python(s.project).items() if may_hold_models(path, text)}
+    texts = {path: text for path, text in _python(s.project).items() if may_support_models(path, text)}
     wanted, unread = check.tables_of(texts, s.facts.models_tables)
     if unread:
         return unseen(KIND, subject, repeat, "; ".join(unread), began)

@@ -41,12 +41,15 @@ def concerns(block: Block) -> bool:
     return block.language in LANGUAGES and bool(_USES.search(block.text)) and not _OPERATIONS.search(block.text)
 
 
-def pieces(block: Block) -> tuple[Piece, ...]:
-    """The tables that the block's models make, one piece a table; excerpts of a class are none."""
+def pieces(block: Block, others: Iterable[ast.Module] = ()) -> tuple[Piece, ...]:
+    """The tables that the block's models make, one piece a table; excerpts of a class are none.
+
+    ``others`` are files that the block may take bases, mixins and enums from.
+    """
     tree = parse(textwrap.dedent(block.text.expandtabs(4)))
     if tree is None:
         return ()
-    reader = _Reader(tree, block.line - 1)
+    reader = _Reader(tree, block.line - 1, others)
     shapes = [*reader.models(), *reader.tables()]
     made = (piece_of(shape, block.line, "model") for shape in shapes)
     return tuple(piece for piece in made if piece)
@@ -55,8 +58,9 @@ def pieces(block: Block) -> tuple[Piece, ...]:
 class _Reader:
     """One block's classes, enums and import names."""
 
-    def __init__(self, tree: ast.Module, above: int) -> None:
+    def __init__(self, tree: ast.Module, above: int, others: Iterable[ast.Module]) -> None:
         self._tree, self._above = tree, above
+        self._others = {node.name: node for one in others for node in one.body if isinstance(node, ast.ClassDef)}
         self._classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
         self._dialect = {
             alias.asname or alias.name
@@ -71,7 +75,8 @@ class _Reader:
             for alias in node.names
             if alias.asname
         }
-        self._enums = {name: _members(node) for name, node in self._classes.items() if _is_enum(node)}
+        known = self._others | self._classes
+        self._enums = {name: _members(node) for name, node in known.items() if _is_enum(node)}
 
     def models(self) -> Iterable[Shape]:
         """The shapes of the declarative classes."""
@@ -113,9 +118,12 @@ class _Reader:
         found: list[ast.ClassDef] = []
         for base in node.bases:
             name = _last(base.value if isinstance(base, ast.Subscript) else base)
-            if name in self._classes and self._classes[name] is not node and self._classes[name].lineno < node.lineno:
-                if not literal(_assigned(self._classes[name], "__tablename__")):
-                    found += self._lineage(self._classes[name], shape)
+            name = self._aliases.get(name, name)
+            base_class = self._classes.get(name) or self._others.get(name)
+            above = base_class is not None and (name not in self._classes or base_class.lineno < node.lineno)
+            if base_class is not None and base_class is not node and above:
+                if not literal(_assigned(base_class, "__tablename__")):
+                    found += self._lineage(base_class, shape)
             elif not _BASES.match(name):
                 place = self._above + node.lineno
                 shape.problems.append((place, f"{node.name} takes columns from {name}, which the block does not show"))

@@ -173,3 +173,31 @@ def test_dataclasses_and_sqlmodel_are_left_to_people() -> None:
     text = "class A(MappedAsDataclass, Base):\n    __tablename__ = 'a'\n"
     assert "a.py are made with MappedAsDataclass" in unlike(read_models({"a.py": text}))
     assert unlike(read_models({"a.py": text.replace("MappedAsDataclass, ", "")})) == ""
+
+
+BASE = """import enum
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+class Entity(DeclarativeBase): pass
+class Named:
+    name: Mapped[str] = mapped_column(String(20))
+class Kind(enum.Enum):
+    good = "g"
+    bad = "b"
+"""
+SPLIT = """from app.base import Entity as Root, Kind, Named
+class Thing(Named, Root):
+    __tablename__ = "thing"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[Kind] = mapped_column(Enum(Kind))
+"""
+
+
+def test_bases_mixins_and_enums_of_other_files_are_read() -> None:
+    [found], unread = tables_of({"app/base.py": BASE, "app/thing.py": SPLIT}, ["thing"])
+    assert unread == ()
+    assert 'sa.Column("name", sa.String(20), nullable=False)' in found.upgrade
+    assert 'sa.Enum("good", "bad", name="kind")' in found.upgrade
+    assert tables_of({"app/thing.py": SPLIT}, ["thing"])[1] == (
+        "app/thing.py:2: Thing takes columns from Named, which the block does not show",
+        "app/thing.py:2: Thing takes columns from Entity, which the block does not show",
+    )

@@ -181,6 +181,8 @@ def test_without_models_there_is_no_place(tmp_path: Path) -> None:
         ('"""Doc."""\n\nx = 1\n', '"""Doc."""\n\nfrom a import B\n\n\nx = 1\n'),
         ("import os\n\nx = 1\n", "import os\n\nfrom a import B\n\nx = 1\n"),
         ("from a import B\n", "from a import B\n"),
+        ("class C:\n    x = 1\n", "from a import B\n\n\nclass C:\n    x = 1\n"),
+        ('"""Doc."""\n\n\nclass C:\n    x = 1\n', '"""Doc."""\n\nfrom a import B\n\n\nclass C:\n    x = 1\n'),
     ],
 )
 def test_an_import_comes_where_it_belongs(text: str, after: str) -> None:
@@ -190,4 +192,11 @@ def test_an_import_comes_where_it_belongs(text: str, after: str) -> None:
 def test_a_long_import_is_wrapped() -> None:
     assert add("from a import Aa, Bb\n", [Import("a", "Cc")], width=20) == (
         "from a import (\n    Aa,\n    Bb,\n    Cc,\n)\n"
+    )
+
+
+def test_a_whole_module_comes_before_names_of_others() -> None:
+    wanted = [Import("sqlalchemy", "", "sa"), Import("sqlalchemy.orm", "Mapped"), Import("datetime", "", "dt")]
+    assert add("class C:\n    x = 1\n", wanted) == (
+        "import datetime as dt\n\nimport sqlalchemy as sa\nfrom sqlalchemy.orm import Mapped\n\n\nclass C:\n    x = 1\n"
     )
