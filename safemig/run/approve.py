@@ -95,7 +95,8 @@ async def _ask_named(s: Session, step: Step, rule: str) -> None:
         "effect": _worst([each for each, _ in waiting.values()]),
         "what": s.clean("\n".join(each.action.line for each, _ in waiting.values())),
         "detail": s.clean("\n".join(shown)),
-        "changes": "nothing that is known; they run code of the project, before the change and after it",
+        "changes": "they run code of the project, before the change and after it; known to change: "
+        + (", ".join(dict.fromkeys(t for each, _ in waiting.values() for t in each.action.touches)) or "nothing"),
         "undo": "nothing to undo",
         "rule": rule,
         "once": "exactly these commands, in this run; without them their items stay open",

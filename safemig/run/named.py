@@ -190,7 +190,7 @@ def looked(named: Sequence[NamedFact], before: Iterable[Evidence], after: Iterab
     """What the items' commands came to, by their code: the oldest look before, the newest after."""
     first = {one.subject: _good(one) for one in reversed([*before])}
     last = {one.subject: _good(one) for one in after}
-    whys = {one.code: "not run yet: it is, after approval" if one.runs else one.why for one in named}
+    whys = {one.code: "not run yet: a run does it, after approval" if one.runs else one.why for one in named}
     return {code: Looked(first.get(code), last.get(code), whys.get(code, "")) for code in {**whys, **first, **last}}
 
 

@@ -207,7 +207,7 @@ def test_the_oldest_look_before_and_the_newest_after_count() -> None:
     assert looked((), [seen(False), seen(True)], [seen(False), seen(True)]) == {"x": Looked(False, True)}
     assert looked((), [gone, seen(True)], [seen(True), gone]) == {"x": Looked(None, None)}
     waiting = NamedFact("y", 1, "", "make", CommandFact("make y"))
-    assert looked((waiting,), [], []) == {"y": Looked(None, None, "not run yet: it is, after approval")}
+    assert looked((waiting,), [], []) == {"y": Looked(None, None, "not run yet: a run does it, after approval")}
 
 
 class _Asked:

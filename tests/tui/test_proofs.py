@@ -158,7 +158,7 @@ def test_a_command_that_an_item_names_says_that_it_waits(root: Path) -> None:
         b"## Phase 1: Database\n\n- [ ] `python -c 'import a'`, `make look`\n- [ ] `make look`\n", "specs/plan.md"
     )
     found = proved(run(root), replace(facts(), named=named), plan(root), listed, root)
-    assert found.reasons[4].endswith("make look: not run yet: it is, after approval")
+    assert found.reasons[4].endswith("make look: not run yet: a run does it, after approval")
 
 
 def test_a_finished_run_is_taken_at_its_word(root: Path) -> None:
