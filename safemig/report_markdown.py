@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from checks.evidence import Evidence, Json
 from safemig.plan import Plan, Step
 from safemig.redact import redact
+from safemig.signals import container_problems, endpoint_problem, tests_good
 from safemig.summary import Summary, verdict_of
 from safemig.summary_document import SIGNALS
 from safemig.summary_model import CommandState, SignalState, StepState
@@ -186,10 +187,29 @@ def _short(value: Json) -> str:
     return text if len(text) <= 200 else text[:200] + " …"
 
 
+def first_red(summary: Summary) -> tuple[Evidence, ...]:
+    """What was not good, or could not be seen, when it was looked at first: the tests, and containers and endpoints
+    just after the first start (an answer of 503, a 200 that says “degraded”)."""
+    first: dict[tuple[str, str], Evidence] = {}
+    for one in summary.evidence:
+        if one.moment in ("first", "start"):
+            first.setdefault((one.evidence.kind, one.evidence.subject), one.evidence)
+    return tuple(one for one in first.values() if _is_red(one))
+
+
+def _is_red(evidence: Evidence) -> bool:
+    if evidence.kind == "tests":
+        return tests_good(evidence) is not True
+    if evidence.kind == "endpoint":
+        return bool(endpoint_problem(evidence))
+    return evidence.kind == "container" and (not evidence.seen or bool(container_problems(evidence)))
+
+
 def _first(summary: Summary, _: Plan | None) -> Iterator[str]:
-    found = summary.seen("first")
-    if found:
+    found = first_red(summary)
+    if found or summary.findings:
         yield "## The first red state"
+    if found:
         yield ""
         yield "As the project was found, before any repair:"
         yield ""

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from checks.evidence import Evidence
+from checks.evidence import Evidence, Json
 from safemig.plan import Action, Plan, Step
 from safemig.report import render
-from safemig.report_markdown import block, code, plain
+from safemig.report_markdown import block, code, first_red, plain
 from safemig.summary import document
 from safemig.summary_model import (
     Approval,
@@ -260,3 +260,28 @@ def test_hostile_texts_leave_every_report_whole(text: str, format: str) -> None:
         assert whole == ["The three signals", "Plan", "Steps", "Approvals", "Schema", "Ticked", "Notes", "Timeline"]
         assert not [t for t in tokens if t.type == "html_block"]
         assert not [c for t in tokens for c in t.children or [] if c.type in ("html_inline", "link_open", "image")]
+
+
+def test_the_first_red_state_is_what_was_seen_first_and_was_not_good() -> None:
+    health = "GET /health"
+    up: Json = {"app": {"state": "running"}}
+    seen = (
+        Seen("start", "observe", looked("endpoint", health, status=200, unhealthy="degraded")),
+        Seen("start", "observe", looked("endpoint", "GET /list", status=503)),
+        Seen("start", "observe", looked("endpoint", "GET /", status=200)),
+        Seen("start", "observe", looked("endpoint", "GET /slow", seen=False)),
+        Seen("start", "observe", Evidence("container", "", True, WHEN, WHEN, "docker ps", {"services": up})),
+        Seen("start", "observe", looked("revision", "database")),
+        Seen("first", "test", looked("tests", "make test", exit_code=0, complete=1, passed=3)),
+        Seen("start", "again", looked("endpoint", health, status=200)),
+        Seen("before", "prove", looked("endpoint", "GET /late", status=500)),
+    )
+    found = first_red(replace(DONE, evidence=seen))
+    assert [one.subject for one in found] == [health, "GET /list", "GET /slow"]
+    text = render(replace(DONE, evidence=seen), "md", plan=PLAN)
+    section = text.partition("## The first red state")[2].partition("\n## ")[0]
+    assert "unhealthy degraded" in section
+    assert "status 503" in section
+    assert "could not look: refused" in section
+    assert "make test" not in section
+    assert "## The first red state" not in render(replace(DONE, evidence=seen[2:3]), "md", plan=PLAN)
