@@ -16,8 +16,12 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
+from tui.keys import ANSWERS
+
 # The way out, help and the mode are always there, also while typing, when only their other keys work.
 PINNED = (("app.mode",), ("app.help", "app.help_anywhere"), ("app.quit", "app.quit_anywhere"))
+# Always in this order: a pane with keys of the same letters would mix them up under a hand on its way to one of them.
+FIRST = {name: at for at, name in enumerate([*(one.id for one in ANSWERS), "app.stop"])}
 SHORT = {"shift+tab": "⇧tab"}
 
 
@@ -66,7 +70,7 @@ class KeyBar(Widget):
         pinned = {name: next((one for one in names if one in found), "") for names in PINNED for name in names}
         always = tuple(found[name][0] for name in dict.fromkeys(pinned.values()) if name)
         rest = [(name, one) for name, (one, show) in found.items() if show and name not in pinned]
-        rest.sort(key=lambda one: not one[0].startswith("answer."))
+        rest.sort(key=lambda one: FIRST.get(one[0], len(FIRST)))
         return tuple(one for _, one in rest), always
 
     def render(self) -> RenderResult:

@@ -377,6 +377,7 @@ async def test_the_mouse_takes_a_pane_a_step_and_a_key_of_the_bar(tmp_path: Path
         await s.press("escape")
         s.run.ask("migrate")
         await s.play()
+        await s.press("2")
         await s.pilot.click(KeyBar, offset=(2, 0))
         await s.pilot.pause()
         assert [one.answer for one in s.answers] == ["once"]
