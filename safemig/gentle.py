@@ -20,8 +20,8 @@ def gentle(wanted: Wanted, existing_tables: Collection[str]) -> tuple[Wanted, tu
         return wanted, ()
     change = gentle_sql.change if wanted.kind == "sql" else gentle_python.change
     up, up_lines, choices = change(wanted.upgrade, wanted.upgrade_lines, existing, wanted.origin[1])
-    if not choices:
-        return wanted, ()
+    if all(choice.kept for choice in choices):
+        return wanted, choices
     down, down_lines = wanted.downgrade, wanted.downgrade_lines
     if down.strip():
         down, down_lines, _ = change(down, down_lines, existing, wanted.origin[1])

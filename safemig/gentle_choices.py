@@ -10,10 +10,22 @@ from safemig.mend_words import RESERVED
 
 @dataclass(frozen=True)
 class Choice:
-    """One form chosen for its locks: ``what`` is done, and ``why``."""
+    """One form chosen for its locks: ``what`` is done, and ``why``. ``kept``: it stays as the spec writes it, and why
+    that holds locks."""
 
     what: str
     why: str
+    kept: bool = False
+
+
+# Defaults that PostgreSQL works out once for all rows, so that a new column costs nothing.
+_STABLE = re.compile(r"(?i)\(*(?:now|current_timestamp|current_date|localtimestamp|transaction_timestamp)\b")
+_CALLED = re.compile(r"(?i)[\w.\"]+\s*\(")
+
+
+def differs_by_row(default: str) -> bool:
+    """Whether PostgreSQL works the default out for each row: any function but the clock of the transaction."""
+    return bool(_CALLED.search(default)) and not _STABLE.match(default.strip())
 
 
 @dataclass
@@ -88,4 +100,31 @@ def three_steps(column: str, table: str) -> Choice:
     return Choice(
         f"{table}.{column} is added in three steps: nullable, then filled, then NOT NULL",
         f"its default differs from row to row, so adding it at once rewrites {table} while nobody may read or write it",
+    )
+
+
+def filled(column: str, table: str) -> Choice:
+    """A new column that may be null, with a default that differs from row to row."""
+    return Choice(
+        f"{table}.{column} is added without its default, which is set and filled in afterwards",
+        f"its default differs from row to row, so adding it at once rewrites {table} while nobody may read or write it",
+    )
+
+
+def rewrites(column: str, table: str, what: str) -> Choice:
+    """A new column that PostgreSQL can only fill while it is added."""
+    return Choice(
+        f"{table}.{column} is added as the spec writes it",
+        f"{what}: PostgreSQL gives every row its value while nobody may read or write {table}, which takes as long as "
+        "copying the table; no smaller steps lead to the same column",
+        kept=True,
+    )
+
+
+def batch(table: str, why: str) -> Choice:
+    """A batch that stays one."""
+    return Choice(
+        f"the batch on {table} stays as the spec writes it",
+        f"{why}; it holds its locks on {table} until all of it is done, so apply it when little is written",
+        kept=True,
     )

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Collection
 
+from safemig import gentle_batch
 from safemig import gentle_choices as choices
 from safemig.gentle_choices import Choice, Text, number_at, short, sql_name
 from safemig.spec.pieces import parse
@@ -13,9 +14,6 @@ from safemig.spec.python_source import argument, literal
 from safemig.spec.shape import quoted
 
 _BLOCK = "with op.get_context().autocommit_block():"
-# Defaults that PostgreSQL works out once for all rows, so that a new column costs nothing.
-_STABLE = re.compile(r"(?i)(?:now|current_timestamp|current_date|localtimestamp|transaction_timestamp)\b")
-_VOLATILE = re.compile(r"(?i)[\w.]+\s*\(")
 
 
 def change(
@@ -34,16 +32,18 @@ def change(
         for number in range(at, min(begin, len(lines))):
             made.add(lines[number], number_at(numbers, number, origin))
         at = max(at, begin)
-        found = _replacement(node, "\n".join(lines[begin:end]), existing) if _alone(node, tree) else None
+        found = _replaced(node, "\n".join(lines[begin:end]), existing) if _alone(node, tree) else None
         if found:
             made.add(found[0], number_at(numbers, begin, origin))
-            chosen.append(found[1])
+            chosen += found[1]
         else:
             for number in range(at, end):
                 made.add(lines[number], number_at(numbers, number, origin))
         at = max(at, end)
     for number in range(at, len(lines)):
         made.add(lines[number], number_at(numbers, number, origin))
+    if all(choice.kept for choice in chosen):
+        return code, numbers, tuple(chosen)
     return "\n".join(made.lines), tuple(made.numbers), tuple(chosen)
 
 
@@ -55,6 +55,29 @@ def _alone(node: ast.stmt, tree: ast.Module) -> bool:
         and (other.end_lineno or 0) >= node.lineno
         for other in tree.body
     )
+
+
+def _replaced(node: ast.stmt, text: str, existing: Collection[str]) -> tuple[str, tuple[Choice, ...]] | None:
+    if gentle_batch.table_of(node) in existing:
+        return _batch(node, text, existing)
+    found = _replacement(node, text, existing)
+    return (found[0], (found[1],)) if found else None
+
+
+def _batch(node: ast.stmt, text: str, existing: Collection[str]) -> tuple[str, tuple[Choice, ...]] | None:
+    """A batch whose operations have a gentler form, as operations of their own; None where none of them has."""
+    table = gentle_batch.table_of(node)
+    operations = gentle_batch.operations_of(node, text)
+    if isinstance(operations, str):
+        return text, (choices.batch(table, operations),)
+    code: list[str] = []
+    chosen: list[Choice] = []
+    for one in operations:
+        tree = parse(one)
+        found = _replacement(tree.body[0], one, existing) if tree else None
+        code.append(found[0] if found else one)
+        chosen += [found[1]] if found else []
+    return ("\n".join(code), tuple(chosen)) if any(not one.kept for one in chosen) else None
 
 
 def _replacement(node: ast.stmt, text: str, existing: Collection[str]) -> tuple[str, Choice] | None:
@@ -148,18 +171,20 @@ def _checked_not_null(table: str, column: str, last: str) -> str:
     )
 
 
-def _add_column(call: ast.Call, _text: str, existing: Collection[str]) -> tuple[str, Choice] | None:
+def _add_column(call: ast.Call, text: str, existing: Collection[str]) -> tuple[str, Choice] | None:
     table, column = _table(call, 0, "table_name"), argument(call, 1, "column")
-    if table not in existing or not isinstance(column, ast.Call) or len(column.args) != 2:
+    if table not in existing or not isinstance(column, ast.Call) or not column.args:
         return None
-    if {word.arg for word in column.keywords} != {"nullable", "server_default"}:
+    name, default = literal(argument(column, 0, "name")), argument(column, -1, "server_default")
+    filled_at_once = [one for one in column.args if ast.unparse(one).startswith(("sa.Identity(", "sa.Computed("))]
+    if filled_at_once:
+        return text, choices.rewrites(name, table, "it is an identity or a stored expression")
+    if default is None or not _differs_by_row(default):
         return None
-    name, default = literal(column.args[0]), argument(column, -1, "server_default")
+    if len(column.args) != 2 or not {word.arg for word in column.keywords} <= {"nullable", "server_default"}:
+        return text, choices.rewrites(name, table, "its default differs from row to row, and more hangs on the column")
     nullable = argument(column, -1, "nullable")
-    if not name or default is None or not (isinstance(nullable, ast.Constant) and nullable.value is False):
-        return None
-    if not _differs_by_row(default):
-        return None
+    off = isinstance(nullable, ast.Constant) and nullable.value is False
     schema = argument(call, -1, "schema")
     tail = f", schema={ast.unparse(schema)}" if schema is not None else ""
     bare = quoted(table.rpartition(".")[2])
@@ -170,18 +195,19 @@ def _add_column(call: ast.Call, _text: str, existing: Collection[str]) -> tuple[
         f"op.add_column({bare}, sa.Column({quoted(name)}, {kind}, nullable=True){tail})",
         f"op.alter_column({bare}, {quoted(name)}, server_default={ast.unparse(default)}{tail})",
         _in_block(f"op.execute({_python(fill)})"),
-        _checked_not_null(table, name, last),
     ]
-    return "\n".join(steps), choices.three_steps(name, table)
+    comments = [line.strip() for line in text.split("\n") if line.lstrip().startswith("#")]
+    if not off:
+        return "\n".join([*comments, *steps]), choices.filled(name, table)
+    return "\n".join([*comments, *steps, _checked_not_null(table, name, last)]), choices.three_steps(name, table)
 
 
 def _differs_by_row(default: ast.expr) -> bool:
     """Whether PostgreSQL works the default out for each row: a function other than the clock of the transaction."""
     if isinstance(default, ast.Call) and ast.unparse(default.func) in ("sa.text", "text") and default.args:
-        said = literal(default.args[0])
-        return bool(_VOLATILE.search(said)) and not _STABLE.match(said.strip())
+        return choices.differs_by_row(literal(default.args[0]))
     if isinstance(default, ast.Call) and ast.unparse(default.func).startswith(("sa.func.", "func.")):
-        return not _STABLE.match(ast.unparse(default.func).rpartition(".")[2])
+        return choices.differs_by_row(ast.unparse(default.func).rpartition(".")[2] + "()")
     return False
 
 

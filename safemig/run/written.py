@@ -31,7 +31,9 @@ def with_migration(
         full = with_downgrade(found)
         if config.migration.gentle:
             full, chosen = gentle(full, set(found.touched) - set(found.tables))
-            choices = tuple(f"{one.what}: {one.why}" for one in chosen)
+            choices = tuple(f"{one.what}: {one.why}" for one in chosen if not one.kept)
+            held = tuple(f"holds locks: {one.what}: {one.why}" for one in chosen if one.kept)
+            facts = replace(facts, problems=(*facts.problems, *held))
         made = author(pattern, versions=tree.versions[0], down=facts.heads, wanted=full, message=message, moment=_now())
     except CannotAuthor as error:
         why = f"the migration cannot be written: {error}"

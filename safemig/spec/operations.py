@@ -99,12 +99,12 @@ def _attempt(context: MigrationContext) -> Iterator[None]:
 def needs_autocommit(statement: Statement) -> bool:
     """Whether PostgreSQL refuses the statement inside a transaction, or is of no use there.
 
-    Validating a constraint is: the lock of adding it would last until the end of the transaction.
+    Validating a constraint is, and filling a new column: the lock of adding it would last until the end of it.
     """
     words = [token.upper for token in statement.tokens]
-    if words[:2] == ["ALTER", "TABLE"] and words[-3:-1] == ["VALIDATE", "CONSTRAINT"]:
-        return True
-    if "CONCURRENTLY" in words[:6] and statement.head in ("CREATE", "DROP", "REINDEX"):
+    filling = words[:1] == ["UPDATE"] and words[-5:-3] == ["DEFAULT", "WHERE"] and words[-2:] == ["IS", "NULL"]
+    validating = words[:2] == ["ALTER", "TABLE"] and words[-3:-1] == ["VALIDATE", "CONSTRAINT"]
+    if filling or validating or ("CONCURRENTLY" in words[:6] and statement.head in ("CREATE", "DROP", "REINDEX")):
         return True
     return words[:2] == ["ALTER", "TYPE"] and "ADD" in words and "VALUE" in words
 

@@ -61,6 +61,39 @@ PYTHON = [
         'op.drop_column("course", "u")',
         "three steps",
     ),
+    (
+        '# a key\nop.add_column("course", sa.Column("u", sa.Uuid(), server_default=sa.func.gen_random_uuid()))',
+        'op.drop_column("course", "u")',
+        "set and filled in afterwards",
+    ),
+    (
+        'with op.batch_alter_table("course", schema=None) as batch_op:\n'
+        "    # first\n"
+        '    batch_op.add_column(sa.Column("ü", sa.Text(), nullable=True))\n'
+        '    batch_op.alter_column("slug", existing_type=sa.Text(), nullable=False)\n'
+        "    batch_op.create_index(\n"
+        '        batch_op.f("ix"),\n'
+        '        ["slug"],  # by slug\n'
+        "        unique=True,\n"
+        "    )\n"
+        '    batch_op.create_foreign_key("fk", "person", ["p"], ["id"])\n'
+        '    batch_op.create_unique_constraint("uq", ["a", "b"])\n'
+        '    batch_op.create_check_constraint("ck", "a > 0")',
+        'with op.batch_alter_table("course") as batch_op:\n'
+        '    batch_op.drop_constraint("ck", type_="check")\n'
+        '    batch_op.drop_constraint("uq", type_="unique")\n'
+        '    batch_op.drop_constraint("fk", type_="foreignkey")\n'
+        '    batch_op.drop_index(batch_op.f("ix"))\n'
+        '    batch_op.alter_column("slug", existing_type=sa.Text(), nullable=True)\n'
+        '    batch_op.drop_column("ü")',
+        "by way of a CHECK",
+    ),
+    (
+        'with op.batch_alter_table("user") as b:\n    b.add_column(sa.Column("u", sa.Uuid(), nullable=False, '
+        'server_default=sa.text("gen_random_uuid()")))',
+        'op.drop_column("user", "u")',
+        "three steps",
+    ),
 ]
 SQL = [
     ("CREATE UNIQUE INDEX ix ON course (slug) -- x", "DROP INDEX ix;", "CONCURRENTLY"),
@@ -75,6 +108,22 @@ SQL = [
         "ALTER TABLE course ALTER COLUMN a SET NOT NULL;",
         "ALTER TABLE course ALTER COLUMN a DROP NOT NULL;",
         "by way of a CHECK",
+    ),
+    (
+        "-- a key\nALTER TABLE course ADD COLUMN u uuid DEFAULT gen_random_uuid() NOT NULL;",
+        "ALTER TABLE course DROP COLUMN u;",
+        "three steps",
+    ),
+    (
+        'ALTER TABLE "user" ADD "U" numeric(8, 2) NOT NULL DEFAULT (random() * 100) -- by chance',
+        'ALTER TABLE "user" DROP "U";',
+        "three steps",
+    ),
+    ("ALTER TABLE course ADD u text DEFAULT md5('x');", "ALTER TABLE course DROP u;", "set and filled in afterwards"),
+    (
+        "ALTER TABLE course ADD CONSTRAINT ck CHECK (x > 0), ADD COLUMN x int, ALTER a SET NOT NULL;",
+        "ALTER TABLE course DROP x, ALTER a DROP NOT NULL;",
+        "NOT VALID",
     ),
 ]
 
@@ -122,13 +171,67 @@ def test_the_gentle_form_gives_the_same_schema_and_goes_back(
         ("sql", "CREATE TABLE new (id int); CREATE INDEX ix ON new (id);"),
         ("sql", "CREATE INDEX CONCURRENTLY ix ON course (id);"),
         ("sql", "ALTER TABLE course ADD CONSTRAINT ck CHECK (a > 0) NOT VALID;"),
-        ("sql", "ALTER TABLE course ADD CONSTRAINT ck CHECK (a > 0), ADD COLUMN x int;"),
+        ("sql", "ALTER TABLE course ALTER a DROP NOT NULL, ADD COLUMN x int,"),
+        ("sql", "ALTER TABLE course ADD COLUMN"),
+        ("sql", "ALTER TABLE course ADD COLUMN x timestamptz NOT NULL DEFAULT now(), ADD y int DEFAULT 3;"),
         ("sql", "ALTER TABLE course ADD COLUMN x int;"),
     ],
 )
 def test_the_rest_stays_as_the_spec_writes_it(language: str, code: str) -> None:
     plain = _spec(code, language)
     assert gentle(plain, ["course"]) == (plain, ())
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "said"),
+    [
+        ("sql", "ALTER TABLE course ADD COLUMN n bigserial;", "it is a serial, an identity or a stored expression"),
+        ("sql", "ALTER TABLE course ADD n int GENERATED ALWAYS AS IDENTITY;", "it is a serial, an identity"),
+        ("sql", "ALTER TABLE course ADD u uuid DEFAULT gen_random_uuid() UNIQUE;", "more hangs on the column"),
+        ("sql", "ALTER TABLE course ADD IF NOT EXISTS u uuid DEFAULT gen_random_uuid();", "more hangs on the column"),
+        ("python", 'op.add_column("course", sa.Column("n", sa.Integer(), sa.Identity()))', "it is an identity"),
+        (
+            "python",
+            'op.add_column("course", sa.Column("u", sa.Uuid(), unique=True, server_default=sa.func.gen_random_uuid()))',
+            "more hangs on the column",
+        ),
+        (
+            "python",
+            'with op.batch_alter_table("course", recreate="always") as b:\n    b.create_index("ix", ["a"])',
+            "its option recreate decides how the table is changed",
+        ),
+        (
+            "python",
+            'with op.batch_alter_table("course") as b:\n    b.add_column(sa.Column("n", sa.Text()), insert_after="a")',
+            "has no place outside a batch",
+        ),
+    ],
+)
+def test_what_has_no_gentler_form_is_said_with_its_reason(language: str, code: str, said: str) -> None:
+    plain = _spec(code, language)
+    found, (choice,) = gentle(plain, ["course"])
+    assert found == plain
+    assert choice.kept
+    assert said in choice.why
+
+
+def test_a_batch_becomes_operations_with_their_comments() -> None:
+    code = (
+        'with op.batch_alter_table("course", schema="shop") as b:\n    # by slug\n    b.create_index("ix", ["slug"])\n'
+    )
+    code += '    b.create_foreign_key("fk", "person", ["p"], ["id"])\n    b.drop_column("a")'
+    found, chosen = gentle(_spec(code), ["shop.course"])
+    assert found.upgrade.split("\n") == [
+        "with op.get_context().autocommit_block():",
+        "    # by slug",
+        '    op.create_index("ix", "course", ["slug"], schema="shop", postgresql_concurrently=True)',
+        'op.create_foreign_key("fk", "course", "person", ["p"], ["id"], source_schema="shop", '
+        "postgresql_not_valid=True)",
+        "with op.get_context().autocommit_block():",
+        '    op.execute("ALTER TABLE shop.course VALIDATE CONSTRAINT fk")',
+        'op.drop_column("course", "a", schema="shop")',
+    ]
+    assert [choice.kept for choice in chosen] == [False, False]
 
 
 def test_comments_and_places_are_kept() -> None:
