@@ -64,7 +64,9 @@ def change_points(steps: Sequence[Step]) -> tuple[str, ...]:
 def undo_points(steps: Sequence[Step]) -> tuple[str, ...]:
     """How to undo the steps that can lose data; of the others the plan says it."""
     grave = [f"{step.title}: {step.undo}" for step in steps if step.action.effect == "destructive"]
-    others = ("the other steps: as the plan says, step by step",) if len(grave) < len(steps) else ()
+    if not grave:
+        return ("step by step, as the plan says",)
+    others = ("the other steps: as the plan says",) if len(grave) < len(steps) else ()
     return (*dict.fromkeys(grave), *others)
 
 

@@ -146,7 +146,8 @@ def test_what_a_plan_changes_is_a_short_list_with_each_thing_once() -> None:
     )
     assert undo_points(steps) == (
         "Migrate the database to b2: `alembic downgrade a1` where the project runs alembic",
-        "the other steps: as the plan says, step by step",
+        "the other steps: as the plan says",
     )
+    assert undo_points([steps[0]]) == ("step by step, as the plan says",)
     many = [replace(steps[-1], intent="edit", action=Action("edit", path=f"f{number}")) for number in range(9)]
     assert change_points(many) == ("files: f0, f1, f2, f3, f4, f5, 3 more",)
