@@ -60,6 +60,13 @@ with open(path, "ab", buffering=0) as file:
             time.sleep(max(0, began + (written + 1000) / rate - time.monotonic()))
 """
 
+BUSY = """
+import os
+parent = os.getppid()
+while os.getppid() == parent:
+    pass
+"""
+
 
 class Bench(App[None]):
     """The pane alone. Presses a key that changes every row, and notes when a frame shows it."""
@@ -234,7 +241,7 @@ async def opened(folder: Path, lines: int, figures: Figures) -> None:
 @contextlib.contextmanager
 def busy(cores: int) -> Iterator[None]:
     """That many processes that do nothing but work."""
-    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cores)]
+    others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(cores)]
     try:
         yield
     finally:
