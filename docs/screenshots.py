@@ -1,14 +1,17 @@
 """The pictures in the README, from a run of the demo: ``python docs/screenshots.py FOLDER``.
 
 FOLDER is a copy of the demo in which a run has passed in default mode (``safemig demo --keep FOLDER``). Its journal is
-played to the moments below, and Textual draws each screen as SVG into docs/images/.
+played to the moments below, and Textual draws each screen as SVG into docs/images/. The checklist is drawn as it stood
+at that moment: what was ticked later is unticked in a copy.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +19,10 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from safemig import checklist
 from safemig.events import Event, Message
 from safemig.journal import read_events
+from safemig.spec.document import parse
 from tui.app import SafemigApp
 from tui.keys import Own
 
@@ -79,6 +84,20 @@ def until(events: tuple[Event, ...], moment: Callable[[Event], bool]) -> list[Ev
     return list(events[: found + 1])
 
 
+def as_it_was(root: Path, later: tuple[Event, ...], copy: Path) -> Path:
+    """A project below ``copy`` that looks like ``root`` before the ticks among the ``later`` events."""
+    then = copy / root.name
+    shutil.copytree(root, then, ignore=shutil.ignore_patterns(".git", ".safemig", ".venv", ".run"))
+    (then / ".safemig").symlink_to(root / ".safemig")
+    for event in later:
+        if event.kind == "tick":
+            path = then / str(event.data["file"])
+            document = parse(path.read_bytes(), str(event.data["file"]))
+            items = [one for phase in document.phases for one in phase.items if one.line == event.data["line"]]
+            checklist.write_ticks(path, document.sha256, items, root=then, checked=False)
+    return then
+
+
 async def draw(root: Path, events: tuple[Event, ...], picture: Picture) -> str:
     """The SVG of one picture."""
     played = until(events, picture.moment)
@@ -109,7 +128,9 @@ def main() -> int:
     events = read_events(runs[-1])
     IMAGES.mkdir(exist_ok=True)
     for picture in PICTURES:
-        svg = asyncio.run(draw(root, events, picture))
+        with tempfile.TemporaryDirectory(prefix="safemig-pictures-") as copy:
+            then = as_it_was(root, events[len(until(events, picture.moment)) :], Path(copy))
+            svg = asyncio.run(draw(then, events, picture))
         (IMAGES / f"{picture.name}.svg").write_text(svg, encoding="utf-8")
         sys.stdout.write(f"{IMAGES / picture.name}.svg\n")
     return 0
