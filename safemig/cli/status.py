@@ -14,6 +14,7 @@ from safemig.plan_points import lacks
 from safemig.run.observe import observe
 from safemig.run.session import Request
 
+READ = ("current", "pending")  # null: could not be read
 LONG = ("running", "missing", "unread", "notes")  # lists of sentences: a line each
 
 
@@ -47,7 +48,8 @@ def main(options: argparse.Namespace) -> int:
         if name == "format":
             continue
         words = [str(one) for one in value] if isinstance(value, (list, tuple)) else [str(value or "-")]
-        lines = words if name in LONG and words else ["unknown" if value is None else ", ".join(words) or "-"]
+        short = "unknown" if value is None and name in READ else ", ".join(words) or "-"
+        lines = words if name in LONG and words else [short]
         for place, line in enumerate(lines):
             sys.stdout.write(f"{'' if place else name.replace('_', ' '):<16} {plain(line)}\n")
     return 0
