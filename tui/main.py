@@ -47,10 +47,10 @@ async def _session(app: SafemigApp) -> int:
         loop.remove_signal_handler(signal.SIGTERM)
     if app.feed is None or not (app.summary.run or isinstance(app.feed, EngineFeed)):
         return app.return_value or 0
-    return await _after(app.feed, app.summary, app.finished)
+    return await _after(app.root, app.feed, app.summary, app.finished)
 
 
-async def _after(feed: Feed, summary: Summary, finished: Event | None) -> int:
+async def _after(root: Path, feed: Feed, summary: Summary, finished: Event | None) -> int:
     """The end of the story in plain lines: what still happened after the screen was closed, and where things stand."""
     if isinstance(feed, EngineFeed) and feed.code is None:
         running = summary.step(summary.running).title if summary.running else ""
@@ -60,15 +60,30 @@ async def _after(feed: Feed, summary: Summary, finished: Event | None) -> int:
         if event.seq > summary.seq:
             summary = step(summary, event)
             finished = event if event.kind == "run.finished" else finished
-    for text in closing_lines(summary, finished, live=feed.hears):
+    for text in closing_lines(summary, finished, live=feed.hears, report=write_report(root, summary)):
         say(text)
     if not summary.run:
         return feed.code or 0
     return summary.exit if summary.exit is not None else 0 if feed.hears else 4
 
 
-def closing_lines(summary: Summary, finished: Event | None, *, live: bool) -> list[str]:
-    """What is left to be read when the screen has gone."""
+def write_report(root: Path, summary: Summary) -> str:
+    """Writes the report of an ended run; its path as seen from here, "" when there is none to be read."""
+    if not summary.verdict:
+        return ""
+    from tui import report_file
+
+    folder = root / ".safemig" / "runs" / summary.run
+    path = folder / report_file.NAMES["md"]
+    try:
+        report_file.save(summary, folder, "md", path)
+    except OSError:
+        return ""
+    return clean(os.path.relpath(path))
+
+
+def closing_lines(summary: Summary, finished: Event | None, *, live: bool, report: str = "") -> list[str]:
+    """What is left to be read when the screen has gone. ``report`` is the path of its report, if that was written."""
     if not summary.run:
         return []
     lines = [f"safemig run {summary.run}   {clean(summary.project)}"]
@@ -81,7 +96,7 @@ def closing_lines(summary: Summary, finished: Event | None, *, live: bool) -> li
         lines.append("the run is not finished")
     if summary.verdict in RESUMABLE and not live:
         lines.append(f"resume: safemig resume {summary.run}")
-    return [*lines, f"report: safemig report {summary.run}"]
+    return [*lines, f"report: {report or f'safemig report {summary.run}'}"]
 
 
 def _crashed(error: Exception) -> int:

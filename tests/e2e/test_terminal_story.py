@@ -138,7 +138,7 @@ def test_leaving_gives_the_terminal_back_with_a_summary(default_run: Told) -> No
     for words in ("=== PASSED ===", "tests      good", "container  good", "endpoints  good", "exit=0"):
         assert words in default_run.leaving
     run = default_run.world.run.name
-    assert f"report: safemig report {run}" in default_run.leaving
+    assert f"report: ../.safemig/runs/{run}/report.md" in default_run.leaving
     assert "safemig\n" in default_run.leaving.replace(f"{READY} safemig", "safemig\n"), "what stood there before"
 
 

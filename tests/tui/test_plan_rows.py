@@ -9,7 +9,7 @@ import pytest
 from safemig.summary import fold
 from tests.tui.recorded import Recording, facts, plan
 from tui.header import database_health, revision_now, service_health
-from tui.main import closing_lines
+from tui.main import closing_lines, write_report
 from tui.plan_pane import rows_of
 from tui.progress import words
 from tui.words import clean, clean_lines, duration, since
@@ -112,3 +112,19 @@ def test_closing_lines_tell_how_to_go_on(tmp_path: Path) -> None:
     assert "=== FAILED ===  the tests failed" in text
     assert "resume:" not in text
     assert facts().migration is not None
+
+
+def test_leaving_an_ended_run_leaves_its_report_and_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = Recording(tmp_path)
+    run.begin()
+    assert write_report(tmp_path, fold(run.events)) == ""
+    run.finish("failed", 1, "the tests failed")
+    summary = fold(run.events)
+    report = write_report(tmp_path, summary)
+    assert report == f".safemig/runs/{run.folder.name}/report.md"
+    assert "the tests failed" in (run.folder / "report.md").read_text()
+    assert closing_lines(summary, run.events[-1], live=False, report=report)[-1] == f"report: {report}"
+    (run.folder / "report.md").unlink()
+    (run.folder / "report.md").mkdir()
+    assert write_report(tmp_path, summary) == ""
