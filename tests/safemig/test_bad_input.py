@@ -138,10 +138,11 @@ def lost_parent(root: Path) -> None:
 
 
 def two_heads(root: Path) -> None:
-    """And nothing asked for: then no merge of them is called for either."""
+    """With a label, so that they are kept apart on purpose."""
     shutil.rmtree(root / "docs")
     for name in ("2b3c", "3c4d"):
         text = FIRST.replace("1a2b3c4d5e6f", name).replace("down_revision = None", 'down_revision = "1a2b3c4d5e6f"')
+        text = text.replace("branch_labels = None", 'branch_labels = ("shop",)') if name == "2b3c" else text
         write(root, f"alembic/versions/{name}.py", text.replace("course", f"course_{name}"))
 
 
