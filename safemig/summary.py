@@ -116,11 +116,16 @@ def _run_started(summary: Summary, event: Event) -> Summary:
     return _told(summary, event, f"run started in {summary.mode} mode")
 
 
+def _taken_up(step: StepState, wall: str, *, in_flight: bool) -> StepState:
+    """A step that ran when its engine died. Its time counts from here on: nobody worked on it in between."""
+    return replace(step, began=wall) if in_flight else replace(step, status="interrupted")
+
+
 def _run_resumed(summary: Summary, event: Event) -> Summary:
     """The dead run's question is asked anew; only the step that was in flight goes on, without being started again."""
     in_flight = _text(event.data, "in_flight")
     steps = tuple(
-        replace(one, status="interrupted") if one.status == "running" and one.id != in_flight else one
+        _taken_up(one, event.wall, in_flight=one.id == in_flight) if one.status == "running" else one
         for one in summary.steps
     )
     cleared = replace(summary, steps=steps, running="", waiting=(), resumed=summary.resumed + 1, verdict="", exit=None)

@@ -187,6 +187,7 @@ def test_a_resumed_run_goes_on_with_the_step_in_flight() -> None:
     )
     summary = fold(more[:7])
     assert (summary.running, summary.step("build").status, summary.resumed) == ("build", "running", 1)
+    assert summary.step("build").began == more[6].wall, "the time in which no engine lived is nobody's"
     assert summary.timeline[-1].text == "waited for make build"
     assert fold(more).step("build").status == "done"
     gone = story(START, PLAN, ("step.started", "build", STARTED), ("run.resumed", "", {"in_flight": ""}))
