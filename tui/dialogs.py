@@ -53,7 +53,7 @@ def keys_of(screen: Screen[object]) -> TextScreen:
         )
         groups.setdefault(active.node, []).append((shown, binding.tooltip or binding.description))
     groups.setdefault(screen.app, []).append(("^p", "The palette: all that can be done here, by name"))
-    for node, keys in groups.items():
+    for node, keys in sorted(groups.items(), key=lambda group: (group[0] is screen.app, group[0] is screen)):
         lines.append(Content.styled(_name(node, screen), "bold"))
         told: dict[str, list[str]] = {}
         for shown, text in keys:

@@ -199,6 +199,7 @@ class StartScreen(Screen[None]):
     def action_choose(self) -> None:
         self.add_class("-choosing")
         self.query_one("#start-hint", Static).update(Content("\n").join(plan_hints(self.look)))
+        self.query_one(Input).value = ""
         self.set_focus(self.query_one(Input))  # at once: what is typed on is part of the name
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -194,6 +194,15 @@ async def test_the_line_for_a_plan_says_what_can_be_named_and_takes_keys_at_once
         assert app.asked == []
 
 
+async def test_the_list_of_keys_has_those_of_the_screen_first(tmp_path: Path) -> None:
+    app = Stage(tmp_path)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press("?")
+        await pilot.pause()
+        text = screen_text(app)
+        assert 0 < text.index("This screen") < text.index("Everywhere")
+
+
 async def test_r_during_the_look_waits_for_it(tmp_path: Path) -> None:
     (tmp_path / ".safemig" / "runs").mkdir(parents=True)
     app = Stage(tmp_path)
