@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from checks.migration.graph import read_graph
 from checks.migration.pattern import read_pattern
+from safemig import gentle_sql
 from safemig.authoring import author
 from safemig.desired import desire, of_revision
 from safemig.gentle import gentle
@@ -246,3 +249,15 @@ def test_comments_and_places_are_kept() -> None:
         'op.add_column("course", sa.Column("z", sa.Text()))',
     ]
     assert [found.place(line)[1] for line in range(1, 6)] == [3, 4, 4, 5, 6]
+
+
+TEXT = """ALTER TABLE course ADD COLUMN CONSTRAINT DROP NOT NULL DEFAULT UNIQUE CHECK ( ) , ; . ON ONLY IF EXISTS f x
+SET TYPE VALIDATE CREATE INDEX GENERATED 'a' "b" -- UPDATE USING"""
+WORDS = st.sampled_from([*TEXT.split(), "\n"])
+
+
+@given(st.lists(WORDS, max_size=14).map(lambda words: "ALTER TABLE course " + " ".join(words)))
+def test_any_words_of_sql_are_read(code: str) -> None:
+    text, numbers, chosen = gentle_sql.change(code, (), ["course"], 1)
+    assert text == code or chosen
+    assert not chosen or len(numbers) in (0, text.count("\n") + 1)
