@@ -146,7 +146,7 @@ def test_the_same_journal_replays(default_run: Told) -> None:
     world, home = default_run.world, default_run.home
     with terminal(world.folder, home / "replay") as screen:
         screen.safemig("show")
-        screen.wait_for("PASSED", "21 of 21 done", "2 Log", "Database · this run")
+        screen.wait_for("PASSED", "22 of 22 done", "2 Log", "Database · this run")
         screen.keys("R")
         again = screen.wait_for("save Markdown", "Approvals")
         assert again.count("✓ GOOD") == 3
@@ -163,7 +163,7 @@ def test_nothing_hostile_reaches_the_terminal(default_run: Told) -> None:
     try:
         with terminal(world.folder, default_run.home / "hostile") as screen:
             screen.safemig("show")
-            screen.wait_for("PASSED", "21 of 21 done")
+            screen.wait_for("PASSED", "22 of 22 done")
             plan.write_text(
                 text.replace("The support team", f"{HOSTILE} visible-item The support team"), encoding="utf-8"
             )
@@ -205,7 +205,7 @@ def signals(report: str) -> list[str]:
 def test_no_color_is_honoured(default_run: Told) -> None:
     with terminal(default_run.world.folder, default_run.home / "plain") as screen:
         screen.safemig("show", "NO_COLOR=1")
-        screen.wait_for("PASSED", "21 of 21 done")
+        screen.wait_for("PASSED", "22 of 22 done")
         screen.keys("R")
         screen.wait_for("✓ GOOD", "Approvals")
         assert leave_report(screen) == 0
@@ -236,7 +236,7 @@ def coloured(raw: bytes) -> bool:
 def test_no_kind_of_terminal_crashes_it(default_run: Told, term: str) -> None:
     with terminal(default_run.world.folder, default_run.home / term) as screen:
         screen.safemig("show", f"TERM={term}")
-        screen.wait_for("PASSED", "21 of 21 done")
+        screen.wait_for("PASSED", "22 of 22 done")
         screen.keys("q")
         assert screen.exit_code() == 0
 
@@ -245,7 +245,7 @@ def test_no_kind_of_terminal_crashes_it(default_run: Told, term: str) -> None:
 def test_a_finished_run_is_read_at_every_size(default_run: Told, size: tuple[int, int]) -> None:
     with terminal(default_run.world.folder, default_run.home / "size", size) as screen:
         screen.safemig("show")
-        screen.wait_for("PASSED", "21 of 21 done")
+        screen.wait_for("PASSED", "22 of 22 done")
         screen.keys("R")
         screen.wait_for("✓ GOOD")
         assert leave_report(screen) == 0
