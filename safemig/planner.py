@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from safemig.facts import Facts, Finding, MigrationFact, SpecFact
+from safemig.facts import Facts, Finding, MigrationFact
 from safemig.plan import Action, Phase, Plan, Step, child
 from safemig.plan_heads import merges_only, risky, shares_migration
-from safemig.plan_points import notes, open_points
+from safemig.plan_points import notes, open_points, phase_words
 from safemig.plan_steps import (
     build_steps,
     command_step,
@@ -341,10 +341,6 @@ def _naming(facts: Facts, moment: Phase) -> list[Step]:
     return [named_step(number, one, moment, facts) for number, one in named if moment == "after" or one.before]
 
 
-def _phase_words(spec: SpecFact) -> str:
-    return f"phase {spec.phase}" if spec.phase.isdigit() else spec.phase or spec.title
-
-
 def _proving(facts: Facts) -> list[Step]:
     steps: list[Step] = []
     test = facts.commands.get("test") or facts.test_command
@@ -353,7 +349,7 @@ def _proving(facts: Facts) -> list[Step]:
     steps.append(look_step("prove", "prove", "Prove the service again: container and endpoints", "after", ("schema",)))
     if facts.spec and facts.spec.items:
         steps += _naming(facts, "after")
-        words = _phase_words(facts.spec)
+        words = phase_words(facts.spec)
         steps.append(look_step("judge", "judge", f"Judge the items of {words} by what has come about", "after"))
         action = Action("edit", path=facts.spec.path, before=facts.spec.sha256, effect="write", touches=("files",))
         steps.append(
