@@ -18,27 +18,26 @@ from __future__ import annotations
 import argparse
 import asyncio
 import functools
-import importlib
-import inspect
 import json
 import os
-import pkgutil
 import resource
-import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 LIMIT = 0.05
+CO_GENERATOR = 0x20  # inspect's, which takes 10 ms to import
 
 
 def used(who: int = resource.RUSAGE_SELF) -> float:
@@ -71,29 +70,43 @@ class Inside:
         return measured
 
 
-def watch_checks() -> Inside:
-    """Wraps what `checks/` offers; to be called before anything has imported a name from there."""
-    import checks
+class Watching(MetaPathFinder):
+    """Wraps what a module of `checks/` offers as soon as it is imported: before anybody has taken a name from it, and
+    without importing a module that the run does not need."""
 
-    inside = Inside()
-    names = [found.name for found in pkgutil.walk_packages(checks.__path__, "checks.")]
-    modules = [importlib.import_module(name) for name in names]
-    wrapped: dict[Any, Any] = {}
-    for module in modules:
-        for name, value in vars(module).items():
-            public = not name.startswith("_") and not module.__name__.rpartition(".")[2].startswith("_")
-            plain = inspect.isfunction(value) and not inspect.isgeneratorfunction(value)
-            if (
-                public
-                and plain
-                and str(value.__module__).startswith("checks")
-                and value.__module__ != "checks.evidence"
-            ):
-                wrapped.setdefault(value, inside.wrap(value))
-    for module in modules:
+    def __init__(self, inside: Inside) -> None:
+        self.inside = inside
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The usual spec, with a loader that wraps."""
+        spec = PathFinder.find_spec(fullname, path, target) if fullname.startswith("checks.") else None
+        if spec is None or spec.loader is None or fullname == "checks.evidence":
+            return None
+        execute = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            self.wrap(module)
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+    def wrap(self, module: ModuleType) -> None:
+        """Its own public functions."""
+        if module.__name__.rpartition(".")[2].startswith("_"):
+            return
         for name, value in list(vars(module).items()):
-            if inspect.isfunction(value) and value in wrapped:
-                setattr(module, name, wrapped[value])
+            own = isinstance(value, FunctionType) and value.__module__ == module.__name__
+            if own and not name.startswith("_") and not value.__code__.co_flags & CO_GENERATOR:
+                setattr(module, name, self.inside.wrap(value))
+
+
+def watch_checks() -> Inside:
+    """Measures what `checks/` does, and the opening of the sessions that it is given to look through."""
+    inside = Inside()
+    sys.meta_path.insert(0, Watching(inside))
     return inside
 
 
@@ -130,6 +143,9 @@ def as_face(project: str, notes: Path) -> int:
 
 def supervisor() -> float:
     """CPU seconds of one supervisor (with an empty shell line): the median of nine."""
+    import statistics
+    import tempfile
+
     from safemig import commands
 
     found = []
@@ -146,6 +162,7 @@ def supervisor() -> float:
 def measure(name: str, project: Path, folder: Path, limit: float | None) -> int:
     """One run; prints its figures; 1 when it passes the limit."""
     from safemig.journal import read_events
+    from safemig.run.follow import LOGS
 
     began = time.monotonic()
     line = [sys.executable, "-P", __file__, "face", str(project), str(folder / "face.json")]
@@ -155,7 +172,7 @@ def measure(name: str, project: Path, folder: Path, limit: float | None) -> int:
     assert json.loads((folder / "document.json").read_text())["verdict"] == "passed"
     root = project if (project / ".safemig").is_dir() else project.parent
     [run] = (root / ".safemig" / "runs").iterdir()
-    commands = sum(event.kind == "command.started" for event in read_events(run))
+    commands = sum(event.kind == "command.started" and event.step != LOGS for event in read_events(run))
     engine = json.loads((folder / "engine.json").read_text())
     parts = {
         "face": json.loads((folder / "face.json").read_text())["own"],
@@ -197,8 +214,13 @@ def on_demo(folder: Path) -> int:
 def main() -> int:
     """One of the three processes."""
     if sys.argv[1:2] in (["face"], ["engine"]):
+        from safemig import entry
+
+        entry.prepare()
         part = as_face if sys.argv[1] == "face" else as_engine
         return part(sys.argv[2], Path(sys.argv[3]))
+    import tempfile
+
     over = 0
     for name, run in (("tiny", on_tiny), ("demo", on_demo)):
         if sys.argv[1:] in ([], [name]):

@@ -6,6 +6,7 @@ With ``PYTHONPATH=.`` (common in the projects safemig works on) a project's own 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -25,7 +26,9 @@ def clean_path(path: list[str], pythonpath: str, folder: str, home: str) -> list
 
 
 def prepare() -> None:
-    """Cleans ``sys.path`` of this process."""
+    """Cleans ``sys.path`` of this process, and lets the garbage collector rest: what a start imports stays, and looking
+    through all of it again and again is a fifth of the start's CPU time."""
+    gc.set_threshold(50_000, 20, 20)
     try:
         folder = os.getcwd()
     except FileNotFoundError:
