@@ -9,8 +9,9 @@ so the share smaller: run it on a quiet one.
 What counts as its own: user and system time of the face and of the engine from exec to exit (interpreter start and
 imports included), and the supervisors' (measured on empty commands, times the commands of the run). What does not: the
 project's commands and what they start, PostgreSQL, and the checks, which are printed beside it: the time that the
-engine's threads spend inside the public functions of `checks/`, and the process that proves the change on the scratch
-database (up, down, up). Exits 1 when the share is 5 % or more.
+engine's threads spend inside the public functions of `checks/`, in loading the clients they look through (psycopg,
+httpx) and in opening their sessions on the database, and the process that proves the change on the scratch database
+(up, down, up). Exits 1 when the share is 5 % or more.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 LIMIT = 0.05
+CLIENTS = ("psycopg", "httpx")
 CO_GENERATOR = 0x20  # inspect's, which takes 10 ms to import
 
 
@@ -81,14 +83,16 @@ class Watching(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The usual spec, with a loader that wraps."""
-        spec = PathFinder.find_spec(fullname, path, target) if fullname.startswith("checks.") else None
-        if spec is None or spec.loader is None or fullname == "checks.evidence":
+        ours = fullname.startswith("checks.") and fullname != "checks.evidence"
+        spec = PathFinder.find_spec(fullname, path, target) if ours or fullname in CLIENTS else None
+        if spec is None or spec.loader is None:
             return None
-        execute = spec.loader.exec_module
+        execute = spec.loader.exec_module if ours else self.inside.wrap(spec.loader.exec_module)
 
         def exec_module(module: ModuleType) -> None:
             execute(module)
-            self.wrap(module)
+            if ours:
+                self.wrap(module)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
@@ -107,6 +111,9 @@ def watch_checks() -> Inside:
     """Measures what `checks/` does, and the opening of the sessions that it is given to look through."""
     inside = Inside()
     sys.meta_path.insert(0, Watching(inside))
+    from safemig.runtimes.process import ProcessRuntime
+
+    ProcessRuntime._open = inside.wrap(ProcessRuntime._open)  # type: ignore[method-assign]
     return inside
 
 

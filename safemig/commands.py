@@ -31,8 +31,8 @@ SUPERVISE = (
     "own.__file__ = sys.argv[1]; Loader('supervisor', sys.argv[1]).exec_module(own); own.main(int(sys.argv[2]))"
 )
 TICK = 0.05
-SHORT = 1.0  # a command that runs longer is looked at half as often, which halves what watching it costs
-REPORT_EVERY = 0.1
+SHORT = 1.0  # a command that runs longer is looked at less often
+REPORT_EVERY = 0.2  # a screen that shows more reads the output's file itself
 READY_GRACE = 2.0
 READY_EVERY = 0.5
 LADDER = (("interrupt", "SIGINT"), ("terminate", "SIGTERM"), ("kill", "SIGKILL"))

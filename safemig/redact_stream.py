@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from urllib.parse import quote
 
 LONGEST_LINE = 1 << 16  # characters of one line that are kept; a longer one is redacted in pieces
 KEPT = 1 << 12  # of those what stays as context for the next piece
@@ -27,7 +26,7 @@ class Stream:
     def __init__(self, redact: Callable[[str], str], mark: str, secrets: tuple[str, ...] = ()) -> None:
         """``redact`` knows the ``secrets`` already; ``mark`` is what it puts in a secret's place."""
         self.redact, self.mark = redact, mark
-        self.values = {part for value in secrets for part in (value, quote(value, safe="")) if part}
+        self.values = {part for value in secrets for part in (value, _quoted(value)) if part}
         self.line = ""  # the unfinished line, as it came
         self.shown = ""  # what of it has gone out, redacted
         self.swallowing = False  # the line's secret goes on
@@ -156,6 +155,15 @@ def _common(one: str, other: str) -> str:
         return one
     size = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     return one[:size]
+
+
+def _quoted(value: str) -> str:
+    """As it stands in a URL."""
+    if value.isascii() and value.isalnum():
+        return value
+    from urllib.parse import quote  # 4 ms, in each command's supervisor
+
+    return quote(value, safe="")
 
 
 def _encoded(text: str) -> bytes:
