@@ -127,8 +127,9 @@ def test_default_mode_asks_before_each_change(default_run: Told) -> None:
 
 def test_report_shows_three_green_signals_before_beside_after(default_run: Told) -> None:
     assert default_run.report.count("✓ GOOD") == 3
-    for words in ("Tests", "Container", "Endpoints", "7 passed          7 passed", "PASSED"):
+    for words in ("Tests", "Container", "Endpoints", "PASSED"):
         assert words in default_run.report
+    assert re.search(r"7 passed {4,}7 passed", default_run.report), default_run.report
     assert "[ ]" not in "".join(re.findall(r"› .*|  \[.\].*", default_run.checklist)[:3])
 
 
