@@ -199,11 +199,12 @@ def reached(raw: bytes) -> list[bytes]:
     return [part for part in REACHED if part in raw]
 
 
-def leave_report(screen: Terminal) -> int:
-    """Esc, and q once the report has gone (together they would be one key, Alt+q); the exit code."""
-    screen.wait_for("save Mark")
+def leave_report(screen: Terminal, there: str = "save Mark") -> int:
+    """Esc, and q once the report (where ``there`` stands) has gone: together they would be one key, Alt+q. The exit
+    code."""
+    screen.wait_for(there)
     screen.keys("Escape")
-    screen.wait_gone("save Mark")
+    screen.wait_gone(there)
     screen.keys("q")
     return screen.exit_code()
 
