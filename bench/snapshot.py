@@ -29,9 +29,11 @@ def main(arguments: list[str]) -> int:
 
     from checks.schema.difference import compare
     from checks.schema.snapshot import take
+    from safemig import entry
     from safemig.postgres import throwaway
     from safemig.postgres_binaries import find_binaries
 
+    entry.prepare()  # the collector as a run has it
     count = int(arguments[0]) if arguments else 2000
     binaries = find_binaries()
     times: dict[str, list[float]] = {"pg_dump": [], "snapshot": [], "snapshot-compare": []}
