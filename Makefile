@@ -28,8 +28,9 @@ $(STAMP): pyproject.toml requirements.txt
 demo: $(STAMP) ## Run the main job on a fresh copy of the demo project (RUNTIME=auto|docker|process)
 	$(BIN)/safemig demo --runtime $(RUNTIME) --mode auto
 
+# In two processes, a file at a time: most of the suite waits for databases, containers and terminals.
 test: $(STAMP) ## Run all tests; container tests run where a Docker Engine answers
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP) ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
