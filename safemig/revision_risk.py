@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from safemig.spec.pieces import parse
 from safemig.spec.python_source import argument, literal, sql_of
 from safemig.spec.sql import Statement, statements
 
 _LOSES = ("drop_table", "drop_column")
+_DROPS = ("drop_all", "drop", "invoke")
+# Modules of Python whose calls reach nothing outside the migration.
+_HARMLESS_MODULES = frozenset(
+    {"__future__", "collections", "datetime", "decimal", "enum", "functools", "itertools", "json", "logging", "math",
+     "operator", "re", "string", "textwrap", "time", "typing", "uuid", "warnings"}
+)  # fmt: skip
+# Functions whose SELECT changes no row.
+_PLAIN_SQL = frozenset({
+    "count", "max", "min", "sum", "coalesce", "now", "exists", "setval", "pg_sleep", "pg_advisory_lock",
+    "pg_advisory_unlock", "pg_advisory_xact_lock", "set_config", "current_setting", "to_regclass", "in", "any",
+    "pg_get_serial_sequence", "pg_catalog", "nextval", "values", "and", "or", "as", "from", "select", "where",
+})  # fmt: skip
 # Names whose calls reach nothing outside the file.
 _PLAIN = frozenset({
     "str", "int", "float", "bool", "len", "list", "dict", "tuple", "set", "frozenset", "sorted", "range", "enumerate",
@@ -41,10 +53,15 @@ def risks(text: str) -> tuple[Risk, ...]:
     upgrade, downgrade = functions.get("upgrade"), functions.get("downgrade")
     if upgrade is None:
         return (Risk(1, "has no upgrade function, so what it does is not known"),)
+    loading = [
+        Risk(node.lineno, "does something as soon as it is loaded")
+        for node in tree.body
+        if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
+    ]
     if _does_nothing(upgrade.body):
-        return ()
+        return tuple(loading)
     back = _no_way_back(upgrade, downgrade)
-    return (*([back] if back else []), *_losses(upgrade, _harmless(tree), _foreign(tree), set(functions)))
+    return (*([back] if back else []), *loading, *_losses(upgrade, _harmless(tree), _foreign(tree), set(functions)))
 
 
 def _no_way_back(upgrade: ast.stmt, downgrade: ast.FunctionDef | ast.AsyncFunctionDef | None) -> Risk | None:
@@ -52,7 +69,7 @@ def _no_way_back(upgrade: ast.stmt, downgrade: ast.FunctionDef | ast.AsyncFuncti
         return Risk(upgrade.lineno, "has no downgrade", final=True)
     if _does_nothing(downgrade.body):
         return Risk(downgrade.lineno, "its downgrade does nothing", final=True)
-    for node in downgrade.body:
+    for node in ast.walk(downgrade):
         if isinstance(node, ast.Raise):
             error = ast.unparse(node.exc).partition("(")[0] if node.exc else "an error"
             return Risk(node.lineno, f"its downgrade raises {error}", final=True)
@@ -61,9 +78,15 @@ def _no_way_back(upgrade: ast.stmt, downgrade: ast.FunctionDef | ast.AsyncFuncti
 
 def _does_nothing(body: Sequence[ast.stmt]) -> bool:
     return all(
-        isinstance(node, ast.Pass | ast.Return) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        isinstance(node, ast.Pass)
+        or (isinstance(node, ast.Return) and (node.value is None or isinstance(node.value, ast.Constant)))
+        or (isinstance(node, ast.Expr) and (isinstance(node.value, ast.Constant) or _prints(node.value)))
         for node in body
     )
+
+
+def _prints(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
 
 
 def _harmless(tree: ast.Module) -> set[str]:
@@ -77,8 +100,8 @@ def _harmless(tree: ast.Module) -> set[str]:
 
 
 def _foreign(tree: ast.Module) -> set[str]:
-    """Names of modules that are neither SQLAlchemy's, Alembic's nor Python's own: the project's, or any other's."""
-    known = {*sys.stdlib_module_names, "sqlalchemy", "alembic", "sqlmodel", "geoalchemy2", "pgvector"}
+    """Names of modules that may do anything: the project's, others' and those of Python's that reach outside."""
+    known = {*_HARMLESS_MODULES, "sqlalchemy", "alembic", "sqlmodel", "geoalchemy2", "pgvector"}
     return {
         (alias.asname or alias.name).split(".")[0]
         for node in ast.walk(tree)
@@ -92,7 +115,7 @@ def _losses(upgrade: ast.stmt, known: set[str], foreign: set[str], own: set[str]
     for call in [node for node in ast.walk(upgrade) if isinstance(node, ast.Call)]:
         function = call.func
         if isinstance(function, ast.Name):
-            if function.id in own or function.id not in known | _PLAIN:
+            if function.id in own or function.id in (*_LOSES, *_SQL_CALLS) or function.id not in known | _PLAIN:
                 yield Risk(call.lineno, f"calls {function.id}(), and what that does is not read")
         elif isinstance(function, ast.Attribute):
             if ast.unparse(function).split(".")[0].split("(")[0] in foreign:
@@ -101,16 +124,34 @@ def _losses(upgrade: ast.stmt, known: set[str], foreign: set[str], own: set[str]
 
 
 def _of_method(call: ast.Call, function: ast.Attribute) -> Iterator[Risk]:
-    owner = ast.unparse(function.value)
-    if function.attr in _LOSES and (owner == "op" or "batch" in owner):
-        place = 1 if function.attr == "drop_column" and owner == "op" else 0
+    if function.attr in _LOSES:
+        place = 1 if function.attr == "drop_column" and ast.unparse(function.value) == "op" else 0
         names = [literal(argument(call, at, "")) or "…" for at in range(place + 1)]
         yield Risk(call.lineno, f"drops the {function.attr.removeprefix('drop_')} {'.'.join(names)} with its data")
+    elif function.attr in _DROPS and ast.unparse(function.value).rpartition(".")[2] != "enum":
+        if not _is_type(function.value):
+            yield Risk(call.lineno, f"calls {ast.unparse(function)[:60]}(), which may drop tables with their data")
+    elif function.attr == "alter_column":
+        if any(keyword.arg == "postgresql_using" for keyword in call.keywords):
+            yield Risk(call.lineno, "changes a type with USING, and what does not fit the new one is lost")
     elif function.attr in _SQL_CALLS:
         text = sql_of(call)
         if not text:
             yield Risk(call.lineno, "runs statements that are no literal, so what they do is not known")
         yield from (Risk(call.lineno, what) for one in statements(text) if (what := _loses(one)))
+
+
+def _is_type(node: ast.expr) -> bool:
+    """``sa.Enum(…).drop(…)``: a type holds no rows."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2].lower() in ("enum", "domain")
+
+
+def _fills(words: Sequence[str]) -> bool:
+    """Whether an UPDATE sets only what is NULL: SET c = … WHERE c IS NULL."""
+    if "SET" not in words or "WHERE" not in words:
+        return False
+    column, at = words[words.index("SET") + 1], words.index("WHERE")
+    return list(words[at + 1 : at + 4]) == [column, "IS", "NULL"] and "OR" not in words[at:]
 
 
 def _loses(statement: Statement) -> str:
@@ -119,6 +160,16 @@ def _loses(statement: Statement) -> str:
     first = " ".join(token.text for token in statement.tokens[:6])
     if statement.head in ("TRUNCATE", "DELETE", "MERGE"):
         return f"takes rows away ({first} …)"
+    if statement.head in ("WITH", "EXPLAIN") and {"DELETE", "UPDATE", "MERGE", "TRUNCATE"} & set(words):
+        return f"takes rows away or overwrites them ({first} …)"
+    if statement.head == "UPDATE" and not _fills(words):
+        return f"overwrites what rows hold ({first} …)"
+    if statement.head in ("SELECT", "WITH", "EXPLAIN"):
+        called = [one.text for one, after in pairwise(statement.tokens) if after.text == "(" and one.upper]
+        unknown = [one.lower() for one in called if one.lower() not in _PLAIN_SQL]
+        return f"calls {unknown[0]}(), and what that does is not read" if unknown else ""
+    if words[:2] == ["ALTER", "TABLE"] and "TYPE" in words and "USING" in words[words.index("TYPE") :]:
+        return f"changes a type with USING, and what does not fit the new one is lost ({first} …)"
     if words[:1] == ["DROP"] and words[1:2] and words[1] in ("TABLE", "SCHEMA", "MATERIALIZED", "DATABASE", "OWNED"):
         return f"drops what holds data ({first})"
     if words[:2] == ["DROP", "TYPE"] or "CASCADE" in words[-2:]:

@@ -32,6 +32,14 @@ _CURL_VALUE = names("-H --header -m --max-time --connect-timeout -A --user-agent
 _PSQL_VALUE = names("-d --dbname -h --host -p --port -U --username -v --set --variable -P --pset -F --field-separator")
 
 
+_CURL_ALONE = re.compile(
+    r"-[sSfiIvkgG]+|--(?:silent|show-error|fail|fail-with-body|include|head|verbose|insecure|get|compressed)"
+)
+_PSQL_ALONE = re.compile(r"-[tAqXxw]+|--(?:no-psqlrc|tuples-only|no-align|quiet|csv|expanded|no-password)")
+_BELOW = re.compile(r"(?![/~-])(?!.*\.\.)[\w./-]+")
+_INSIDE = ("python", "pytest", "alembic")
+
+
 @dataclass(frozen=True)
 class Looking:
     """A command that an item names. ``words`` are those to run, by ``tool`` (python, pytest, alembic, make, docker,
@@ -96,12 +104,19 @@ def _words(code: str) -> tuple[str, ...]:
     except Doubt as doubt:
         raise _Refused(str(doubt)) from None
     if len(found) == 2 and found[0].words[:1] == ("cd",) and not found[0].writes:
+        if len(found[0].words) != 2 or not _BELOW.fullmatch(found[0].words[1]):
+            raise _Refused("it leaves the project's folder")
         found = found[1:]  # where it runs, the project's own recipe decides
     if len(found) != 1 or found[0].writes or not found[0].words:
         raise _Refused("it is more than one plain command")
     words = found[0].words
     if any(HOLE in word for word in words):
         raise _Refused("a part of it is only known to a shell")
+    return _bare(words)
+
+
+def _bare(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the runner."""
     if words[:2] in _RUNNERS:
         words = words[2:]
         while words and words[0] in _RUNNER_OPTIONS:
@@ -168,11 +183,21 @@ def _make(words: tuple[str, ...], known: Known) -> _Read:
     return "read", "its recipe only looks", words
 
 
-def _docker(words: tuple[str, ...], _: Known) -> _Read:
-    _read_effect(shlex.join(words))
-    if not " ".join(words[:3]).startswith(("docker compose exec", "docker-compose exec ")):
+def _docker(words: tuple[str, ...], known: Known) -> _Read:
+    """What runs inside is judged as if it ran here."""
+    at = words.index("exec") if "exec" in words[:3] else -1
+    if at < 0 or words[:at] not in (("docker", "compose"), ("docker-compose",)):
         raise _Refused("it does not look into a running container of this project")
-    return "read", "it only looks", words
+    rest = list(words[at + 1 :])
+    while rest and rest[0] in ("-T", "-i", "-t", "-it", "--no-TTY", "--no-tty"):
+        rest.pop(0)
+    if len(rest) < 2 or rest[0].startswith("-"):
+        raise _Refused("it brings options of its own")
+    inner = _bare(tuple(rest[1:]))
+    if _tool(inner[0]) not in _INSIDE:
+        raise _Refused(f"safemig does not know what `{inner[0]}` does in a container")
+    effect, why, _ = _READERS[_tool(inner[0])](inner, known)
+    return effect, why, (*words[: at + 1], "-T", *rest)  # there is no terminal
 
 
 def _split(address: str) -> SplitResult:
@@ -190,7 +215,10 @@ def _curl(words: tuple[str, ...], _: Known) -> _Read:
         word = rest.pop(0)
         if word in _CURL_VALUE or word in ("-X", "--request"):
             rest = rest[1:]
-        elif not word.startswith("-"):
+        elif word.startswith("-"):
+            if not _CURL_ALONE.fullmatch(word):  # -L may lead to another machine, -x asks through one
+                raise _Refused(f"safemig does not know where curl's {word} leads")
+        else:
             addresses += 1
             if _split(word if "://" in word else f"http://{word}").hostname not in _LOCAL:
                 raise _Refused("it asks another machine")
@@ -211,8 +239,14 @@ def _psql(words: tuple[str, ...], known: Known) -> _Read:
         elif word in _PSQL_VALUE:
             value = rest.pop(0) if rest else ""
             places += [value] if word in ("-d", "--dbname") else []
+            if word in ("-p", "--port") or (word in ("-h", "--host") and value not in _LOCAL):
+                raise _Refused("it asks a server that may be another than the application's")
         elif not word.startswith("-"):
             places.append(word)
+        elif not _PSQL_ALONE.fullmatch(word):
+            raise _Refused(f"safemig does not know what psql's {word} does")
+    if any(_split(place).netloc.rpartition("@")[2] not in ("", *_LOCAL) for place in places):
+        raise _Refused("it asks a server that may be another than the application's")
     if any(_split(place).path.rpartition("/")[2] != known.database for place in places):
         raise _Refused("it asks another database than the application's, or one that safemig cannot tell")
     if not asked or any(one.lstrip().startswith("\\") for one in asked):

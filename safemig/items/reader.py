@@ -201,8 +201,12 @@ def _name(code: str, python: tuple[str, ...], others: tuple[str, ...]) -> Span:
     return Span(code, "unknown")
 
 
+_PRINTERS = frozenset({"print", "len", "str", "repr", "sorted", "hasattr"})
+_REBINDS = (ast.NamedExpr, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Await)
+
+
 def only_looks(code: str) -> bool:
-    """Whether ``python -c`` code does no more than import, assert and print."""
+    """Whether ``python -c`` code does no more than import, assert and print, with no name that means something else."""
     try:
         body = ast.parse(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -213,7 +217,12 @@ def only_looks(code: str) -> bool:
         )
         if not (said or isinstance(node, (ast.Import, ast.ImportFrom, ast.Assert))):
             return False
-        calls = [one for one in ast.walk(node) if isinstance(one, ast.Call)]
-        if any(ast.unparse(one.func) not in {"print", "len", "str", "repr", "sorted", "hasattr"} for one in calls):
+        within = [*ast.walk(node)]
+        calls = [one for one in within if isinstance(one, ast.Call)]
+        # A keyword may be a function to call (key=) or a file to write to (file=).
+        if any(ast.unparse(one.func) not in _PRINTERS or one.keywords for one in calls):
+            return False
+        bound = {one.asname or one.name for one in within if isinstance(one, ast.alias)}
+        if bound & {*_PRINTERS, "*"} or any(isinstance(one, _REBINDS) for one in within):
             return False
     return bool(body)

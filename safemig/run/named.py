@@ -7,6 +7,7 @@ all others, so they are not run twice more, and the item then needs another part
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -24,10 +25,11 @@ from safemig.plan import Step
 from safemig.plan_steps import named_of
 from safemig.proposals.recipe_line import command_line
 from safemig.run.command_facts import from_target, recipe_lines
-from safemig.run.execute import require_success, run_command
+from safemig.run.execute import output_of, require_success, run_command, tail
 from safemig.run.items import subject_of
 from safemig.run.session import Session
 from safemig.spec.document import Phase
+from safemig.spec.sql import statements
 
 if TYPE_CHECKING:
     import psycopg
@@ -38,6 +40,11 @@ if TYPE_CHECKING:
 KIND = "named"
 QUERY_SECONDS = 30.0
 # Exit codes by which a tool says "not so"; any other may mean that it could not look (127: no such program).
+# What a service, an engine or a database that is not there makes a command print, with the exit code of a plain no.
+_UNREACHED = re.compile(
+    r"is not running|no such service|Cannot connect to the Docker daemon|Error response from daemon|not a TTY"
+    r"|OperationalError|[Cc]onnection refused|could not (?:connect|translate host)"
+)
 _NOT_SO: Mapping[str, frozenset[int]] = {
     "python": frozenset({1}),
     "pytest": frozenset({1, 2, 4, 5}),  # failed; not collected; no such file; no tests
@@ -136,6 +143,8 @@ async def _look(s: Session, step: Step, fact: NamedFact) -> Evidence:
         if end.how == "stopped":
             require_success(s, step, end)
         good, ended = _judged(fact.tool, end)
+        if good is False and _UNREACHED.search(tail(output_of(s, step))):
+            good, ended = None, f"{ended}: it could not reach what it asks"
     line = s.clean(step.action.line)
     code = s.clean(fact.code)
     if good is None:
@@ -166,10 +175,15 @@ def _asked(runtime: Runtime, query: str) -> tuple[bool | None, str]:
         with runtime.connect() as connection:
             connection.execute("BEGIN TRANSACTION READ ONLY")
             connection.execute(f"SET LOCAL statement_timeout = {int(QUERY_SECONDS * 1000)}".encode())
-            for line in filter(None, (one.strip() for one in query.split(";"))):
-                _ask_one(connection, line)
+            for one in statements(query):
+                _ask_one(connection, one.text.strip())
             connection.execute("ROLLBACK")
-    except psycopg.ProgrammingError as error:  # class 42: no such table, no such column, not SQL
+    except (
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedColumn,
+        psycopg.errors.UndefinedObject,
+        psycopg.errors.UndefinedFunction,
+    ) as error:
         return False, f"was refused: {str(error).splitlines()[0]}"
     except (psycopg.Error, Unreachable) as error:
         return None, f"could not be asked: {str(error).splitlines()[0]}"

@@ -38,7 +38,7 @@ RUN = [
     ("curl -X GET 127.0.0.1:8000/x -o /dev/null", "curl", "read", None),
     ("docker compose exec api alembic current", "docker", "read", None),
     ("psql -U me -d app -c 'SELECT count(*) FROM a'", "psql", "read", "'SELECT count(*) FROM a'"),
-    ("psql postgresql://db/app -c 'select 1;' -c 'select 2'", "psql", "read", "'select 1; select 2'"),
+    ("psql postgresql://localhost/app -c 'select 1;' -c 'select 2'", "psql", "read", "'select 1; select 2'"),
 ]
 REFUSED = [
     ("make seed", "it would write: it seeds"),
@@ -72,6 +72,20 @@ REFUSED = [
     ("alembic -c /x/alembic.ini current", "options of its own"),
     ("alembic current -x a=b", "options of its own"),
     ("docker compose exec api alembic upgrade head", "it would write"),
+    ("docker compose exec api cat /etc/passwd", "does in a container"),
+    ("docker compose exec api printenv DATABASE_URL", "does in a container"),
+    ("docker compose exec -e A=b api alembic current", "options of its own"),
+    ("docker compose exec api alembic -c /x.ini current", "options of its own"),
+    ("psql -h prod.example -d app -c 'select 1'", "another than the application's"),
+    ("psql -p 6000 -d app -c 'select 1'", "another than the application's"),
+    ("psql postgresql://me@other/app -c 'select 1'", "another than the application's"),
+    ("cd /tmp/evil && alembic current", "leaves the project's folder"),
+    ("cd ../x && alembic current", "leaves the project's folder"),
+    ("curl -L localhost:8000/x", "leads"),
+    ("python -c \"from os import system as print; print('x')\"", "it may write"),
+    ("python -c 'print(sorted([1], key=print))'", "it may write"),
+    ("python -c 'assert (len := print); len(1)'", "it may write"),
+    ("python -c 'from x import *; print(1)'", "it may write"),
 ]
 
 
@@ -227,7 +241,7 @@ class _Asked:
         ("select 1 / (i - 700) from generate_series(1, 900) as g(i)", None),  # fails only far on
         ("select * from not_there", False),
         ("select nothing", False),
-        ("create table x (i int)", False),
+        ("create table x (i int)", None),
         ("select pg_sleep(9)", None),
     ],
 )

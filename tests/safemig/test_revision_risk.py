@@ -65,7 +65,23 @@ def test_a_missing_way_back(up: str, down: str | None, said: str) -> None:
         ("import uuid\nprint(uuid.uuid4())", ""),
         ("seed_everything()", "calls seed_everything(), and what that does is not read"),
         ('op.execute("ALTER TABLE t DROP CONSTRAINT k, ALTER COLUMN c DROP NOT NULL")', ""),
-        ('op.execute("UPDATE t SET c = 1")', ""),
+        ('op.execute("UPDATE t SET c = 1")', "overwrites what rows hold (UPDATE t SET c = 1 …)"),
+        ('op.execute("UPDATE t SET c = 1 WHERE c IS NULL")', ""),
+        ("return op.drop_table('users')", "drops the table users with its data"),
+        ("with op.batch_alter_table('t') as b:\n        b.drop_column('x')", "drops the column x with its data"),
+        (
+            'op.execute("WITH x AS (DELETE FROM t RETURNING 1) SELECT count(*) FROM x")',
+            "takes rows away or overwrites them (WITH x AS ( DELETE FROM …)",
+        ),
+        ('op.execute("SELECT wipe()")', "calls wipe(), and what that does is not read"),
+        (
+            "op.alter_column('t', 'c', type_=sa.Text(), postgresql_using='left(c, 3)')",
+            "changes a type with USING, and what does not fit the new one is lost",
+        ),
+        (
+            "sa.MetaData().drop_all(op.get_bind())",
+            "calls sa.MetaData().drop_all(), which may drop tables with their data",
+        ),
         ('op.drop_index("ix", table_name="t")', ""),
         (
             'op.create_table("t", sa.Column("id", sa.Integer()), sa.Column("n", sa.Text(), server_default=text("1")))',
