@@ -17,6 +17,7 @@ from safemig.restate import Restated, restate
 from safemig.spec import operations, python_source
 from safemig.spec.document import Block
 from safemig.spec.sources import Wanted
+from safemig.spec.sql import statements
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -107,8 +108,15 @@ def restated(
             return found
         with engine(own) as target, target.connect() as connection:
             _apply(found.wanted, connection)
-        changed = compare(base, take(own), ignore=frozenset())
+        changed = compare(base, take(own), ignore=frozenset()) or _speaks_of_rows(found.wanted)
         return found if changed else replace(found, wanted=replace(found.wanted, upgrade="", downgrade=""))
+
+
+def _speaks_of_rows(wanted: Wanted) -> bool:
+    """Whether it holds statements that may change rows, which no comparison of schemas shows."""
+    if wanted.kind == "op":
+        return "op.execute(" in wanted.upgrade or "op.bulk_insert(" in wanted.upgrade
+    return any(one.head not in ("CREATE", "ALTER", "DROP", "COMMENT") for one in statements(wanted.upgrade))
 
 
 def union(dump: str, steps: Sequence[Wanted], scratch: Callable[[], AbstractContextManager[str]]) -> Desired:
