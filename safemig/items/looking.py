@@ -220,8 +220,9 @@ def _curl(words: tuple[str, ...], _: Known) -> _Read:
                 raise _Refused(f"safemig does not know where curl's {word} leads")
         else:
             addresses += 1
-            if _split(word if "://" in word else f"http://{word}").hostname not in _LOCAL:
-                raise _Refused("it asks another machine")
+            place = _split(word if "://" in word else f"http://{word}")
+            if place.hostname not in _LOCAL or place.scheme not in ("http", "https"):
+                raise _Refused("it asks another machine, or not by HTTP")
     if addresses != 1:
         raise _Refused("it does not ask one address")
     return "read", "it only asks the service", (words[0], "--fail", *words[1:])
@@ -245,7 +246,7 @@ def _psql(words: tuple[str, ...], known: Known) -> _Read:
             places.append(word)
         elif not _PSQL_ALONE.fullmatch(word):
             raise _Refused(f"safemig does not know what psql's {word} does")
-    if any(_split(place).netloc.rpartition("@")[2] not in ("", *_LOCAL) for place in places):
+    if any(_split(place).netloc.rpartition("@")[2] not in ("", *_LOCAL) or _split(place).query for place in places):
         raise _Refused("it asks a server that may be another than the application's")
     if any(_split(place).path.rpartition("/")[2] != known.database for place in places):
         raise _Refused("it asks another database than the application's, or one that safemig cannot tell")

@@ -202,7 +202,10 @@ def _name(code: str, python: tuple[str, ...], others: tuple[str, ...]) -> Span:
 
 
 _PRINTERS = frozenset({"print", "len", "str", "repr", "sorted", "hasattr"})
-_REBINDS = (ast.NamedExpr, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Await)
+_REBINDS = (
+    ast.NamedExpr, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Await, ast.Yield,
+    ast.YieldFrom, ast.Starred,
+)  # fmt: skip
 
 
 def only_looks(code: str) -> bool:
@@ -223,6 +226,6 @@ def only_looks(code: str) -> bool:
         if any(ast.unparse(one.func) not in _PRINTERS or one.keywords for one in calls):
             return False
         bound = {one.asname or one.name for one in within if isinstance(one, ast.alias)}
-        if bound & {*_PRINTERS, "*"} or any(isinstance(one, _REBINDS) for one in within):
+        if bound & {*_PRINTERS, "*", "__builtins__"} or any(isinstance(one, _REBINDS) for one in within):
             return False
     return bool(body)

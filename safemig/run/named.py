@@ -43,7 +43,9 @@ QUERY_SECONDS = 30.0
 # What a service, an engine or a database that is not there makes a command print, with the exit code of a plain no.
 _UNREACHED = re.compile(
     r"is not running|no such service|Cannot connect to the Docker daemon|Error response from daemon|not a TTY"
-    r"|OperationalError|[Cc]onnection refused|could not (?:connect|translate host)"
+    r"|OperationalError|[Cc]onnection refused|could not (?:connect|translate host)|Connect call failed"
+    r"|Name or service not known|authentication failed|is starting up|No config file|No module named alembic"
+    r"|Error 127|permission denied while trying"
 )
 _NOT_SO: Mapping[str, frozenset[int]] = {
     "python": frozenset({1}),
