@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 KIND = "named"
 QUERY_SECONDS = 30.0
 # Exit codes by which a tool says "not so"; any other may mean that it could not look (127: no such program).
+# How pytest, alembic and Python say no.
+_NO = re.compile(r"FAILED|\b\d+ (?:failed|errors?)\b|AssertionError|ImportError|ModuleNotFoundError|AttributeError")
 # What a service, an engine or a database that is not there makes a command print, with the exit code of a plain no.
 _UNREACHED = re.compile(
     r"is not running|no such service|Cannot connect to the Docker daemon|Error response from daemon|not a TTY"
@@ -145,7 +147,7 @@ async def _look(s: Session, step: Step, fact: NamedFact) -> Evidence:
         if end.how == "stopped":
             require_success(s, step, end)
         good, ended = _judged(fact.tool, end)
-        if good is False and _UNREACHED.search(tail(output_of(s, step))):
+        if good is False and not _says_no(fact.tool, tail(output_of(s, step))):
             good, ended = None, f"{ended}: it could not reach what it asks"
     line = s.clean(step.action.line)
     code = s.clean(fact.code)
@@ -155,6 +157,13 @@ async def _look(s: Session, step: Step, fact: NamedFact) -> Evidence:
     of = subject_of(spec.path, spec.phase) if spec else ""
     data: dict[str, Json] = {"of": of, "good": good, "ended": s.clean(ended)}
     return Evidence(KIND, code, True, began, now(), line, data)
+
+
+def _says_no(tool: str, output: str) -> bool:
+    """Whether a red end speaks of the item: those that ask through something else must say so in words."""
+    if _UNREACHED.search(output):
+        return False
+    return tool not in ("alembic", "docker", "make") or bool(_NO.search(output))
 
 
 def _judged(tool: str, end: commands.Ended) -> tuple[bool | None, str]:

@@ -18,7 +18,7 @@ from safemig.facts import CommandFact, NamedFact
 from safemig.items.looking import Known, lookings, paths_of_tests, to_run
 from safemig.planner import draft
 from safemig.proposals.recipe_line import command_line
-from safemig.run.named import _asked, _judged, looked
+from safemig.run.named import _asked, _judged, _says_no, looked
 from safemig.spec.document import Item, parse
 from tests.safemig.plans import FACTS, ids, without
 
@@ -257,3 +257,18 @@ def test_a_question_to_the_database_cannot_write_or_stay(
     assert words
     with psycopg.connect(dsn) as connection:
         assert connection.execute("select to_regclass('x')").fetchone() == (None,)
+
+
+@pytest.mark.parametrize(
+    ("tool", "output", "no"),
+    [
+        ("docker", "AssertionError", True),
+        ("docker", 'service "api" is not running', False),
+        ("docker", "something went wrong", False),
+        ("alembic", "FAILED: New upgrade operations detected", True),
+        ("alembic", "sqlalchemy.exc.OperationalError: connection refused", False),
+        ("python", "", True),
+    ],
+)
+def test_a_red_end_speaks_of_the_item_only_where_it_says_so(tool: str, output: str, no: bool) -> None:
+    assert _says_no(tool, output) is no
