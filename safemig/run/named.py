@@ -163,7 +163,7 @@ def _says_no(tool: str, output: str) -> bool:
     """Whether a red end speaks of the item: those that ask through something else must say so in words."""
     if _UNREACHED.search(output):
         return False
-    return tool not in ("alembic", "docker", "make") or bool(_NO.search(output))
+    return tool not in ("alembic", "docker") or bool(_NO.search(output))
 
 
 def _judged(tool: str, end: commands.Ended) -> tuple[bool | None, str]:
