@@ -14,17 +14,21 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from tempfile import TemporaryFile
+from typing import IO, Any, Literal
 
 import msgspec
 
 from safemig import desired
 from safemig.desired import Desired, RevisionFails, ScratchFails, SpecFails
+from safemig.redact import redact
 from safemig.restate import Restated
 from safemig.spec.sources import Wanted
 
 Scratch = Callable[[], AbstractContextManager[str]]
 LIMIT_SECONDS = 600.0  # the largest schema measured (2,000 tables) takes about 40
+_TAIL_BYTES = 64 * 1024
+_LONGEST = 300  # letters of the child's last line that are shown
 _HOME = str(Path(__file__).resolve().parent.parent)
 _START = "import sys; sys.path.append(sys.argv[1]); from safemig.apart import work; work()"
 
@@ -83,32 +87,54 @@ def union(dump: str, steps: Sequence[Wanted], scratch: Scratch) -> Desired:
 
 def _call(order: Order, scratch: Scratch) -> Said:
     """What the child ends with; raises the errors of ``safemig.desired``, ScratchFails when it ends without a word."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    with ExitStack() as opened:
-        child = opened.enter_context(
-            subprocess.Popen(
-                [sys.executable, "-P", "-c", _START, _HOME],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-            )
-        )
+    with ExitStack() as databases, TemporaryFile() as words:
+        # The child ends before its databases are thrown away, also on Ctrl+C.
+        with _started(words) as child:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            with suppress(BrokenPipeError):
+                _tell(child.stdin, order)
+                for line in child.stdout:
+                    said = msgspec.json.decode(line, type=Said)
+                    if said.kind != "scratch":
+                        return _judged(said)
+                    _tell(child.stdin, databases.enter_context(scratch()))
+            status = child.wait()
+        message = f"the process that works on the throwaway database ended without an answer ({status})"
+        last = _last_line(words)
+        raise ScratchFails(f"{message}: {last}" if last else message)
+
+
+@contextmanager
+def _started(words: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """The child, ended at the latest after LIMIT_SECONDS or behind the ``with``; its stderr goes to that file: nobody
+    reads a pipe meanwhile, and a full one would stop it."""
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-c", _START, _HOME],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=words,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+    )
+    with child:
         late = threading.Timer(LIMIT_SECONDS, child.kill)
         late.start()
-        opened.callback(child.kill)
-        opened.callback(late.cancel)
-        assert child.stdin is not None
-        assert child.stdout is not None
-        with suppress(BrokenPipeError):
-            _tell(child.stdin, order)
-            for line in child.stdout:
-                said = msgspec.json.decode(line, type=Said)
-                if said.kind != "scratch":
-                    return _judged(said)
-                _tell(child.stdin, opened.enter_context(scratch()))
-        status = child.wait()
-        raise ScratchFails(f"the process that works on the throwaway database ended without an answer ({status})")
+        try:
+            yield child
+        finally:
+            late.cancel()
+            child.kill()
+            assert child.stdin is not None
+            with suppress(BrokenPipeError):  # what a dead child has not read
+                child.stdin.close()
+
+
+def _last_line(words: IO[bytes]) -> str:
+    """What the child said last on stderr, where an error of Python names itself, without secrets; "" for nothing."""
+    words.seek(max(0, words.seek(0, os.SEEK_END) - _TAIL_BYTES))
+    # Redacted before it is cut into lines: a secret may be given away by what stands before it.
+    said = [line.strip() for line in redact(words.read().decode(errors="replace")).split("\n") if line.strip()]
+    return "".join(letter if letter.isprintable() else " " for letter in said[-1])[:_LONGEST] if said else ""
 
 
 def _judged(said: Said) -> Said:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -83,6 +85,62 @@ def test_a_child_that_takes_too_long_is_ended(scratch: Scratch, monkeypatch: pyt
     monkeypatch.setattr(apart, "LIMIT_SECONDS", 0.2)
     with pytest.raises(ScratchFails, match=r"without an answer \(-9\)"):
         apart.desire(DUMP, _spec(UP), scratch)
+
+
+@pytest.mark.parametrize(
+    ("child", "said"),
+    [
+        ("raise ValueError('no such thing')", r"\(1\): ValueError: no such thing$"),
+        ("import sys; sys.stderr.write('x' * 300_000 + '\\nthe last\\n\\n'); sys.exit(3)", r"\(3\): the last$"),
+        ("raise OSError('postgresql://me:s3cret@db/x')", r"\(1\): OSError: postgresql://me:\*\*\*@db/x$"),
+        ("import sys; sys.exit('\\x1b[2Jgone')", r"\(1\):  \[2Jgone$"),
+        ("pass", r"without an answer \(0\)$"),
+    ],
+)
+def test_the_last_words_of_a_child_without_an_answer(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch, child: str, said: str
+) -> None:
+    monkeypatch.setattr(apart, "_START", child)
+    with pytest.raises(ScratchFails, match=said):
+        apart.desire(DUMP, _spec(UP), scratch)
+
+
+def test_a_child_that_does_not_read_its_order(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "_START", "import os; os.close(0); raise SystemExit('tired')")
+    with pytest.raises(ScratchFails, match="tired"):
+        apart.desire(DUMP + "-- " + "x" * 1_000_000, _spec(UP), scratch)
+
+
+class Interrupted(BaseException):
+    """Stands for Ctrl+C between two lines of the child."""
+
+
+def test_the_child_has_ended_before_its_databases_go(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    children: list[subprocess.Popen[bytes]] = []
+
+    class Watched(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            children.append(self)
+
+    @contextmanager
+    def watched() -> Iterator[str]:
+        if order:
+            raise Interrupted
+        order.append("opened")
+        try:
+            yield dsn
+        finally:
+            order.append("still there" if children[0].poll() is None else "ended")
+
+    line = '{"kind":"scratch"}'
+    asks = f"import time; print({line!r}, {line!r}, sep=chr(10), flush=True); time.sleep(60)"
+    monkeypatch.setattr(apart, "_START", asks)
+    monkeypatch.setattr(subprocess, "Popen", Watched)
+    with pytest.raises(Interrupted):
+        apart.desire(DUMP, _spec(UP), watched)
+    assert order == ["opened", "ended"]
 
 
 def test_the_child_imports_nothing_from_the_folder_or_pythonpath(
