@@ -13,9 +13,10 @@ from checks.schema.difference import Difference
 from checks.schema.snapshot import OWNED, Snapshot
 from safemig import mend
 from safemig import mend_words as words
+from safemig.type_changes import converts
 
 Attributes = Mapping[str, Json]
-_SIMPLE_INDEX = re.compile(r'CREATE (UNIQUE )?INDEX \S+ ON (?:ONLY )?[^\s(]+ USING btree \(([\w, ]+|"[^"]+")\)')
+_SIMPLE_INDEX = re.compile(r"CREATE (UNIQUE )?INDEX \S+ ON (?:ONLY )?[^\s(]+ USING btree \((\w+(?:, \w+)*)\)")
 _ACTIONS = "NO ACTION|RESTRICT|CASCADE|SET NULL|SET DEFAULT"
 _FOREIGN = re.compile(
     rf"FOREIGN KEY \((?P<own>[\w, ]+)\) REFERENCES (?P<table>(?:\w+\.)?(?:\w+|\"[^\"]+\"))\((?P<other>[\w, ]+)\)"
@@ -152,11 +153,12 @@ class _Statements:
     def type(self, key: str, left: Attributes, right: Attributes) -> Change:
         column = words.last(key.partition(" ")[2])
 
-        def to(one: Attributes) -> str:
+        def to(one: Attributes, other: Attributes) -> str:
             collation = f" COLLATE {one['collation']}" if one.get("collation") else ""
-            return f"{self._alter(key)} TYPE {one['type']}{collation} USING {column}::{one['type']};"
+            using = _using(column, other, one)
+            return f"{self._alter(key)} TYPE {one['type']}{collation}{f' USING {using}' if using else ''};"
 
-        return Change(to(left), to(right))
+        return Change(to(left, right), to(right, left))
 
     def _alter(self, key: str) -> str:
         name = key.partition(" ")[2]
@@ -205,11 +207,13 @@ class _Operations(_Statements):
         if not now or not before or "collation" in (*left, *right):
             return _executed(super().type(key, left, right))
 
-        def to(code: str, one: Attributes) -> str:
-            using = f"{words.last(name)}::{one['type']}"
-            return f"type_={code}, postgresql_using={_py(using)}"
+        def to(code: str, one: Attributes, other_code: str, other: Attributes) -> str:
+            # With the type before, it can be read from the file alone whether the change keeps every value.
+            using = _using(words.last(name), other, one)
+            more = f", postgresql_using={_py(using)}" if using else ""
+            return f"type_={code}, existing_type={other_code}{more}"
 
-        return self._altered(name, to(now, left), to(before, right))
+        return self._altered(name, to(now, left, before, right), to(before, right, now, left))
 
     def _altered(self, name: str, up: str, down: str) -> Change:
         table, tail = _named(words.owner(name))
@@ -251,7 +255,7 @@ class _Operations(_Statements):
     def _index_made(self, name: str, of: Snapshot) -> Change | None:
         attributes = of.objects[f"index {name}"]
         found = _SIMPLE_INDEX.fullmatch(str(attributes["definition"]))
-        if not found or "comment" in attributes or found[2].startswith('"'):
+        if not found or "comment" in attributes:
             return None
         table, tail = _named(str(attributes["table"]))
         own, unique = _py(_plain(words.last(name))), ", unique=True" if found[1] else ""
@@ -259,6 +263,12 @@ class _Operations(_Statements):
             f"op.create_index({own}, {table}, {_list(found[2])}{unique}{tail})",
             f"op.drop_index({own}, table_name={table}{tail})",
         )
+
+
+def _using(column: str, before: Attributes, after: Attributes) -> str:
+    """The conversion of the values, "" where PostgreSQL has its own: that one refuses a string that is too long, which
+    a written cast cuts without a word."""
+    return "" if converts(str(before["type"]), str(after["type"])) else f"{column}::{after['type']}"
 
 
 def _foreign_key(own: str, table: str, found: re.Match[str], tail: str) -> str:

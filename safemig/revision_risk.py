@@ -1,35 +1,32 @@
-"""What of a revision cannot be taken back, or loses data when it is applied; read with ``ast``, nothing is run."""
+"""What of a revision cannot be taken back, or loses data when it is applied; read with ``ast``, nothing is run.
+
+A list says what is known to lose nothing; everything else counts, with its line.
+"""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
+from safemig import sql_risk
+from safemig.revision_names import Names, column_types, is_harmless
 from safemig.spec.pieces import parse
-from safemig.spec.python_source import argument, literal, sql_of
-from safemig.spec.sql import Statement, statements
+from safemig.spec.python_source import argument, literal
+from safemig.spec.sql import statements
+from safemig.type_changes import keeps, of_code
 
-_LOSES = ("drop_table", "drop_column")
-_DROPS = ("drop_all", "drop", "invoke")
-# Modules of Python whose calls reach nothing outside the migration.
-_HARMLESS_MODULES = frozenset(
-    {"__future__", "collections", "datetime", "decimal", "enum", "functools", "itertools", "json", "logging", "math",
-     "operator", "re", "string", "textwrap", "time", "typing", "uuid", "warnings"}
-)  # fmt: skip
-# Functions whose SELECT changes no row.
-_PLAIN_SQL = frozenset({
-    "count", "max", "min", "sum", "coalesce", "now", "exists", "setval", "pg_sleep", "pg_advisory_lock",
-    "pg_advisory_unlock", "pg_advisory_xact_lock", "set_config", "current_setting", "to_regclass", "in", "any",
-    "pg_get_serial_sequence", "pg_catalog", "nextval", "values", "and", "or", "as", "from", "select", "where",
+_OPERATIONS = frozenset({
+    "add_column", "alter_column", "batch_alter_table", "bulk_insert", "create_check_constraint",
+    "create_exclude_constraint", "create_foreign_key", "create_index", "create_primary_key", "create_table",
+    "create_table_comment", "create_unique_constraint", "drop_constraint", "drop_index", "drop_table_comment", "f",
+    "get_bind", "get_context", "inline_literal", "rename_table",
 })  # fmt: skip
-# Names whose calls reach nothing outside the file.
-_PLAIN = frozenset({
-    "str", "int", "float", "bool", "len", "list", "dict", "tuple", "set", "frozenset", "sorted", "range", "enumerate",
-    "zip", "isinstance", "print", "format", "repr", "min", "max", "sum", "any", "all",
-})  # fmt: skip
-_SQL_CALLS = ("execute", "exec_driver_sql", "scalar", "scalars")
+_SQL_CALLS = ("execute", "exec_driver_sql", "executemany", "scalar", "scalars")
+# Names of what runs no code but is written round a literal statement.
+_AROUND = ("text", "DDL", "dedent", "cleandoc")
+_BUILDS = ("select", "insert", "exists")
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
@@ -49,22 +46,19 @@ def risks(text: str) -> tuple[Risk, ...]:
     tree = parse(text)
     if tree is None:
         return (Risk(1, "is no Python that can be read, so what it does is not known"),)
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    functions = {node.name: node for node in tree.body if isinstance(node, _Function)}
     upgrade, downgrade = functions.get("upgrade"), functions.get("downgrade")
-    if upgrade is None:
+    names = Names.of(tree)
+    if upgrade is None or names.is_assigned("upgrade"):
         return (Risk(1, "has no upgrade function, so what it does is not known"),)
-    loading = [
-        Risk(node.lineno, "does something as soon as it is loaded")
-        for node in tree.body
-        if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
-    ]
-    if _does_nothing(upgrade.body):
-        return tuple(loading)
+    loading = tuple(_loading(tree, names))
+    if _does_nothing(upgrade.body) and not upgrade.decorator_list:
+        return loading
     back = _no_way_back(upgrade, downgrade)
-    return (*([back] if back else []), *loading, *_losses(upgrade, _harmless(tree), _foreign(tree), set(functions)))
+    return (*([back] if back else []), *loading, *_done(upgrade, functions, names))
 
 
-def _no_way_back(upgrade: ast.stmt, downgrade: ast.FunctionDef | ast.AsyncFunctionDef | None) -> Risk | None:
+def _no_way_back(upgrade: ast.stmt, downgrade: _Function | None) -> Risk | None:
     if downgrade is None:
         return Risk(upgrade.lineno, "has no downgrade", final=True)
     if _does_nothing(downgrade.body):
@@ -77,105 +71,131 @@ def _no_way_back(upgrade: ast.stmt, downgrade: ast.FunctionDef | ast.AsyncFuncti
 
 
 def _does_nothing(body: Sequence[ast.stmt]) -> bool:
-    return all(
-        isinstance(node, ast.Pass)
-        or (isinstance(node, ast.Return) and (node.value is None or isinstance(node.value, ast.Constant)))
-        or (isinstance(node, ast.Expr) and (isinstance(node.value, ast.Constant) or _prints(node.value)))
-        for node in body
-    )
+    for node in body:
+        if isinstance(node, ast.Return):
+            return node.value is None or isinstance(node.value, ast.Constant)
+        says = isinstance(node, ast.Expr) and (isinstance(node.value, ast.Constant) or _prints(node.value))
+        if not (isinstance(node, ast.Pass) or says):
+            return False
+    return True
 
 
 def _prints(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+    return (
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "print"
+        and not any(isinstance(inner, ast.Call) for one in node.args for inner in ast.walk(one))
+    )
 
 
-def _harmless(tree: ast.Module) -> set[str]:
-    """Names of SQLAlchemy and Alembic that the file imports by themselves."""
-    return {
-        alias.asname or alias.name
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("sqlalchemy", "alembic")
-        for alias in node.names
-    }
+def _loading(tree: ast.Module, names: Names) -> Iterator[Risk]:
+    """What happens without a call of the upgrade."""
+    for node in tree.body:
+        if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant):
+            yield Risk(node.lineno, "does something as soon as it is loaded")
+        elif isinstance(node, _Function):
+            for one in (*node.decorator_list, *node.args.defaults, *(one for one in node.args.kw_defaults if one)):
+                yield from _judged(one, names)
+            if node.name == "upgrade" and node.decorator_list:
+                yield Risk(node.lineno, "its upgrade is wrapped, and what that does is not read")
+        else:
+            yield from _judged(node, names)
 
 
-def _foreign(tree: ast.Module) -> set[str]:
-    """Names of modules that may do anything: the project's, others' and those of Python's that reach outside."""
-    known = {*_HARMLESS_MODULES, "sqlalchemy", "alembic", "sqlmodel", "geoalchemy2", "pgvector"}
-    return {
-        (alias.asname or alias.name).split(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for alias in node.names
-        if (alias.name if isinstance(node, ast.Import) else node.module or "").split(".")[0] not in known
-    }
+def _done(upgrade: _Function, functions: dict[str, _Function], names: Names) -> Iterator[Risk]:
+    """What the upgrade does, and the file's own functions that it names."""
+    waiting, seen = [upgrade], {"upgrade"}
+    while waiting:
+        function = waiting.pop(0)
+        for node in function.body:
+            yield from _judged(node, names)
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Name) and inner.id in functions and inner.id not in seen:
+                    seen.add(inner.id)
+                    waiting.append(functions[inner.id])
 
 
-def _losses(upgrade: ast.stmt, known: set[str], foreign: set[str], own: set[str]) -> Iterator[Risk]:
-    for call in [node for node in ast.walk(upgrade) if isinstance(node, ast.Call)]:
-        function = call.func
-        if isinstance(function, ast.Name):
-            if function.id in own or function.id in (*_LOSES, *_SQL_CALLS) or function.id not in known | _PLAIN:
-                yield Risk(call.lineno, f"calls {function.id}(), and what that does is not read")
-        elif isinstance(function, ast.Attribute):
-            if ast.unparse(function).split(".")[0].split("(")[0] in foreign:
-                yield Risk(call.lineno, f"calls {ast.unparse(function)[:60]}(), and what that does is not read")
-            yield from _of_method(call, function)
+def _judged(root: ast.AST, names: Names) -> Iterator[Risk]:
+    used = {id(node.func) for node in ast.walk(root) if isinstance(node, ast.Call)}
+    types = column_types(root)
+    used |= {id(node.value) for node in ast.walk(root) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(root):
+        if isinstance(node, ast.Call) and id(node) not in types:
+            yield from _of_call(node, names)
+        elif isinstance(node, ast.Name | ast.Attribute) and id(node) not in used and names.is_op(node):
+            # Given to another name or function: what is done with it is not followed.
+            yield Risk(node.lineno, f"hands {ast.unparse(node)} on, and what is done with it is not read")
 
 
-def _of_method(call: ast.Call, function: ast.Attribute) -> Iterator[Risk]:
-    if function.attr in _LOSES:
-        place = 1 if function.attr == "drop_column" and ast.unparse(function.value) == "op" else 0
-        names = [literal(argument(call, at, "")) or "…" for at in range(place + 1)]
-        yield Risk(call.lineno, f"drops the {function.attr.removeprefix('drop_')} {'.'.join(names)} with its data")
-    elif function.attr in _DROPS and ast.unparse(function.value).rpartition(".")[2] != "enum":
-        if not _is_type(function.value):
-            yield Risk(call.lineno, f"calls {ast.unparse(function)[:60]}(), which may drop tables with their data")
-    elif function.attr == "alter_column":
-        if any(keyword.arg == "postgresql_using" for keyword in call.keywords):
-            yield Risk(call.lineno, "changes a type with USING, and what does not fit the new one is lost")
-    elif function.attr in _SQL_CALLS:
-        text = sql_of(call)
-        if not text:
-            yield Risk(call.lineno, "runs statements that are no literal, so what they do is not known")
-        yield from (Risk(call.lineno, what) for one in statements(text) if (what := _loses(one)))
+def _of_call(call: ast.Call, names: Names) -> Iterator[Risk]:
+    function = call.func
+    origin = names.origin(function)
+    method = origin.rpartition(".")[2] or (function.attr if isinstance(function, ast.Attribute) else "")
+    on_op = names.is_operation(function)
+    if method in ("drop_table", "drop_column"):
+        place = 1 if method == "drop_column" and origin.startswith("alembic.op.") else 0
+        said = [literal(argument(call, at, "")) or "…" for at in range(place + 1)]
+        yield Risk(call.lineno, f"drops the {method.removeprefix('drop_')} {'.'.join(said)} with its data")
+    elif method in ("drop", "drop_all") or (on_op and method == "invoke"):
+        if not (method == "drop" and isinstance(function, ast.Attribute) and names.is_type(function.value)):
+            yield Risk(call.lineno, f"calls {_short(function)}(), which may drop tables with their data")
+    elif method == "alter_column":
+        yield from _alters(call)
+    elif method in _SQL_CALLS and (isinstance(function, ast.Attribute) or on_op):
+        yield from _runs(call, method, names)
+    elif not (method in _OPERATIONS if on_op else is_harmless(call, origin, names)):
+        yield Risk(call.lineno, f"calls {_short(function)}(), and what that does is not read")
 
 
-def _is_type(node: ast.expr) -> bool:
-    """``sa.Enum(…).drop(…)``: a type holds no rows."""
-    return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2].lower() in ("enum", "domain")
+def _short(function: ast.expr) -> str:
+    text = " ".join(ast.unparse(function).split())
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _fills(words: Sequence[str]) -> bool:
-    """Whether an UPDATE sets only what is NULL: SET c = … WHERE c IS NULL."""
-    if "SET" not in words or "WHERE" not in words:
-        return False
-    column, at = words[words.index("SET") + 1], words.index("WHERE")
-    return list(words[at + 1 : at + 4]) == [column, "IS", "NULL"] and "OR" not in words[at:]
+def _alters(call: ast.Call) -> Iterator[Risk]:
+    words = {word.arg: word.value for word in call.keywords}
+    type_ = words.get("type_")
+    if None in words:
+        yield Risk(call.lineno, "alters a column by arguments that are no literal, so what they do is not known")
+    elif "postgresql_using" in words:
+        yield Risk(call.lineno, "changes a type with USING, and what does not fit the new one is lost")
+    elif type_ is not None:
+        before, after = of_code(words.get("existing_type")), of_code(type_)
+        if not keeps(before or "unknown", after):
+            change = f" from {before or '…'} to {after or '…'}"
+            yield Risk(call.lineno, f"changes a type{change}, and what does not fit the new one may be lost")
 
 
-def _loses(statement: Statement) -> str:
-    """What data an SQL statement takes away; "" for none."""
-    words = [token.upper for token in statement.tokens]
-    first = " ".join(token.text for token in statement.tokens[:6])
-    if statement.head in ("TRUNCATE", "DELETE", "MERGE"):
-        return f"takes rows away ({first} …)"
-    if statement.head in ("WITH", "EXPLAIN") and {"DELETE", "UPDATE", "MERGE", "TRUNCATE"} & set(words):
-        return f"takes rows away or overwrites them ({first} …)"
-    if statement.head == "UPDATE" and not _fills(words):
-        return f"overwrites what rows hold ({first} …)"
-    if statement.head in ("SELECT", "WITH", "EXPLAIN"):
-        called = [one.text for one, after in pairwise(statement.tokens) if after.text == "(" and one.upper]
-        unknown = [one.lower() for one in called if one.lower() not in _PLAIN_SQL]
-        return f"calls {unknown[0]}(), and what that does is not read" if unknown else ""
-    if words[:2] == ["ALTER", "TABLE"] and "TYPE" in words and "USING" in words[words.index("TYPE") :]:
-        return f"changes a type with USING, and what does not fit the new one is lost ({first} …)"
-    if words[:1] == ["DROP"] and words[1:2] and words[1] in ("TABLE", "SCHEMA", "MATERIALIZED", "DATABASE", "OWNED"):
-        return f"drops what holds data ({first})"
-    if words[:2] == ["DROP", "TYPE"] or "CASCADE" in words[-2:]:
-        return f"drops what others may hang on ({first})" if words[0] == "DROP" or "DROP" in words else ""
-    if words[:2] == ["ALTER", "TABLE"] and "DROP" in words:
-        after = [words[at + 1] for at, word in enumerate(words[:-1]) if word == "DROP"]
-        kept = ("CONSTRAINT", "DEFAULT", "NOT", "IDENTITY", "EXPRESSION")
-        return f"drops a column with its data ({first} …)" if any(word not in kept for word in after) else ""
-    return "runs a block of code that is not read (DO)" if statement.head in ("DO", "CALL") else ""
+def _runs(call: ast.Call, method: str, names: Names) -> Iterator[Risk]:
+    given = argument(call, 0, "sqltext") or argument(call, -1, "statement")
+    if given is None and method in ("scalar", "scalars") and not call.keywords:
+        return  # what a query has found
+    if given is not None and _builds(given):
+        return
+    text = _sql(given, names)
+    found = statements(text)
+    if not found:
+        yield Risk(call.lineno, "runs statements that are no literal, so what they do is not known")
+    yield from (Risk(call.lineno, what) for one in found if (what := sql_risk.loses(one)))
+
+
+def _sql(node: ast.expr | None, names: Names) -> str:
+    """The statement that a literal holds, by a name of its own or inside of ``text(…)``; "" for anything else."""
+    if isinstance(node, ast.Name):
+        return names.strings.get(node.id, "")
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else names.origin(node.func).rpartition(".")[2]
+        if name in _AROUND and len(node.args) == 1:
+            return _sql(node.args[0], names)
+        if isinstance(node.func, ast.Attribute) and name in ("bindparams", "execution_options", "columns"):
+            return _sql(node.func.value, names)
+    return literal(node) if isinstance(node, ast.Constant) else ""
+
+
+def _builds(node: ast.expr) -> bool:
+    """A query or an insert made of SQLAlchemy's calls; each of them is judged by itself."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+        if isinstance(node.func, ast.Name) or node.func.attr in _BUILDS:
+            return (node.func.id if isinstance(node.func, ast.Name) else node.func.attr) in _BUILDS
+        node = node.func.value
+    return False

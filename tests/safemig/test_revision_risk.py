@@ -96,6 +96,179 @@ def test_what_an_upgrade_loses_or_does_not_say(up: str, said: str) -> None:
     assert not any(one.final for one in found)
 
 
+FILE = """
+{head}
+
+
+def upgrade():
+    {up}
+
+
+def downgrade():
+    op.drop_column("t", "c")
+"""
+
+
+@pytest.mark.parametrize(
+    ("head", "up"),
+    [
+        ("from alembic import op as o", "o.drop_table('t')"),
+        ("import alembic", "alembic.op.drop_table('t')"),
+        ("import alembic.op as o", "o.drop_table('t')"),
+        ("from alembic.op import drop_table", "drop_table('t')"),
+        ("from alembic.op import drop_table as make", "make('t')"),
+        ("from alembic.op import execute as run", "run('DELETE FROM t')"),
+        ("from alembic import op", "getattr(op, 'drop_table')('t')"),
+        ("from alembic import op", "op.__dict__['drop_table']('t')"),
+        ("from alembic import op", "drop = op.drop_table"),
+        ("from alembic import op", "list(map(op.drop_table, 'ab'))"),
+        ("from alembic import op", "op.invoke(DropTableOp('t'))"),
+        ("from alembic import op", "op.not_heard_of('t')"),
+        ("from alembic import op", "op.alter_column('t', 'c', **more)"),
+        ("from alembic import op\nop = other", "op.create_table('t')"),
+        ("from alembic import op\n\n\ndef helper():\n    op.drop_table('t')", "helper()"),
+        ("from alembic import op\n\n\ndef helper(_):\n    op.drop_table('t')", "list(map(helper, 'a'))"),
+        ("from alembic import op\nx = op.drop_table('t')", "pass"),
+        ("from alembic import op\nif True:\n    op.drop_table('t')", "pass"),
+        ("from alembic import op\n\n\nclass A:\n    op.drop_table('t')", "pass"),
+        ("from alembic import op\n\n\ndef later(x=op.drop_table('t')):\n    pass", "pass"),
+        ("from alembic import op\nupgrade = print", "pass"),
+        ("import os", "os.system('dropdb shop')"),
+        ("import subprocess", "subprocess.run(['dropdb', 'shop'])"),
+        ("from os import system", "system('dropdb shop')"),
+        ("import sqlalchemy as sa", "sa.Table('t', sa.MetaData()).drop(bind)"),
+        ("import sqlalchemy as sa", "sa.orm.Session(bind).query(T).delete()"),
+        ("from alembic import op\nimport sqlalchemy as sa", "op.execute(sa.delete(T))"),
+        ("from alembic import op\nimport sqlalchemy as sa", "op.execute(sa.select(sa.func.wipe()))"),
+        ("from alembic import op", "op.execute('SELECT 1'.join(words))"),
+        ("from alembic import op", "op.execute('DELETE FROM {}'.format('SELECT'))"),
+        ("from alembic import op", "print(op.drop_table('t'))"),
+    ],
+)
+def test_no_detour_hides_a_loss(head: str, up: str) -> None:
+    assert [one.final for one in risks(FILE.format(head=head, up=up))][:1] == [False]
+
+
+@pytest.mark.parametrize(
+    ("head", "up"),
+    [
+        ("import app.types", "op.add_column('t', sa.Column('id', app.types.GUID(length=16), nullable=False))"),
+        ("", "op.create_table('t', sa.Column('at', sa.DateTime(timezone=True), server_default=sa.func.now()))"),
+        ("", "mood = sa.Enum('a', name='mood')\n    mood.create(op.get_bind(), checkfirst=True)"),
+        ("", "mood = sa.Enum('a', name='mood')\n    mood.drop(op.get_bind())"),
+        ("", "with op.batch_alter_table('t') as batch_op:\n        batch_op.add_column(sa.Column('c', sa.Text()))"),
+        ("", "with op.get_context().autocommit_block():\n        op.execute('CREATE INDEX CONCURRENTLY i ON t (c)')"),
+        ("", "if 't' not in sa.inspect(op.get_bind()).get_table_names():\n        op.create_table('t')"),
+        ("SQL = 'CREATE VIEW v AS SELECT 1'", "op.execute(SQL)"),
+        ("t = sa.table('t', sa.column('c', sa.Text))", "op.bulk_insert(t, [{'c': 'x'}])"),
+        ("t = sa.table('t', sa.column('c', sa.Text))", "op.get_bind().execute(t.insert().values(c='x'))"),
+        ("", "rows = op.get_bind().execute(sa.text('SELECT c FROM t WHERE d = :d').bindparams(d=1)).scalars().all()"),
+        ("def helper(name):\n    op.create_index(name, 't', ['c'])", "helper('ix')"),
+        ("", "op.alter_column('t', 'c', existing_type=sa.Integer(), type_=sa.BigInteger())"),
+        ("", "op.alter_column('t', 'c', existing_type=sa.String(9), type_=sa.String(length=10), nullable=True)"),
+        ("", "op.alter_column('t', 'c', type_=sa.Text(), existing_nullable=False)"),
+        ("", "op.alter_column('t', 'c', nullable=False, server_default=None, new_column_name='d')"),
+    ],
+)
+def test_what_is_known_is_not_noisy(head: str, up: str) -> None:
+    assert risks(FILE.format(head=f"from alembic import op\nimport sqlalchemy as sa\n{head}", up=up)) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("type_=sa.Integer()", "changes a type from … to integer, and what does not fit the new one may be lost"),
+        (
+            "existing_type=sa.Numeric(10, 2), type_=sa.Integer()",
+            "changes a type from numeric(10,2) to integer, and what does not fit the new one may be lost",
+        ),
+        (
+            "existing_type=sa.Text(), type_=Mood()",
+            "changes a type from text to …, and what does not fit the new one may be lost",
+        ),
+        ("type_=sa.Text(), postgresql_using='left(c, 3)'",
+         "changes a type with USING, and what does not fit the new one is lost"),
+    ],
+)  # fmt: skip
+def test_a_type_that_may_hold_less(change: str, said: str) -> None:
+    found = risks(_revision(f"op.alter_column('t', 'c', {change})", BACK))
+    assert [one.what for one in found] == [said]
+
+
+@pytest.mark.parametrize(
+    "down",
+    [
+        "if True:\n    raise RuntimeError",
+        "print('no way back')",
+        "return\nop.drop_column('t', 'c')",
+        "try:\n    pass\nfinally:\n    raise",
+    ],
+)
+def test_a_downgrade_that_only_looks_like_one(down: str) -> None:
+    assert [one.final for one in risks(_revision(ADD, down))] == [True]
+
+
+@pytest.mark.parametrize(
+    ("sql", "lost"),
+    [
+        ("CREATE TABLE t (id bigint PRIMARY KEY, at timestamptz DEFAULT now())", False),
+        ("CREATE OR REPLACE FUNCTION f() RETURNS void AS $$ DELETE FROM t $$ LANGUAGE sql", False),
+        ("CREATE TABLE copy AS SELECT id FROM t", False),
+        ("CREATE TABLE copy AS SELECT wipe(id) FROM t", True),
+        ("CREATE TABLE copy AS WITH x AS (DELETE FROM t RETURNING id) SELECT id FROM x", True),
+        ("CREATE UNIQUE INDEX CONCURRENTLY i ON t (lower(c))", False),
+        ("CREATE RULE r AS ON INSERT TO t DO DELETE FROM t", True),
+        ("CREATE EXTENSION IF NOT EXISTS citext", False),
+        ("COMMENT ON TABLE t IS 'x'", False),
+        ("SET lock_timeout = '5s'", False),
+        ("GRANT SELECT ON t TO r", False),
+        ("INSERT INTO t (a, b) VALUES (1, lower('B'))", False),
+        ("INSERT INTO s.t SELECT id, now() FROM u ON CONFLICT DO NOTHING", False),
+        ("INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 2", True),
+        ("INSERT INTO t (a) SELECT wipe()", True),
+        ("ALTER TABLE ONLY public.t ADD COLUMN c numeric(10, 2) DEFAULT 0, ADD CONSTRAINT k CHECK (c > 0)", False),
+        ("ALTER TABLE t ADD COLUMN c int DEFAULT wipe()", True),
+        ("ALTER TABLE t ALTER c SET DEFAULT 1, ALTER COLUMN c DROP NOT NULL, ALTER d DROP IDENTITY", False),
+        ("ALTER TABLE t ALTER c TYPE text", False),
+        ("ALTER TABLE t ALTER COLUMN c SET DATA TYPE character varying", False),
+        ("ALTER TABLE t ALTER c TYPE varchar(3)", True),
+        ("ALTER TABLE t ALTER c TYPE timestamp with time zone", True),
+        ("ALTER TABLE t ALTER c TYPE text USING left(c, 1)", True),
+        ("ALTER TABLE t ADD d int, DROP COLUMN c", True),
+        ("ALTER TABLE t DETACH PARTITION p", True),
+        ("ALTER TABLE t RENAME TO u", False),
+        ("ALTER TABLE t DROP CONSTRAINT k CASCADE", True),
+        ("ALTER TYPE mood ADD VALUE IF NOT EXISTS 'fine'", False),
+        ("ALTER TYPE pair DROP ATTRIBUTE a", True),
+        ("ALTER SYSTEM SET x = 1", True),
+        ("DROP INDEX CONCURRENTLY IF EXISTS i", False),
+        ("DROP VIEW v", False),
+        ("DROP TABLE t CASCADE", True),
+        ("DROP SEQUENCE s", True),
+        ("DROP ROLE r", True),
+        ("UPDATE t SET c = NULL", True),
+        ("UPDATE t SET c = 1, d = NULL WHERE c IS NULL", True),
+        ("UPDATE t SET c = wipe() WHERE c IS NULL", True),
+        ("UPDATE t SET c = 1 WHERE d IS NULL", True),
+        ("SELECT count(*) FROM t", False),
+        ('SELECT "wipe"()', True),
+        ("EXPLAIN ANALYZE DELETE FROM t", True),
+        ("COPY t FROM PROGRAM 'x'", True),
+        ("PREPARE p AS DELETE FROM t", True),
+        ("NOT HEARD OF", True),
+    ],
+)
+def test_a_statement_is_known_or_counts(sql: str, *, lost: bool) -> None:
+    assert bool(risks(_revision(f"op.execute({sql!r})", BACK))) is lost
+
+
+def test_no_string_of_a_statement_is_shown() -> None:
+    (found,) = risks(_revision("op.execute(\"ALTER DATABASE d SET a = 's3cret'\")", BACK))
+    assert found.what == "runs ALTER DATABASE, and what that does is not known (ALTER DATABASE d SET a = …)"
+    (found,) = risks(_revision("op.execute(\"EXECUTE p ('s3cret')\")", BACK))
+    assert "s3cret" not in found.what
+
+
 def test_the_line_is_that_of_the_file() -> None:
     (found,) = risks(_revision(f'{ADD}\nop.drop_table("u")', BACK))
     assert found.line == 8

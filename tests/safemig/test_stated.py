@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 import pytest
@@ -154,6 +155,55 @@ def test_each_difference_of_a_column_has_its_statement_or_its_reason(
         return
     found = alters.change(one, left, right, spoken, "sql")
     assert (found.up if found else None) == up
+
+
+ALTER = "ALTER TABLE public.t ALTER COLUMN c TYPE"
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "up", "down"),
+    [
+        ("sql", "text", "character varying(3)", f"{ALTER} character varying(3);", f"{ALTER} text;"),
+        ("sql", "numeric(10,2)", "integer", f"{ALTER} integer;", f"{ALTER} numeric(10,2);"),
+        ("sql", "text", "integer", f"{ALTER} integer USING c::integer;", f"{ALTER} text;"),
+        (
+            "op",
+            "sa.INTEGER()",
+            "sa.Text()",
+            'op.alter_column("t", "c", type_=sa.Text(), existing_type=sa.INTEGER())',
+            'op.alter_column("t", "c", type_=sa.INTEGER(), existing_type=sa.Text(), postgresql_using="c::integer")',
+        ),
+    ],
+)
+def test_a_cast_is_written_only_where_postgresql_has_none(
+    kind: Literal["op", "sql"], before: str, after: str, up: str, down: str
+) -> None:
+    types = {"sa.INTEGER()": "integer", "sa.Text()": "text"}
+    key, position = "column public.t.c", {"position": 1}
+    left = Snapshot(15, {key: position | {"type": types.get(after, after)}})
+    right = Snapshot(15, {key: position | {"type": types.get(before, before)}})
+    spoken = Spoken({}, {"c": after}, {"c": before})
+    found = alters.change(Difference(key, "type", after, before), left, right, spoken, kind)
+    assert found == alters.Change(up, down)
+
+
+@pytest.mark.parametrize(
+    ("columns", "operation"),
+    [
+        ("a", 'op.create_index("i", "t", ["a"])'),
+        ("a, b", 'op.create_index("i", "t", ["a", "b"])'),
+        ("a DESC", 'op.execute("CREATE INDEX i ON public.t USING btree (a DESC)")'),
+        ("a, b NULLS FIRST", 'op.execute("CREATE INDEX i ON public.t USING btree (a, b NULLS FIRST)")'),
+        ("a varchar_pattern_ops", 'op.execute("CREATE INDEX i ON public.t USING btree (a varchar_pattern_ops)")'),
+    ],
+)
+def test_an_index_of_more_than_columns_stays_a_statement(columns: str, operation: str) -> None:
+    definition = f"CREATE INDEX i ON public.t USING btree ({columns})"
+    aim = Snapshot(15, {"index public.i": {"definition": definition, "table": "public.t"}})
+    one = Difference("index public.i", "missing", definition, None)
+    found = alters.change(one, aim, Snapshot(15, {}), Spoken({}, {}, {}), "op")
+    assert found is not None
+    assert found.up == operation
 
 
 def test_a_downgrade_that_takes_the_whole_table_is_not_the_way_back(dsn: str) -> None:
