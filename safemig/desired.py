@@ -14,10 +14,10 @@ from checks.schema.difference import compare
 from checks.schema.snapshot import Snapshot
 from safemig import privileges, undo
 from safemig.restate import Restated, restate
+from safemig.restate_reading import parts
 from safemig.spec import operations, python_source
 from safemig.spec.document import Block
 from safemig.spec.sources import Wanted
-from safemig.spec.sql import statements
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -95,7 +95,8 @@ def restated(
 ) -> Restated:
     """What is to be written for ``wanted`` on the schema in ``dump``, after the upgrades of ``pending``.
 
-    Its upgrade is empty where nothing of the schema would change. Raises as ``desire``.
+    Its upgrade is empty where nothing of the schema would change; ``unseen`` then has what else it would have done.
+    Raises as ``desire``.
     """
     with scratch() as conninfo:
         own = load(dump, conninfo, privileges.roles(wanted))
@@ -108,15 +109,12 @@ def restated(
             return found
         with engine(own) as target, target.connect() as connection:
             _apply(found.wanted, connection)
-        changed = compare(base, take(own), ignore=frozenset()) or _speaks_of_rows(found.wanted)
-        return found if changed else replace(found, wanted=replace(found.wanted, upgrade="", downgrade=""))
-
-
-def _speaks_of_rows(wanted: Wanted) -> bool:
-    """Whether it holds statements that may change rows, which no comparison of schemas shows."""
-    if wanted.kind == "op":
-        return "op.execute(" in wanted.upgrade or "op.bulk_insert(" in wanted.upgrade
-    return any(one.head not in ("CREATE", "ALTER", "DROP", "COMMENT") for one in statements(wanted.upgrade))
+        changed = compare(base, take(own), ignore=frozenset())
+        if changed:
+            return found
+        left = found.wanted
+        unseen = tuple((left.place(one.line)[1], one.text) for one in parts(left) if one.unseen())
+        return replace(found, wanted=replace(left, upgrade="", downgrade=""), unseen=unseen)
 
 
 def union(dump: str, steps: Sequence[Wanted], scratch: Callable[[], AbstractContextManager[str]]) -> Desired:

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Restated:
     """``wanted`` with changes in the place of each CREATE of a table that is there; its upgrade is empty where the
-    tables are as the spec has them. ``kept`` are sentences on what the CREATE leaves out and stays.
+    tables are as the spec has them. ``kept`` are sentences on what the CREATE leaves out and stays. ``unseen`` are the
+    statements of an upgrade that was emptied so although they do more than a schema shows (INSERT, UPDATE, GRANT),
+    each with its 1-based line in the spec.
     """
 
     wanted: Wanted
     kept: tuple[str, ...] = ()
+    unseen: tuple[tuple[int, str], ...] = ()
 
 
 def restated_tables(wanted: Wanted, present: Collection[str]) -> tuple[str, ...]:

@@ -16,6 +16,10 @@ from safemig.spec.sources import Wanted
 from safemig.spec.sql import statements, table_elements
 
 _ALTERS = ("alter_column", "drop_column", "drop_constraint", "rename_table", "add_column", "batch_alter_table")
+# Statements and operations whose whole effect a snapshot of the schema shows, or that leave none.
+_SHOWN_SQL = ("CREATE", "ALTER", "DROP", "COMMENT", "SET", "RESET")
+_SHOWN = ("create_", "drop_", "add_column", "alter_column", "rename_table", "batch_alter_table")
+_NEUTRAL = ("f", "get_bind", "get_context", "inline_literal")
 # Words of a column that make objects of their own: those are compared and made by themselves.
 _OWN_OBJECTS = ("PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "CONSTRAINT")
 
@@ -42,6 +46,23 @@ class Part:
     def alters(self, tables: Collection[str]) -> bool:
         """Whether it changes one of the tables by a statement of its own."""
         return self.verb in (*_ALTERS, "ALTER") and bool(self.what.tables & set(tables))
+
+    def unseen(self) -> bool:
+        """Whether it does what no comparison of schemas shows: rows, privileges, what is no literal."""
+        if self.node is None:
+            return self.verb not in _SHOWN_SQL
+        for call in ast.walk(self.node):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+                continue
+            if call.func.attr == "execute":
+                heads = [one.head for one in statements(python_source.sql_of(call))]
+                if not heads or any(head not in _SHOWN_SQL for head in heads):
+                    return True
+            elif ast.unparse(call.func.value) not in ("op", "batch_op") or call.func.attr in _NEUTRAL:
+                continue
+            elif not call.func.attr.startswith(_SHOWN):
+                return True
+        return False
 
     def removes(self, table: str) -> bool:
         """Whether the table has gone, or has another name, after it."""

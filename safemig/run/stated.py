@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from checks.migration.graph import Graph, pending
 from checks.schema.snapshot import TableHeld
 from safemig.facts import Facts
 from safemig.spec import python_source
 from safemig.spec.document import Block
+from safemig.spec.pieces import parse
 from safemig.spec.sources import Wanted
+from safemig.spec.sql import statements
 
 if TYPE_CHECKING:
     from safemig.discovery.alembic import AlembicTree
     from safemig.restate import Restated
     from safemig.runtimes.base import Runtime
+
+_LONGEST = 80  # letters of a statement that are shown
+_UNSEEN = (
+    "the tables are as the spec has them, and no schema shows whether {!r} has been run: write a revision with it, or "
+    "take it out of this phase where it has been"
+)
 
 
 def with_stated(
@@ -50,6 +60,10 @@ def with_stated(
     facts = replace(facts, problems=(*facts.problems, *said, *(f"left as it is: {text}" for text in result.kept)))
     if result.wanted.problems:
         return _stopped(facts, *result.wanted.problems), None
+    undone = _not_in(graph, result.unseen, found.kind)
+    if undone:
+        file = found.origin[0]
+        return _stopped(facts, *(f"{file}:{line}: {_UNSEEN.format(_short(text))}" for line, text in undone)), None
     if not result.wanted.upgrade.strip():
         text = f"the schema is as {place} asks for already: no change of it is needed"
         return replace(facts, problems=(*facts.problems, text)), None
@@ -57,6 +71,35 @@ def with_stated(
         text = f"{place} makes a table that is there already: it is taken as the state after the change"
         facts = replace(facts, problems=(*facts.problems, text))
     return facts, result.wanted
+
+
+def _not_in(graph: Graph, unseen: Sequence[tuple[int, str]], kind: Literal["op", "sql"]) -> tuple[tuple[int, str], ...]:
+    """Those of the statements that no revision has: what a revision has, is done where it is applied."""
+    if not unseen:
+        return ()
+    written: set[str] = set()
+    for revision in graph.revisions.values():
+        with suppress(OSError, UnicodeDecodeError):
+            written |= in_words(Path(revision.file).read_text(encoding="utf-8"), "op")
+    return tuple((line, text) for line, text in unseen if not in_words(text, kind) & written)
+
+
+def in_words(text: str, kind: Literal["op", "sql"]) -> set[str]:
+    """The statements of SQL, or of Python with the SQL in its ``execute``, however they are laid out."""
+    if kind == "sql":
+        return {" ".join(token.text for token in one.tokens) for one in statements(text)}
+    tree = parse(text)
+    nodes = list(ast.walk(tree)) if tree else []
+    found = {ast.unparse(node) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".execute"):
+            found |= in_words(python_source.sql_of(node).replace("\\:", ":"), "sql")
+    return found
+
+
+def _short(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
 
 
 def changed_since(graph: Graph, tables: Sequence[str]) -> bool:

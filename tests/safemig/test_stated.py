@@ -17,7 +17,7 @@ from safemig import alters
 from safemig.alters import NoChange, Spoken
 from safemig.authoring import with_downgrade
 from safemig.restate import restated_tables
-from safemig.run.stated import changed_since
+from safemig.run.stated import changed_since, in_words
 from safemig.spec.document import parse
 from safemig.spec.sources import Wanted, wanted
 from tests.safemig.bad_projects import safemig
@@ -217,3 +217,50 @@ def test_a_downgrade_that_takes_the_whole_table_is_not_the_way_back(dsn: str) ->
     own = replace(spec, downgrade="ALTER TABLE a DROP COLUMN x;", downgrade_lines=(9,))
     result = restated("CREATE TABLE public.a (id integer PRIMARY KEY);", own, lambda: fresh_database(dsn))
     assert (result.wanted.downgrade, result.wanted.downgrade_lines) == (own.downgrade, (9,))
+
+
+THERE = "CREATE TABLE public.a (id integer PRIMARY KEY, x text);"
+STATE = "CREATE TABLE a (id integer PRIMARY KEY, x text);\n"
+STATE_OP = "op.create_table('a', sa.Column('id', sa.Integer(), primary_key=True), sa.Column('x', sa.Text()))\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "language", "lines"),
+    [
+        (STATE, "sql", ()),
+        (STATE + "COMMENT ON TABLE a IS NULL;\nSET lock_timeout = '5s';", "sql", ()),
+        (STATE + "INSERT INTO a VALUES (1, 'x');\nUPDATE a SET x = '';", "sql", (4, 5)),
+        (STATE + "GRANT SELECT ON a TO PUBLIC;", "sql", (4,)),
+        (STATE_OP + "op.execute('SET lock_timeout = 1000')", "python", ()),
+        (STATE_OP + 'op.execute("DELETE FROM a WHERE id = 7")', "python", (4,)),
+        (STATE_OP + "op.execute('SET lock_timeout = 1; DELETE FROM a')", "python", (4,)),
+    ],
+)
+def test_what_no_schema_shows_is_not_taken_for_done(
+    code: str, language: str, lines: tuple[int, ...], postgres_server: str
+) -> None:
+    from safemig.desired import restated
+    from tests.conftest import fresh_database
+
+    way_back = "op.drop_column('a', 'x')" if language == "python" else "ALTER TABLE a DROP COLUMN x;"
+    spec = replace(_spec(code, language), downgrade=way_back, downgrade_lines=(9,))
+    result = restated(THERE, spec, lambda: fresh_database(postgres_server))
+    assert result.wanted.upgrade == ""
+    assert tuple(line for line, _ in result.unseen) == lines
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "revision", "same"),
+    [
+        ("UPDATE a\n  SET x = ':y'", "sql", "op.execute(\"UPDATE a SET x = '\\\\:y'\")", True),
+        ("UPDATE a SET x = 'y'", "sql", "op.execute(\"UPDATE a SET x = 'z'\")", False),
+        ("op.bulk_insert(t,\n [{'id': 1}])", "op", 'op.bulk_insert(t, [{"id": 1}])', True),
+        ('op.execute("DELETE FROM a")', "op", "op.get_bind().execute(sa.text('DELETE  FROM a'))", True),
+        ("op.bulk_insert(t, [{'id': 1}])", "op", "op.bulk_insert(t, [{'id': 2}])", False),
+    ],
+)
+def test_a_statement_is_found_again_in_a_revision(
+    spec: str, kind: Literal["op", "sql"], revision: str, *, same: bool
+) -> None:
+    text = f"def upgrade():\n    {revision}\n"
+    assert bool(in_words(spec, kind) & in_words(text, "op")) is same
