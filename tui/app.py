@@ -119,8 +119,7 @@ class SafemigApp(App[int]):
                 self.finished = event if event.kind == "run.finished" else self.finished
                 new.append(event)
         ended = feed.code is not None and not feed.events
-        resumable = ended and bool(self.summary.run) and self.summary.verdict in RESUMABLE
-        screen.attach(feed.hears and not self.summary.verdict, resumable)
+        screen.attach(self.stoppable, ended and bool(self.summary.run) and self.summary.verdict in RESUMABLE)
         if new:
             self._take(screen, new)
         if ended:
@@ -224,11 +223,15 @@ class SafemigApp(App[int]):
             self.start_mode = after
             self.start_screen.show_mode(after)
 
+    @property
+    def stoppable(self) -> bool:
+        """Whether there is an engine that can be stopped."""
+        return self.feed is not None and self.feed.hears and not self.summary.verdict
+
     async def action_stop(self) -> None:
         """Stops the running step; asked a second time, whether to leave."""
-        live = self.feed is not None and self.feed.hears and not self.summary.verdict
         self._stops += 1
-        if live and self._stops == 1:
+        if self.stoppable and self._stops == 1:
             if self.say_to_engine(Message("stop")):
                 self.notify("stopping the running step; Ctrl+C again asks to quit", timeout=5)
         else:

@@ -65,6 +65,8 @@ class KeyBar(Widget):
         for key, active in self.screen.active_bindings.items():
             binding = active.binding
             name = binding.id or binding.action
+            if name == "app.stop" and not getattr(self.app, "stoppable", False):
+                continue  # it would only ask to quit, and push a key out that does something
             if binding.description and active.enabled and name not in found:
                 found[name] = (BarKey(self.app.get_key_display(binding), binding.description, key), binding.show)
         pinned = {name: next((one for one in names if one in found), "") for names in PINNED for name in names}
