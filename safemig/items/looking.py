@@ -37,6 +37,7 @@ _CURL_ALONE = re.compile(
 )
 _PSQL_ALONE = re.compile(r"-[tAqXxw]+|--(?:no-psqlrc|tuples-only|no-align|quiet|csv|expanded|no-password)")
 _BELOW = re.compile(r"(?![/~-])(?!.*\.\.)[\w./-]+")
+_CD = re.compile(r"cd\s+\S+\s*&&")
 _INSIDE = ("python", "pytest", "alembic")
 
 
@@ -104,7 +105,7 @@ def _words(code: str) -> tuple[str, ...]:
     except Doubt as doubt:
         raise _Refused(str(doubt)) from None
     if len(found) == 2 and found[0].words[:1] == ("cd",) and not found[0].writes:
-        if len(found[0].words) != 2 or not _BELOW.fullmatch(found[0].words[1]):
+        if not _BELOW.fullmatch("".join(found[0].words[1:])) or not _CD.match(code):
             raise _Refused("it leaves the project's folder")
         found = found[1:]  # where it runs, the project's own recipe decides
     if len(found) != 1 or found[0].writes or not found[0].words:

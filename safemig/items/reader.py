@@ -225,7 +225,10 @@ def only_looks(code: str) -> bool:
         # A keyword may be a function to call (key=) or a file to write to (file=).
         if any(ast.unparse(one.func) not in _PRINTERS or one.keywords for one in calls):
             return False
+        # What the environment holds may be a secret, and the log keeps what is printed.
+        if any(isinstance(one, ast.Attribute) and one.attr.startswith("environ") for one in within):
+            return False
         bound = {one.asname or one.name for one in within if isinstance(one, ast.alias)}
-        if bound & {*_PRINTERS, "*", "__builtins__"} or any(isinstance(one, _REBINDS) for one in within):
+        if bound & {*_PRINTERS, "*", "__builtins__", "environ"} or any(isinstance(one, _REBINDS) for one in within):
             return False
     return bool(body)

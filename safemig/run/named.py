@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 KIND = "named"
 QUERY_SECONDS = 30.0
-# Exit codes by which a tool says "not so"; any other may mean that it could not look (127: no such program).
 # How pytest, alembic and Python say no.
 _NO = re.compile(r"FAILED|\b\d+ (?:failed|errors?)\b|AssertionError|ImportError|ModuleNotFoundError|AttributeError")
 # What a service, an engine or a database that is not there makes a command print, with the exit code of a plain no.
@@ -49,6 +48,7 @@ _UNREACHED = re.compile(
     r"|Name or service not known|authentication failed|is starting up|No config file|No module named alembic"
     r"|Error 127|permission denied while trying"
 )
+# Exit codes by which a tool says "not so"; any other may mean that it could not look (127: no such program).
 _NOT_SO: Mapping[str, frozenset[int]] = {
     "python": frozenset({1}),
     "pytest": frozenset({1, 2, 4, 5}),  # failed; not collected; no such file; no tests
