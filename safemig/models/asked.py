@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from safemig.models.imports import Import, imports_of
-from safemig.models.reading import Models, is_model, last, target_name
+from safemig.models.reading import RELATES, Models, is_model, last, target_name
 from safemig.spec.document import Block, Item, Phase
 from safemig.spec.pieces import parse
 from safemig.spec.python_source import LANGUAGES
 
-_USES = re.compile(r"\b__tablename__\b|\bmapped_column\s*\(|\bColumn\s*\(|\brelationship\s*\(")
+_USES = re.compile(
+    r"\b__tablename__\b|\bmapped_column\s*\(|\bColumn\s*\(|\brelationship\s*\(|\btable\s*=\s*True\b|\bRelationship\s*\("
+)
 _OPERATIONS = re.compile(r"\bop\s*\.\s*\w+\s*\(")
 _RELATION = re.compile(
     r"\b(relation(?:ship)?s?|relaci[oó]n(?:es)?|beziehung\w*|relações|relaç[aã]o|relazion[ei]|связ\w*|отношени\w*|"
@@ -74,7 +76,7 @@ def asked(phase: Phase, file: str) -> Asked:
         for one in _statements(block, text, tree):
             if isinstance(one.node, ast.ClassDef) or _call(one.node) == "Table":
                 definitions.append(one)
-            elif _call(one.node) == "relationship":
+            elif _call(one.node) in RELATES:
                 loose.append(one)
             elif not isinstance(one.node, ast.Import | ast.ImportFrom) and not _says_nothing(one.node):
                 problems.append(f"{file}:{one.line}: {one.code.splitlines()[0]!r} is no model and is left out")

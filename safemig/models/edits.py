@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
-from safemig.models.imports import Import, add, bound_names, free_names, sources
+from safemig.models.imports import Import, add, bound_names, called_names, clashes, free_names, sources
+from safemig.models.reading import RELATES, last, target_name
 from safemig.models.relations import Fresh
-from safemig.spec.pieces import parse, reindent
+from safemig.spec.pieces import inner_lines, parse, reindent
 
 
 class CannotEdit(Exception):
@@ -28,22 +29,47 @@ def with_code(
     ``known`` are imports of the project's other models and of the spec, the first of a name counts. Raises CannotEdit.
     """
     newline = "\r\n" if text.count("\r\n") * 2 > text.count("\n") else "\n"
-    fresh = text.replace("\r\n", "\n")
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    fresh = text.removeprefix(mark).replace("\r\n", "\n")
+    indent = _indent(fresh)
     added: list[ast.AST] = []
     for one in attributes:
         fresh = _attribute(fresh, one)
         added += ast.parse(one.code).body
     for code in classes:
-        fresh = _definition(fresh, code)
+        fresh = _definition(fresh, _indented(code, indent))
         added += ast.parse(code).body
     tree = parse(fresh)
     if tree is None:
         raise CannotEdit("the models would be no valid Python any more; write them by hand")
-    wanted, unknown = sources(free_names(added) - bound_names(tree), _first_of_each(known))
+    free = free_names(added)
+    called = called_names(added)
+    if others := clashes(free, tree, known, called):
+        raise CannotEdit(f"{'; '.join(others)}: write it in the spec's code as these models do")
+    wanted, unknown = sources(free - bound_names(tree), _first_of_each(known), called)
     if unknown:
         raise CannotEdit(f"nobody says where {', '.join(unknown)} comes from; add its import to the spec's code")
     fresh = add(fresh, wanted, own, width)
-    return fresh.replace("\n", newline)
+    return mark + fresh.replace("\n", newline)
+
+
+def _indent(text: str) -> str:
+    """What one level is indented by: that of the file's first indented statement, else four spaces."""
+    tree = parse(text)
+    bodies = [node.body for node in (tree.body if tree else []) if isinstance(node, ast.ClassDef)]
+    first = next((body[0] for body in bodies if body[0].col_offset), None)
+    return text.split("\n")[first.lineno - 1][: first.col_offset] if first else "    "
+
+
+def _indented(code: str, indent: str) -> str:
+    """The code, which is indented by four spaces, indented as its file is; texts of several lines stay."""
+    inner = inner_lines(code)
+    lines = []
+    for number, line in enumerate(code.split("\n"), 1):
+        bare = line.lstrip(" ")
+        levels, rest = divmod(len(line) - len(bare), 4)
+        lines.append(line if number in inner else indent * levels + " " * rest + bare)
+    return "\n".join(lines)
 
 
 def _first_of_each(known: Sequence[Import]) -> dict[str, Import]:
@@ -54,14 +80,23 @@ def _first_of_each(known: Sequence[Import]) -> dict[str, Import]:
 
 
 def _definition(text: str, code: str) -> str:
-    """The definition behind the last class, with two blank lines; an enum that a class uses comes in its own order."""
+    """The definition behind the last class and all that it uses, with two blank lines."""
     tree = parse(text)
     lines = text.split("\n")
-    ends = [node.end_lineno or 0 for node in (tree.body if tree else []) if isinstance(node, ast.ClassDef)]
+    used = free_names(ast.parse(code).body)
+    ends = [
+        node.end_lineno or 0
+        for node in (tree.body if tree else [])
+        if isinstance(node, ast.ClassDef) or (isinstance(node, ast.Assign) and target_name(node) in used)
+    ]
     if not ends:
         start = text.rstrip("\n")
         return (f"{start}\n\n\n" if start else "") + code.rstrip() + "\n"
     at = ends[-1]
+    # What stands indented below, a comment, is still the class's own.
+    below = next((number for number, line in enumerate(lines[at:]) if line.strip() and line[0] not in " \t"), None)
+    own = lines[at:] if below is None else lines[at : at + below]
+    at += max((number for number, line in enumerate(own, 1) if line.strip()), default=0)
     rest = lines[at:]
     while rest and not rest[0].strip():
         rest.pop(0)
@@ -77,12 +112,15 @@ def _attribute(text: str, one: Fresh) -> str:
     lines = text.split("\n")
     plain = [each for each in node.body if isinstance(each, ast.Assign | ast.AnnAssign)]
     relations = [each for each in plain if _is_relationship(each)]
-    after = (relations or plain or node.body)[-1]
-    indent = " " * after.col_offset
-    is_relation = "relationship(" in one.code
-    gap = [""] if is_relation and not relations else []
+    is_method = isinstance(ast.parse(one.code).body[0], ast.FunctionDef | ast.AsyncFunctionDef)
+    after = (([] if is_method else relations or plain) or node.body)[-1]
+    indent = lines[after.lineno - 1][: after.col_offset]
+    if indent.strip():
+        raise CannotEdit(f"line {after.lineno} of {one.owner} holds several statements; give each a line of its own")
+    is_relation = _is_relationship(ast.parse(one.code).body[0])
+    gap = [""] if is_method or (is_relation and not relations) else []
     at = after.end_lineno or after.lineno
-    fresh = reindent(one.code, 0, indent).split("\n")
+    fresh = reindent(_indented(one.code, _indent(text)), 0, indent).split("\n")
     below = [""] if at < len(lines) and lines[at].strip() else []
     between = below if not _goes_on(node, at) else []
     return "\n".join([*lines[:at], *gap, *fresh, *between, *lines[at:]])
@@ -93,5 +131,6 @@ def _goes_on(node: ast.ClassDef, at: int) -> bool:
     return any(each.lineno == at + 1 and isinstance(each, ast.Assign | ast.AnnAssign) for each in node.body)
 
 
-def _is_relationship(node: ast.Assign | ast.AnnAssign) -> bool:
-    return isinstance(node.value, ast.Call) and ast.unparse(node.value.func).endswith("relationship")
+def _is_relationship(node: ast.stmt) -> bool:
+    value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    return isinstance(value, ast.Call) and last(value.func) in RELATES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -81,13 +81,43 @@ def bound_names(tree: ast.Module) -> frozenset[str]:
     return frozenset(names)
 
 
-def sources(names: Iterable[str], known: Mapping[str, Import]) -> tuple[tuple[Import, ...], tuple[str, ...]]:
+def called_names(nodes: Sequence[ast.AST]) -> frozenset[str]:
+    """The names that the code calls: the ``Enum`` of ``Enum(Mood)`` is SQLAlchemy's, that of a base is not."""
+    calls = [one.func for node in nodes for one in ast.walk(node) if isinstance(one, ast.Call)]
+    return frozenset(one.id for one in calls if isinstance(one, ast.Name))
+
+
+def clashes(
+    names: Iterable[str], tree: ast.Module, known: Sequence[Import], called: Collection[str]
+) -> tuple[str, ...]:
+    """The names that the file has from elsewhere than the code takes them from: a module ``datetime``, another
+    ``Enum``."""
+    there = {one.bound: one for one in imports_of(tree.body)}
+    said: list[str] = []
+    for name in sorted(names):
+        mine = there.get(name)
+        meant = [one for one in known if one.bound == name and one != mine]
+        wanted = meant[-1] if meant else _usual(name, called)
+        if mine and wanted and _kind(mine) != _kind(wanted):
+            said.append(f"{name} is `{mine.line}` in the file, and the new code means `{wanted.line}`")
+    return tuple(said)
+
+
+def _kind(one: Import) -> tuple[str, bool]:
+    """The package that it comes from, and whether it is a module."""
+    top = one.module.partition(".")[0]
+    return (top if top in sys.stdlib_module_names or top == "sqlalchemy" else "", bool(one.name))
+
+
+def sources(
+    names: Iterable[str], known: Mapping[str, Import], called: Collection[str] = ()
+) -> tuple[tuple[Import, ...], tuple[str, ...]]:
     """Where each name comes from, and the names nobody knows. ``known`` (the project's and the spec's own imports)
-    counts before SQLAlchemy and the standard library."""
+    counts before SQLAlchemy and the standard library. ``called`` are those that the code calls."""
     found: list[Import] = []
     unknown: list[str] = []
     for name in sorted(names):
-        source = known.get(name) or _usual(name)
+        source = known.get(name) or _usual(name, called)
         if source:
             found.append(source)
         else:
@@ -95,11 +125,15 @@ def sources(names: Iterable[str], known: Mapping[str, Import]) -> tuple[tuple[Im
     return tuple(found), tuple(unknown)
 
 
-def _usual(name: str) -> Import | None:
+def _usual(name: str, called: Collection[str]) -> Import | None:
     import sqlalchemy
     from sqlalchemy import orm
     from sqlalchemy.dialects import postgresql
 
+    if name in ("Field", "Relationship", "SQLModel"):
+        return Import("sqlmodel", name)
+    if name == "Enum" and name in called:
+        return Import("sqlalchemy", name)
     if name in _MODULES:
         return next(iter(imports_of(ast.parse(_MODULES[name]).body)))
     for module in (sqlalchemy, orm, postgresql):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from safemig.models.asked import Asked, Definition, shown_class
 from safemig.models.edits import CannotEdit, with_code
-from safemig.models.imports import Import, add, bound_names, imports_of
+from safemig.models.imports import Import, bound_names, imports_of
+from safemig.models.reach import collected, for_checkers, names_types
 from safemig.models.reading import ModelClass, ModelFile, Models, model_class, module_of, snake, target_name
 from safemig.models.relations import Fresh, relationships
 from safemig.spec.pieces import parse, reindent
@@ -61,32 +62,52 @@ def propose(asked: Asked, models: Models, texts: Mapping[str, str], *, folder: s
         if node is not None:
             fresh.append(model_class(node))
             files[one.name] = path
-    relations = list(asked.relations)
+    _loose(asked, models, attributes, problems)
+    given = [each for several in attributes.values() for each in several]
+    wanted, unclear, broken = relationships(asked.relations, fresh, models, given)
+    if broken:
+        raise CannotEdit(f"{'; '.join(broken)}, or the models would not load")
+    problems += unclear
+    for each in wanted:
+        known = models.find(each.owner)
+        path = known[0].path if known else files.get(each.owner, "")
+        if path and (each.owner, each.name) not in {(one.owner, one.name) for one in given}:
+            attributes.setdefault(path, []).append(each)
+    made, unreached = _texts(asked, models, texts, _Plan(added, attributes), files, folder, width)
+    problems += [
+        f"nothing imports {path} yet: import it where the application and Alembic's env.py load the models, or "
+        "autogenerate would drop its tables"
+        for path in unreached
+    ]
+    listed = tuple((each.owner, each.name) for several in attributes.values() for each in several)
+    return Proposal(made, tuple(fresh), listed, files, tuple(problems))
+
+
+def _loose(asked: Asked, models: Models, attributes: dict[str, list[Fresh]], problems: list[str]) -> None:
+    """Relationships that stand outside a class, for the class that an item names."""
     for one in asked.loose:
-        owner = next((owner for owner, name in relations if name == one.name), "")
+        owner = next((owner for owner, name in asked.relations if name == one.name), "")
         known = models.find(owner)
         if known is None:
             problems.append(f"line {one.line}: it is not said which class gets {one.name}; it is left out")
         elif one.name not in known[1].attributes:
             attributes.setdefault(known[0].path, []).append(Fresh(owner, one.name, one.code))
-    given = {(each.owner, each.name) for several in attributes.values() for each in several}
-    wanted, unclear = relationships([pair for pair in relations if pair not in given], fresh, models)
-    problems += unclear
-    for each in wanted:
-        known = models.find(each.owner)
-        path = known[0].path if known else files.get(each.owner, "")
-        if path and (each.owner, each.name) not in given:
-            attributes.setdefault(path, []).append(each)
-    made = _texts(asked, models, texts, _Plan(added, attributes), folder, width)
-    listed = tuple((each.owner, each.name) for several in attributes.values() for each in several)
-    return Proposal(made, tuple(fresh), listed, files, tuple(problems))
 
 
 def _texts(
-    asked: Asked, models: Models, texts: Mapping[str, str], plan: _Plan, folder: str, width: int
-) -> dict[str, str]:
+    asked: Asked,
+    models: Models,
+    texts: Mapping[str, str],
+    plan: _Plan,
+    files: Mapping[str, str],
+    folder: str,
+    width: int,
+) -> tuple[dict[str, str], list[str]]:
+    """The new texts, and the new files that nothing imports."""
     own = module_of(_first_path(models, folder), folder).partition(".")[0]
+    places = {known.name: file.path for file in models.files for known in file.classes}
     made: dict[str, str] = {}
+    unreached: list[str] = []
     for path in dict.fromkeys([*plan.added, *plan.attributes]):
         before = texts.get(path, "")
         text = before or _head(models, path)
@@ -99,10 +120,18 @@ def _texts(
         later = [one for one in attributes if one.owner not in there]
         if later:
             text = with_code(text, attributes=later, known=known, own=own, width=width)
+        if names_types(models):
+            codes = [*plan.added.get(path, []), *(one.code for one in attributes)]
+            text = for_checkers(text, codes, path, {**places, **files}, folder)
         if text != before:
             made[path] = text
-        made |= _listed(path, plan.added.get(path, []), {**texts, **made}, new=not before)
-    return made
+        if not before:
+            names = [name for name, place in files.items() if place == path]
+            listed, reached = collected(path, names, models, {**texts, **made}, folder)
+            made |= listed
+            if not reached:
+                unreached.append(path)
+    return made, unreached
 
 
 def _first_path(models: Models, folder: str) -> str:
@@ -177,10 +206,11 @@ def _in_style(one: Definition, models: Models) -> str:
     node = one.node
     if not isinstance(node, ast.ClassDef) or not models.base or shown_class(one) is None:
         return one.code
-    written = [ast.unparse(base) for base in node.bases]
-    if models.base in written or not written or not _BASE.fullmatch(written[-1]):
+    own = {base for known in models.classes for base in known.bases}
+    foreign = [base for base in node.bases if _BASE.fullmatch(ast.unparse(base)) and ast.unparse(base) not in own]
+    if not foreign or models.base in map(ast.unparse, node.bases):
         return one.code
-    base = node.bases[-1]
+    base = foreign[-1]
     lines = one.code.split("\n")
     at = base.lineno - (node.lineno - next(n for n, line in enumerate(lines) if line.startswith("class ")))
     line = lines[at]
@@ -201,90 +231,40 @@ def _extend(
     own = next((n for n in (tree.body if tree else []) if isinstance(n, ast.ClassDef) and n.name == there.name), None)
     first = one.line - min([node.lineno, *(each.lineno for each in node.decorator_list)])
     for statement in node.body:
-        name = target_name(statement)
+        name = _name(statement)
         if not name or name == "__tablename__":
             continue
         if name not in there.attributes:
             attributes.setdefault(file.path, []).append(Fresh(there.name, name, _cut(one, node, statement)))
             continue
-        mine = next((each for each in (own.body if own else []) if target_name(each) == name), None)
-        if mine is not None and ast.dump(mine) != ast.dump(statement):
+        mine = next((each for each in (own.body if own else []) if _name(each) == name), None)
+        if mine is None or ast.dump(mine) != ast.dump(statement):
+            is_there = f"`{_shown(mine)}` in {file.path}:{mine.lineno}" if mine else "a mixin's or base's own"
             problems.append(
-                f"{there.name}.{name} is `{ast.unparse(mine)}` in {file.path}:{mine.lineno}, "
-                f"line {first + statement.lineno} of the spec says `{ast.unparse(statement)}`; it is left as it is"
+                f"{there.name}.{name} is {is_there}, "
+                f"line {first + statement.lineno} of the spec says `{_shown(statement)}`; it is left as it is"
             )
+
+
+def _name(statement: ast.stmt) -> str:
+    """What the statement of a class binds: a column, a relationship, a method."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        return statement.name
+    return target_name(statement)
+
+
+def _shown(statement: ast.stmt) -> str:
+    """The statement on one line, of a method its first."""
+    return ast.unparse(statement).splitlines()[0]
 
 
 def _cut(one: Definition, node: ast.ClassDef, statement: ast.stmt) -> str:
     start = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-    lines = one.code.split("\n")[statement.lineno - start : (statement.end_lineno or 0) - start + 1]
+    first = min([statement.lineno, *(each.lineno for each in getattr(statement, "decorator_list", []))])
+    lines = one.code.split("\n")[first - start : (statement.end_lineno or 0) - start + 1]
     return reindent("\n".join(lines), statement.col_offset)
 
 
 def _bound(text: str) -> frozenset[str]:
     tree = parse(text)
     return bound_names(tree) if tree else frozenset()
-
-
-def _listed(path: str, codes: Sequence[str], texts: Mapping[str, str], *, new: bool) -> dict[str, str]:
-    """The package's ``__init__`` with the new classes, where it lists those of the other files."""
-    where = PurePosixPath(path)
-    init = str(where.parent / "__init__.py")
-    text = texts.get(init, "")
-    tree = parse(text) if text and path != init else None
-    if tree is None:
-        return {}
-    names = [node.name for code in codes for node in ast.parse(code).body if isinstance(node, ast.ClassDef)]
-    lists = [
-        node
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.module and (node.level == 1 or _same_package(node, where, texts))
-    ]
-    if not names or not lists:
-        return {}
-    nearest = lists[-1]
-    module = where.stem if nearest.level else f"{(nearest.module or '').rpartition('.')[0]}.{where.stem}"
-    fresh = add(text.replace("\r\n", "\n"), [Import(module, name, "", nearest.level) for name in names])
-    fresh = _in_all(fresh, names)
-    return {init: fresh.replace("\n", "\r\n") if "\r\n" in text else fresh} if fresh != text or new else {}
-
-
-def _same_package(node: ast.ImportFrom, where: PurePosixPath, texts: Mapping[str, str]) -> bool:
-    """``from app.models.course import …`` in app/models/__init__.py."""
-    package, _, stem = (node.module or "").rpartition(".")
-    parts = package.split(".") if package else []
-    return (
-        bool(parts) and where.parent.parts[-len(parts) :] == tuple(parts) and str(where.parent / f"{stem}.py") in texts
-    )
-
-
-def _in_all(text: str, names: Sequence[str]) -> str:
-    tree = parse(text)
-    for node in tree.body if tree else []:
-        if target_name(node) != "__all__" or not isinstance(node, ast.Assign | ast.AnnAssign):
-            continue
-        if not isinstance(node.value, ast.List | ast.Tuple) or not node.value.elts:
-            continue
-        listed = [ast.literal_eval(one) for one in node.value.elts if isinstance(one, ast.Constant)]
-        final = node.value.elts[-1]
-        lines = text.split("\n")
-        multi = node.value.lineno != (node.value.end_lineno or 0)
-        for name in [name for name in names if name not in listed]:
-            elements = node.value.elts
-            later = next((e for e, said in zip(elements, listed, strict=False) if said > name), None)
-            if later is not None and listed == sorted(listed):
-                row, column = later.lineno - 1, later.col_offset
-                if multi and lines[row][:column].strip() == "":
-                    lines.insert(row, f'{lines[row][:column]}"{name}",')
-                else:
-                    lines[row] = f'{lines[row][:column]}"{name}", {lines[row][column:]}'
-            else:
-                row, column = (final.end_lineno or 0) - 1, final.end_col_offset or 0
-                if multi:
-                    rest = lines[row][column:]
-                    lines[row] = lines[row][:column] + (rest if rest.startswith(",") else f",{rest}")
-                    lines.insert(row + 1, f'{" " * final.col_offset}"{name}",')
-                else:
-                    lines[row] = f'{lines[row][:column]}, "{name}"{lines[row][column:]}'
-            return _in_all("\n".join(lines), names)
-    return text

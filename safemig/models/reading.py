@@ -6,13 +6,21 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Literal
 
 from safemig.spec.pieces import parse
 
-_MODELS = re.compile(r"\b__tablename__\b|\bmapped_column\s*\(|\bMapped\s*\[|\bColumn\s*\(|\brelationship\s*\(")
-_SUPPORT = re.compile(r"^\s*(?:from|import)\s+(?:sqlalchemy|enum|flask_sqlalchemy)\b", re.M)
+_MODELS = re.compile(
+    r"\b__tablename__\b|\bmapped_column\s*\(|\bMapped\s*\[|\bColumn\s*\(|\brelationship\s*\(|\btable\s*=\s*True\b"
+)
+RELATES = ("relationship", "Relationship")
+_SQLMODEL = re.compile(r"\btable\s*=\s*True\b")
+_DATACLASS = re.compile(r"^class\s+\w+\([^)]*\bMappedAsDataclass\b|^@[\w.]*\bmapped_as_dataclass\b", re.M)
+_NO_BASE = re.compile(r"(?:\w+\.)*(?:\w*Mixin|MappedAsDataclass|object|ABC|Generic\b.*|Protocol\b.*)")
+_BASE_NAME = re.compile(r"(?:\w+\.)*\w*(?:Base|Model)(?:\[.*\])?")
+_SUPPORT = re.compile(r"^\s*(?:from|import)\s+(?:sqlalchemy|sqlmodel|enum|flask_sqlalchemy)\b", re.M)
 _NOT_MODELS = re.compile(r"(?:^|/)(?:tests?/|test_|conftest\.py$|versions/|migrations/|alembic/|\.venv/)")
 
 
@@ -38,7 +46,8 @@ class Relationship:
 
 @dataclass(frozen=True)
 class ModelClass:
-    """One mapped class. ``attributes`` are the names it binds, ``table`` is "" where it gives none."""
+    """One mapped class. ``attributes`` are the names that it or a class it builds on binds, ``table`` is its table,
+    with the schema where it gives one, "" where it gives none."""
 
     name: str
     table: str
@@ -59,10 +68,12 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Models:
-    """All models of a project. ``base`` is the base class most of them have, as written ("Base", "db.Model")."""
+    """All models of a project. ``base`` is the base class most of them have, as written ("Base", "db.Model"),
+    ``support`` the texts that these stand in or are built on."""
 
     files: tuple[ModelFile, ...]
     base: str
+    support: tuple[str, ...] = ()
 
     def find(self, name: str) -> tuple[ModelFile, ModelClass] | None:
         """The class of that name and its file."""
@@ -78,6 +89,13 @@ class Models:
         """Whether the models are annotated with ``Mapped[…]``."""
         return any(re.search(r"\bMapped\s*\[", file.text) for file in self.files)
 
+    @property
+    def kind(self) -> Literal["plain", "dataclass", "sqlmodel"]:
+        """What the classes are made with."""
+        if any(_SQLMODEL.search(file.text) for file in self.files):
+            return "sqlmodel"
+        return "dataclass" if any(_DATACLASS.search(text) for text in self.support) else "plain"
+
 
 def may_hold_models(path: str, text: str) -> bool:
     """Whether the file is worth reading for models: no test, no migration."""
@@ -91,14 +109,40 @@ def may_support_models(path: str, text: str) -> bool:
 
 def read_models(texts: Mapping[str, str]) -> Models:
     """The models among those files (path relative to the root -> text)."""
+    trees = {path: parse(text) for path, text in sorted(texts.items()) if may_hold_models(path, text)}
+    everything = {
+        node.name: node for tree in trees.values() if tree for node in tree.body if isinstance(node, ast.ClassDef)
+    }
     files = []
-    for path, text in sorted(texts.items()):
-        tree = parse(text) if may_hold_models(path, text) else None
-        classes = tuple(classes_of(tree.body)) if tree else ()
-        if classes:
-            files.append(ModelFile(path, text, classes))
-    bases = Counter(one.bases[-1] for file in files for one in file.classes if one.bases)
-    return Models(tuple(files), bases.most_common(1)[0][0] if bases else "")
+    for path, tree in trees.items():
+        classes = classes_of(tree.body) if tree else ()
+        whole = tuple(replace(one, attributes=_with_inherited(one, everything)) for one in classes)
+        if whole:
+            files.append(ModelFile(path, texts[path], whole))
+    support = tuple(text for path, text in texts.items() if may_support_models(path, text))
+    return Models(tuple(files), _base([one for file in files for one in file.classes], everything), support)
+
+
+def _with_inherited(one: ModelClass, everything: Mapping[str, ast.ClassDef]) -> tuple[str, ...]:
+    """The names that the class binds, then those of the mixins and bases that are in the files."""
+    names = dict.fromkeys(one.attributes)
+    left, seen = [*one.bases], {one.name}
+    while left:
+        name = left.pop(0).rpartition(".")[2]
+        node = everything.get(name)
+        if node is not None and name not in seen:
+            seen.add(name)
+            names |= dict.fromkeys(bound for bound in _bound(node) if not bound.startswith("__"))
+            left += [ast.unparse(base) for base in node.bases]
+    return tuple(names)
+
+
+def _base(classes: Sequence[ModelClass], everything: Mapping[str, ast.ClassDef]) -> str:
+    """The base class that most have: neither a mixin (a class without bases) nor one that has a table itself."""
+    none = {name for name, node in everything.items() if not node.bases or _table(node)}
+    found = Counter(base for one in classes for base in one.bases if base not in none and not _NO_BASE.fullmatch(base))
+    ranked = sorted(found, key=lambda base: (found[base], bool(_BASE_NAME.fullmatch(base))), reverse=True)
+    return ranked[0] if ranked else ""
 
 
 def classes_of(body: Sequence[ast.stmt]) -> Iterator[ModelClass]:
@@ -112,7 +156,13 @@ def is_model(node: ast.ClassDef) -> bool:
     """Whether the class has a table, columns or relationships of its own."""
     values = [statement.value for statement in node.body if isinstance(statement, ast.Assign | ast.AnnAssign)]
     calls = {last(value.func) for value in values if isinstance(value, ast.Call)}
-    return "__tablename__" in _bound(node) or bool(calls & {"Column", "mapped_column", "relationship"})
+    own = "__tablename__" in _bound(node) or bool(calls & {"Column", "mapped_column", "relationship"})
+    return own or _is_sqlmodel(node)
+
+
+def _is_sqlmodel(node: ast.ClassDef) -> bool:
+    """``class Course(SQLModel, table=True)``."""
+    return any(word.arg == "table" and ast.unparse(word.value) == "True" for word in node.keywords)
 
 
 def model_class(node: ast.ClassDef) -> ModelClass:
@@ -163,10 +213,22 @@ def _bound(node: ast.ClassDef) -> tuple[str, ...]:
 
 
 def _table(node: ast.ClassDef) -> str:
-    for statement in node.body:
-        if target_name(statement) == "__tablename__" and isinstance(statement, ast.Assign | ast.AnnAssign):
-            return text_of(statement.value)
-    return ""
+    values = {
+        target_name(statement): statement.value
+        for statement in node.body
+        if isinstance(statement, ast.Assign | ast.AnnAssign)
+    }
+    name = text_of(values.get("__tablename__"))
+    if not name and _is_sqlmodel(node):
+        return node.name.lower()
+    if not name and any(ast.unparse(base) == "db.Model" for base in node.bases) and "__abstract__" not in values:
+        return snake(node.name)  # Flask-SQLAlchemy's own rule
+    arguments = values.get("__table_args__")
+    for part in ast.walk(arguments) if name and arguments else ():
+        for key, value in zip(part.keys, part.values, strict=True) if isinstance(part, ast.Dict) else ():
+            if text_of(key) == "schema" and text_of(value):
+                return f"{text_of(value)}.{name}"
+    return name
 
 
 def text_of(node: ast.expr | None) -> str:
@@ -175,28 +237,48 @@ def text_of(node: ast.expr | None) -> str:
 
 
 def _keys(node: ast.ClassDef) -> Iterator[ForeignKey]:
+    nulls: dict[str, bool] = {}
     for statement in node.body:
-        if not isinstance(statement, ast.Assign | ast.AnnAssign) or not isinstance(statement.value, ast.Call):
+        if not isinstance(statement, ast.Assign | ast.AnnAssign):
             continue
-        column = statement.value
-        if last(column.func) not in ("Column", "mapped_column"):
-            continue
-        options = {word.arg: ast.unparse(word.value) for word in column.keywords if word.arg}
+        column = statement.value if isinstance(statement.value, ast.Call) else None
+        name = target_name(statement)
+        options = {word.arg: word.value for word in column.keywords if word.arg} if column else {}
         annotation = ast.unparse(statement.annotation) if isinstance(statement, ast.AnnAssign) else ""
         null = "None" in annotation or "Optional" in annotation if annotation else True
-        null = options["nullable"] == "True" if "nullable" in options else null
+        null = nulls[name] = ast.unparse(options["nullable"]) == "True" if "nullable" in options else null
+        if column is None or last(column.func) not in ("Column", "mapped_column", "Field"):
+            continue
+        unique = "unique" in options and ast.unparse(options["unique"]) == "True"
         for part in column.args:
             if isinstance(part, ast.Call) and last(part.func) == "ForeignKey" and part.args:
-                ondelete = next((text_of(word.value) for word in part.keywords if word.arg == "ondelete"), "")
-                table = text_of(part.args[0]).rpartition(".")[0]
-                yield ForeignKey(target_name(statement), table, ondelete.upper(), null, options.get("unique") == "True")
+                yield ForeignKey(name, text_of(part.args[0]).rpartition(".")[0], _ondelete(part), null, unique)
+        if table := text_of(options.get("foreign_key")).rpartition(".")[0]:
+            yield ForeignKey(name, table, _ondelete(column), null, unique)
+    yield from _several_columns(node, nulls)
+
+
+def _several_columns(node: ast.ClassDef, nulls: Mapping[str, bool]) -> Iterator[ForeignKey]:
+    """The foreign keys of ``__table_args__``: under their first column, null where one of the columns may be."""
+    arguments = [one.value for one in node.body if target_name(one) == "__table_args__" and isinstance(one, ast.Assign)]
+    for part in ast.walk(arguments[0]) if arguments else ():
+        if isinstance(part, ast.Call) and last(part.func) == "ForeignKeyConstraint" and len(part.args) > 1:
+            lists = [one.elts if isinstance(one, ast.List | ast.Tuple) else [] for one in part.args[:2]]
+            columns, targets = ([text_of(one) for one in each] for each in lists)
+            if columns and targets:
+                null = any(nulls.get(column, True) for column in columns)
+                yield ForeignKey(columns[0], targets[0].rpartition(".")[0], _ondelete(part), null, False)
+
+
+def _ondelete(call: ast.Call) -> str:
+    return next((text_of(word.value) for word in call.keywords if word.arg == "ondelete"), "").upper()
 
 
 def relationships_of(node: ast.ClassDef) -> Iterator[Relationship]:
     """The relationships that the class's body binds."""
     for statement in node.body:
         value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
-        if isinstance(value, ast.Call) and last(value.func) == "relationship":
+        if isinstance(value, ast.Call) and last(value.func) in RELATES:
             yield relationship_of(statement, value)
 
 

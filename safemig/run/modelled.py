@@ -17,7 +17,7 @@ from safemig.models.asked import Asked, Definition, asked
 from safemig.models.edits import CannotEdit
 from safemig.models.imports import Import
 from safemig.models.propose import Proposal, propose
-from safemig.models.reading import Models, may_hold_models, may_support_models, read_models
+from safemig.models.reading import Models, may_support_models, read_models
 from safemig.models.style import Style, style_of, unlike
 from safemig.plan import Step
 from safemig.proposals import edit, recipe_line
@@ -45,7 +45,7 @@ def with_models(
     if not wanted.anything:
         return facts
     texts = _python(project)
-    models = read_models({path: text for path, text in texts.items() if may_hold_models(path, text)})
+    models = read_models(texts)
     wanted, said, lost = _completed(wanted, models, runtime, texts, _width(project, models))
     try:
         made = propose(wanted, models, texts, folder=facts.folder, width=_width(project, models))
@@ -73,7 +73,7 @@ def models_of(project: Project, documents: Sequence[Document]) -> Models:
     """The project's models, where a phase asks for any; else none, as nobody looks at them."""
     if not any(asked(phase, one.path).anything for one in documents for phase in one.phases):
         return Models((), "")
-    return read_models({path: text for path, text in _python(project).items() if may_hold_models(path, text)})
+    return read_models(_python(project))
 
 
 def _completed(

@@ -91,6 +91,6 @@ def inner_lines(code: str) -> frozenset[int]:
 def parse(code: str) -> ast.Module | None:
     """The tree of the code; None when Python itself cannot read it, hostile nesting included."""
     try:
-        return ast.parse(code)
+        return ast.parse(code.removeprefix("\ufeff"))  # a byte order mark, which Python reads over in a file
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
