@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -152,7 +152,8 @@ def _text(pattern: Pattern, wanted: Wanted, revision: str, down: tuple[str, ...]
         # The pattern has one empty line for several; Alembic's own template ends with an empty line.
         inner += "\n" if len(pattern.docstring) > 2 and pattern.docstring[0] and not pattern.docstring[-1] else ""
         lines.append(f"{pattern.docstring_quotes}{inner}{pattern.docstring_quotes}")
-    lines += [*_imports(pattern, wanted), "", ""]
+    above, below = pattern.gaps
+    lines += [*([""] * above if pattern.docstring else []), *_imports(pattern, wanted), *([""] * below)]
     lines += [pattern.marker] if pattern.marker else []
     values = {
         "revision": _literal(revision, pattern.quote), "down_revision": _downs(down, pattern.quote),
@@ -184,19 +185,33 @@ def _downs(down: tuple[str, ...], quote: str) -> str:
 def _imports(pattern: Pattern, wanted: Wanted) -> list[str]:
     """The pattern's import lines, without what only its own file needed, with what these statements need."""
     code = f"{wanted.upgrade}\n{wanted.downgrade}" if wanted.kind == "op" else ""
-    used = set(re.findall(r"\w+", code))
-    kept = [
-        line for line in pattern.imports
-        if "sqlalchemy.dialects" not in line or set(re.findall(r"\w+", line.rpartition("import")[2])) & used
-    ]  # fmt: skip
-    needed = [line for line in _STANDARD if line not in kept]
+    around = [annotation for _, annotation in pattern.identifiers] + [pattern.upgrade, pattern.downgrade]
+    used = set(re.findall(r"\w+", "\n".join((code, *around))))
+    kept = _kept(pattern.imports, used)
+    needed = [line for line in _STANDARD if line not in kept and (line.endswith("op") or "sa" in used)]
     needed += [line for line in wanted.imports if line not in (*kept, *_STANDARD)] if wanted.kind == "op" else []
     if "postgresql" in used and re.search(r"\bpostgresql\s*\.", code):
         line = "from sqlalchemy.dialects import postgresql"
         needed += [line] if line not in (*kept, *needed) else []
-    while kept and not kept[-1].strip():
-        kept.pop()
     return [*kept, *needed]
+
+
+def _kept(imports: Sequence[str], used: Collection[str]) -> list[str]:
+    """The import lines whose names are in ``used``, names that are not left out; op and sa stay as they stand."""
+    tree = parse("\n".join(imports))
+    kept: list[str] = []
+    last = 0
+    for node in tree.body if tree else ():
+        if not isinstance(node, (ast.Import, ast.ImportFrom)):
+            continue
+        names = [name for name in node.names if (name.asname or name.name) in {"op", "sa", "annotations", *used}]
+        if names:
+            kept += [""] if kept and not all(imports[last : node.lineno - 1]) else []
+            whole = imports[node.lineno - 1 : node.end_lineno]
+            node.names, every = names, len(node.names)
+            kept += whole if len(names) == every else [ast.unparse(node)]
+            last = node.end_lineno or node.lineno
+    return kept
 
 
 def _function(head: str, docstring: str, wanted: Wanted, side: str) -> str:

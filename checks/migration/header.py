@@ -23,6 +23,8 @@ DOCSTRING = (
     "",
 )
 IMPORTS = ("from typing import Sequence, Union", "", "from alembic import op", "import sqlalchemy as sa")
+# Empty lines between docstring and imports, and between imports and ids.
+GAPS = (0, 2)
 MARKER = "# revision identifiers, used by Alembic."
 IDENTIFIERS_OF_ALEMBIC = (
     ("revision", "str"),
@@ -44,6 +46,7 @@ class Header:
     docstring: tuple[str, ...] = DOCSTRING
     docstring_quotes: str = '"""'
     imports: tuple[str, ...] = IMPORTS
+    gaps: tuple[int, int] = GAPS
     marker: str = MARKER
     identifiers: tuple[tuple[str, str], ...] = IDENTIFIERS_OF_ALEMBIC
     quote: str = "'"
@@ -75,6 +78,7 @@ def facts(source: str) -> Header:
     lines = source.split("\n")
     document = _docstring(tree)
     identifiers, first = _identifiers(tree)
+    marker = _comment_above(lines, first)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     upgrade, downgrade = functions.get("upgrade"), functions.get("downgrade")
     return Header(
@@ -82,7 +86,8 @@ def facts(source: str) -> Header:
         docstring=_template(document),
         docstring_quotes=_quotes(document, source) if document else '"""',
         imports=_imports(tree, lines),
-        marker=_comment_above(lines, first),
+        gaps=_gaps(tree, lines, document, first - bool(marker)),
+        marker=marker,
         identifiers=identifiers,
         quote=_preferred_quote(source),
         upgrade=_signature(upgrade) or Header.upgrade,
@@ -144,7 +149,9 @@ def _template(document: ast.Constant | None) -> tuple[str, ...]:
         known = re.match(r"(\s*)(Revision ID|Revises|Create Date)(\s*:\s*)", line)
         if known:
             value = {"Revision ID": "up_revision", "Revises": "down_revision", "Create Date": "create_date"}[known[2]]
-            lines.append(f"{known[0]}${{{value}}}")
+            # The first revision of all follows none: "Revises:" ends its line there.
+            space = "" if line[known.end() :] or known[3] != ":" else " "
+            lines.append(f"{known[0]}{space}${{{value}}}")
         elif not line.strip():
             if not (lines and not lines[-1].strip() and number > 1):
                 lines.append("")
@@ -182,6 +189,21 @@ def _imports(tree: ast.Module, lines: Sequence[str]) -> tuple[str, ...]:
             kept += [line.rstrip() for line in lines[node.lineno - 1 : end]]
         last = end
     return tuple(kept)
+
+
+def _gaps(tree: ast.Module, lines: Sequence[str], document: ast.expr | None, first: int) -> tuple[int, int]:
+    """The empty lines around the imports, ``first`` being the line where the ids begin; Alembic's own where something
+    else stands between."""
+    imports = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom)) and node.lineno < first]
+    if not imports:
+        return GAPS
+
+    def between(begin: int | None, end: int, usual: int) -> int:
+        found = lines[begin : end - 1] if begin is not None else ["x"]
+        return min(len(found), 2) if not "".join(found).strip() else usual
+
+    above = document.end_lineno if document else None
+    return between(above, imports[0].lineno, GAPS[0]), between(imports[-1].end_lineno, first, GAPS[1])
 
 
 def _identifiers(tree: ast.Module) -> tuple[tuple[tuple[str, str], ...], int]:

@@ -28,11 +28,12 @@ class Pattern:
     ``preamble`` are the comment lines above everything; ``docstring`` the lines of the module's docstring, where
     ``${message}``, ``${up_revision}``, ``${down_revision}`` and ``${create_date}`` stand for what changes (empty: the
     project writes none), ``docstring_quotes`` its quotes. ``imports`` are the lines of Alembic, SQLAlchemy and typing
-    as the newest file has them, ``""`` for an empty line. ``marker`` is the comment above the ids, ``identifiers`` the
-    assignments in their order as (name, annotation or ""). ``upgrade`` and ``downgrade`` are the ``def`` lines (empty:
-    there is no such function), the docstrings theirs with quotes. ``quote`` is the quote the project prefers.
-    ``downgrade_style`` says what the last downgrades do. ``names`` maps pk, fk, uq, ck, ix to the naming template
-    seen (keys as in SQLAlchemy's naming_convention); ``newest`` is the file that all this was read from.
+    as the newest file has them, ``""`` for an empty line, ``gaps`` the empty lines above and below them. ``marker`` is
+    the comment above the ids, ``identifiers`` the assignments in their order as (name, annotation or ""). ``upgrade``
+    and ``downgrade`` are the ``def`` lines (empty: there is no such function), the docstrings theirs with quotes.
+    ``quote`` is the quote the project prefers. ``downgrade_style`` says what the last downgrades do. ``names`` maps
+    pk, fk, uq, ck, ix to the naming template seen (keys as in SQLAlchemy's naming_convention); ``newest`` is the file
+    that all this was read from.
     """
 
     id_style: naming.IdStyle = "hash"
@@ -46,6 +47,7 @@ class Pattern:
     docstring: tuple[str, ...] = header.DOCSTRING
     docstring_quotes: str = '"""'
     imports: tuple[str, ...] = header.IMPORTS
+    gaps: tuple[int, int] = header.GAPS
     marker: str = header.MARKER
     identifiers: tuple[tuple[str, str], ...] = header.IDENTIFIERS_OF_ALEMBIC
     quote: str = "'"
@@ -95,6 +97,7 @@ def read_pattern(
         docstring=facts.docstring,
         docstring_quotes=facts.docstring_quotes,
         imports=facts.imports,
+        gaps=facts.gaps,
         marker=facts.marker,
         identifiers=facts.identifiers,
         quote=facts.quote,

@@ -226,6 +226,66 @@ def test_the_file_looks_like_its_neighbours(tmp_path: Path) -> None:
     assert "def upgrade():\n    op.execute(" in made.text
 
 
+FIRST = '''"""users
+
+Revision ID: 0f1e2d3c4b5a
+Revises:
+Create Date: 2026-03-04 05:06:07
+
+"""
+
+from typing import Tuple, Union
+
+from alembic import context, op
+from sqlalchemy import (
+    Column,
+    func,
+)
+
+revision = "0f1e2d3c4b5a"
+down_revision: Union[str, None] = None
+
+
+def upgrade() -> None:
+    op.create_table("users", Column("at", default=func.now()))
+
+
+def downgrade() -> None:
+    op.drop_table("users")
+'''
+# What only the first file imports is left out; its empty lines and the line of its docstring are kept.
+AFTER_FIRST = '''"""add rating
+
+Revision ID: {id}
+Revises: 0f1e2d3c4b5a
+Create Date: 2026-03-04 05:06:07.089000
+
+"""
+
+from typing import Union
+
+from alembic import op
+
+revision = "{id}"
+down_revision: Union[str, None] = "0f1e2d3c4b5a"
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE rating (id integer)")
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE rating")
+'''
+
+
+def test_a_file_has_the_gaps_of_its_neighbour_and_no_import_of_it_that_it_does_not_use(tmp_path: Path) -> None:
+    (tmp_path / "0f1e2d3c4b5a_users.py").write_text(FIRST)
+    pattern = read_pattern(read_graph([tmp_path]), tmp_path, file_template=None)
+    made = _author(_wanted("sql", "CREATE TABLE rating (id integer);"), pattern, down=("0f1e2d3c4b5a",))
+    assert made.text == AFTER_FIRST.format(id=made.revision)
+
+
 @pytest.mark.parametrize(
     ("pattern", "down", "revision", "name", "line"),
     [
