@@ -24,7 +24,7 @@ class CommandFact:
 @dataclass(frozen=True)
 class MigrationFact:
     """The migration file to be written. ``path`` is relative to the project's root; ``choices`` are the forms taken
-    for their locks, each with why."""
+    for their locks, each with why; ``beside`` the edits of files that name the current head."""
 
     path: str
     text: str
@@ -33,6 +33,7 @@ class MigrationFact:
     tables: tuple[str, ...]
     diff: str = ""
     choices: tuple[str, ...] = ()
+    beside: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from safemig.facts import CommandFact, Facts, NamedFact
+from safemig.facts import CommandFact, Facts, MigrationFact, NamedFact
 from safemig.plan import Action, Intent, Phase, Step
 
 
@@ -70,6 +70,14 @@ def edit_step(step_id: str, intent: Intent, title: str, phase: Phase, action: Ac
         f"{verb} {action.path}",
         cause,
     )
+
+
+def head_steps(fact: MigrationFact, phase: Phase) -> list[Step]:
+    """The edits of the files beside the revisions that name the current head."""
+    return [
+        edit_step(f"head-{number}", "edit", f"Name the head {fact.revision} in {action.path}", phase, action)
+        for number, action in enumerate(fact.beside, 1)
+    ]
 
 
 def named_step(number: int, named: NamedFact, phase: Phase, facts: Facts) -> Step:

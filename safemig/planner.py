@@ -19,6 +19,7 @@ from safemig.plan_steps import (
     downgrade_line,
     edit_step,
     edit_title,
+    head_steps,
     look_step,
     named_step,
     start_steps,
@@ -172,7 +173,7 @@ def _merging(facts: Facts, *, again: bool) -> list[Step]:
         "edit", path=fact.path, before=None, text=fact.text, diff=fact.diff, effect="write", touches=("files",)
     )
     title = f"Write the merge revision {fact.revision} of the heads {', '.join(fact.down)}"
-    steps = [edit_step("merge", "edit", title, "before", action)]
+    steps = [edit_step("merge", "edit", title, "before", action), *head_steps(fact, "before")]
     if again and not facts.reachable_source:
         cause = "the source is baked into the image, so the merge revision must be built in"
         steps += [*build_steps("build-merge", facts, cause), *start_steps("start-merge", facts, cause)]
@@ -240,6 +241,7 @@ def _written(facts: Facts, fact: MigrationFact) -> list[Step]:
             assumes=("file", "heads", "schema"),
         )
     )
+    steps += head_steps(fact, "change")
     if not facts.reachable_source:
         cause = "the source is baked into the image, so the migration file must be built in"
         again = (*build_steps("build-migration", facts, cause), *start_steps("start-migration", facts, cause))

@@ -19,7 +19,7 @@ from safemig.run.modelled import models_of, with_models
 from safemig.run.named import with_named
 from safemig.run.risky import with_risks
 from safemig.run.stated import with_stated
-from safemig.run.written import pending_makers, with_merge, with_migration
+from safemig.run.written import pending_makers, with_head_files, with_merge, with_migration
 from safemig.spec.choose import Choice, Nothing, Tie, choose
 from safemig.spec.document import Document, read
 from safemig.spec.sources import Wanted, wanted
@@ -64,6 +64,8 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         facts = replace(facts, unchosen=(chosen.reason, *chosen.near))
     if tree and not graph.problems and not (facts.merge or facts.stops) and (facts.spec is None or not facts.missing):
         facts = with_merge(facts, project, tree, graph, _pattern(tree, graph))
+    if tree:
+        facts = with_head_files(facts, project, tree, graph)
     stopping = stops(graph, project.root, merged=facts.merge is not None)
     return replace(
         with_risks(facts, graph, project.root),

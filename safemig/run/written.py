@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from checks.migration.graph import Graph
 from checks.migration.pattern import Pattern
-from safemig.authoring import CannotAuthor, MigrationFile, author, author_merge, with_downgrade
+from safemig.authoring import LONGEST_ID, CannotAuthor, MigrationFile, author, author_merge, with_downgrade
 from safemig.facts import Facts, MigrationFact
 from safemig.gentle import gentle
 from safemig.proposals import edit
@@ -59,6 +59,32 @@ def with_merge(facts: Facts, project: Project, tree: AlembicTree, graph: Graph, 
     mounted = _mounted(project, tree)
     merge = _fact(project, made)
     return replace(facts, merge=merge, heads=(made.revision,), pending=pending, reachable_source=mounted)
+
+
+def with_head_files(facts: Facts, project: Project, tree: AlembicTree, graph: Graph) -> Facts:
+    """The facts with the edits of the files beside the revisions whose whole text is a head of the code: a check of
+    some projects (for two branches that both add a revision) compares them with the newest one."""
+    last = facts.migration or facts.merge
+    if last is None:
+        return facts
+    folders = dict.fromkeys((tree.script_location, *tree.versions))
+    paths = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
+    beside = []
+    for path in paths:
+        name = path.relative_to(project.root).as_posix()
+        text = _short_text(project.root, name) if path.is_file() else ""
+        if text.strip() in graph.heads:
+            beside.append(edit.propose(name, text, text.replace(text.strip(), last.revision)))
+    last = replace(last, beside=tuple(beside))
+    return replace(facts, migration=last) if facts.migration else replace(facts, merge=last)
+
+
+def _short_text(root: Path, name: str) -> str:
+    """The text of a file that may hold one id and no more, "" for any other."""
+    try:
+        return edit.read(root, name) or "" if (root / name).stat().st_size <= 2 * LONGEST_ID else ""
+    except (edit.EditError, OSError):
+        return ""
 
 
 def pending_makers(graph: Graph, pending: Sequence[str], tables: Sequence[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from checks.migration.pattern import read_pattern
 from safemig.discovery.project import discover
 from safemig.facts import Facts, MigrationFact
 from safemig.planner import draft
-from safemig.run.written import pending_makers, with_merge
+from safemig.run.written import pending_makers, with_head_files, with_merge
 from tests.safemig.plans import FACTS, MIGRATION, PENDING
 
 REVISION = '''"""{id}"""
@@ -96,3 +96,23 @@ def test_a_pending_revision_that_makes_the_tables_is_used(tmp_path: Path) -> Non
     assert "create" not in ids
     assert ids.index("pending") < ids.index("baseline") < ids.index("verify")
     assert any("b2 makes what the spec asks for" in note for note in plan.notes)
+
+
+def test_files_that_name_the_head_are_written_with_it(tmp_path: Path) -> None:
+    versions = _project(tmp_path)
+    (versions / "c3_x.py").unlink()
+    (versions / "HEAD").write_bytes(b"b2\r\n")
+    (tmp_path / "alembic" / ".current-head").write_text("b2")
+    (tmp_path / "alembic" / "README").write_text("b2 is the newest\n")
+    (tmp_path / "alembic" / "other").write_text("a1\n")
+    project = discover(tmp_path)
+    assert project.tree is not None
+    graph = read_graph([versions])
+    facts = replace(FACTS, heads=graph.heads, migration=replace(MIGRATION, revision="d4", down=("b2",)))
+    facts = with_head_files(facts, project, project.tree, graph)
+    steps = {step.id: step for step in draft(facts).steps}
+    assert (steps["head-1"].action.path, steps["head-1"].action.text) == ("alembic/.current-head", "d4")
+    assert (steps["head-2"].action.path, steps["head-2"].action.text) == ("alembic/versions/HEAD", "d4\r\n")
+    assert "head-3" not in steps
+    order = [step.id for step in draft(facts).steps]
+    assert order.index("create") + 1 == order.index("head-1") < order.index("migrate")
