@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from safemig.models.imports import Import, imports_of
-from safemig.models.reading import RELATES, Models, is_model, last, target_name
+from safemig.models.reading import RELATES, Models, is_model, last, target_name, text_of
 from safemig.spec.document import Block, Item, Phase
 from safemig.spec.pieces import parse
 from safemig.spec.python_source import LANGUAGES
@@ -146,6 +146,13 @@ def shown_class(definition: Definition) -> ast.ClassDef | None:
     """The definition as a mapped class (or an excerpt of one), None for an enum, a mixin or a table."""
     node = definition.node
     return node if isinstance(node, ast.ClassDef) and is_model(node) else None
+
+
+def table_of(definition: Definition) -> str:
+    """The name of the table that the definition makes with ``Table(…)``, "" for any other."""
+    value = definition.node.value if isinstance(definition.node, ast.Assign | ast.AnnAssign) else None
+    is_table = isinstance(value, ast.Call) and last(value.func) == "Table" and value.args
+    return text_of(value.args[0]) if is_table and isinstance(value, ast.Call) else ""
 
 
 def lacking(asked: Asked, models: Models) -> tuple[str, ...]:

@@ -11,24 +11,74 @@ from safemig.spec.document import Block
 from safemig.spec.model_source import pieces
 from safemig.spec.pieces import Piece, parse
 from safemig.spec.sources import Wanted
+from safemig.spec.sql import Statement, qualified, statements
+from safemig.spec.sql_source import objects
 
+_MARK = "create_mock_engine"  # stands alone on the line above what SQLAlchemy would create
+_CREATES = frozenset({"TABLE", "INDEX", "UNIQUE", "TYPE", "SEQUENCE", "ON"})
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
 
-def import_code(classes: Mapping[str, str], attributes: Sequence[tuple[str, str]], folder: str) -> str:
-    """Python without quotes that imports the classes (name -> file), configures all mappers and names the added
-    attributes; "" where a file's name is no module's."""
+def import_code(
+    files: Mapping[str, str], attributes: Sequence[tuple[str, str]], folder: str, tables: Collection[str] = ()
+) -> str:
+    """Python without quotes that imports the names (name -> file), configures all mappers, names the added attributes,
+    and says what SQLAlchemy would create for ``tables`` (code that gives one); "" where a file's name is no module's.
+
+    Needs SQLAlchemy 1.4 or newer.
+    """
     modules: dict[str, list[str]] = {}
-    for name, path in sorted(classes.items()):
+    for name, path in sorted(files.items()):
         module = module_of(path, folder)
         if not _NAME.fullmatch(module) or any(map(keyword.iskeyword, module.split("."))) or not name.isidentifier():
             return ""
         modules.setdefault(module, []).append(name)
     lines = [f"from {module} import {', '.join(names)}" for module, names in modules.items()]
     lines = [*lines, "from sqlalchemy.orm import configure_mappers", "configure_mappers()"]
-    shown = [f"{owner}.{name}" for owner, name in attributes if owner in classes]
-    tables = [f"{name}.__table__" for name in sorted(classes)]
-    return "; ".join([*lines, f"print({', '.join([*tables, *shown])})"])
+    shown = [f"{owner}.{name}" for owner, name in attributes if owner in files]
+    named = [name if name in tables else f"{name}.__table__" for name in sorted(files)]
+    lines.append(f"print({', '.join([*named, *shown])})")
+    if tables:
+        lines += [
+            f"from sqlalchemy import {_MARK}, engine",
+            "import sqlalchemy.dialects.postgresql as pg",
+            f"print({_MARK}.__name__)",
+            f"{min(tables)}.metadata.create_all({_MARK}(engine.URL.create(pg.dialect.name), lambda ddl, *_, **__: "
+            f"print(ddl.compile(dialect=pg.dialect()), end=chr(59) + chr(10))), tables=[{', '.join(tables)}], "
+            "checkfirst=False)",
+        ]
+    return "; ".join(lines)
+
+
+def told(output: str) -> tuple[str, str]:
+    """What the import printed last, and the statements after it ("" for none)."""
+    above, mark, below = "\n".join(output.splitlines()).partition(f"\n{_MARK}\n")
+    return (above.strip().splitlines() or [""])[-1], below if mark else ""
+
+
+def of_statements(text: str, enums: Mapping[str, Sequence[str]]) -> tuple[Wanted, dict[str, tuple[str, ...]]]:
+    """What creates something among the statements, and the labels of the enum types that are left out of it since the
+    database has them already: ``enums`` are its own, both by schema.name."""
+    kept: list[Statement] = []
+    there: dict[str, tuple[str, ...]] = {}
+    for one in statements(text):
+        words = [token.upper for token in one.tokens[:3]]
+        if one.head not in ("CREATE", "COMMENT") or not set(words[1:]) & _CREATES:
+            continue
+        name = qualified(one.tokens, 2)[0] if words[1] == "TYPE" else ""
+        name = name if "." in name else f"public.{name}"
+        if name in enums:
+            strings = [token.text for token in one.tokens if token.kind == "string"]
+            there[name] = tuple(text[1:-1].replace("''", "'") for text in strings)
+        else:
+            kept.append(one)
+    found = objects(";\n".join(one.text for one in kept))
+    code = ";\n".join(one.text.strip() for one in kept) + ";"
+    wanted = Wanted(
+        "sql", code, "", found.created, found.names, ("the models", 1), touched=tuple(sorted(found.tables)),
+        upgrade_lines=tuple(range(1, code.count("\n") + 2)),
+    )  # fmt: skip
+    return wanted, there
 
 
 def tables_of(texts: Mapping[str, str], tables: Collection[str]) -> tuple[tuple[Wanted, ...], tuple[str, ...]]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from safemig.models.asked import Asked, Definition, shown_class
+from safemig.models.asked import Asked, Definition, shown_class, table_of
 from safemig.models.edits import CannotEdit, with_code
 from safemig.models.imports import Import, bound_names, imports_of
 from safemig.models.reach import collected, for_checkers, names_types
 from safemig.models.reading import ModelClass, ModelFile, Models, model_class, module_of, snake, target_name
-from safemig.models.relations import Fresh, relationships
+from safemig.models.relations import Fresh, is_column, relationships
 from safemig.spec.pieces import parse, reindent
 
 _BASE = re.compile(r"\w*Base|Model|db\.Model|DeclarativeBase")
@@ -22,12 +22,15 @@ _BASE = re.compile(r"\w*Base|Model|db\.Model|DeclarativeBase")
 @dataclass(frozen=True)
 class Proposal:
     """``texts`` are the new texts of the files that change (path relative to the root), ``classes`` the mapped classes
-    that are new, ``attributes`` (class, attribute) what is added to others; ``problems`` is what was not taken."""
+    that are new, ``attributes`` (class, attribute) what is added to others, ``files`` where each new name goes,
+    ``tables`` the tables that are to be compared with the database (code that gives one -> its name); ``problems`` is
+    what was not taken."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
     classes: tuple[ModelClass, ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
 
@@ -61,6 +64,7 @@ def propose(asked: Asked, models: Models, texts: Mapping[str, str], *, folder: s
         added.setdefault(path, []).append(_in_style(one, models))
         if node is not None:
             fresh.append(model_class(node))
+        if node is not None or table_of(one):
             files[one.name] = path
     _loose(asked, models, attributes, problems)
     given = [each for several in attributes.values() for each in several]
@@ -80,7 +84,20 @@ def propose(asked: Asked, models: Models, texts: Mapping[str, str], *, folder: s
         for path in unreached
     ]
     listed = tuple((each.owner, each.name) for several in attributes.values() for each in several)
-    return Proposal(made, tuple(fresh), listed, files, tuple(problems))
+    tables = {one.name: table for one in asked.definitions if (table := table_of(one)) and one.name in files}
+    tables |= {f"{one.name}.__table__": one.table for one in fresh if one.table}
+    tables |= _extended(attributes, models)
+    return Proposal(made, tuple(fresh), listed, files, tables, tuple(problems))
+
+
+def _extended(attributes: Mapping[str, Sequence[Fresh]], models: Models) -> dict[str, str]:
+    """The tables of the classes that are there and get a column."""
+    found: dict[str, str] = {}
+    for one in (one for several in attributes.values() for one in several):
+        known = models.find(one.owner)
+        if known and known[1].table and is_column(one.code):
+            found[f"{one.owner}.__table__"] = known[1].table
+    return found
 
 
 def _loose(asked: Asked, models: Models, attributes: dict[str, list[Fresh]], problems: list[str]) -> None:

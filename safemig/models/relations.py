@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from textwrap import indent
 
-from safemig.models.reading import ForeignKey, ModelClass, Models, Relationship, model_class, snake
+from safemig.models.reading import RELATES, ForeignKey, ModelClass, Models, Relationship, last, model_class, snake
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,14 @@ class Fresh:
     owner: str
     name: str
     code: str
+
+
+def is_column(code: str) -> bool:
+    """Whether the statement binds a column: neither a relationship nor a method."""
+    statement = ast.parse(code).body[0]
+    value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
+    is_relation = isinstance(value, ast.Call) and last(value.func) in RELATES
+    return isinstance(statement, ast.Assign | ast.AnnAssign) and not is_relation
 
 
 def relationships(

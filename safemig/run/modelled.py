@@ -26,12 +26,16 @@ from safemig.run.command_facts import recipe_lines
 from safemig.run.execute import output_of, require_success, run_command, tail
 from safemig.run.session import Session
 from safemig.spec.document import Document, Phase
+from safemig.spec.rated import plain
+from safemig.spec.sources import Wanted
 
 if TYPE_CHECKING:
+    from checks.schema.snapshot import Snapshot
     from safemig.discovery.project import Project
     from safemig.runtimes.base import Runtime
 
 KIND = "models"
+_LONGEST = 256 * 1024  # bytes of the import's output that are read
 
 
 def with_models(
@@ -56,13 +60,13 @@ def with_models(
     early = tuple(
         f"no revision makes the table {one.table} of the model {one.name}: do the phase that makes it first"
         for one in made.classes
-        if one.table and one.table not in known
+        if one.table and plain(one.table) not in map(plain, known)
     )
     return replace(
         facts,
         models=actions,
         models_check=_check(facts, project, made, models),
-        models_tables=tuple(one.table for one in made.classes if one.table),
+        models_tables=tuple(made.tables.values()),
         reachable_source=all(_mounted(project, action.path) for action in actions),
         missing=(*facts.missing, *lost),
         problems=(*facts.problems, *made.problems, *said, *early),
@@ -167,7 +171,7 @@ def _check(facts: Facts, project: Project, made: Proposal, models: Models) -> Co
         known = models.find(owner)
         if known:
             classes.setdefault(owner, known[0].path)
-    code = check.import_code(classes, made.attributes, facts.folder) if classes else ""
+    code = check.import_code(classes, made.attributes, facts.folder, list(made.tables)) if classes else ""
     lines = (recipe_line.python_line(line, {}, code) for line in recipe_lines(facts, project.makefile)) if code else ()
     found = next((line for line in lines if line), "")
     # What it runs is ours: an import and a print. It asks for no more than the tests that have run before it.
@@ -179,9 +183,9 @@ async def check_models(s: Session, step: Step) -> None:
     require_success(s, step, await run_command(s, step))
     if s.known(step.id, "after", KIND):
         return
-    loaded = s.clean(tail(output_of(s, step), 600)).strip().splitlines()[-1:]
+    loaded, created = check.told(s.clean(tail(output_of(s, step), _LONGEST)))
     began = now()
-    seen = await _compared(s, began, loaded)
+    seen = await _compared(s, began, loaded, created)
     s.observe(step.id, "after", seen)
     if not seen.seen:
         s.note(f"models and database could not be compared: {seen.reason}", step.id, "warning")
@@ -193,8 +197,11 @@ async def check_models(s: Session, step: Step) -> None:
             s.note(f"models and database disagree on {words}", step.id, "warning")
 
 
-async def _compared(s: Session, began: str, loaded: list[str]) -> Evidence:
-    """The tables that the models would make, made on a throwaway server, against those that are there."""
+async def _compared(s: Session, began: str, loaded: str, created: str) -> Evidence:
+    """The tables that the models would make, made on a throwaway server, against those that are there.
+
+    ``created`` is what SQLAlchemy itself would create for them; without it the models' files are read.
+    """
     import psycopg
 
     from checks.schema.snapshot import TableHeld
@@ -204,13 +211,12 @@ async def _compared(s: Session, began: str, loaded: list[str]) -> Evidence:
 
     repeat = "the models' tables on a throwaway server, compared with pg_dump --schema-only"
     subject = ", ".join(s.facts.models_tables) or s.facts.service
-    texts = {path: text for path, text in _python(s.project).items() if may_support_models(path, text)}
-    wanted, unread = check.tables_of(texts, s.facts.models_tables)
-    if unread:
-        return unseen(KIND, subject, repeat, "; ".join(unread), began)
     found: list[Json] = []
     try:
         present = await looks.snapshot_now(s)
+        wanted, unread = _wanted(s, created, present, found)
+        if unread:
+            return unseen(KIND, subject, repeat, "; ".join(unread), began)
         dump = await s.look(s.runtime.dump_schema)
         for one in wanted:
             made = await s.look(lambda one=one: desire_applied(dump, one, s.runtime.scratch))  # type: ignore[misc]
@@ -220,8 +226,36 @@ async def _compared(s: Session, began: str, loaded: list[str]) -> Evidence:
                     found.append(_plain(difference))
     except (psycopg.Error, Unreachable, TableHeld, SpecFails, ScratchFails) as error:
         return unseen(KIND, subject, repeat, s.clean(str(error)), began)
-    data: dict[str, Json] = {"tables": [*s.facts.models_tables], "loaded": [*loaded], "differences": found}
+    data: dict[str, Json] = {"tables": [*s.facts.models_tables], "loaded": [loaded], "differences": found}
     return Evidence(KIND, subject, True, began, now(), repeat, data)
+
+
+def _wanted(
+    s: Session, created: str, present: Snapshot, found: list[Json]
+) -> tuple[tuple[Wanted, ...], tuple[str, ...]]:
+    """The models' tables as operations, and what could not be read; differing labels of enum types go to ``found``."""
+    tables = s.facts.models_tables
+    if not tables:
+        return (), ()
+    labels = {
+        key.removeprefix("enum "): [str(label) for label in listed]
+        for key, value in present.objects.items()
+        if key.startswith("enum ") and isinstance(listed := value.get("labels"), list)
+    }
+    wanted, enums = check.of_statements(created, labels)
+    if not {_last(table) for table in tables} <= {_last(table) for table in wanted.tables}:
+        texts = {path: text for path, text in _python(s.project).items() if may_support_models(path, text)}
+        return check.tables_of(texts, tables)
+    for name, mine in enums.items():
+        if list(mine) != labels[name]:
+            both: dict[str, Json] = {"models": ", ".join(mine), "database": ", ".join(labels[name])}
+            found.append({"object": f"enum {name}", "aspect": "labels", **both})
+    return (wanted,), ()
+
+
+def _last(table: str) -> str:
+    """The table's name without its schema, which the metadata may give."""
+    return table.rpartition(".")[2]
 
 
 def _is_about(difference: Difference, tables: set[str]) -> bool:
