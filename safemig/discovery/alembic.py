@@ -165,6 +165,9 @@ def _tree(path: Path, section: str, options: Mapping[str, str], root: Path) -> I
     location = _located(options["script_location"], path.parent, root)
     if location is None:
         return
+    if not location.is_dir() and (path.parent / "env.py").is_file() and (path.parent / "versions").is_dir():
+        # The application gives the location itself (Litestar and others): the file then lies where the revisions are.
+        location = path.parent.resolve()
     environment = _environment(location / "env.py")
     versions = _versions(options, path.parent, location, root)
     url = options.get("sqlalchemy.url", "").strip()

@@ -166,6 +166,8 @@ def tree(
     if chosen:
         path, _, section = chosen.partition("#")
         fit = [each for each in trees if each.ini == (root / path).resolve() and section in ("", each.section)]
+        # Without a name Alembic takes the section [alembic].
+        fit = fit if section else [each for each in fit if each.section == "alembic"] or fit
         if len(fit) != 1:
             names = tuple(_name(each, root) for each in trees)
             problems.append(tie(f"project.alembic {chosen!r} names no single tree", root, "project.alembic", names))

@@ -56,8 +56,12 @@ def broken(graph: Graph, root: Path) -> tuple[str, ...]:
     """The revision files that cannot be read as such, with file and line."""
     shown = ((Path(problem.file), problem) for problem in graph.problems)
     return tuple(
-        f"{path.relative_to(root) if path.is_relative_to(root) else path}, line {problem.line}: {problem.text}; "
-        "mend the revision file first"
+        f"{path.relative_to(root) if path.is_relative_to(root) else path}"
+        + (
+            f", line {problem.line}: {problem.text}; mend the revision file first"
+            if problem.line
+            else f": {problem.text}"
+        )
         for path, problem in shown
     )
 

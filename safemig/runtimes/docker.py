@@ -309,11 +309,16 @@ class DockerRuntime:
         return str(container.labels.get("com.docker.compose.service", container.name))
 
     def _service(self, service: str) -> Container:
+        if not service:
+            raise Unreachable(
+                "which compose service to look at is not known", str(self.folder),
+                "Set service and database.service in safemig.yaml.",
+            )  # fmt: skip
         container = of_service(self._containers(), service)
         if container is None or container.status != "running":
             state = "is not there" if container is None else f"is {container.status}"
             raise Unreachable(
-                f"the container of service {service or '?'} {state}",
+                f"the container of service {service} {state}",
                 str(self.folder),
                 "Start the project, then look again.",
             )

@@ -109,6 +109,15 @@ def test_flask_migrate(tmp_path: Path) -> None:
     assert tree.versions == (tmp_path / "migrations" / "versions",)
 
 
+def test_an_ini_among_the_revisions_of_an_application_that_gives_the_location_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "src" / "db" / "migrations"
+    (folder / "versions").mkdir(parents=True)
+    (folder / "env.py").write_text(ENV)
+    (folder / "alembic.ini").write_text("[alembic]\nscript_location = migrations\nfile_template = %%(slug)s\n")
+    (tree,) = find_trees(tmp_path)
+    assert (tree.versions, tree.file_template) == ((folder / "versions",), "%(slug)s")
+
+
 def test_no_file_at_all(tmp_path: Path) -> None:
     folder = tmp_path / "app" / "migrations"
     (folder / "versions").mkdir(parents=True)

@@ -227,6 +227,10 @@ def test_several_alembic_trees(tmp_path: Path) -> None:
     named = _discover(root)
     assert named.tree is not None
     assert named.tree.section == "users"
+    (root / "alembic.ini").write_text(ini.replace("[stock]", "[alembic]"))
+    usual = _discover(root, Config(project=ProjectConfig(alembic="alembic.ini")))
+    assert usual.tree is not None
+    assert usual.tree.section == "alembic"
 
 
 DATABASES = [
