@@ -25,6 +25,7 @@ _RELATION = re.compile(
 )
 _CLASS = re.compile(r"(?:class\s+)?([A-Z]\w*[a-z]\w*)(?:\(.*\))?:?")
 _MEMBER = re.compile(r"([A-Z]\w*[a-z]\w*)\.([a-z_]\w*)")
+_WORDS = re.compile(r"`\)?\s*(?::|–|—|-)\s+(\S[^`]*)\Z")
 _ATTRIBUTE = re.compile(r"[a-z_]\w*")
 
 
@@ -42,8 +43,8 @@ class Definition:
 @dataclass(frozen=True)
 class Asked:
     """``definitions`` are classes, enums and tables; ``loose`` are relationships outside a class; ``imports`` what the
-    code imports; ``relations`` are (class, attribute); ``named`` are (class, file) of the items; ``problems`` say what
-    of the code is not taken."""
+    code imports; ``relations`` are (class, attribute); ``named`` are (class, file) of the items; ``words`` what they
+    say of a class; ``problems`` say what of the code is not taken."""
 
     definitions: tuple[Definition, ...]
     loose: tuple[Definition, ...]
@@ -51,6 +52,7 @@ class Asked:
     relations: tuple[tuple[str, str], ...]
     named: tuple[tuple[str, str], ...]
     problems: tuple[str, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
 
     @property
     def anything(self) -> bool:
@@ -88,6 +90,7 @@ def asked(phase: Phase, file: str) -> Asked:
         tuple(dict.fromkeys(_relations(open_items))),
         tuple(dict.fromkeys(_named(open_items))),
         tuple(problems),
+        tuple(_said(phase.items)),
     )
 
 
@@ -140,6 +143,15 @@ def _named(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
         classes, attributes, files = _codes(item)
         if len(files) == 1 and "model" in files[0].lower() and not attributes and not _RELATION.search(item.text):
             yield from ((name, files[0]) for name in classes)
+
+
+def _said(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    """What stands behind a dash or a colon in an item that names one class and its file, and nothing else."""
+    for item in items:
+        classes, attributes, files = _codes(item)
+        found = _WORDS.search(item.text)
+        if len(classes) == len(files) == 1 and not attributes and found and "`" not in found[1]:
+            yield classes[0], found[1].strip()
 
 
 def shown_class(definition: Definition) -> ast.ClassDef | None:

@@ -14,6 +14,7 @@ from safemig.models.imports import Import, bound_names, imports_of
 from safemig.models.reach import collected, for_checkers, names_types
 from safemig.models.reading import ModelClass, ModelFile, Models, model_class, module_of, snake, target_name
 from safemig.models.relations import Fresh, is_column, relationships
+from safemig.models.style import documented
 from safemig.spec.pieces import parse, reindent
 
 _BASE = re.compile(r"\w*Base|Model|db\.Model|DeclarativeBase")
@@ -61,7 +62,10 @@ def propose(asked: Asked, models: Models, texts: Mapping[str, str], *, folder: s
         if node is None and any(one.name in _bound(text) for text in texts.values() if one.name in text):
             continue
         path = _place(one, asked, models, texts, folder)
-        added.setdefault(path, []).append(_in_style(one, models))
+        code = _in_style(one, models)
+        if node is not None and models.documented:
+            code = documented(code, dict(asked.words).get(one.name, ""), width)
+        added.setdefault(path, []).append(code)
         if node is not None:
             fresh.append(model_class(node))
         if node is not None or table_of(one):

@@ -55,6 +55,7 @@ class ModelClass:
     attributes: tuple[str, ...]
     keys: tuple[ForeignKey, ...]
     relationships: tuple[Relationship, ...]
+    documented: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,11 @@ class Models:
     def typed(self) -> bool:
         """Whether the models are annotated with ``Mapped[…]``."""
         return any(re.search(r"\bMapped\s*\[", file.text) for file in self.files)
+
+    @property
+    def documented(self) -> bool:
+        """Whether most of the classes have a docstring."""
+        return sum(one.documented for one in self.classes) * 2 > len(self.classes)
 
     @property
     def kind(self) -> Literal["plain", "dataclass", "sqlmodel"]:
@@ -174,6 +180,7 @@ def model_class(node: ast.ClassDef) -> ModelClass:
         _bound(node),
         tuple(_keys(node)),
         tuple(relationships_of(node)),
+        ast.get_docstring(node) is not None,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from safemig.models.imports import Import, bound_names, imports_of
-from safemig.models.reading import Models
+from safemig.models.reading import Models, target_name, text_of
 from safemig.spec.pieces import parse
 
 WIDTH = 88
@@ -65,6 +65,31 @@ def unlike(models: Models) -> str:
         found = re.search(r"\b(MappedAsDataclass|mapped_as_dataclass|SQLModel)\b", file.text)
         if found:
             return f"the models in {file.path} are made with {found[1]}, which a proposal would not fit"
+    return ""
+
+
+def documented(code: str, words: str, width: int) -> str:
+    """The class with a docstring of those words, else of its table's comment; unchanged where it has one, or where
+    nobody says anything that fits on a line."""
+    node = ast.parse(code).body[0]
+    if not isinstance(node, ast.ClassDef) or ast.get_docstring(node) is not None:
+        return code
+    said = " ".join((words or _comment(node)).split())
+    line = f'    """{said[:1].upper()}{said[1:]}{"" if said[-1:] in ".!?。" else "."}"""'
+    if not said or len(line) > width or '"' in said or "\\" in said:
+        return code
+    lines = code.split("\n")
+    at = node.body[0].lineno - 1
+    return code if at == node.lineno - 1 else "\n".join([*lines[:at], line, "", *lines[at:]])
+
+
+def _comment(node: ast.ClassDef) -> str:
+    for statement in node.body:
+        if target_name(statement) == "__table_args__" and isinstance(statement, ast.Assign):
+            for part in ast.walk(statement.value):
+                for key, value in zip(part.keys, part.values, strict=True) if isinstance(part, ast.Dict) else ():
+                    if text_of(key) == "comment":
+                        return text_of(value)
     return ""
 
 

@@ -308,3 +308,24 @@ def test_the_tables_that_are_compared(tmp_path: Path) -> None:
     assert new.tables == {"link": "link", "Tag.__table__": "tag"}
     column = COURSE + "    level: Mapped[int]\n"
     assert proposal(tmp_path, f"```python{column}```\n", {"models.py": PLAIN}).tables == {"Course.__table__": "course"}
+
+
+@pytest.mark.parametrize(
+    ("item", "arguments", "docstring"),
+    [
+        ("`Rating` in `models.py`: how a learner liked a course", "", "How a learner liked a course."),
+        ("`Rating` in `models.py` — how a learner liked a course!", "", "How a learner liked a course!"),
+        ("`Rating` in `models.py`", '    __table_args__ = {"comment": "one to five"}\n', "One to five."),
+        ("`Rating` in `models.py`, with `Course`: both", "", ""),
+        ("`Rating` in `models.py`", "", ""),
+        ("`Rating` in `models.py`: " + "very " * 30, "", ""),
+        ('`Rating` in `models.py`: a """ in it', "", ""),
+    ],
+)
+def test_a_docstring_is_never_invented(tmp_path: Path, item: str, arguments: str, docstring: str) -> None:
+    spec = RATING.replace('"rating"\n', f'"rating"\n{arguments}').replace("- [ ]", f"- [ ] {item}\n- [ ]")
+    plain = PLAIN.replace("(Base):\n", '(Base):\n    """Learn."""\n\n')
+    text = proposal(tmp_path, spec, {"models.py": plain}).texts["models.py"]
+    head = text.partition("class Rating(Base):\n")[2]
+    assert head.startswith(f'    """{docstring}"""\n\n    __tablename__' if docstring else "    __tablename__")
+    assert proposal(tmp_path, spec, {"models.py": PLAIN}).texts["models.py"].count('"""') == 0
