@@ -41,8 +41,9 @@ _UNCHANGED = re.compile(
 class Block:
     """A code block, or (language TABLE or BULLETS) a Markdown table or list as it stands in the file.
 
-    ``line`` is the 1-based line of its first line, ``heading`` the heading above it; ``lead`` the
-    Markdown of the paragraph right before it, for tables and lists below that of the heading, one a line.
+    ``line`` is the 1-based line of its first line, ``heading`` the heading above it, ``above`` the headings that it
+    is under, outermost first; ``lead`` the Markdown of the paragraph right before it, for tables and lists below that
+    of the heading, one a line.
     """
 
     language: str
@@ -50,6 +51,7 @@ class Block:
     line: int
     heading: str = ""
     lead: str = ""
+    above: tuple[str, ...] = ()
 
     @property
     def outline(self) -> bool:
@@ -138,7 +140,7 @@ def parse(content: bytes, path: str) -> Document:
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     lines = _Lines(text, skipped)
     headings = _headings(tokens, lines.count)
-    blocks = sorted((*_blocks(tokens, headings), *_outlines(tokens, lines)), key=lambda block: block.line)
+    blocks = sorted((*_blocks(tokens, headings), *_outlines(tokens, lines, headings)), key=lambda block: block.line)
     items = _items(tokens, lines)
     phases, general = split(headings, blocks, items, lines.count)
     title = headings[0].text if headings else Path(path).stem
@@ -197,11 +199,16 @@ def _blocks(tokens: Sequence[Token], headings: Sequence[Heading]) -> tuple[Block
         line = token.map[0] + (2 if fenced else 1)
         above = [heading.text for heading in headings if heading.line < line]
         before = tokens[at - 2].content if at > 1 and tokens[at - 1].type == "paragraph_close" else ""
-        result.append(Block(language, token.content, line, above[-1] if above else "", " ".join(before.split())))
+        heading = above[-1] if above else ""
+        result.append(Block(language, token.content, line, heading, " ".join(before.split()), _above(headings, line)))
     return tuple(result)
 
 
-def _outlines(tokens: Sequence[Token], lines: _Lines) -> list[Block]:
+def _above(headings: Sequence[Heading], line: int) -> tuple[str, ...]:
+    return tuple(heading.text for heading in headings if heading.line < line <= heading.end)
+
+
+def _outlines(tokens: Sequence[Token], lines: _Lines, headings: Sequence[Heading]) -> list[Block]:
     """Tables and lists of the document's own level that stand below a heading or a paragraph naming something."""
     result = []
     heading, paragraph = "", ""
@@ -218,9 +225,8 @@ def _outlines(tokens: Sequence[Token], lines: _Lines) -> list[Block]:
             if token.type == "table_open" or not any(_BOX.search(line[:12]) for line in text):
                 language = TABLE if token.type == "table_open" else BULLETS
                 plain = " ".join(re.sub(r"[`*]", "", heading).split())
-                result.append(
-                    Block(language, "\n".join(text), token.map[0] + 1, plain, f"{heading}\n{paragraph}".strip())
-                )
+                line, lead = token.map[0] + 1, f"{heading}\n{paragraph}".strip()
+                result.append(Block(language, "\n".join(text), line, plain, lead, _above(headings, line)))
             paragraph = ""
         else:
             paragraph = ""

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from safemig.spec import sql_source
+from safemig.spec import sql_source, standing
 from safemig.spec.document import Block
 from safemig.spec.pieces import Objects, Piece, parse, reindent
 
 LANGUAGES = ("python", "py", "python3", "alembic", "")
-DOWN = re.compile(r"\b(downgrade|rollback|roll back|revert|undo|down)\b", re.I)
 _HEADER = {"revision", "down_revision", "branch_labels", "depends_on"}
 _USES_OP = re.compile(r"\bop\s*\.\s*\w+\s*\(|\bbatch_op\s*\.\s*\w+\s*\(")
 _UPGRADE = re.compile(r"^\s*def\s+(upgrade|downgrade)\s*\(", re.M)
@@ -113,7 +112,7 @@ def _loose(block: Block, lines: Sequence[str], body: Sequence[ast.stmt], imports
     end = _with_comments(lines, own[-1].end_lineno or own[-1].lineno, 0)
     piece = _piece(block, lines, begin, end, 0, own, "up")
     label = "\n".join(line for line in lines[: own[0].lineno] if line.lstrip().startswith("#"))
-    if piece.drops_only and DOWN.search(f"{label}\n{block.heading}"):
+    if standing.is_back(block) or (piece.drops_only and standing.mentions_back(f"{label}\n{block.heading}")):
         piece = replace(piece, side="down")
     return replace(piece, imports=imports)
 

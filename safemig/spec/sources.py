@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from safemig.spec import model_source, python_source, sketch, sql_source, table_source
+from safemig.spec import model_source, python_source, sketch, sql_source, standing, table_source
 from safemig.spec.document import Block, Document, Phase
 from safemig.spec.pieces import Piece
 
@@ -55,18 +55,44 @@ def wanted(document: Document, phase: Phase, others: Sequence[Document]) -> Want
     if not pieces and not problems:
         blocks = _general(document, phase)
         pieces, problems = _pieces(blocks, document.path)
+    pieces, undecided = _chosen(blocks, pieces, document.path)
     used, downs = _assemble(_asking(document, phase, pieces))
     if not used:
         return _unusable(document, problems)
     foreign = _foreign(blocks, document.path, {piece.block for piece in used})
     result = _made(document.path, used, downs)
-    differences = (*_denied(document, phase, result), *_differences(document, result, used, pieces, others))
+    differences = (
+        *_denied(document, phase, result),
+        *_left_out(blocks, document.path),
+        *_differences(document, result, used, pieces, others),
+    )
     own = tuple(f"{document.path}:{line}: {text}" for piece in used for line, text in piece.problems)
     return replace(
         result,
         differences=tuple(dict.fromkeys(differences)),
-        problems=(foreign if result.kind == "sql" else ()) + own,
+        problems=(foreign if result.kind == "sql" else ()) + own + undecided,
     )
+
+
+def _chosen(blocks: Iterable[Block], pieces: tuple[Piece, ...], file: str) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
+    """The pieces without those of options that are not the chosen one; a problem where none of several is."""
+    options = {block.line: standing.option(block) for block in blocks}
+    asked = {options[piece.block] for piece in pieces if piece.side == "up" and options[piece.block][0]}
+    if len(asked) < 2:
+        return pieces, ()
+    taken = tuple(piece for piece in pieces if not options[piece.block][0] or options[piece.block][1])
+    if any(chosen for _, chosen in asked):
+        return taken, ()
+    lines = sorted({piece.block for piece in pieces if options[piece.block][0]})
+    said = "write (chosen) behind the heading of the one that is meant"
+    return pieces, (f"{file}:{lines[0]} and {file}:{lines[-1]} are options of one choice; {said}",)
+
+
+def _left_out(blocks: Iterable[Block], file: str) -> Iterator[str]:
+    for block in blocks:
+        words = standing.aside(block)
+        if words and not block.outline and _read(block, file)[0]:
+            yield f"{file}:{block.line} is not used: the words above it ({words}) set it aside"
 
 
 def denial(document: Document, phase: Phase) -> int:
@@ -115,7 +141,11 @@ def _pieces(blocks: Iterable[Block], file: str) -> tuple[tuple[Piece, ...], tupl
 
 @lru_cache(maxsize=1024)  # rating the phases, comparing the specs and writing read each block up to four times
 def _of_block(block: Block, file: str) -> tuple[tuple[Piece, ...], str]:
-    """What the block asks for, and what is wrong with it ("" for nothing)."""
+    """What the block asks for, and what is wrong with it ("" for nothing); nothing where words set it aside."""
+    return ((), "") if standing.aside(block) else _read(block, file)
+
+
+def _read(block: Block, file: str) -> tuple[tuple[Piece, ...], str]:
     if python_source.concerns(block):
         try:
             return tuple(python_source.pieces(block)), ""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from itertools import pairwise
 
+from safemig.spec import standing
 from safemig.spec.document import Block
 from safemig.spec.pieces import Objects, Piece
 from safemig.spec.sql import Statement, Token, foreign, qualified, statements
@@ -21,11 +22,6 @@ _TRANSACTION = ("BEGIN", "COMMIT", "START", "END")
 _BEGINS = re.compile(r"\s*(?:--[^\n]*\n\s*)*(CREATE|ALTER|DROP|COMMENT\s+ON|BEGIN)\b", re.I)
 _DOWN_LINE = re.compile(
     r"^[ \t]*--[ \t]*(?:\+goose |migrate:)?[ \t]*\W*(?:down|downgrade|rollback|undo)\b[^\n]*$", re.I | re.M
-)
-_DOWN = re.compile(
-    r"\b(downgrade|rollback|roll back|revert\w*|undo|down|zurück\w*|rückgängig|deshacer|vuelta atrás|annul\w+|"
-    r"retour en arrière|desfazer|annullare|ripristino|terugdraaien|откат\w*)\b|回滚|回退|戻す",
-    re.I,
 )
 _RELATION = (
     "TABLE", "INDEX", "VIEW", "TYPE", "SEQUENCE", "FUNCTION", "TRIGGER", "EXTENSION", "SCHEMA", "DOMAIN", "POLICY",
@@ -53,8 +49,8 @@ def pieces(block: Block) -> tuple[Piece, ...]:
         second = text[marker.end() :].removeprefix("\n")
         return (*_piece(block, first, 0, "up"), *_piece(block, second, skipped, "down"))
     found = _piece(block, text, 0, "up")
-    last = block.lead.strip().rpartition("\n")[2]
-    if found and found[0].drops_only and _DOWN.search(f"{text[: text.find(';')]}\n{block.heading}\n{last}"):
+    said = f"{text[: text.find(';')]}\n{block.heading}\n{block.lead.strip().rpartition(chr(10))[2]}"
+    if found and (standing.is_back(block) or (found[0].drops_only and standing.mentions_back(said))):
         return _piece(block, text, 0, "down")
     return found
 
