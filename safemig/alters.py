@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from checks.evidence import Json
 from checks.schema.difference import Difference
-from checks.schema.snapshot import OWNED, Snapshot
-from safemig import mend
+from checks.schema.snapshot import Snapshot
+from safemig import anew, mend, numbers
 from safemig import mend_words as words
 from safemig.type_changes import converts
 
@@ -23,7 +23,7 @@ _FOREIGN = re.compile(
     rf"(?: ON UPDATE (?P<onupdate>{_ACTIONS}))?(?: ON DELETE (?P<ondelete>{_ACTIONS}))?"
 )
 # What no statement gives to a column that is there already, or only one that makes its values anew.
-_FIXED = ("generated", "generation", "storage", "options", "sequence", "inherited")
+_FIXED = ("storage", "options", "inherited")
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,29 @@ class Spoken:
     """How the spec writes the columns of its CREATE.
 
     ``columns`` are whole columns that can be added as they stand, ``types`` the type of each; both by name, in the
-    language of the spec. ``before`` gives the present types as operations of Alembic write them.
+    language of the spec. ``before`` gives the present types as operations of Alembic write them. ``sequences`` are the
+    real names of the sequences that columns have, as the CREATE makes them and at present, by the column's key;
+    ``hanging`` is what goes with a column that is dropped, by the same.
     """
 
     columns: Mapping[str, str]
     types: Mapping[str, str]
     before: Mapping[str, str]
+    sequences: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
+    hanging: Mapping[str, anew.Hanging] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change of an existing table: the code that makes it, and the code that takes it back."""
+    """One change of an existing table: the code that makes it, and the code that takes it back.
+
+    ``note`` is what to know of it, "" for nothing; ``moves``: one of both makes a column anew, which then stands last.
+    """
 
     up: str
     down: str
+    note: str = ""
+    moves: bool = False
 
 
 class NoChange(Exception):
@@ -68,7 +77,7 @@ def change(
     if one.aspect == "comment":
         return None if "comment" not in left else say.comment(one.key, left, right)
     if object_kind == "column":
-        return _column(one, left, right, say)
+        return _column(one, aim, present, spoken, say)
     if object_kind in ("constraint", "index", "trigger"):
         made, before = say.made(one.key, aim), say.made(one.key, present)
         return Change(f"{before.down}\n{made.up}", f"{made.down}\n{before.up}")
@@ -77,18 +86,18 @@ def change(
     raise NoChange(f"{name}: its {one.aspect.replace('_', ' ')} stays {one.found}, the CREATE has {one.wanted}")
 
 
-def _column(one: Difference, left: Attributes, right: Attributes, say: _Statements) -> Change | None:
+def _column(one: Difference, aim: Snapshot, present: Snapshot, spoken: Spoken, say: _Statements) -> Change | None:
     name = one.key.partition(" ")[2]
-    numbers = [_numbered(attributes) for attributes in (left, right)]
-    if one.aspect in ("default", "identity", "sequence") and any(numbers):
-        if one.aspect == "sequence" or (one.aspect == "default" and "identity" in (*left, *right)):
-            return None  # said once, with the identity
-        if one.aspect == "identity" and not numbers[1] and "default" not in right:
-            return say.identity(one.key, str(left["identity"]))
-        raise NoChange(
-            f"{name} takes its numbers as before ({numbers[1] or 'no sequence'}), the CREATE has "
-            f"{numbers[0] or 'none'}; write the statements for another way of numbering"
-        )
+    left, right = aim.objects[one.key], present.objects[one.key]
+    if expression := anew.aspect(left, right):
+        if one.aspect == expression:
+            up, down, note = anew.lead(one.key, left, present, spoken.hanging.get(one.key, anew.Hanging()))
+            return replace(say.stated(up, down), note=note, moves=True)
+        if "generated" in left or one.aspect in ("generated", "generation"):
+            return None  # made anew with all its attributes, or said already
+    leading = numbers.leading(left, right)
+    if leading and one.aspect in numbers.ASPECTS:
+        return _numbering(one.key, left, right, spoken, say) if one.aspect == leading else None
     if one.aspect in _FIXED:
         raise NoChange(
             f"{name}: its {one.aspect} stays {one.found}, the CREATE has {one.wanted}: PostgreSQL gives that to a new "
@@ -100,7 +109,33 @@ def _column(one: Difference, left: Attributes, right: Attributes, say: _Statemen
         if _number(left.get("default")) == _number(right.get("default")):
             return None
         return say.default(one.key, left.get("default"), right.get("default"))
-    return say.type(one.key, left, right)
+    plain = say.type(one.key, left, right)
+    sequence = numbers.follows(left, right, spoken.sequences[1].get(one.key, "")) if one.aspect == "type" else None
+    if sequence is None:
+        return plain
+    more = say.stated(*sequence)
+    return Change(f"{plain.up}\n{more.up}", f"{more.down}\n{plain.down}")
+
+
+def _numbering(key: str, left: Attributes, right: Attributes, spoken: Spoken, say: _Statements) -> Change | None:
+    name = key.partition(" ")[2]
+    after, before = (
+        numbers.read(side, names.get(key, "")) for side, names in zip((left, right), spoken.sequences, strict=True)
+    )
+    if after.kind == "serial" and before.kind == "identity" and say.language == "op":
+        # Column(Integer, primary_key=True) only asks for numbers, and Alembic makes a serial of it.
+        raise NoChange(f"{name} takes its numbers as before ({before.said()}), the CREATE has {after.said()}")
+    if not (numbers.settable(after) and numbers.settable(before)):
+        raise NoChange(
+            f"{name} takes its numbers as before ({before.said()}), the CREATE has {after.said()}; write the "
+            "statements for another way of numbering"
+        )
+    after = numbers.kept(before, after)
+    up = numbers.lead(name, before, after)
+    options = ", ".join(f"{word} {value}" for word, value in (before.options or {}).items())
+    if not up and before.kind == "identity" and options:
+        raise NoChange(f"{name}: its sequence keeps what the CREATE leaves out ({options})")
+    return say.stated(up, numbers.lead(name, after, before)) if up else None
 
 
 def _number(default: Json) -> Json:
@@ -109,15 +144,10 @@ def _number(default: Json) -> Json:
     return re.sub(r"^\((-.*)\)$", r"\1", found[1] if found else default) if isinstance(default, str) else default
 
 
-def _numbered(attributes: Attributes) -> str:
-    """How the column gets its numbers; "" when no sequence gives them."""
-    if "identity" in attributes:
-        return f"an identity, {attributes['identity']}"
-    return "a serial" if attributes.get("default") == OWNED else ""
-
-
 class _Statements:
     """The changes as SQL, in PostgreSQL's own words where the spec has none that fit."""
+
+    language: Literal["op", "sql"] = "sql"
 
     def __init__(self, spoken: Spoken) -> None:
         self._spoken = spoken
@@ -136,9 +166,9 @@ class _Statements:
     def comment(self, key: str, left: Attributes, right: Attributes) -> Change:
         return Change(words.comment(key, left), words.comment(key, right))
 
-    def identity(self, key: str, always: str) -> Change:
-        alter = self._alter(key)
-        return Change(f"{alter} ADD GENERATED {always.upper()} AS IDENTITY;", f"{alter} DROP IDENTITY;")
+    def stated(self, up: str, down: str) -> Change:
+        """The change that those statements of SQL make and take back."""
+        return Change(up, down)
 
     def not_null(self, key: str, *, now: bool) -> Change:
         on, off = f"{self._alter(key)} SET NOT NULL;", f"{self._alter(key)} DROP NOT NULL;"
@@ -168,6 +198,8 @@ class _Statements:
 class _Operations(_Statements):
     """The same as operations of Alembic, as statements in op.execute where no operation says it whole."""
 
+    language: Literal["op", "sql"] = "op"
+
     def made(self, key: str, of: Snapshot) -> Change:
         kind, _, name = key.partition(" ")
         plain = super().made(key, of)
@@ -188,8 +220,8 @@ class _Operations(_Statements):
         back = f"op.create_table_comment({table}, {_py(before)}{tail})" if before else ""
         return Change(up, back or f"op.drop_table_comment({table}{tail})")
 
-    def identity(self, key: str, always: str) -> Change:
-        return _executed(super().identity(key, always))
+    def stated(self, up: str, down: str) -> Change:
+        return _executed(Change(up, down))
 
     def not_null(self, key: str, *, now: bool) -> Change:
         return self._altered(key.partition(" ")[2], f"nullable={not now}", f"nullable={now}")
@@ -286,7 +318,8 @@ def executed(sql: str) -> str:
 
 
 def _executed(plain: Change) -> Change:
-    return Change(*("\n".join(map(executed, _cut(side))) for side in (plain.up, plain.down)))
+    up, down = ("\n".join(map(executed, _cut(side))) for side in (plain.up, plain.down))
+    return Change(up, down)
 
 
 def _cut(sql: str) -> list[str]:

@@ -131,18 +131,6 @@ def _verb(node: ast.stmt) -> str:
     return ""
 
 
-def enums(own: Sequence[Part], tables: Collection[str]) -> tuple[str, ...]:
-    """The enum types that the CREATE of those tables makes on its way."""
-    found: list[str] = []
-    for one in own:
-        for call in ast.walk(one.node) if one.node is not None and one.created_of(tables) else ():
-            if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(("Enum", "ENUM")):
-                made = argument(call, -1, "create_type")
-                if not (isinstance(made, ast.Constant) and made.value is False):
-                    found.append(literal(argument(call, -1, "name")))
-    return tuple(dict.fromkeys(name for name in found if name))
-
-
 @dataclass(frozen=True)
 class Said:
     """How the spec writes a table: the line of its CREATE, of each column and constraint, and their words."""

@@ -57,7 +57,8 @@ def with_stated(
         why = str(error).splitlines()[0]
         text = f"{place}: what the CREATE of a table that is there already would change could not be found: {why}"
         return _stopped(facts, f"{text}; start the database and plan again"), None
-    facts = replace(facts, problems=(*facts.problems, *said, *(f"left as it is: {text}" for text in result.kept)))
+    left = (f"left as it is: {text}" for text in result.kept)
+    facts = replace(facts, problems=(*facts.problems, *said, *left, *result.notes))
     if result.wanted.problems:
         return _stopped(facts, *result.wanted.problems), None
     undone = _not_in(graph, result.unseen, found.kind)
