@@ -27,7 +27,13 @@ _PLAIN = {
     "int": "Integer", "bool": "Boolean", "float": "Float", "str": "String", "Decimal": "Numeric", "UUID": "Uuid",
     "date": "Date", "datetime": "DateTime", "time": "Time", "timedelta": "Interval", "bytes": "LargeBinary",
 }  # fmt: skip
-_OWN = {"func": "sqlalchemy", "text": "sqlalchemy", "ForeignKey": "sqlalchemy", "Column": "sqlalchemy"}
+_OWN = {
+    "Field": "sqlmodel",
+    "func": "sqlalchemy",
+    "text": "sqlalchemy",
+    "ForeignKey": "sqlalchemy",
+    "Column": "sqlalchemy",
+}
 _STANDARD = {
     "datetime": "datetime", "date": "datetime", "time": "datetime", "timedelta": "datetime", "Decimal": "decimal",
     "UUID": "uuid", "Any": "typing", "Optional": "typing",
@@ -109,6 +115,8 @@ def trimmed(made: Generated, table: str, name: str, style: Style) -> Trimmed:
     columns = [one for one in node.body if isinstance(one, ast.AnnAssign) and not _relates(one)]
     columns = sorted((one for one in columns if _column_of(one) != _FILLER), key=lambda one: _place(one, made.columns))
     statements = [own.column(one) for one in columns]
+    if style.kind == "dataclass":
+        _by_keyword(statements)
     style = replace(style, hidden=frozenset(target_name(one) for one in statements))
     asked: set[Import] = set()
     lines: list[list[str]] = [[], []]
@@ -117,7 +125,12 @@ def trimmed(made: Generated, table: str, name: str, style: Style) -> Trimmed:
             fresh, wanted = dressed(part, known, style)
             asked |= set(wanted)
             lines[kind].append(_double(ast.unparse(fresh)))
-    head = [f"class {name}({style.base}):", f'    __tablename__ = "{table}"', *_table_args(lines[0], style.width)]
+    table_true = ", table=True" if style.kind == "sqlmodel" else ""
+    head = [
+        f"class {name}({style.base}{table_true}):",
+        f'    __tablename__ = "{table}"',
+        *_table_args(lines[0], style.width),
+    ]
     body = [_wrapped(f"    {line}", style.width) for line in lines[1]]
     return Trimmed("\n".join([*head, "", *body]), tuple(sorted(asked)))
 
@@ -191,10 +204,44 @@ class _Table:
         silent = ("nullable", "autoincrement") if self._style.typed else ("autoincrement",)
         words = [ast.keyword(word.arg, _default(word)) for word in call.keywords if word.arg not in silent]
         words += [ast.keyword(flag, ast.Constant(True)) for flag in self._flags.get(_column_of(one), [])]
+        made = _made_by_server(call)
+        if self._style.kind == "sqlmodel":
+            return _field(name, annotation, ast.Call(ast.Name("Column"), args, words), made=made)
+        if self._style.kind == "dataclass" and (made or "None" in ast.unparse(annotation)):
+            words += [ast.keyword("init", ast.Constant(False)) if made else ast.keyword("default", ast.Constant(None))]
         if not self._style.typed:
             return ast.Assign([ast.Name(name)], ast.Call(ast.Name("Column"), args, words), lineno=1)
         value = ast.Call(ast.Name("mapped_column"), args, words) if args or words else None
         return ast.AnnAssign(ast.Name(name), annotation, value, 1)
+
+
+def _by_keyword(statements: Sequence[ast.stmt]) -> None:
+    """A dataclass takes no default before what has none, except by keyword; the table's order stays so."""
+    required = False
+    for one in reversed(statements):
+        value = one.value if isinstance(one, ast.AnnAssign) else None
+        words = value.keywords if isinstance(value, ast.Call) else []
+        if any(word.arg == "default" for word in words):
+            words += [ast.keyword("kw_only", ast.Constant(True))] if required else []
+        elif not any(word.arg == "init" for word in words):
+            required = True
+
+
+def _made_by_server(call: ast.Call) -> bool:
+    """Whether the database gives the column its value where the application gives none."""
+    code = ast.unparse(call)
+    return any(word in code for word in ("server_default=", "Identity(", "Computed(", "autoincrement=True"))
+
+
+def _field(name: str, annotation: ast.expr, column: ast.Call, *, made: bool) -> ast.AnnAssign:
+    """The column as SQLModel has it: its own type, None where the database or nobody gives a value."""
+    inner = annotation.slice if isinstance(annotation, ast.Subscript) else annotation
+    null = "None" in ast.unparse(inner) or "Optional" in ast.unparse(inner)
+    if made and not null:
+        inner = ast.BinOp(inner, ast.BitOr(), ast.Constant(None))
+    words = [ast.keyword("default", ast.Constant(None))] if made or null else []
+    value = ast.Call(ast.Name("Field"), [], [*words, ast.keyword("sa_column", column)])
+    return ast.AnnAssign(ast.Name(name), inner, value, 1)
 
 
 def _annotation(node: ast.expr, style: Style) -> tuple[ast.expr, str]:
@@ -255,6 +302,8 @@ def _told(word: ast.keyword, owner: str) -> ast.keyword | None:
     """A keyword that says something: neither SQLAlchemy's private ones nor what an identity has anyway."""
     code = ast.unparse(word.value)
     if (word.arg or "").startswith("_"):
+        return None
+    if owner == "DOMAIN" and word.arg in ("metadata", "schema", "not_null") and code in ("MetaData()", "None", "False"):
         return None
     if owner == "Identity" and (_USUAL.get(word.arg or "") == code or (word.arg == "maxvalue" and code in _LARGEST)):
         return None

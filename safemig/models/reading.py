@@ -17,11 +17,15 @@ _MODELS = re.compile(
 )
 RELATES = ("relationship", "Relationship")
 _SQLMODEL = re.compile(r"\btable\s*=\s*True\b")
-_DATACLASS = re.compile(r"^class\s+\w+\([^)]*\bMappedAsDataclass\b|^@[\w.]*\bmapped_as_dataclass\b", re.M)
+_DATACLASS = re.compile(r"^class\s+\w+\([^)]*\bMappedAsDataclass\b", re.M)
+_DECORATED = re.compile(r"^@[\w.]*\bmapped_as_dataclass\b", re.M)
 _NO_BASE = re.compile(r"(?:\w+\.)*(?:\w*Mixin|MappedAsDataclass|object|ABC|Generic\b.*|Protocol\b.*)")
 _BASE_NAME = re.compile(r"(?:\w+\.)*\w*(?:Base|Model)(?:\[.*\])?")
 _SUPPORT = re.compile(r"^\s*(?:from|import)\s+(?:sqlalchemy|sqlmodel|enum|flask_sqlalchemy)\b", re.M)
 _NOT_MODELS = re.compile(r"(?:^|/)(?:tests?/|test_|conftest\.py$|versions/|migrations/|alembic/|\.venv/)")
+
+
+Kind = Literal["plain", "dataclass", "decorated", "sqlmodel"]
 
 
 @dataclass(frozen=True)
@@ -96,10 +100,13 @@ class Models:
         return sum(one.documented for one in self.classes) * 2 > len(self.classes)
 
     @property
-    def kind(self) -> Literal["plain", "dataclass", "sqlmodel"]:
-        """What the classes are made with."""
+    def kind(self) -> Kind:
+        """What the classes are made with; "decorated" where each of them says that it is a dataclass."""
         if any(_SQLMODEL.search(file.text) for file in self.files):
             return "sqlmodel"
+        each = any("MappedAsDataclass" in one.bases for one in self.classes if one.table)
+        if each or any(_DECORATED.search(text) for text in self.support):
+            return "decorated"
         return "dataclass" if any(_DATACLASS.search(text) for text in self.support) else "plain"
 
 

@@ -193,7 +193,7 @@ def _fresh(
 ) -> Fresh:
     if models.kind == "sqlmodel":
         return Fresh(owner, name, _of_sqlmodel(name, target, options, many=many, null=null))
-    if models.kind == "dataclass":
+    if models.kind in ("dataclass", "decorated"):
         options = {"init": "False", **options}  # else every call of the class would have to give it
     words = [f"{key}={value}" for key, value in options.items()]
     if not models.typed:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from safemig.models.imports import Import, bound_names, imports_of
-from safemig.models.reading import Models, target_name, text_of
+from safemig.models.reading import Kind, Models, target_name, text_of
 from safemig.spec.pieces import parse
 
 WIDTH = 88
@@ -20,7 +20,8 @@ class Style:
     """``imports`` are those of the file that the code goes to (or of its neighbour), ``taken`` the names that mean
     something in some models file, each with its import (None: the project's own), ``hidden`` those that the class's
     own attributes hide. ``owner`` is what all of SQLAlchemy is taken from (``db``). ``typed``: with ``Mapped[…]``;
-    ``optional``: ``Optional[X]`` for ``X | None``; ``conventions``: names of constraints are made by rules."""
+    ``optional``: ``Optional[X]`` for ``X | None``; ``conventions``: names of constraints are made by rules;
+    ``kind``: what the classes are made with."""
 
     base: str = "Base"
     width: int = WIDTH
@@ -31,6 +32,7 @@ class Style:
     taken: Mapping[str, Import | None] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
     owner: str = ""
+    kind: Kind = "plain"
 
 
 def style_of(models: Models, path: str, texts: Iterable[str], width: int = WIDTH) -> Style:
@@ -56,15 +58,14 @@ def style_of(models: Models, path: str, texts: Iterable[str], width: int = WIDTH
         imports_of(nearest.body) if nearest else (),
         taken,
         owner=owner if owner and uses else "",
+        kind=models.kind,
     )
 
 
 def unlike(models: Models) -> str:
     """Why no class of plain columns would fit among these models; "" where one does."""
-    for file in models.files:
-        found = re.search(r"\b(MappedAsDataclass|mapped_as_dataclass|SQLModel)\b", file.text)
-        if found:
-            return f"the models in {file.path} are made with {found[1]}, which a proposal would not fit"
+    if models.kind == "decorated":
+        return "each of the models says itself that it is a dataclass, which a proposal would not"
     return ""
 
 
