@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from checks.schema.difference import Difference, table_of
-from checks.schema.snapshot import OWNED, Snapshot
-from safemig import mend_other
+from checks.schema.snapshot import OWNED, Snapshot, part
+from safemig import mend_other, mend_state
 from safemig.mend_words import Attributes, comment, dotted, last, listed, literal, materialized, owner
 
 _SERIAL = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
@@ -24,33 +24,47 @@ class Mend:
 def mend(difference: Difference, wanted: Snapshot, found: Snapshot) -> Mend | None:
     """How to mend the difference; None where no statement alone does (``why_not``)."""
     kind, _, name = difference.key.partition(" ")
+    if difference.key == "schema public":  # listed for another comment than its first only
+        return Mend(comment(difference.key, wanted.objects.get(difference.key, {"comment": "standard public schema"})))
     if difference.aspect == "missing":
-        sql = create(difference.key, wanted)
+        freed = kind == "sequence" and mend_other.hidden(name, wanted, found)
+        sql = f"ALTER SEQUENCE {dotted(name)} OWNED BY NONE;" if freed else create(difference.key, wanted)
         return Mend(sql) if sql else None
     if difference.aspect == "unexpected":
-        sql = drop(difference.key, found)
-        return Mend(sql, True) if sql else None
+        return None if _held(difference.key, found) else Mend(drop(difference.key, found), True)
     left, right = wanted.objects.get(difference.key), found.objects.get(difference.key)
     if left is None or right is None:
         return None  # matched under another name
     if difference.aspect == "comment":
         return Mend(comment(difference.key, left))
-    if kind == "column":
-        plain = _column(name, difference.aspect, left, right)
-        if plain is not None:
-            return plain
+    if kind == "column" and (plain := _column(name, difference.aspect, left, right)):
+        return plain
+    return _definition(difference, wanted, found)
+
+
+def _held(key: str, found: Snapshot) -> str:
+    """Why an object that nobody wants is not dropped by itself, or ""."""
+    kind, _, name = key.partition(" ")
+    if kind == "sequence" and mend_other.numbered(name, found):
+        return "a column's default still takes its numbers from it: mend that first"
+    if kind == "index" and _follows(key, found):
+        return "it comes and goes with the index of the partitioned table"
+    return "" if drop(key, found) else f"no statement drops a {kind} by itself"
+
+
+def _definition(difference: Difference, wanted: Snapshot, found: Snapshot) -> Mend | None:
+    kind, _, name = difference.key.partition(" ")
+    left, right = wanted.objects[difference.key], found.objects[difference.key]
     if kind == "enum":
         return _enum(name, left, right)
-    if kind == "index" and difference.aspect == "valid":
-        return Mend(f"REINDEX INDEX CONCURRENTLY {dotted(name)};")
-    if kind in ("constraint", "index", "trigger") and difference.aspect == "definition":
+    if difference.aspect == "valid" and kind in ("constraint", "index"):
+        return _valid(difference.key, left, right, found)
+    if difference.aspect == "definition" and kind in ("constraint", "index", "trigger", "statistics"):
         return Mend(f"{drop(difference.key, found)}\n{create(difference.key, wanted)}")
-    if kind in ("view", "function", "procedure") and difference.aspect == "definition":
-        return Mend(create(difference.key, wanted).replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
-    if kind == "table" and difference.aspect == "row_security":
-        return Mend(
-            f"ALTER TABLE {dotted(name)} {'ENABLE' if left.get('row_security') else 'DISABLE'} ROW LEVEL SECURITY;"
-        )
+    if kind == "view" and difference.aspect in ("definition", "materialized"):
+        return _view(difference.key, wanted, found)
+    if kind in ("function", "procedure") and difference.aspect == "definition":
+        return _function(difference.key, wanted, found)
     other = mend_other.change(difference, left, right)
     return Mend(*other) if other else None
 
@@ -59,6 +73,8 @@ def why_not(difference: Difference, wanted: Snapshot, found: Snapshot) -> str:
     """Why ``mend`` gives no SQL; "" where it gives some."""
     if mend(difference, wanted, found) is not None:
         return ""
+    if difference.aspect == "unexpected":
+        return _held(difference.key, found)
     whole = difference.aspect in ("missing", "unexpected", "column order")
     if not whole and (difference.key not in found.objects or difference.key not in wanted.objects):
         return "it is there under another name: compare both definitions"
@@ -70,20 +86,27 @@ def create(key: str, wanted: Snapshot) -> str:
     kind, _, name = key.partition(" ")
     attributes = wanted.objects[key]
     definition = str(attributes.get("definition", "")).rstrip().rstrip(";")
+    state = "enabled" in attributes
     made = {
         "table": lambda: _table(name, wanted),
-        "column": lambda: f"ALTER TABLE {owner(name)} ADD COLUMN {column_sql(last(name), attributes)};",
-        "constraint": lambda: f"ALTER TABLE {owner(name)} ADD CONSTRAINT {last(name)} {definition};",
-        "index": lambda: f"{definition};",
-        "trigger": lambda: f"{definition};",
+        "column": lambda: "\n".join([
+            f"ALTER TABLE {owner(name)} ADD COLUMN {column_sql(last(name), attributes)};",
+            *_column_more(name, attributes),
+        ]),
+        "constraint": lambda: "\n".join([
+            f"ALTER TABLE {owner(name)} ADD CONSTRAINT {last(name)} {definition};", *_stored(name, attributes),
+        ]),
+        "index": lambda: f"{_whole_index(definition, attributes)};",
+        "trigger": lambda: f"{definition};" + (f"\n{mend_state.enabled(key, attributes)}" if state else ""),
         "function": lambda: f"{definition};",
         "procedure": lambda: f"{definition};",
-        "rule": lambda: f"{definition};",
-        "statistics": lambda: f"{definition};",
-        "view": lambda: f"CREATE {materialized(attributes)}VIEW {dotted(name)} AS\n{definition};",
+        "rule": lambda: f"{definition};" + (f"\n{mend_state.enabled(key, attributes)}" if state else ""),
+        "statistics": lambda: f"{definition};"
+        + (f"\n{mend_state.target(name, attributes)}" if "target" in attributes else ""),
+        "view": lambda: mend_state.view(name, attributes),
         "enum": lambda: f"CREATE TYPE {dotted(name)} AS ENUM ({_labels(attributes)});",
         "schema": lambda: f"CREATE SCHEMA {dotted(name)};",
-        "extension": lambda: f"CREATE EXTENSION {dotted(name)};",
+        "extension": lambda: f"CREATE EXTENSION {dotted(name)} SCHEMA {dotted(part(str(attributes['schema'])))};",
     }  # fmt: skip
     maker: Callable[[], str] | None = made.get(kind)
     sql = maker() if maker else mend_other.create(kind, name, attributes)
@@ -133,12 +156,12 @@ def column_sql(name: str, attributes: Attributes) -> str:
 def _table(name: str, wanted: Snapshot) -> str:
     """The table with its columns, constraints, indexes and comments; "" for forms that need more than these."""
     attributes = wanted.objects[f"table {name}"]
-    simple = {"comment", "persistence", "row_security", "force_row_security"}
+    simple = {"comment", "persistence", "row_security", "force_row_security", "options", "replica_identity"}
     partition = mend_other.partition(name, attributes)
     parted = attributes.get("form") == "partitioned"
-    if set(attributes) - simple - {"form", "partition_key", "partition_bound", "inherits"} or (
-        not partition and (set(attributes) - simple - ({"form", "partition_key"} if parted else set()))
-    ):
+    more = {"form", "partition_key"} if parted else set()
+    more |= {"partition_bound"} if partition else set()
+    if set(attributes) - simple - more - {"inherits"} or attributes.get("replica_identity") == "index":
         return ""
     mine = {
         key: value for key, value in wanted.objects.items()
@@ -154,14 +177,18 @@ def _table(name: str, wanted: Snapshot) -> str:
         lines = [column_sql(last(key.partition(" ")[2]), value) for key, value in columns]
         lines += [f"CONSTRAINT {last(key.partition(' ')[2])} {value['definition']}" for key, value in own]
         unlogged = "UNLOGGED " if attributes.get("persistence") else ""
-        below = f" PARTITION BY {attributes['partition_key']}" if parted else ""
+        below = f" INHERITS ({', '.join(above)})" if (above := listed(attributes, "inherits")) else ""
+        below += f" PARTITION BY {attributes['partition_key']}" if parted else ""
+        below += f" WITH ({mend_state.options(attributes)})" if "options" in attributes else ""
         sql = [f"CREATE {unlogged}TABLE {dotted(name)} (\n    " + ",\n    ".join(lines) + f"\n){below};"]
-    # An index on a partitioned table alone would stay invalid: it is made for the partitions with it.
-    indexes = [create(key, wanted) for key in mine if key.startswith("index ") and not _follows(key, wanted)]
-    sql += [one.replace(" ON ONLY ", " ON ", 1) for one in indexes]
+        sql += [one for key, value in columns for one in _column_more(key.partition(" ")[2], value)]
+        sql += [one for key, value in own for one in _stored(key.partition(" ")[2], value)]
+    sql += [create(key, wanted) for key in mine if key.startswith("index ") and not _follows(key, wanted)]
     sql += [create(key, wanted) for key in mine if key.startswith(("trigger ", "policy ", "rule "))]
     for aspect, word in (("row_security", "ENABLE"), ("force_row_security", "FORCE")):
         sql += [f"ALTER TABLE {dotted(name)} {word} ROW LEVEL SECURITY;"] if attributes.get(aspect) else []
+    if "replica_identity" in attributes:
+        sql.append(f"ALTER TABLE {dotted(name)} REPLICA IDENTITY {str(attributes['replica_identity']).upper()};")
     sql += [comment(f"table {name}", attributes)] if "comment" in attributes else []
     sql += [comment(key, value) for key, value in (*columns, *(() if partition else own)) if "comment" in value]
     return "\n".join(sql)
@@ -189,12 +216,17 @@ def _column(name: str, aspect: str, wanted: Attributes, found: Attributes) -> Me
     value = wanted.get(aspect)
     if aspect == "not_null":
         return Mend(f"{alter} {'SET' if value else 'DROP'} NOT NULL;")
-    if aspect == "default" and value != OWNED:
+    if aspect == "default" and wanted["type"] != found["type"]:
+        return None  # goes with the type
+    if aspect == "default" and value == OWNED:
+        owning = mend_other.owning(name, found)
+        return Mend(owning) if owning else None
+    if aspect == "default":
         return Mend(f"{alter} DROP DEFAULT;" if value is None else f"{alter} SET DEFAULT {value};")
     if aspect == "type":
-        return Mend(f"{alter} TYPE {value} USING {last(name)}::{value};", True)
-    if aspect == "collation" and value:
-        return Mend(f"{alter} TYPE {wanted['type']} COLLATE {value};")
+        return _type(name, wanted, found)
+    if aspect == "collation" and wanted["type"] == found["type"]:
+        return Mend(f"{alter} TYPE {wanted['type']}{f' COLLATE {value}' if value else ''};")
     if aspect == "identity":
         how = "" if value is None else f"GENERATED {str(value).upper()}"
         return Mend(
@@ -203,6 +235,66 @@ def _column(name: str, aspect: str, wanted: Attributes, found: Attributes) -> Me
             else f"{alter} ADD {how} AS IDENTITY;"
         )  # fmt: skip
     return None
+
+
+def _type(name: str, wanted: Attributes, found: Attributes) -> Mend:
+    """The type with its collation and default; a type of the project is reached by way of text."""
+    column, type_, default = last(name), wanted["type"], wanted.get("default")
+    way = "::text" if "." in f"{type_}{found['type']}" else ""
+    collation = f" COLLATE {wanted['collation']}" if wanted.get("collation") else ""
+    said = [f"ALTER COLUMN {column} TYPE {type_}{collation} USING {column}{way}::{type_}"]
+    if OWNED not in (default, found.get("default")) and (way or default != found.get("default")):
+        said = [f"ALTER COLUMN {column} DROP DEFAULT", *said] if "default" in found else said
+        said += [f"ALTER COLUMN {column} SET DEFAULT {default}"] if default is not None else []
+    return Mend(f"ALTER TABLE {owner(name)} {', '.join(said)};", True)
+
+
+def _valid(key: str, wanted: Attributes, found: Attributes, there: Snapshot) -> Mend | None:
+    """REINDEX; on a partitioned table it does nothing, and nobody wants an index that is not valid."""
+    name = key.partition(" ")[2]
+    table = there.objects.get(f"table {table_of(key, found)}", {})
+    if wanted.get("valid") is False or table.get("form") == "partitioned":
+        return None
+    schema = owner(owner(name)) if key.startswith("constraint ") else owner(name)
+    return Mend(f"REINDEX INDEX CONCURRENTLY {schema}.{last(name)};")
+
+
+def _view(key: str, wanted: Snapshot, found: Snapshot) -> Mend:
+    name = key.partition(" ")[2]
+    left, right = wanted.objects[key], found.objects[key]
+    said = [comment(key, left)] if "comment" in left else []
+    if mend_state.replaceable(left, right):
+        return Mend("\n".join([mend_state.view(name, left, replace=True), *said]))
+    # Made anew with all that hangs on it now; the privileges on it are gone.
+    hanging = [
+        create(one, wanted) for one, value in wanted.objects.items()
+        if one in found.objects and table_of(one, value) == name and one.startswith(("index ", "trigger ", "rule "))
+    ]  # fmt: skip
+    return Mend("\n".join([drop(key, found), mend_state.view(name, left), *said, *hanging]), True)
+
+
+def _function(key: str, wanted: Snapshot, found: Snapshot) -> Mend:
+    """PostgreSQL replaces one of the same arguments and result; another one is made anew, and its grants are gone."""
+    heads = [str(of.objects[key]["definition"]).partition("\n LANGUAGE ")[0] for of in (wanted, found)]
+    if heads[0] == heads[1]:
+        return Mend(create(key, wanted))
+    return Mend(f"{drop(key, found)}\n{create(key, wanted)}", True)
+
+
+def _whole_index(definition: str, attributes: Attributes) -> str:
+    # An index on a partitioned table alone would stay invalid: it is made for the partitions with it.
+    return definition if attributes.get("valid") is False else definition.replace(" ON ONLY ", " ON ", 1)
+
+
+def _column_more(name: str, attributes: Attributes) -> list[str]:
+    numbers = mend_other.numbering(name, attributes, {})
+    return [*mend_state.column_more(name, attributes), *([numbers] if numbers else [])]
+
+
+def _stored(name: str, attributes: Attributes) -> list[str]:
+    """The options of the index behind a constraint."""
+    given = mend_state.options(attributes)
+    return [f"ALTER INDEX {owner(owner(name))}.{last(name)} SET ({given});"] if given else []
 
 
 def _enum(name: str, wanted: Attributes, found: Attributes) -> Mend | None:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from checks.evidence import Json
 from checks.schema.difference import Difference
-from checks.schema.snapshot import automatic, part
-from safemig.mend_words import Attributes, dotted, last, listed, owner, quoted
+from checks.schema.snapshot import OWNED, Snapshot, automatic
+from safemig import mend_state
+from safemig.mend_words import PART, Attributes, comment, dotted, last, listed, owner, quoted
 
-_STORAGE = {"p": "PLAIN", "e": "EXTERNAL", "x": "EXTENDED", "m": "MAIN"}
 _FIELD = re.compile(r'("(?:[^"]|"")*"|\S+) (.+)', re.S)
 _CHECK = re.compile(r"(.*?) (CHECK \(.*)", re.S)
 
@@ -21,7 +21,10 @@ def create(kind: str, name: str, attributes: Attributes) -> str:
         "policy": lambda: _policy(name, attributes),
         "domain": lambda: _domain(name, attributes),
         "type": lambda: _type(name, attributes),
-        "sequence": lambda: f"CREATE SEQUENCE {dotted(name)}{_options(attributes)};{_owned(name, attributes)}",
+        "sequence": lambda: (
+            f"CREATE {'UNLOGGED ' if 'persistence' in attributes else ''}SEQUENCE {dotted(name)}"
+            f"{_options(attributes)};{_owned(name, attributes)}"
+        ),
     }
     return makers[kind]() if kind in makers else ""
 
@@ -29,8 +32,11 @@ def create(kind: str, name: str, attributes: Attributes) -> str:
 def change(one: Difference, wanted: Attributes, found: Attributes) -> tuple[str, bool] | None:
     """The statements that mend one attribute of an object that is there, and whether they can lose data."""
     kind, _, name = one.key.partition(" ")
+    if said := mend_state.change(one, wanted, found):
+        return said, False
     if kind == "policy":
-        return f"DROP POLICY {last(name)} ON {owner(name)};\n{_policy(name, wanted)}", False
+        said = f"\n{comment(one.key, wanted)}" if "comment" in wanted else ""
+        return f"DROP POLICY {last(name)} ON {owner(name)};\n{_policy(name, wanted)}{said}", False
     if kind == "domain":
         return _changed_domain(name, one.aspect, wanted, found)
     if kind == "type" and one.aspect == "fields":
@@ -38,16 +44,16 @@ def change(one: Difference, wanted: Attributes, found: Attributes) -> tuple[str,
     if kind == "sequence":
         if one.aspect == "owned_by":
             return _owned(name, wanted).lstrip() or f"ALTER SEQUENCE {dotted(name)} OWNED BY NONE;", False
+        if one.aspect == "persistence":
+            return f"ALTER SEQUENCE {dotted(name)} SET {'UNLOGGED' if 'persistence' in wanted else 'LOGGED'};", False
         # All at once: a limit alone may not fit the type that is there.
         cycle = "" if wanted.get("cycle") else " NO CYCLE"
         return f"ALTER SEQUENCE {dotted(name)}{_options(wanted)}{cycle};", False
     if kind == "table":
         return _changed_table(name, one.aspect, wanted, found)
-    if kind == "column" and one.aspect == "storage":
-        letter = _STORAGE.get(str(one.wanted))
-        return (f"{_alter(name)} SET STORAGE {letter};", False) if letter else None
     if kind == "column" and one.aspect == "sequence":
-        return _numbering(name, wanted, found)
+        said = numbering(name, wanted, found)
+        return (said, False) if said else None
     return None
 
 
@@ -55,7 +61,7 @@ _REASONS = {
     ("table", "column order"): "PostgreSQL moves no column; only a table made anew has another order",
     ("table", "partition_key"): "a table cannot be partitioned otherwise afterwards: make it anew and move its rows",
     ("table", "form"): "a table cannot become another kind of table: make it anew and move its rows",
-    ("table", "inherits"): "a partition comes and goes with its bound, another parent has to be named by hand",
+    ("table", "inherits"): "a partition comes and goes with its bound",
     ("table", "of_type"): "the type that a table is made of is set when it is made",
     ("enum", "labels"): "PostgreSQL takes no label away and moves none: make a new type and convert the columns",
     ("domain", "type"): "the type below a domain stays: make a new domain and convert the columns",
@@ -64,9 +70,17 @@ _REASONS = {
     ("column", "generated"): "an expression is given to a new column only: drop the column and make it anew",
     ("column", "generation"): "stored or virtual is decided when the column is made: make it anew",
     ("column", "inherited"): "whether a column is inherited follows from the table's parents",
-    ("column", "default"): "the column's own sequence is no default that one statement gives: make the sequence first",
+    ("constraint", "inherited"): "whether a constraint is inherited follows from the table's parents",
+    ("constraint", "valid"): "no REINDEX makes the index of a partitioned table valid: attach one of each partition",
+    ("index", "valid"): "no REINDEX makes the index of a partitioned table valid: attach one of each partition",
+    ("type", "range_of"): "what a range type is made of stays: make a new type and convert the columns",
+    ("type", "range_options"): "what a range type is made of stays: make a new type and convert the columns",
+    ("aggregate", "definition"): "the catalog has no definition of an aggregate in one piece: make it anew",
+    ("table", "server"): "the server of a foreign table stays: drop the table and make it anew, no row is lost by that",
+    ("column", "default"): "a sequence of its own is no default that one statement gives: make the sequence first; "
+    "where the type differs too, the SQL beside the type sets the default",
     ("column", "storage"): "only PostgreSQL 16 and later have a word for the type's usual one: SET STORAGE DEFAULT",
-    ("column", "collation"): "the collation is the type's own again only by naming the type: ALTER COLUMN … TYPE",
+    ("column", "collation"): "it comes with the SQL beside the column's type",
 }  # fmt: skip
 
 
@@ -80,7 +94,8 @@ def reason(one: Difference) -> str:
         return words.get(kind, f"the definition of this {kind} is not at hand in one piece")
     if (kind, one.aspect) in _REASONS:
         return _REASONS[kind, one.aspect]
-    return f"PostgreSQL's own definition gives no single statement for the {one.aspect.replace('_', ' ')} of a {kind}"
+    which = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    return f"PostgreSQL's own definition gives no single statement for the {one.aspect.replace('_', ' ')} of {which}"
 
 
 def partition(name: str, attributes: Attributes) -> str:
@@ -90,7 +105,9 @@ def partition(name: str, attributes: Attributes) -> str:
     if not bound or len(parents) != 1:
         return ""
     below = f" PARTITION BY {attributes['partition_key']}" if "partition_key" in attributes else ""
-    return f"CREATE TABLE {dotted(name)} PARTITION OF {parents[0]} {bound}{below};"
+    below += f" WITH ({mend_state.options(attributes)})" if "options" in attributes else ""
+    unlogged = "UNLOGGED " if "persistence" in attributes else ""
+    return f"CREATE {unlogged}TABLE {dotted(name)} PARTITION OF {parents[0]} {bound}{below};"
 
 
 def _alter(name: str) -> str:
@@ -163,19 +180,25 @@ def _fields(listed_fields: list[str]) -> dict[str, str]:
 
 def _changed_table(name: str, aspect: str, wanted: Attributes, found: Attributes) -> tuple[str, bool] | None:
     table = f"ALTER TABLE {dotted(name)}"
+    if aspect == "row_security":
+        return f"{table} {'ENABLE' if wanted.get(aspect) else 'DISABLE'} ROW LEVEL SECURITY;", False
     if aspect == "force_row_security":
         return f"{table} {'' if wanted.get(aspect) else 'NO '}FORCE ROW LEVEL SECURITY;", False
     if aspect == "persistence":
         return f"{table} SET {'UNLOGGED' if wanted.get(aspect) else 'LOGGED'};", False
     if aspect == "replica_identity" and wanted.get(aspect) != "index":
         return f"{table} REPLICA IDENTITY {str(wanted.get(aspect, 'default')).upper()};", False
+    had, has = listed(found, "inherits"), listed(wanted, "inherits")
+    if aspect == "inherits" and not {"partition_bound"} & {*wanted, *found}:
+        sql = [f"{table} NO INHERIT {one};" for one in had if one not in has]
+        return "\n".join([*sql, *(f"{table} INHERIT {one};" for one in has if one not in had)]), True
     if aspect != "partition_bound":
         return None
-    had, has = listed(found, "inherits"), listed(wanted, "inherits")
     sql = [f"ALTER TABLE {had[0]} DETACH PARTITION {dotted(name)};"] if "partition_bound" in found and had else []
     if "partition_bound" in wanted and has:
         sql.append(f"ALTER TABLE {has[0]} ATTACH PARTITION {dotted(name)} {wanted['partition_bound']};")
-    return ("\n".join(sql), False) if sql else None
+    # The rows of a partition that is taken off are no longer seen in the table.
+    return ("\n".join(sql), "partition_bound" in found) if sql else None
 
 
 def _options(attributes: Attributes) -> str:
@@ -202,36 +225,67 @@ def _option(aspect: str, value: Json) -> str:
     return f"{words[aspect]} {1 if value is None else value}" if aspect in words else ""
 
 
-def _numbering(name: str, wanted: Attributes, found: Attributes) -> tuple[str, bool] | None:
-    """The options of the sequence behind an identity or serial column."""
+def numbered(name: str, found: Snapshot) -> bool:
+    """Whether the default of a column takes its numbers from that sequence, which nothing owns."""
+    call = f"nextval('{dotted(name)}'::regclass)"
+    return any(value.get("default") == call for value in found.objects.values())
+
+
+def hidden(name: str, wanted: Snapshot, found: Snapshot) -> bool:
+    """Whether the sequence is there, but owned by the column whose default names it."""
+    call = f"nextval('{dotted(name)}'::regclass)"
+    for key, value in wanted.objects.items():
+        there = found.objects.get(key, {})
+        if key.startswith("column ") and value.get("default") == call and there.get("default") == OWNED:
+            special = there.get("sequence")
+            own = _sequence_of(key.partition(" ")[2], special if isinstance(special, dict) else {})
+            return own == dotted(name)
+    return False
+
+
+def owning(name: str, found: Attributes) -> str:
+    """The statement that makes the sequence in a column's default the column's own; "" where none stands there."""
+    call = re.fullmatch(r"nextval\('((?:[^']|'')+)'::regclass\)", str(found.get("default", "")))
+    return (
+        f"ALTER SEQUENCE {call[1].replace(chr(39) * 2, chr(39))} OWNED BY {owner(name)}.{last(name)};" if call else ""
+    )
+
+
+def numbering(name: str, wanted: Attributes, found: Attributes) -> str:
+    """Statements for the options of the sequence behind an identity or serial column; "" for none."""
     want, have = wanted.get("sequence"), found.get("sequence")
     want, have = want if isinstance(want, dict) else {}, have if isinstance(have, dict) else {}
     identity = "identity" in wanted
     sequence = _sequence_of(name, have)
     sql: list[str] = []
-    for aspect in sorted({*want, *have}):
+    for aspect in sorted({*want, *have}, key=lambda one: (one == "name", one)):  # renamed last
         if want.get(aspect) == have.get(aspect):
             continue
         said = _option(aspect, want.get(aspect))
+        if aspect == "type" and aspect not in want:
+            said = f"AS {wanted['type']}"  # the column's own
         if aspect == "name" and sequence:
             new = str(want.get(aspect) or _sequence_of(name, {}))
             sql.append(f"ALTER SEQUENCE {sequence} RENAME TO {last(new)};")
         elif identity and said and aspect != "type":
             sql.append(f"{_alter(name)} SET {said};")
-        elif said and sequence and not (aspect == "type" and aspect not in want):
+        elif said and sequence:
             sql.append(f"ALTER SEQUENCE {sequence} {said};")
         else:
-            return None
-    return ("\n".join(sql), False) if sql else None
+            return ""
+    return "\n".join(sql)
 
 
 def _sequence_of(name: str, special: dict[str, Json]) -> str:
     """The name of the sequence behind a column; "" where PostgreSQL has shortened its name."""
     if "name" in special:
         return dotted(str(special["name"]))
-    table, column = owner(name), last(name)
-    bare = [one.strip('"') for one in (table.rpartition(".")[2], column)]
+    bare = [_bare(one) for one in PART.findall(name)[-2:]]
     plain = f"{bare[0]}_{bare[1]}_seq"
     if not automatic(plain, bare[0], bare[1], "seq") or len(plain.encode()) > 63:
         return ""
-    return f"{table.rpartition('.')[0]}.{quoted(part(plain))}"
+    return f"{owner(owner(name))}.{quoted(plain)}"
+
+
+def _bare(part: str) -> str:
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part

@@ -89,12 +89,17 @@ def _compare(
     if untouched and wanted == untouched[0].objects.get(key) and found == untouched[1].objects.get(key):
         return
     matched = key in renamed
-    for name in sorted({*wanted, *found} - {"position"}):
-        mine, other = wanted.get(name), found.get(name)
+    for name in sorted({*wanted, *found} - {"position", "columns"}):
+        mine, other = _unordered(name, wanted.get(name)), _unordered(name, found.get(name))
         if mine == other or (matched and name == "definition" and _nameless(mine) == _nameless(other)):
             continue
         if canonical(_renamed(mine, renamed)) != canonical(other):
             yield Difference(key, name, mine, other)
+
+
+def _unordered(name: str, value: Json) -> Json:
+    """Options stand in the order in which they were set, which means nothing."""
+    return [*sorted(map(str, value))] if isinstance(value, list) and name.endswith("options") else value
 
 
 def table_of(key: str, attributes: Attributes) -> str:
@@ -182,6 +187,8 @@ def canonical(value: Json) -> Json:
     ``(ARRAY['a'::character varying])::text[]`` is printed as ``ARRAY[('a'::character varying)::text]`` by a server that
     has read its own output back.
     """
+    if isinstance(value, list):  # the constraints of a domain
+        return [canonical(one) for one in value]
     if not isinstance(value, str) or "ARRAY[" not in value:
         return value
     literal = r"'(?:[^']|'')*'"

@@ -11,6 +11,7 @@ from __future__ import annotations
 # queries takes longer than running it; the statement timeout replaces whatever the role or the server have.
 SETTINGS = {
     "search_path": "pg_catalog",
+    "client_encoding": "UTF8",
     "DateStyle": "ISO",
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
@@ -38,10 +39,19 @@ def _comment(alias: str, catalog: str, part: str = "0") -> str:
     return f"LEFT JOIN pg_description m ON {on}"
 
 
+def _part_comments(relation: str) -> str:
+    """The comments on the columns of a view or the fields of a type."""
+    return (
+        "(SELECT array_agg(quote_ident(z.attname) || ' ' || y.description ORDER BY z.attnum) FROM pg_description y"
+        " JOIN pg_attribute z ON z.attrelid = y.objoid AND z.attnum = y.objsubid"
+        f" WHERE y.objoid = {relation} AND y.classoid = 'pg_class'::regclass AND y.objsubid > 0)"
+    )
+
+
 _SCHEMAS = f"""
 SELECT 'schema' AS kind, ARRAY[n.nspname]::text[] AS parts, m.description AS comment
 FROM pg_namespace n {_comment("n.oid", "pg_namespace")}
-WHERE {_SCHEMA} AND n.nspname <> 'public' AND {_own("n", "pg_namespace")}
+WHERE {_SCHEMA} AND (n.nspname <> 'public' OR m.description <> 'standard public schema') AND {_own("n", "pg_namespace")}
 """
 
 _TABLES = f"""
@@ -56,16 +66,21 @@ SELECT 'table' AS kind, ARRAY[n.nspname, c.relname]::text[] AS parts,
   CASE c.relreplident WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full' WHEN 'i' THEN 'index' END AS replica_identity,
   NULLIF(am.amname::text, 'heap') AS access_method,
   CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END AS of_type,
-  c.reloptions AS options,
+  CASE WHEN tc.oid IS NULL THEN c.reloptions
+    ELSE c.reloptions || ARRAY(SELECT 'toast.' || o FROM unnest(tc.reloptions) o) END AS options,
+  fs.srvname::text AS server, f.ftoptions AS server_options,
   m.description AS comment
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_am am ON am.oid = c.relam
+LEFT JOIN pg_class tc ON tc.oid = c.reltoastrelid AND tc.reloptions IS NOT NULL
+LEFT JOIN pg_foreign_table f ON f.ftrelid = c.oid LEFT JOIN pg_foreign_server fs ON fs.oid = f.ftserver
 LEFT JOIN (SELECT h.inhrelid, array_agg(h.inhparent::regclass::text ORDER BY h.inhseqno) AS parents
            FROM pg_inherits h GROUP BY 1) i ON i.inhrelid = c.oid
 {_comment("c.oid", "pg_class")}
 WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND {_SCHEMA} AND {_own("c", "pg_class")}
 """
 
+# PostgreSQL 13 has no attcompression: the name is looked for in the table first and then beside it.
 _COLUMNS = f"""
 SELECT 'column' AS kind, ARRAY[n.nspname, c.relname, a.attname]::text[] AS parts,
   (row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum))::int AS position,
@@ -79,9 +94,13 @@ SELECT 'column' AS kind, ARRAY[n.nspname, c.relname, a.attname]::text[] AS parts
        THEN quote_ident(k.nspname) || '.' || quote_ident(o.collname) END AS "collation",
   CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage::text END AS storage,
   NULLIF(NOT a.attislocal, false) AS inherited,
-  a.attoptions AS options,
+  NULLIF(a.attstattarget, -1)::int AS statistics,
+  CASE a.compression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
+  a.attoptions AS options, a.attfdwoptions AS server_options,
   m.description AS comment
-FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+FROM (SELECT ''::"char" AS attcompression) before_14
+CROSS JOIN LATERAL (SELECT *, attcompression AS compression FROM pg_attribute) a
+JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_collation o ON o.oid = a.attcollation LEFT JOIN pg_namespace k ON k.oid = o.collnamespace
@@ -98,10 +117,14 @@ SELECT 'constraint' AS kind, ARRAY[n.nspname, c.relname, x.conname]::text[] AS p
   CASE WHEN x.contype = 'n' AND x.convalidated AND NOT x.connoinherit THEN 'NOT NULL ' || quote_ident(a.attname)
        ELSE pg_get_constraintdef(x.oid) END AS definition,
   NULLIF(x.coninhcount > 0 AND NOT x.conislocal, false) AS inherited,
+  CASE WHEN i.indexrelid IS NOT NULL THEN false END AS valid,
+  ic.reloptions AS options,
   m.description AS comment,
   a.attname::text AS _not_null
 FROM pg_constraint x JOIN pg_class c ON c.oid = x.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON x.contype = 'n' AND a.attrelid = c.oid AND a.attnum = x.conkey[1]
+LEFT JOIN pg_index i ON i.indexrelid = x.conindid AND NOT i.indisvalid AND x.contype <> 'f'
+LEFT JOIN pg_class ic ON ic.oid = x.conindid AND ic.reloptions IS NOT NULL AND x.contype <> 'f'
 {_comment("x.oid", "pg_constraint")}
 WHERE x.contype IN ('c', 'p', 'u', 'x', 'f', 'n')
   AND NOT (x.contype = 'n' AND x.convalidated AND NOT x.connoinherit AND m.description IS NULL
@@ -127,6 +150,7 @@ _SEQUENCES = f"""
 SELECT 'sequence' AS kind, ARRAY[n.nspname, c.relname]::text[] AS parts,
   format_type(s.seqtypid, NULL) AS type, s.seqstart AS start, s.seqincrement AS increment, s.seqmin AS minimum,
   s.seqmax AS maximum, s.seqcache AS cache, s.seqcycle AS cycle,
+  CASE c.relpersistence WHEN 'u' THEN 'unlogged' END AS persistence,
   m.description AS comment,
   CASE WHEN t.oid IS NOT NULL THEN ARRAY[tn.nspname, t.relname, a.attname]::text[] END AS _owner,
   format('nextval(%L::regclass)', quote_ident(n.nspname) || '.' || quote_ident(c.relname)) AS _call
@@ -142,7 +166,14 @@ WHERE c.relpersistence <> 't' AND {_SCHEMA} AND {_own("c", "pg_class")}
 _VIEWS = f"""
 SELECT 'view' AS kind, ARRAY[n.nspname, c.relname]::text[] AS parts,
   CASE WHEN c.relkind = 'm' THEN true END AS materialized,
-  pg_get_viewdef(c.oid) AS definition, c.reloptions AS options, m.description AS comment
+  pg_get_viewdef(c.oid) AS definition, c.reloptions AS options,
+  (SELECT array_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum)
+   FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0) AS columns,
+  (SELECT array_agg(quote_ident(a.attname) || ' ' || pg_get_expr(d.adbin, d.adrelid) ORDER BY a.attnum)
+   FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+   WHERE d.adrelid = c.oid) AS column_defaults,
+  {_part_comments("c.oid")} AS column_comments,
+  m.description AS comment
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace {_comment("c.oid", "pg_class")}
 WHERE c.relkind IN ('v', 'm') AND c.relpersistence <> 't' AND {_SCHEMA} AND {_own("c", "pg_class")}
 """
@@ -160,6 +191,9 @@ SELECT 'domain' AS kind, ARRAY[n.nspname, t.typname]::text[] AS parts,
   format_type(t.typbasetype, t.typtypmod) AS type, NULLIF(t.typnotnull, false) AS not_null, t.typdefault AS "default",
   (SELECT array_agg(x.conname || ' ' || pg_get_constraintdef(x.oid) ORDER BY x.conname)
    FROM pg_constraint x WHERE x.contypid = t.oid AND x.contype = 'c') AS constraints,
+  (SELECT array_agg(quote_ident(x.conname) || ' ' || y.description ORDER BY x.conname)
+   FROM pg_constraint x JOIN pg_description y ON y.objoid = x.oid AND y.classoid = 'pg_constraint'::regclass
+   WHERE x.contypid = t.oid) AS constraint_comments,
   CASE WHEN t.typcollation <> b.typcollation THEN t.typcollation::regcollation::text END AS "collation",
   m.description AS comment
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace JOIN pg_type b ON b.oid = t.typbasetype
@@ -170,12 +204,23 @@ WHERE t.typtype = 'd' AND {_SCHEMA} AND {_own("t", "pg_type")}
 _TYPES = f"""
 SELECT 'type' AS kind, ARRAY[n.nspname, t.typname]::text[] AS parts,
   CASE WHEN t.typtype = 'c' THEN
-    (SELECT array_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum)
-     FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END AS fields,
+    (SELECT array_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod)
+                      || CASE WHEN a.attcollation <> b.typcollation
+                              THEN ' COLLATE ' || a.attcollation::regcollation::text ELSE '' END ORDER BY a.attnum)
+     FROM pg_attribute a JOIN pg_type b ON b.oid = a.atttypid
+     WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END AS fields,
+  {_part_comments("t.typrelid")} AS field_comments,
   CASE WHEN t.typtype = 'r' THEN format_type(r.rngsubtype, NULL) END AS range_of,
+  CASE WHEN t.typtype = 'r' THEN NULLIF(array_remove(ARRAY[
+    CASE WHEN NOT rc.opcdefault THEN 'subtype_opclass ' || rc.opcname END,
+    CASE WHEN r.rngcollation <> rb.typcollation THEN 'collation ' || r.rngcollation::regcollation::text END,
+    CASE WHEN r.rngcanonical <> 0 THEN 'canonical ' || r.rngcanonical::regprocedure::text END,
+    CASE WHEN r.rngsubdiff <> 0 THEN 'subtype_diff ' || r.rngsubdiff::regprocedure::text END],
+    NULL), '{{}}') END AS range_options,
   m.description AS comment
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 LEFT JOIN pg_class c ON c.oid = t.typrelid LEFT JOIN pg_range r ON r.rngtypid = t.oid
+LEFT JOIN pg_opclass rc ON rc.oid = r.rngsubopc LEFT JOIN pg_type rb ON rb.oid = r.rngsubtype
 {_comment("t.oid", "pg_type")}
 WHERE (t.typtype = 'r' OR (t.typtype = 'c' AND c.relkind = 'c')) AND {_SCHEMA} AND {_own("t", "pg_type")}
 """
@@ -186,7 +231,11 @@ SELECT CASE p.prokind WHEN 'a' THEN 'aggregate' WHEN 'p' THEN 'procedure' ELSE '
   '(' || oidvectortypes(p.proargtypes) || ')' AS _suffix,
   CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) ELSE
     format('%s SFUNC %s STYPE %s FINALFUNC %s INITCOND %L', pg_get_function_result(p.oid), g.aggtransfn,
-           format_type(g.aggtranstype, NULL), g.aggfinalfn, g.agginitval) END AS definition,
+           format_type(g.aggtranstype, NULL), g.aggfinalfn, g.agginitval) ||
+    format(' COMBINEFUNC %s SERIALFUNC %s DESERIALFUNC %s MSFUNC %s MINVFUNC %s MSTYPE %s MFINALFUNC %s MINITCOND %L'
+           ' KIND %s MODIFY %s SORTOP %s PARALLEL %s', g.aggcombinefn, g.aggserialfn, g.aggdeserialfn, g.aggmtransfn,
+           g.aggminvtransfn, g.aggmtranstype::regtype, g.aggmfinalfn, g.aggminitval, g.aggkind, g.aggfinalmodify,
+           g.aggsortop::regoper, p.proparallel) END AS definition,
   m.description AS comment
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace LEFT JOIN pg_aggregate g ON g.aggfnoid = p.oid
 {_comment("p.oid", "pg_proc")}
@@ -219,14 +268,17 @@ WHERE {_SCHEMA} AND {_own("c", "pg_class")}
 """
 
 _RULES = f"""
-SELECT 'rule' AS kind, ARRAY[n.nspname, c.relname, r.rulename]::text[] AS parts, pg_get_ruledef(r.oid) AS definition
+SELECT 'rule' AS kind, ARRAY[n.nspname, c.relname, r.rulename]::text[] AS parts, pg_get_ruledef(r.oid) AS definition,
+  CASE r.ev_enabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'replica' WHEN 'A' THEN 'always' END AS enabled,
+  m.description AS comment
 FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+{_comment("r.oid", "pg_rewrite")}
 WHERE r.rulename <> '_RETURN' AND {_SCHEMA} AND {_own("c", "pg_class")}
 """
 
 _STATISTICS = f"""
 SELECT 'statistics' AS kind, ARRAY[n.nspname, s.stxname]::text[] AS parts,
-  pg_get_statisticsobjdef(s.oid) AS definition, m.description AS comment
+  pg_get_statisticsobjdef(s.oid) AS definition, NULLIF(s.stxstattarget, -1)::int AS target, m.description AS comment
 FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace {_comment("s.oid", "pg_statistic_ext")}
 WHERE {_SCHEMA}
 """
@@ -256,12 +308,14 @@ QUERIES = (
     _EXTENSIONS,
 )
 
-# Whoever holds a lock that conflicts with reading a definition, tables of indexes included, the oldest lock first.
+# Whoever holds a lock that conflicts with reading a definition, tables of indexes included; PostgreSQL's own tables
+# (VACUUM FULL of one) last. A prepared transaction has no backend.
 HOLDER = """
-SELECT DISTINCT ON (l.pid) n.nspname, c.relname, l.pid
+SELECT n.nspname, c.relname, COALESCE(l.pid, 0)
 FROM pg_locks l LEFT JOIN pg_index i ON i.indexrelid = l.relation
 JOIN pg_class c ON c.oid = COALESCE(i.indrelid, l.relation) JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.granted AND l.pid <> pg_backend_pid()
+WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.granted
+  AND l.pid IS DISTINCT FROM pg_backend_pid()
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND n.nspname !~ '^pg_' ORDER BY l.pid, n.nspname, c.relname LIMIT 1
+  AND c.relpersistence <> 't' AND c.relkind <> 't' ORDER BY n.nspname ~ '^pg_', n.nspname, c.relname LIMIT 1
 """

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 63
 OWNED = "nextval(owned sequence)"
 _PLAIN = re.compile(r"[^\s.\"(),]+")
-# Several of them, with a dot between two and none inside one.
-_ALL_PLAIN = re.compile(r"[^\s.\"(),]+(?:\.[^\s.\"(),]+)*")
+_ODD = re.compile(r"[\s\"(),]")
 _LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 
@@ -35,7 +34,10 @@ class Snapshot:
     on; a name stands in double quotes only where it would be ambiguous (a dot, a space, a bracket in it). A sequence
     that belongs to a serial or identity column is part of the column, an index that belongs to a constraint part of
     that.
-    Left out: owners, privileges, tablespaces, versions of extensions, publications, foreign servers, casts, operators.
+    Left out: owners, privileges, tablespaces, versions of extensions, publications, subscriptions, event triggers,
+    foreign servers, casts, operators and their classes, text search, collations, base types, which index a table is
+    clustered on or replicated by, the statistics target of an index's column, comments on the index of a constraint
+    or on an extension, the state of a trigger on one partition.
     """
 
     server_version: int
@@ -43,10 +45,14 @@ class Snapshot:
 
 
 class TableHeld(Exception):
-    """Somebody holds a lock on a table that has to be read ("" and 0: it was released before it could be named)."""
+    """Somebody holds a lock on a table that has to be read.
+
+    ``name`` is "" when it was released before it could be named, ``pid`` 0 for that and for a prepared transaction.
+    """
 
     def __init__(self, name: str, pid: int) -> None:
-        who = f"table {name} is held by backend {pid}" if name else "a table was held"
+        holder = f"backend {pid}" if pid else "a prepared transaction (pg_prepared_xacts)"
+        who = f"table {name} is held by {holder}" if name else "a table was held"
         super().__init__(f"{who} in ACCESS EXCLUSIVE mode, so its definition could not be read in time")
         self.name = name
         self.pid = pid
@@ -105,26 +111,32 @@ def _held(connection: psycopg.Connection[Any]) -> TableHeld:
 def _objects(results: list[tuple[list[str], list[tuple[Any, ...]]]]) -> dict[str, dict[str, Json]]:
     objects: dict[str, dict[str, Json]] = {}
     sequences: list[tuple[str, dict[str, Any]]] = []
+    odd = _ODD.search
     for names, rows in results:
         more = names[2:]  # every query begins with kind and parts
+        suffixed, checked, sequence = "_suffix" in more, "_not_null" in more, "_owner" in more
         for row in rows:
-            kind, parts = row[0], row[1]
+            parts = row[1]
             found = {name: value for name, value in zip(more, row[2:], strict=True) if value is not None}
             joined = ".".join(parts)
-            if joined.count(".") >= len(parts) or not _ALL_PLAIN.fullmatch(joined):
+            if joined.count(".") >= len(parts) or odd(joined):
                 joined = ".".join(map(part, parts))
-            key = f"{kind} {joined}{found.pop('_suffix', '')}"
-            if kind == "sequence":
+            key = f"{row[0]} {joined}"
+            if sequence:
                 sequences.append((key, found))
                 continue
-            column = found.pop("_not_null", None)
-            definition = found.get("definition", "")
-            if column and ("inherited" in found or _plain_not_null(definition, parts[1], column, parts[2])):
-                continue
+            if suffixed:
+                key += found.pop("_suffix")
+            elif checked:
+                column = found.pop("_not_null", None)
+                if column and (
+                    "inherited" in found or _plain_not_null(found["definition"], parts[1], column, parts[2])
+                ):
+                    continue
             objects[key] = found
     for key, found in sequences:
         _place_sequence(key, found, objects)
-    return dict(sorted(objects.items()))
+    return {key: objects[key] for key in sorted(objects)}
 
 
 def _plain_not_null(definition: str, table: str, column: str, name: str) -> bool:
