@@ -42,18 +42,21 @@ def import_code(
         lines += [
             f"from sqlalchemy import {_MARK}, engine",
             "import sqlalchemy.dialects.postgresql as pg",
+            "from concurrent.futures import ThreadPoolExecutor",
             f"print({_MARK}.__name__)",
-            f"{min(tables)}.metadata.create_all({_MARK}(engine.URL.create(pg.dialect.name), lambda ddl, *_, **__: "
-            f"print(ddl.compile(dialect=pg.dialect()), end=chr(59) + chr(10))), tables=[{', '.join(tables)}], "
-            "checkfirst=False)",
+            # In a thread, whose errors (a foreign key to a table without a model) are told and do not end the line.
+            f"print(ThreadPoolExecutor(1).submit({min(tables)}.metadata.create_all, {_MARK}(engine.URL.create("
+            "pg.dialect.name), lambda ddl, *_, **__: print(ddl.compile(dialect=pg.dialect()), end=chr(59) + chr(10))), "
+            f"tables=[{', '.join(tables)}], checkfirst=False).exception())",
         ]
     return "; ".join(lines)
 
 
 def told(output: str) -> tuple[str, str]:
-    """What the import printed last, and the statements after it ("" for none)."""
-    above, mark, below = "\n".join(output.splitlines()).partition(f"\n{_MARK}\n")
-    return (above.strip().splitlines() or [""])[-1], below if mark else ""
+    """What the import printed last, and the statements after it ("" where they could not all be told)."""
+    above, _, below = "\n".join(output.splitlines()).partition(f"\n{_MARK}\n")
+    created, mark, _ = f"{below}\n".rpartition("\nNone\n")
+    return (above.strip().splitlines() or [""])[-1], f"{created}\n" if mark else ""
 
 
 def of_statements(text: str, enums: Mapping[str, Sequence[str]]) -> tuple[Wanted, dict[str, tuple[str, ...]]]:

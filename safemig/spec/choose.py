@@ -104,7 +104,8 @@ def _next(rated: Sequence[Rated], purpose: Purpose, *, by_spec: bool) -> Choice 
     if purpose != "schema" and (first := _first_of_each([one for one in rated if _models_next(one, rated)])):
         absent = first[0].absent
         verb = "is" if len(absent) == 1 else "are"
-        return _only(first, f"the schema before it is there; of its models {', '.join(absent)} {verb} not")
+        left = _left_open(first[0], rated)
+        return _only(first, f"the schema before it is there{left}; of its models {', '.join(absent)} {verb} not")
     if purpose != "work" and (last := _last_of_each(rated, purpose)):
         return _only(last, _LAST[purpose])
     if by_spec and (done := _first_of_each([one for one in rated if one.kind == "schema"])):
@@ -116,11 +117,21 @@ def _next(rated: Sequence[Rated], purpose: Purpose, *, by_spec: bool) -> Choice 
 
 
 def _models_next(one: Rated, rated: Sequence[Rated]) -> bool:
-    """Its models are not there, and every schema before it in the document is, with the items that name something.
-    Other items are for people, who need not be waited for."""
-    own = [each for each in rated if each.document == one.document]
-    ready = all(each.there and not each.left for each in own[: own.index(one)] if each.kind == "schema")
+    """Its models are not there, and every schema before it in the document is, and no item there that may want more of
+    the schema. Other items (files, commands, what is for people) need not be waited for."""
+    ready = all(each.there and not each.left for each in _before(one, rated))
     return bool(one.open and one.absent) and not one.early and ready
+
+
+def _before(one: Rated, rated: Sequence[Rated]) -> list[Rated]:
+    """The phases with a schema before it in its document."""
+    own = [each for each in rated if each.document == one.document]
+    return [each for each in own[: own.index(one)] if each.kind == "schema"]
+
+
+def _left_open(one: Rated, rated: Sequence[Rated]) -> str:
+    number = sum(each.open for each in _before(one, rated))
+    return f" ({number} item{'' if number == 1 else 's'} there still open)" if number else ""
 
 
 def _last_of_each(rated: Sequence[Rated], purpose: Purpose) -> list[Rated]:

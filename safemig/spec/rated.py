@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ from safemig.models.reading import Models, model_class
 from safemig.spec.document import Document, Phase
 from safemig.spec.sources import wanted
 
+_OBJECT = re.compile(r"[a-z_][a-z0-9_]*")  # a bare name: no file, command, endpoint or class
 _FEW = 4  # names that are shown of what a phase asks for
 
 
@@ -19,8 +21,8 @@ class Rated:
 
     ``rank`` 0: new tables and open items; 1: changes existing tables and has open items; 2: new tables, no items at
     all; None: no schema that could be missing. ``tables`` are those that it makes; ``absent`` are the models that it
-    asks for and that are not there, ``early`` the tables of these that nobody makes. ``left`` are open items that name
-    something, which a machine could have proved.
+    asks for and that are not there, ``early`` the tables of these that nobody makes. ``left`` counts the open items
+    that name what could be an object of the schema and that the phase's own source does not make.
     """
 
     document: Document
@@ -47,10 +49,13 @@ class Rated:
 
 def rate(document: Document, phase: Phase, known: frozenset[str], models: Models) -> Rated:
     """The phase as it stands. ``known`` are the plain names of the tables that are there."""
-    left = sum(item.open and bool(item.codes) for item in phase.items)
     source = wanted(document, phase, ())
     if source is None or not (source.upgrade or source.problems):
-        return _models(document, phase, known, models, left)
+        return _models(document, phase, known, models)
+    made = set(re.findall(r"\w+", source.upgrade.lower()))
+    left = sum(
+        item.open and any(_OBJECT.fullmatch(code) and code not in made for code in item.codes) for item in phase.items
+    )
     tables = tuple(map(plain, source.tables))
     new = set(tables) - known
     is_open = any(item.open for item in phase.items)
@@ -64,17 +69,17 @@ def rate(document: Document, phase: Phase, known: frozenset[str], models: Models
     return Rated(document, phase, "schema", rank, tables, not new, tables, left=left)
 
 
-def _models(document: Document, phase: Phase, known: frozenset[str], models: Models, left: int) -> Rated:
+def _models(document: Document, phase: Phase, known: frozenset[str], models: Models) -> Rated:
     found = asked(phase, document.path)
     if not found.anything:
-        return Rated(document, phase, "neither", left=left)
+        return Rated(document, phase, "neither")
     names = [one.name for one in found.definitions] + [name for name, _ in found.named]
     names += [f"{owner}.{name}" for owner, name in found.relations]
     classes = [node for one in found.definitions if (node := shown_class(one)) is not None]
     tables = [plain(table) for node in classes if (table := model_class(node).table)]
     return Rated(
         document, phase, "models", None, (), not (absent := lacking(found, models)), tuple(dict.fromkeys(names)),
-        absent, tuple(table for table in tables if table not in known), left,
+        absent, tuple(table for table in tables if table not in known),
     )  # fmt: skip
 
 

@@ -298,6 +298,15 @@ def test_what_sqlalchemy_would_create_is_told_by_the_projects_own_environment(tm
     assert known == {"public.kind": ("good", "bad")}
 
 
+def test_a_table_that_no_model_has_does_not_fail_the_import(tmp_path: Path) -> None:
+    text = MAPPED.replace("rating.id", "elsewhere.id")
+    (tmp_path / "models.py").write_text(text, encoding="utf-8")
+    code = import_code({"link": "models.py"}, [], ".", ["link"])
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told(done.stdout) == ("link", "")
+    assert "elsewhere" in done.stdout
+
+
 def test_an_import_that_tells_nothing_creates_nothing() -> None:
     assert told("a warning\nrating\n") == ("rating", "")
     assert of_statements("", {})[0].tables == ()

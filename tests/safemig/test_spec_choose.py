@@ -134,6 +134,8 @@ BOTH = f"{MODEL}\n{NAMED}\n{RELATION}"
         (_plan(DONE, f"{NAMED}\n{RELATION}"), HERE, COURSE, 2, "Rating, Course.ratings"),  # no code: from the database
         (_plan(DONE, f"{MODEL}\n- [x] `Rating` in `app/models.py`"), HERE, COURSE, Nothing, "1 open item"),
         (_plan("- [ ] `ix_rating` is there", BOTH), HERE, COURSE, Nothing, "a schema (rating): there; 1 open item"),
+        (_plan("- [ ] `rating` and `make migrate`", BOTH), HERE, COURSE, 2, "(1 item there still open)"),
+        (_plan("- [ ] `docs/a.md`\n- [ ] `GET /a`", BOTH), HERE, COURSE, 2, "(2 items there still open)"),
         (_plan(DONE, MODEL.replace('"rating"', '"stars"') + NAMED), HERE, COURSE, 2, "tables that are not there yet"),
         (_plan(DONE, "Nothing."), HERE, COURSE, Nothing, "phase 3: Pages (nothing that safemig can do; 1 open item)"),
     ],
