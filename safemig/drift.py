@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,10 +15,24 @@ from checks.schema.difference import Difference, compare
 from safemig import desired
 from safemig.spec import operations, python_source
 from safemig.spec.document import Block
+from safemig.spec.pieces import parse
 from safemig.spec.sources import Wanted
+from safemig.spec.sql import statements
 
 if TYPE_CHECKING:
     from checks.schema.snapshot import Snapshot
+
+
+# Statements of a module that only define.
+_DEFINES = (
+    ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign,
+    ast.Pass,
+)  # fmt: skip
+# What code in SQL asks that a throwaway database answers otherwise, or that is another each time.
+_ELSEWHERE = re.compile(
+    r"(?i)\b(?:random|clock_timestamp|now|version|gen_random_uuid|inet_server_addr|current_setting)\s*\("
+    r"|\b(?:current_database|current_catalog|current_user|session_user|current_role|current_timestamp|current_date)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -70,11 +86,14 @@ def drift(
 
 def upgrade_of(path: Path) -> Wanted | None:
     """A revision file's upgrade as operations; None when it does nothing, NotEvaluated when it is anything else."""
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         pieces = python_source.pieces(Block("python", text, 1))
+    except UnicodeDecodeError as error:
+        raise NotEvaluated(f"{path.name} is not in UTF-8 ({error.reason} at byte {error.start})") from error
     except SyntaxError as error:
         raise NotEvaluated(f"{path.name} is no Python that can be read: {error.msg}") from error
+    _refuse(path.name, text)
     piece = next((one for one in pieces if one.side == "up"), None)
     if piece is None:
         if python_source.is_empty_upgrade(text):
@@ -84,3 +103,53 @@ def upgrade_of(path: Path) -> Wanted | None:
         "op", piece.code, "", piece.created, piece.names, (path.name, piece.lines[0]), imports=piece.imports,
         upgrade_lines=piece.lines,
     )  # fmt: skip
+
+
+def _refuse(file: str, text: str) -> None:
+    """NotEvaluated where the module does more than define: what ``upgrade`` and ``op`` stand for is not known."""
+    tree = parse(text)
+    upgrades = 0
+    for node in tree.body if tree else ():
+        place = f"{file}:{node.lineno}"
+        said = ast.unparse(node).split("\n", 1)[0]
+        if isinstance(node, ast.FunctionDef) and node.name == "upgrade":
+            upgrades += 1
+            if node.decorator_list or upgrades > 1:
+                raise NotEvaluated(f"{place}: upgrade is wrapped or defined twice, so what runs is not known")
+            if any(isinstance(one, ast.Raise) for one in node.body):
+                raise NotEvaluated(f"{place}: upgrade raises an error, so what the revision made is not known")
+        if _rebinds(node):
+            raise NotEvaluated(f"{place}: {said!r} may stand for another upgrade or other operations")
+        if not _defines(node):
+            raise NotEvaluated(f"{place}: {said!r} runs when the file is loaded and is not evaluated")
+    for call in ast.walk(tree) if tree else ():
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "op.execute":
+            for one in statements(python_source.sql_of(call)):
+                if one.head in ("DO", "CALL", "SELECT") and (found := _ELSEWHERE.search(one.text)):
+                    why = f"the statement's effect depends on {found[0]}, which is another on a throwaway database"
+                    raise NotEvaluated(f"{file}:{call.lineno}: {why}")
+
+
+def _rebinds(node: ast.stmt) -> bool:
+    """Whether a statement of the module gives ``upgrade``, ``op`` or ``sa`` another meaning."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name in ("op", "sa") or (node.name == "upgrade" and not isinstance(node, ast.FunctionDef))
+    for one in ast.walk(node):
+        if isinstance(one, ast.Import | ast.ImportFrom):
+            home = one.module or "" if isinstance(one, ast.ImportFrom) else ""
+            names = {alias.asname or alias.name for alias in one.names}
+            known = home == "alembic" or all(alias.name == "sqlalchemy" for alias in one.names)
+            if names & {"*", "upgrade"} or (names & {"op", "sa"} and not known):
+                return True
+        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store | ast.Del) and one.id in ("upgrade", "op", "sa"):
+            return True
+    return False
+
+
+def _defines(node: ast.stmt) -> bool:
+    """Whether loading the statement only defines: imports that may fail and a docstring included."""
+    if isinstance(node, ast.If | ast.Try):
+        return all(_defines(one) for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)) and all(
+            _defines(one) for handler in getattr(node, "handlers", ()) for one in handler.body
+        )
+    return isinstance(node, _DEFINES) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))

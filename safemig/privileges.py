@@ -15,6 +15,13 @@ from safemig.spec.sql import Statement, Token, qualified, statements
 if TYPE_CHECKING:
     import psycopg
 
+# What follows CREATE, ALTER and DROP of objects that a snapshot leaves out.
+_UNSEEN = (
+    "PUBLICATION", "SUBSCRIPTION", "EVENT TRIGGER", "SERVER", "FOREIGN DATA", "USER MAPPING", "CAST", "OPERATOR",
+    "TEXT SEARCH", "COLLATION", "DEFAULT PRIVILEGES", "ROLE", "USER", "GROUP", "DATABASE", "TABLESPACE", "LANGUAGE",
+    "CONVERSION", "TRANSFORM", "ACCESS METHOD",
+)  # fmt: skip
+_LONGEST = 120  # letters of a statement that are shown
 _TABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 _ALL = {"table": _TABLE, "sequence": ("USAGE", "SELECT", "UPDATE"), "schema": ("USAGE", "CREATE")}
 
@@ -46,6 +53,27 @@ def granted(wanted: Wanted) -> tuple[Granted, ...]:
         if statement.head == "GRANT":
             grant = _read(statement.tokens, wanted.place(line))
             found += [grant] if grant else []
+    return tuple(found)
+
+
+def unread(wanted: Wanted) -> tuple[tuple[str, tuple[str, int]], ...]:
+    """The statements whose effect neither a snapshot nor ``lacking`` sees, with their file and line: privileges on
+    single columns, functions or all tables of a schema, REVOKE, owners, publications, roles and the like."""
+    found = []
+    for statement, line in _statements(wanted):
+        words = [token.upper for token in statement.tokens]
+        place = wanted.place(line)
+        if statement.head == "GRANT":
+            hidden = _read(statement.tokens, place) is None
+        elif statement.head == "REVOKE":
+            hidden = True
+        else:
+            hidden = statement.head in ("CREATE", "ALTER", "DROP") and (
+                " ".join(words[1:3]).startswith(_UNSEEN) or "OWNER TO" in " ".join(words)
+            )
+        if hidden:
+            text = " ".join(statement.text.split())
+            found.append((text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…", place))
     return tuple(found)
 
 

@@ -14,13 +14,14 @@ import msgspec
 from checks.evidence import Json
 from checks.schema.difference import Difference, table_of
 from checks.schema.snapshot import Snapshot, TableHeld
-from safemig import mend, mend_words
+from safemig import mend, mend_order, mend_words
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, open_project
 from safemig.desired import ScratchFails, SpecFails, last_name
 from safemig.drift import Drift
 from safemig.facts import Facts
 from safemig.plan_points import unchosen
+from safemig.redact import redact
 from safemig.run.observe import observe, wanted_of
 from safemig.run.session import Request
 from safemig.spec.sources import Wanted
@@ -32,6 +33,8 @@ class CannotVerify(Exception):
 
 def main(options: argparse.Namespace) -> int:
     """0 when the schema is what the spec asks for, 1 when not, with every difference, or when it cannot be told."""
+    import psycopg
+
     opened = open_project(options)
     request = Request(options.spec, options.phase, purpose="schema")
     facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, request))
@@ -40,7 +43,7 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError(unchosen(facts) or "no spec describes a schema here; name one with --spec NAME and --phase N")
     try:
         document = _compare(opened, facts, wanted)
-    except (SpecFails, ScratchFails, TableHeld, CannotVerify) as error:
+    except (SpecFails, ScratchFails, TableHeld, CannotVerify, psycopg.Error) as error:
         document = _head(facts) | {"matches_spec": None, "reason": _why(error), "differences": []}
     if options.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
@@ -65,7 +68,10 @@ def _why(error: Exception) -> str:
         return f"what the spec asks for cannot be made: {error}"
     if isinstance(error, TableHeld):
         return f"{error}; end that transaction or wait for it, then verify again"
-    return str(error)
+    if isinstance(error, ScratchFails | CannotVerify):
+        return str(error)
+    said = " ".join(redact(str(error)).split())
+    return f"the database did not answer to the end: {said}; verify again once that is settled"
 
 
 def _say(text: str) -> None:
@@ -91,7 +97,8 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
     stated = tree is not None and changed_since(read_graph(tree.versions, recursive=tree.recursive), wanted.tables)
     desired = on_scratch(opened.runtime, partial(desire_applied, dump, wanted, stated=stated), _say)
     differences = mismatches(desired.base, desired.base, desired.wanted, found, desired.open_names)
-    shown: list[Json] = [shown_difference(one, desired.wanted, found, wanted) for one in differences]
+    inorder = mend_order.ordered(differences, desired.wanted, found)
+    shown: list[Json] = [shown_difference(one, desired.wanted, found, wanted) for one in inorder]
     for one in lacking:
         shown.append(
             {
@@ -106,8 +113,12 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
                 "destructive": False,
             }
         )
-    head = _head(facts) | {"matches_spec": not shown, "differences": shown, "left_out": [*desired.kept]}
-    return head | {"drift": _drift(opened, facts, found)}
+    unread = [f"{place[0]}:{place[1]}: {text}" for text, place in privileges.unread(wanted)]
+    head = _head(facts) | {"differences": shown, "left_out": [*desired.kept], "not_checked": [*unread]}
+    # What was not looked at is never good.
+    matches = False if shown else None if unread else True
+    reason = "no look tells whether these statements were carried out" if unread and not shown else ""
+    return head | {"matches_spec": matches, "reason": reason, "drift": _drift(opened, facts, found)}
 
 
 def shown_difference(one: Difference, wanted: Snapshot, found: Snapshot, spec: Wanted) -> dict[str, Json]:
@@ -154,8 +165,11 @@ def _line_with(lines: list[str], name: str, begin: int) -> int:
 
 def _drift(opened: Opened, facts: Facts, found: Snapshot) -> dict[str, Json]:
     """What the database has that no revision made."""
+    import psycopg
+
     from checks.migration.graph import read_graph
     from safemig.drift import drift
+    from safemig.runtimes.base import Unreachable
     from safemig.scratch import on_scratch
 
     tree = opened.project.tree
@@ -167,13 +181,13 @@ def _drift(opened: Opened, facts: Facts, found: Snapshot) -> dict[str, Json]:
         result = on_scratch(
             opened.runtime, lambda scratch: drift(graph, current, tree.versions[0], found, scratch), lambda _: None
         )
-    except (ScratchFails, OSError) as error:
-        result = Drift(None, str(error))
+    except (ScratchFails, Unreachable, psycopg.Error, OSError) as error:
+        result = Drift(None, " ".join(redact(str(error)).split()))
     if result.differences is None or result.made is None:
         return {"known": False, "reason": result.reason, "differences": []}
     made = result.made
     listed: list[Json] = []
-    for one in result.differences:
+    for one in mend_order.ordered(result.differences, made, found):
         mending = mend.mend(one, made, found)
         listed.append(
             {
@@ -193,13 +207,18 @@ def _lines(document: dict[str, Json]) -> Iterator[str]:
     yield f"{document['spec']}, phase {document['phase'] or '-'}: asked for at {document['origin']}"
     if document["chosen_because"]:
         yield f"chosen because {document['chosen_because']}"
-    if document["matches_spec"] is None:
+    unread = document.get("not_checked")
+    if document["matches_spec"] is None and not unread:
         yield f"the schema cannot be compared: {document['reason']}"
         return
     yield from _listed(document["differences"])
+    yield from (f"  not checked: {text}" for text in (unread if isinstance(unread, list) else []))
     left_out = document.get("left_out")
     yield from (f"  left as it is: {text}" for text in (left_out if isinstance(left_out, list) else []))
-    yield "the schema is what the spec asks for" if document["matches_spec"] else "the schema differs from the spec"
+    if document["matches_spec"] is None:
+        yield f"the tables are what the spec asks for, but {document['reason']}: look at them by hand"
+    else:
+        yield "the schema is what the spec asks for" if document["matches_spec"] else "the schema differs from the spec"
     drift = document["drift"]
     if not isinstance(drift, dict):
         return

@@ -1,22 +1,18 @@
-"""Differences are mended by the SQL that stands beside them; drift is what no revision made."""
+"""Differences are mended by the SQL that stands beside them; privileges are looked up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from checks.migration.graph import read_graph
 from checks.schema import snapshot
 from checks.schema.difference import compare
 from safemig.desired import take
-from safemig.drift import drift
 from safemig.mend import mend, why_not
 from safemig.mend_order import ordered
-from safemig.privileges import granted, lacking, roles
+from safemig.privileges import granted, lacking, roles, unread
 from safemig.spec.document import parse
 from safemig.spec.sources import wanted
 from tests.conftest import fresh_database
@@ -224,77 +220,6 @@ def test_where_no_sql_mends_it_the_reason_is_said(dsn: str, change: str, key: st
     ))  # fmt: skip
 
 
-FIRST = '''"""first"""
-from alembic import op
-import sqlalchemy as sa
-revision = "a1"
-down_revision = None
-
-
-def upgrade() -> None:
-    op.create_table("course", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("slug", sa.Text()))
-
-
-def downgrade() -> None:
-    op.drop_table("course")
-'''
-SECOND = FIRST.replace('"a1"', '"b2"').replace("= None", '= "a1"')
-
-
-def _versions(folder: Path, second: str) -> Path:
-    (folder / "a1_first.py").write_text(FIRST)
-    (folder / "b2_second.py").write_text(
-        SECOND.replace(SECOND[SECOND.index("    op.c") : SECOND.index("\n\n\ndef down")], second)
-    )
-    return folder
-
-
-def test_drift_is_what_no_revision_made(dsn: str, postgres_server: str, tmp_path: Path) -> None:
-    @contextmanager
-    def scratch() -> Iterator[str]:
-        from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
-        name = f"{conninfo_to_dict(dsn)['dbname']}_s"
-        with psycopg.connect(postgres_server, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
-            try:
-                yield make_conninfo(postgres_server, dbname=name)
-            finally:
-                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
-
-    folder = _versions(tmp_path, '    op.create_index("ix", "course", ["slug"])')
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(b"CREATE TABLE course (id serial PRIMARY KEY, slug text, old text)")
-    found = take(dsn)
-    graph = read_graph([folder])
-    at_first = drift(graph, ["a1"], folder, found, scratch)
-    assert at_first.differences is not None
-    assert [(one.key, one.aspect) for one in at_first.differences] == [("column public.course.old", "unexpected")]
-    at_second = drift(graph, ["b2"], folder, found, scratch).differences
-    assert at_second is not None
-    assert ("index public.ix", "missing") in [(one.key, one.aspect) for one in at_second]
-    assert drift(graph, ["zz"], folder, found, scratch).reason == "no revision file has the id 'zz'"
-
-
-@pytest.mark.parametrize(
-    ("second", "said"),
-    [
-        ("    helper(op)\n    op.drop_table('x')", "revision b2 (b2_second.py:"),
-        ("    for x in y:\n        print(x)", "revision b2 (b2_second.py:"),
-        ("    pass", ""),
-    ],
-)
-def test_revisions_that_do_more_make_drift_unknown(dsn: str, tmp_path: Path, second: str, said: str) -> None:
-    @contextmanager
-    def scratch() -> Iterator[str]:
-        yield dsn
-
-    folder = _versions(tmp_path, second)
-    result = drift(read_graph([folder]), ["b2"], folder, take(dsn), scratch)
-    assert result.reason.startswith(said)
-    assert (result.differences is None) == bool(said)
-
-
 GRANTS = """# P
 ```sql
 CREATE TABLE rating (id int);
@@ -369,3 +294,25 @@ CREATE STATISTICS z.a_stat ON id, kind FROM z.zoo;
                 assert found is not None
                 connection.execute(found.sql.encode())
             assert compare(aim, snapshot.take(connection)) == ()
+
+
+def test_statements_whose_effect_nothing_looks_at_are_named() -> None:
+    spec = """# P
+```sql
+CREATE TABLE rating (id int);
+GRANT SELECT ON rating TO v3_reader;
+GRANT SELECT (id) ON rating TO v3_reader;
+GRANT EXECUTE ON FUNCTION f() TO v3_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO v3_reader;
+REVOKE ALL ON rating FROM PUBLIC;
+ALTER TABLE rating OWNER TO v3_reader;
+ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO v3_reader;
+CREATE PUBLICATION p FOR TABLE rating;
+ALTER TABLE rating ADD note text;
+```
+"""
+    document = parse(spec.encode(), "p.md")
+    found = wanted(document, document.phases[0], [])
+    assert found is not None
+    assert [place[1] for _, place in unread(found)] == [5, 6, 7, 8, 9, 10, 11]
+    assert unread(found)[0][0] == "GRANT SELECT (id) ON rating TO v3_reader"
