@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from checks.schema.difference import compare
@@ -258,3 +259,19 @@ def test_roles_that_the_spec_grants_to_are_there_on_the_scratch_server(dsn: str)
         assert row == (True,)
         connection.execute("DROP OWNED BY desired_reader")
         connection.execute("DROP ROLE desired_reader")
+
+
+def test_a_dump_with_objects_that_only_a_superuser_may_own_is_handed_over(dsn: str) -> None:
+    dump = """
+CREATE FOREIGN DATA WRAPPER remote;
+CREATE SERVER elsewhere FOREIGN DATA WRAPPER remote;
+CREATE TABLE seen (who text);
+CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen SELECT rolsuper
+  FROM pg_roles WHERE rolname = current_user; END $$;
+CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watch();
+"""
+    own = load(dump, dsn)
+    with psycopg.connect(own, autocommit=True) as connection:
+        assert connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
+        connection.execute("CREATE TABLE made (id int)")
+        assert connection.execute("SELECT DISTINCT who FROM seen").fetchall() == [("false",)]
