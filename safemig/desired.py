@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -107,14 +107,32 @@ def restated(
         found = _restated(own, wanted, base, refuse=False)
         if found.wanted.upgrade == wanted.upgrade or found.wanted.problems:
             return found
-        with engine(own) as target, target.connect() as connection:
-            _apply(found.wanted, connection)
-        changed = compare(base, take(own), ignore=frozenset())
-        if changed:
-            return found
+        try:
+            with engine(own) as target, target.connect() as connection:
+                _apply(found.wanted, connection)
+            after = take(own)
+        except SpecFails:
+            # A statement beside the CREATE may have been run already: then all of it leads to what is there.
+            again = _again(own, found.wanted, wanted, base, stated=True)
+            if again is None or compare(base, again.wanted, ignore=frozenset()):
+                raise
+            after = base
+        if compare(base, after, ignore=frozenset()):
+            return _with_way_back(own, found, base) if found.derived else found
         left = found.wanted
         unseen = tuple((left.place(one.line)[1], one.text) for one in parts(left) if one.unseen())
         return replace(found, wanted=replace(left, upgrade="", downgrade=""), unseen=unseen)
+
+
+def _with_way_back(own: str, found: Restated, base: Snapshot) -> Restated:
+    """``found`` with the derived downgrade where the spec's own does not lead back to ``base``: it may take back more
+    than is still to be made."""
+    with suppress(SpecFails):
+        with engine(own) as target, target.connect() as connection:
+            _apply(found.wanted, connection, "down")
+        if not compare(base, take(own), ignore=frozenset()):
+            return found
+    return replace(found, wanted=replace(found.wanted, downgrade=found.derived, downgrade_lines=()))
 
 
 def union(dump: str, steps: Sequence[Wanted], scratch: Callable[[], AbstractContextManager[str]]) -> Desired:
@@ -193,14 +211,14 @@ def desire_applied(
     database; ``base`` is then the schema without it. With ``stated``, or where it cannot be taken back, the CREATE of a
     table that is there shows it as it is to be.
     """
-    if stated:
-        return desire(dump, wanted, scratch)
     try:
-        return desire(dump, wanted, scratch, stated=False)
+        return desire(dump, wanted, scratch, stated=stated)
     except SpecFails as error:
-        again = _desire_again(dump, wanted, scratch)
+        again = _desire_again(dump, wanted, scratch, stated=stated)
         if again is not None:
             return again
+        if stated:
+            raise
         try:
             found = desire(dump, wanted, scratch)
         except SpecFails:
@@ -209,25 +227,34 @@ def desire_applied(
         return found
 
 
-def _desire_again(dump: str, wanted: Wanted, scratch: Callable[[], AbstractContextManager[str]]) -> Desired | None:
+def _desire_again(
+    dump: str, wanted: Wanted, scratch: Callable[[], AbstractContextManager[str]], *, stated: bool
+) -> Desired | None:
     """The change made after what there is of it was taken back; None where that is not possible."""
-    back = _way_back(wanted)
-    if back is None:
-        return None
     with scratch() as conninfo:
         own = load(dump, conninfo, privileges.roles(wanted))
-        untouched = take(own)
-        with engine(own) as target, target.connect() as connection:
-            operations.apply(back, connection, side="down", lenient=True)
         base = take(own)
-        if base == untouched:
-            return None
+        change = _restated(own, wanted, base, refuse=False).wanted if stated else wanted
+        return _again(own, change, wanted, base, stated=stated)
+
+
+def _again(own: str, change: Wanted, wanted: Wanted, untouched: Snapshot, *, stated: bool) -> Desired | None:
+    """``wanted`` made in that database after ``change`` was taken back, as far as it is there; None as above."""
+    back = _way_back(change)
+    if back is None:
+        return None
+    with engine(own) as target, target.connect() as connection:
+        operations.apply(back, connection, side="down", lenient=True)
+    base = take(own)
+    if base == untouched:
+        return None
+    try:
+        found = _restated(own, wanted, base) if stated else Restated(wanted)
         with engine(own) as target, target.connect() as connection:
-            try:
-                _apply(wanted, connection)
-            except SpecFails:
-                return None
-        return _desired(base, take(own), wanted)
+            _apply(found.wanted, connection)
+    except SpecFails:
+        return None
+    return replace(_desired(base, take(own), wanted), kept=found.kept)
 
 
 def _way_back(wanted: Wanted) -> Wanted | None:

@@ -31,7 +31,8 @@ class Restated:
     tables are as the spec has them. ``kept`` are sentences on what the CREATE leaves out and stays. ``unseen`` are the
     statements of an upgrade that was emptied so although they do more than a schema shows (INSERT, UPDATE, GRANT),
     each with its 1-based line in the spec. ``notes`` are sentences on changes that are more than they look, ``moved``
-    the keys of tables in which the way there or back makes a column anew, which then stands last.
+    the keys of tables in which the way there or back makes a column anew, which then stands last. ``derived`` is the
+    downgrade that follows from the changes where the spec has one of its own, "" where none follows.
     """
 
     wanted: Wanted
@@ -39,6 +40,7 @@ class Restated:
     unseen: tuple[tuple[int, str], ...] = ()
     notes: tuple[str, ...] = ()
     moved: frozenset[str] = frozenset()
+    derived: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ def restate(wanted: Wanted, target: Engine, base: Snapshot) -> Restated:
         return Restated(replace(wanted, problems=(*wanted.problems, *problems)), kept)
     notes = tuple("{}:{}: {}".format(*wanted.place(line), one.note) for _, one, line in made if one.note)
     moved = frozenset(f"table {table}" for table, one, _ in made if one.moves)
-    found = _written(wanted, own, tables, made, present.snapshot, types)
-    return Restated(found, kept, notes=notes, moved=moved)
+    found, derived = _written(wanted, own, tables, made, present.snapshot, types)
+    return Restated(found, kept, notes=notes, moved=moved, derived=derived)
 
 
 def _key(table: str) -> str:
@@ -343,8 +345,9 @@ def _written(
     made: Sequence[tuple[str, alters.Change, int]],
     present: Snapshot,
     types: Collection[str],
-) -> Wanted:
-    """The change with the statements that are kept, and the changes of each table after its last ALTER."""
+) -> tuple[Wanted, str]:
+    """The change with the statements that are kept, and the changes of each table after its last ALTER; the downgrade
+    that follows from them where the spec's own is used."""
     text, backs, problems = Text([], []), list[str](), list[str]()
     left = tuple(table for table in wanted.tables if table not in tables)
     for _, change, line in [change for change in made if change[0] in types]:
@@ -367,14 +370,16 @@ def _written(
                 for _, change, line in [change for change in made if change[0] == _key(table)]:
                     text.add(change.up, number_at(wanted.upgrade_lines, line - 1, wanted.origin[1]))
                     backs.append(change.down)
-    down = wanted.downgrade if fits else "\n".join(back for back in reversed(backs) if back)
+    derived = "\n".join(back for back in reversed(backs) if back)
+    down = wanted.downgrade if fits else derived
     lines = wanted.downgrade_lines if fits else ()
-    return replace(
+    changed = replace(
         wanted, upgrade="\n".join(text.lines), upgrade_lines=tuple(text.numbers), tables=left, downgrade=down,
         downgrade_lines=lines, problems=(*wanted.problems, *(problems if not fits else ())),
         touched=tuple(sorted({*wanted.touched, *tables})),
         named=wanted.named | set(chain.from_iterable(one.what.names for one in own)),
     )  # fmt: skip
+    return changed, derived if fits and not problems else ""
 
 
 def _last_of(own: Sequence[Part], table: str) -> int:

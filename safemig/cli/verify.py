@@ -6,14 +6,14 @@ import argparse
 import asyncio
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import msgspec
 
 from checks.evidence import Json
 from checks.schema.difference import Difference, table_of
-from checks.schema.snapshot import Snapshot, TableHeld
+from checks.schema.snapshot import Snapshot, TableHeld, part
 from safemig import mend, mend_order, mend_words
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, open_project
@@ -94,9 +94,14 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
         lacking = privileges.lacking(connection, privileges.granted(wanted))
     dump = opened.runtime.dump_schema()
     tree = opened.project.tree
-    stated = tree is not None and changed_since(read_graph(tree.versions, recursive=tree.recursive), wanted.tables)
+    drifted = _drift(opened, facts, found)
+    # A CREATE leaves be what it does not name, as in a plan: but only what is known to come from a revision.
+    stated = drifted.differences is not None or (
+        tree is not None and changed_since(read_graph(tree.versions, recursive=tree.recursive), wanted.tables)
+    )
     desired = on_scratch(opened.runtime, partial(desire_applied, dump, wanted, stated=stated), _say)
     differences = mismatches(desired.base, desired.base, desired.wanted, found, desired.open_names)
+    differences = (*differences, *unasked(drifted, differences, found, wanted))
     inorder = mend_order.ordered(differences, desired.wanted, found)
     shown: list[Json] = [shown_difference(one, desired.wanted, found, wanted) for one in inorder]
     for one in lacking:
@@ -118,7 +123,20 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
     # What was not looked at is never good.
     matches = False if shown else None if unread else True
     reason = "no look tells whether these statements were carried out" if unread and not shown else ""
-    return head | {"matches_spec": matches, "reason": reason, "drift": _drift(opened, facts, found)}
+    return head | {"matches_spec": matches, "reason": reason, "drift": _drift_shown(drifted, found)}
+
+
+def unasked(
+    drifted: Drift, differences: Sequence[Difference], found: Snapshot, wanted: Wanted
+) -> tuple[Difference, ...]:
+    """What stands on the tables that the spec makes although neither it nor a revision asks for it."""
+    tables = {".".join(map(part, table.rpartition(".")[::2])) for table in wanted.tables if "." in table}
+    tables |= {f"public.{part(table)}" for table in wanted.tables if "." not in table}
+    listed = {one.key for one in differences}
+    return tuple(
+        one for one in drifted.differences or ()
+        if one.aspect == "unexpected" and one.key not in listed and table_of(one.key, found.objects[one.key]) in tables
+    )  # fmt: skip
 
 
 def shown_difference(one: Difference, wanted: Snapshot, found: Snapshot, spec: Wanted) -> dict[str, Json]:
@@ -163,7 +181,7 @@ def _line_with(lines: list[str], name: str, begin: int) -> int:
     return next((number for number, line in enumerate(lines, 1) if number >= begin and pattern.search(line)), 0)
 
 
-def _drift(opened: Opened, facts: Facts, found: Snapshot) -> dict[str, Json]:
+def _drift(opened: Opened, facts: Facts, found: Snapshot) -> Drift:
     """What the database has that no revision made."""
     import psycopg
 
@@ -174,15 +192,18 @@ def _drift(opened: Opened, facts: Facts, found: Snapshot) -> dict[str, Json]:
 
     tree = opened.project.tree
     if tree is None or facts.current is None:
-        return {"known": False, "reason": "the database's revision is not known", "differences": []}
+        return Drift(None, "the database's revision is not known")
     graph = read_graph(tree.versions, recursive=tree.recursive)
     try:
         current = facts.current
-        result = on_scratch(
+        return on_scratch(
             opened.runtime, lambda scratch: drift(graph, current, tree.versions[0], found, scratch), lambda _: None
         )
     except (ScratchFails, Unreachable, psycopg.Error, OSError) as error:
-        result = Drift(None, " ".join(redact(str(error)).split()))
+        return Drift(None, " ".join(redact(str(error)).split()))
+
+
+def _drift_shown(result: Drift, found: Snapshot) -> dict[str, Json]:
     if result.differences is None or result.made is None:
         return {"known": False, "reason": result.reason, "differences": []}
     made = result.made

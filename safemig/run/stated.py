@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 from checks.migration.graph import Graph, pending
 from checks.schema.snapshot import TableHeld
+from safemig import mend_words as words
+from safemig import restate_types
 from safemig.facts import Facts
+from safemig.gentle_choices import Text, number_at
+from safemig.restate_reading import parts
 from safemig.spec import python_source
 from safemig.spec.document import Block
 from safemig.spec.pieces import parse
@@ -46,11 +50,11 @@ def with_stated(
     from safemig.postgres import PostgresError
     from safemig.runtimes.base import Unreachable
 
-    if not _there(facts, runtime, graph, found.tables):
+    if not _there(facts, runtime, graph, found):
         return facts, found
     place = f"{found.origin[0]}:{found.origin[1]}"
     try:
-        result, said = _restated(facts, runtime, tree, graph, found)
+        result, said = _restated(facts, runtime, tree, graph, without_done(graph, found))
     except SpecFails as error:
         return _stopped(facts, f"what the spec asks for cannot be made: {error}"), None
     except (NotEvaluated, ScratchFails, Unreachable, PostgresError, TableHeld, psycopg.Error, OSError) as error:
@@ -61,7 +65,8 @@ def with_stated(
     facts = replace(facts, problems=(*facts.problems, *said, *left, *result.notes))
     if result.wanted.problems:
         return _stopped(facts, *result.wanted.problems), None
-    undone = _not_in(graph, result.unseen, found.kind)
+    written = _in_revisions(graph) if result.unseen else set()
+    undone = [(line, text) for line, text in result.unseen if not in_words(text, found.kind) & written]
     if undone:
         file = found.origin[0]
         return _stopped(facts, *(f"{file}:{line}: {_UNSEEN.format(_short(text))}" for line, text in undone)), None
@@ -74,15 +79,32 @@ def with_stated(
     return facts, result.wanted
 
 
-def _not_in(graph: Graph, unseen: Sequence[tuple[int, str]], kind: Literal["op", "sql"]) -> tuple[tuple[int, str], ...]:
-    """Those of the statements that no revision has: what a revision has, is done where it is applied."""
-    if not unseen:
-        return ()
+def without_done(graph: Graph, found: Wanted) -> Wanted:
+    """``found`` without the statements on rows that a revision has: what it has, is done where it is applied.
+
+    The spec's downgrade would take them back once more: it is left out with them.
+    """
+    own = parts(found)
+    unseen = [one for one in own if one.unseen()]
+    written = _in_revisions(graph) if unseen else set()
+    done = [one for one in unseen if in_words(one.text, found.kind) & written]
+    if not done or len(done) == len(own):
+        return found
+    text = Text([], [])
+    for one in own:
+        if one not in done:
+            text.add(one.lead + one.text + one.end, number_at(found.upgrade_lines, one.line - 1, found.origin[1]))
+    upgrade, numbers = "\n".join(text.lines), tuple(text.numbers)
+    return replace(found, upgrade=upgrade, upgrade_lines=numbers, downgrade="", downgrade_lines=())
+
+
+def _in_revisions(graph: Graph) -> set[str]:
+    """The statements of all revisions, as ``in_words`` gives them."""
     written: set[str] = set()
     for revision in graph.revisions.values():
         with suppress(OSError, UnicodeDecodeError):
             written |= in_words(Path(revision.file).read_text(encoding="utf-8"), "op")
-    return tuple((line, text) for line, text in unseen if not in_words(text, kind) & written)
+    return written
 
 
 def in_words(text: str, kind: Literal["op", "sql"]) -> set[str]:
@@ -99,8 +121,8 @@ def in_words(text: str, kind: Literal["op", "sql"]) -> set[str]:
 
 
 def _short(text: str) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
 def changed_since(graph: Graph, tables: Sequence[str]) -> bool:
@@ -137,24 +159,30 @@ def _stopped(facts: Facts, *texts: str) -> Facts:
     return replace(facts, missing=(*facts.missing, *texts), stops=(*facts.stops, *texts))
 
 
-def _there(facts: Facts, runtime: Runtime, graph: Graph, tables: Sequence[str]) -> bool:
-    """Whether a revision or the database has one of the tables."""
+def _there(facts: Facts, runtime: Runtime, graph: Graph, found: Wanted) -> bool:
+    """Whether a revision or the database has one of the tables or enum types."""
     import psycopg
 
     from safemig.runtimes.base import Unreachable
 
+    tables, types = found.tables, restate_types.made(parts(found))
     if any(set(tables) & set(revision.creates) for revision in graph.revisions.values()):
         return True
-    if facts.current is None or not tables:
+    if types and graph.revisions and (facts.current is None or facts.pending):
+        return True  # nothing tells which types the revisions make but to run them
+    if facts.current is None or not (tables or types):
         return False
-    names = [_name(table) for table in tables]
+    names = ([_name(table) for table in tables], [words.dotted(name) for name in types])
     try:
         with runtime.connect() as connection:
-            query = "SELECT bool_or(to_regclass(name) IS NOT NULL) FROM unnest(%s::text[]) name"
-            row = connection.execute(query, (names,)).fetchone()
+            query = (
+                "SELECT (SELECT bool_or(to_regclass(name) IS NOT NULL) FROM unnest(%s::text[]) name), "
+                "(SELECT bool_or(to_regtype(name) IS NOT NULL) FROM unnest(%s::text[]) name)"
+            )
+            row = connection.execute(query, names).fetchone()
     except (psycopg.Error, Unreachable):
         return False
-    return bool(row and row[0])
+    return bool(row and any(row))
 
 
 def _name(table: str) -> str:

@@ -18,7 +18,7 @@ from safemig.alters import NoChange, Spoken
 from safemig.anew import OpenPoint
 from safemig.authoring import with_downgrade
 from safemig.restate import restated_tables
-from safemig.run.stated import changed_since, in_words
+from safemig.run.stated import changed_since, in_words, without_done
 from safemig.spec.document import parse
 from safemig.spec.sources import Wanted, wanted
 from tests.safemig.bad_projects import safemig
@@ -64,6 +64,10 @@ def test_the_state_of_a_table_is_reached_and_is_no_change_afterwards(tmp_path: P
         again = safemig(spine.root, "plan", *phase)
         assert "is as docs/ratings_plan.md:7 asks for already: no change of it is needed" in again.out
         assert "Write the migration" not in again.out
+        with psycopg.connect(spine.dsn, autocommit=True) as connection:
+            connection.execute("CREATE INDEX by_hand ON course (name)")
+        by_hand = safemig(spine.root, "verify", *phase)
+        assert (by_hand.code, "index public.by_hand: unexpected" in by_hand.out) == (1, True), by_hand.shown
     finally:
         remove_project(spine)
 
@@ -213,6 +217,38 @@ def test_a_downgrade_that_takes_the_whole_table_is_not_the_way_back(dsn: str) ->
     own = replace(spec, downgrade="ALTER TABLE a DROP COLUMN x;", downgrade_lines=(9,))
     result = restated("CREATE TABLE public.a (id integer PRIMARY KEY);", own, lambda: fresh_database(dsn))
     assert (result.wanted.downgrade, result.wanted.downgrade_lines) == (own.downgrade, (9,))
+
+
+@pytest.mark.parametrize(
+    ("present", "downgrade"),
+    [
+        ("", "ALTER TABLE a DROP COLUMN x;"),
+        (", x text DEFAULT 'old'", "ALTER TABLE public.a ALTER COLUMN x SET DEFAULT 'old'::text;"),
+    ],
+)
+def test_a_downgrade_of_the_spec_is_used_only_where_it_leads_back(
+    present: str, downgrade: str, postgres_server: str
+) -> None:
+    from safemig.desired import restated
+    from tests.conftest import fresh_database
+
+    code = "CREATE TABLE a (id integer PRIMARY KEY, x text);\n-- down\nALTER TABLE a DROP COLUMN x;"
+    base = f"CREATE TABLE public.a (id integer PRIMARY KEY{present});"
+    result = restated(base, _spec(code), lambda: fresh_database(postgres_server))
+    assert result.wanted.downgrade == downgrade
+
+
+def test_rows_that_a_revision_has_put_in_are_not_put_in_again(tmp_path: Path) -> None:
+    code = "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);\nINSERT INTO a VALUES (2);\n-- down\nDELETE FROM a;"
+    (tmp_path / "r1.py").write_text(REVISION.format(id="r1", down=None, code='op.execute("INSERT INTO a  VALUES (1)")'))
+    graph = read_graph([tmp_path])
+    left = without_done(graph, _spec(code))
+    assert "VALUES (1)" not in left.upgrade
+    assert [left.place(line) for line in (1, 2)] == [("plan.md", 3), ("plan.md", 5)]
+    assert "VALUES (2)" in left.upgrade
+    assert left.downgrade == ""
+    other = _spec("CREATE TABLE a (id int);\nINSERT INTO a VALUES (3);")
+    assert without_done(graph, other) is other
 
 
 THERE = "CREATE TABLE public.a (id serial PRIMARY KEY, x text);"
