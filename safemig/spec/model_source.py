@@ -8,6 +8,23 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from safemig.spec.document import Block
+from safemig.spec.model_nodes import (
+    annotated_types,
+    assigned,
+    bare,
+    enum_labels,
+    is_declared,
+    is_enum,
+    is_excerpt,
+    is_item,
+    is_optional,
+    last,
+    mapped_type,
+    returned,
+    true,
+    type_key,
+    without_none,
+)
 from safemig.spec.pieces import Piece, parse
 from safemig.spec.python_source import LANGUAGES, argument, literal
 from safemig.spec.shape import Shape, piece_of, quoted
@@ -49,7 +66,7 @@ def pieces(block: Block, others: Iterable[ast.Module] = ()) -> tuple[Piece, ...]
     tree = parse(textwrap.dedent(block.text.expandtabs(4)))
     if tree is None:
         return ()
-    reader = _Reader(tree, block.line - 1, others)
+    reader = _Reader(tree, block.line - 1, tuple(others))
     shapes = [*reader.models(), *reader.tables()]
     made = (piece_of(shape, block.line, "model") for shape in shapes)
     return tuple(piece for piece in made if piece)
@@ -58,7 +75,7 @@ def pieces(block: Block, others: Iterable[ast.Module] = ()) -> tuple[Piece, ...]
 class _Reader:
     """One block's classes, enums and import names."""
 
-    def __init__(self, tree: ast.Module, above: int, others: Iterable[ast.Module]) -> None:
+    def __init__(self, tree: ast.Module, above: int, others: Sequence[ast.Module]) -> None:
         self._tree, self._above = tree, above
         self._others = {node.name: node for one in others for node in one.body if isinstance(node, ast.ClassDef)}
         self._classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
@@ -76,13 +93,22 @@ class _Reader:
             if alias.asname
         }
         known = self._others | self._classes
-        self._enums = {name: _members(node) for name, node in known.items() if _is_enum(node)}
+        self._enums = {name: node for name, node in known.items() if is_enum(node)}
+        maps = [assigned(node, "type_annotation_map") for node in known.values()]
+        self._types = {
+            type_key(key): value
+            for one in maps
+            if isinstance(one, ast.Dict)
+            for key, value in zip(one.keys, one.values, strict=True)
+            if key is not None
+        }
+        self._annotated = dict(pair for one in (*others, tree) for pair in annotated_types(one))
 
     def models(self) -> Iterable[Shape]:
         """The shapes of the declarative classes."""
         for node in self._classes.values():
-            table = literal(_assigned(node, "__tablename__"))
-            if table and not _is_excerpt(node):
+            table = literal(assigned(node, "__tablename__"))
+            if table and not is_excerpt(node):
                 shape = self._model(node, table)
                 if shape.elements:
                     yield shape
@@ -91,7 +117,7 @@ class _Reader:
         """The shapes of ``Table("name", metadata, Column(…))``."""
         for statement in self._tree.body:
             call = statement.value if isinstance(statement, ast.Assign | ast.Expr) else None
-            if isinstance(call, ast.Call) and _last(call.func) == "Table" and literal(argument(call, 0, "name")):
+            if isinstance(call, ast.Call) and last(call.func) == "Table" and literal(argument(call, 0, "name")):
                 shape = Shape(literal(call.args[0]), self._above + call.lineno)
                 for part in call.args[2:]:
                     self._part(part, shape)
@@ -103,7 +129,7 @@ class _Reader:
         for owner in self._lineage(node, shape):
             for statement in owner.body:
                 self._attribute(statement, shape)
-        arguments = _assigned(node, "__table_args__")
+        arguments = assigned(node, "__table_args__")
         for part in arguments.elts if isinstance(arguments, ast.Tuple) else [arguments] if arguments else []:
             if isinstance(part, ast.Dict):
                 for key, value in zip(part.keys, part.values, strict=True):
@@ -117,12 +143,12 @@ class _Reader:
         """The class and the mixins of the block that it takes columns from."""
         found: list[ast.ClassDef] = []
         for base in node.bases:
-            name = _last(base.value if isinstance(base, ast.Subscript) else base)
+            name = last(base.value if isinstance(base, ast.Subscript) else base)
             name = self._aliases.get(name, name)
             base_class = self._classes.get(name) or self._others.get(name)
             above = base_class is not None and (name not in self._classes or base_class.lineno < node.lineno)
             if base_class is not None and base_class is not node and above:
-                if not literal(_assigned(base_class, "__tablename__")):
+                if not literal(assigned(base_class, "__tablename__")):
                     found += self._lineage(base_class, shape)
             elif not _BASES.match(name):
                 place = self._above + node.lineno
@@ -134,11 +160,18 @@ class _Reader:
             name, annotation, value = statement.target.id, statement.annotation, statement.value
         elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             name, annotation, value = statement.targets[0].id, None, statement.value
+        elif isinstance(statement, ast.FunctionDef) and is_declared(statement):
+            name, annotation, value = statement.name, statement.returns, returned(statement)
+            if value is None and (not name.startswith("__") or name == "__table_args__"):
+                what = f"{name} of table {shape.table} is computed; write it out"
+                shape.problems.append((self._above + statement.lineno, what))
         else:
             return
-        mapped = _mapped(annotation)
+        mapped = mapped_type(annotation)
         call = value if isinstance(value, ast.Call) else None
-        if call is not None and _last(call.func) not in ("Column", "mapped_column"):
+        if call is not None and last(call.func) == "deferred" and call.args and isinstance(call.args[0], ast.Call):
+            call = call.args[0]
+        if call is not None and last(call.func) not in ("Column", "mapped_column"):
             return  # relationship, column_property
         if name.startswith("__") or (call is None and (mapped is None or value is not None)):
             return
@@ -147,15 +180,16 @@ class _Reader:
         self._column(name, mapped, call, self._above + statement.lineno, shape)
 
     def _is_relation(self, mapped: ast.expr) -> bool:
-        name = _last(_bare(mapped))
+        name = last(bare(mapped))
         return name in self._classes and name not in self._enums
 
     def _column(self, name: str, mapped: ast.expr | None, call: ast.Call | None, line: int, shape: Shape) -> None:
+        mapped, call = self._resolved(mapped, call)
         args = list(call.args) if call else []
         if args and literal(args[0]):
             name, args = literal(args[0]), args[1:]
         kind = argument(call, -1, "type_") if call else None
-        if kind is None and args and not _is_item(args[0]):
+        if kind is None and args and not is_item(args[0]):
             kind, args = args[0], args[1:]
         type_code = self._code(self._typed(kind)) if kind is not None else self._plain(mapped)
         if not type_code:
@@ -163,11 +197,11 @@ class _Reader:
             type_code = "sa.Integer()"
         options = {word.arg: word.value for word in call.keywords if word.arg} if call else {}
         parts = [quoted(name), type_code, *(self._code(one) for one in args)]
-        primary = _true(options.get("primary_key"))
+        primary = true(options.get("primary_key"))
         if "nullable" not in options and not primary:
-            parts.append(f"nullable={mapped is None or _is_optional(mapped)}")
+            parts.append(f"nullable={mapped is None or is_optional(mapped)}")
         parts += [f"{key}={self._code(value)}" for key, value in options.items() if key not in _PYTHON_ONLY]
-        unique, index = _true(options.get("unique")), _true(options.get("index"))
+        unique, index = true(options.get("unique")), true(options.get("index"))
         if unique and not index:
             parts.append("unique=True")
         shape.elements.append((f"sa.Column({', '.join(parts)})", line))
@@ -179,11 +213,24 @@ class _Reader:
             code += ["unique=True"] if unique else []
             shape.after.append((f"op.create_index({', '.join([*code, *_schema(shape)])})", line))
 
+    def _resolved(self, mapped: ast.expr | None, call: ast.Call | None) -> tuple[ast.expr | None, ast.Call | None]:
+        """The type and the column with what ``Annotated[…]`` says of them; the column's own words count first."""
+        name = last(bare(mapped)) if mapped is not None else ""
+        if mapped is None or name not in self._annotated or name in self._types:
+            return mapped, call
+        inner, made = self._annotated[name]
+        kind = ast.Subscript(ast.Name("Optional"), inner) if is_optional(mapped) else inner
+        if made is None or call is None:
+            return kind, call or made
+        own = {word.arg for word in call.keywords}
+        words = [*call.keywords, *(word for word in made.keywords if word.arg not in own)]
+        return kind, ast.Call(call.func, call.args or made.args, words)
+
     def _part(self, part: ast.expr, shape: Shape) -> None:
         """A column, constraint or index among the arguments of a table."""
         if not isinstance(part, ast.Call):
             return
-        name, line = _last(part.func), self._above + part.lineno
+        name, line = last(part.func), self._above + part.lineno
         if name == "Column":
             self._column("", None, part, line, shape)
         elif name in _CONSTRAINTS:
@@ -212,25 +259,32 @@ class _Reader:
         return self._code(node)
 
     def _plain(self, mapped: ast.expr | None) -> str:
-        name = _last(_bare(mapped)) if mapped is not None else ""
+        """The type that the annotation alone says: by the type map, an enum, SQLAlchemy's own rules; else ""."""
+        inner = without_none(mapped) if mapped is not None else None
+        if inner is None:
+            return ""
+        if type_key(inner) in self._types:
+            return self._code(self._typed(self._types[type_key(inner)]))
+        name = last(inner)
         if name in self._enums:
-            return self._enum(name)
+            return self._code(self._typed(ast.Call(ast.Name("Enum"), [ast.Name(name)], [])))
         return _PLAIN_TYPES.get(self._aliases.get(name, name), "")
 
     def _typed(self, node: ast.expr) -> ast.expr:
         """Enum(Kind) with the labels of the block's own class Kind; a bare type is called."""
-        if isinstance(node, ast.Call) and _last(node.func) in ("Enum", "ENUM") and node.args:
-            name = _last(node.args[0])
+        if isinstance(node, ast.Call) and last(node.func) in ("Enum", "ENUM") and node.args:
+            name = last(node.args[0])
             if name in self._enums:
-                given = literal(argument(node, -1, "name"))
-                return ast.parse(self._enum(name, given), mode="eval").body
+                words = {word.arg: word.value for word in node.keywords if word.arg}
+                labels = enum_labels(self._enums[name], by_value=words.pop("values_callable", None) is not None)
+                if not all(labels):
+                    return node  # a value that is no text: what is refused then names the line
+                words = {"name": ast.Constant(name.lower()), **words}
+                kept = [ast.keyword(word, value) for word, value in words.items() if word != "validate_strings"]
+                return ast.Call(ast.Name("Enum"), [ast.Constant(label) for label in labels], kept)
         if isinstance(node, ast.Name | ast.Attribute):
             return ast.Call(node, [], [])
         return node
-
-    def _enum(self, name: str, given: str = "") -> str:
-        labels = ", ".join(map(quoted, self._enums[name]))
-        return f"sa.Enum({labels}, name={quoted(given or name.lower())})"
 
     def _code(self, node: ast.expr) -> str:
         fresh = ast.parse(ast.unparse(node), mode="eval").body  # the block's own tree stays as it is
@@ -265,75 +319,3 @@ def _double_quoted(code: str) -> str:
 
 def _schema(shape: Shape) -> list[str]:
     return [option for option in shape.options if option.startswith("schema=")]
-
-
-def _assigned(node: ast.ClassDef, name: str) -> ast.expr | None:
-    for statement in node.body:
-        targets: Sequence[ast.expr] = ()
-        if isinstance(statement, ast.Assign):
-            targets = statement.targets
-        elif isinstance(statement, ast.AnnAssign):
-            targets = (statement.target,)
-        if any(isinstance(one, ast.Name) and one.id == name for one in targets):
-            return statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
-    return None
-
-
-def _is_excerpt(node: ast.ClassDef) -> bool:
-    """``...`` in the class: the block shows only a part of it."""
-    return any(isinstance(inner, ast.Constant) and inner.value is Ellipsis for inner in ast.walk(node))
-
-
-def _is_enum(node: ast.ClassDef) -> bool:
-    return any(_last(base) in ("Enum", "StrEnum", "IntEnum") for base in node.bases)
-
-
-def _members(node: ast.ClassDef) -> tuple[str, ...]:
-    """SQLAlchemy keeps an enum's names, not its values."""
-    targets = [one.targets[0] for one in node.body if isinstance(one, ast.Assign)]
-    return tuple(one.id for one in targets if isinstance(one, ast.Name) and not one.id.startswith("_"))
-
-
-def _last(node: ast.expr | None) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _true(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value is True
-
-
-def _mapped(annotation: ast.expr | None) -> ast.expr | None:
-    """What stands in ``Mapped[…]``; quoted annotations are read too."""
-    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        tree = parse(annotation.value)
-        inner = tree.body[0] if tree and len(tree.body) == 1 else None
-        annotation = inner.value if isinstance(inner, ast.Expr) else None
-    if isinstance(annotation, ast.Subscript) and _last(annotation.value) == "Mapped":
-        inside = annotation.slice
-        if isinstance(inside, ast.Constant) and isinstance(inside.value, str):
-            tree = parse(inside.value)
-            first = tree.body[0] if tree and tree.body else None
-            return first.value if isinstance(first, ast.Expr) else inside
-        return inside
-    return None
-
-
-def _is_optional(mapped: ast.expr) -> bool:
-    if isinstance(mapped, ast.Subscript):
-        return _last(mapped.value) == "Optional"
-    return isinstance(mapped, ast.BinOp) and "None" in (ast.unparse(mapped.left), ast.unparse(mapped.right))
-
-
-def _bare(mapped: ast.expr) -> ast.expr:
-    """The type without Optional, ``| None`` and subscripts."""
-    if isinstance(mapped, ast.BinOp):
-        return _bare(mapped.right if ast.unparse(mapped.left) == "None" else mapped.left)
-    if isinstance(mapped, ast.Subscript):
-        return _bare(mapped.slice) if _last(mapped.value) in ("Optional", "list", "List", "set") else mapped.value
-    return mapped
-
-
-def _is_item(node: ast.expr) -> bool:
-    """A foreign key or the like, where a type could stand."""
-    names = ("ForeignKey", "Identity", "Computed", "Sequence", "CheckConstraint", "FetchedValue")
-    return isinstance(node, ast.Call) and _last(node.func) in names
