@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from checks.migration.pattern import Pattern
 from safemig import undo
+from safemig.in_operations import executed
 from safemig.spec.document import Phase
-from safemig.spec.operations import needs_autocommit
 from safemig.spec.pieces import parse, reindent
 from safemig.spec.python_source import LANGUAGES
 from safemig.spec.sources import Wanted
-from safemig.spec.sql import Statement, statements
+from safemig.spec.sql import statements
 
 # alembic_version.version_num is VARCHAR(32).
 LONGEST_ID = 32
@@ -220,36 +220,10 @@ def _function(head: str, docstring: str, wanted: Wanted, side: str) -> str:
     if wanted.kind == "op":
         body = reindent(code.strip("\n"), 0, _INDENT)
         return "\n".join([*lines, body if _has_statement(code) else f"{body}\n{_INDENT}pass".lstrip("\n")])
-    found = [_execute(statement) for statement in statements(code)]
+    found = [reindent(executed(statement), 0, _INDENT) for statement in statements(code)]
     return "\n".join([*lines, *(found or [f"{_INDENT}pass"])])
 
 
 def _has_statement(code: str) -> bool:
     tree = parse(code)
     return bool(tree and tree.body)
-
-
-def _execute(statement: Statement) -> str:
-    """One statement as an operation, its text exactly as the spec has it."""
-    # op.execute reads the text with sqlalchemy.text, which takes ":name" for a parameter.
-    plain = re.sub(r"(?<![:\w\\]):(?=\w)", r"\\:", statement.text)
-    call = f'{_INDENT}op.execute("{plain}")'
-    if "\n" in plain or '"' in plain or "\\" in plain or len(call) > 100:
-        call = _INDENT + "op.execute(\n" + _quoted(plain, statement) + f"\n{_INDENT})"
-    if not needs_autocommit(statement):
-        return call
-    inner = reindent(call, 0, _INDENT)
-    return f"{_INDENT}with op.get_context().autocommit_block():\n{inner}"
-
-
-def _quoted(text: str, statement: Statement) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    escaped = escaped[:-1] + '\\"' if escaped.endswith('"') and not escaped.endswith('\\"') else escaped
-    deep = _INDENT * 2
-    if "\n" not in escaped:
-        return f'{deep}"""{escaped}"""'
-    # White space counts inside strings, such as the body of a function: then no line may move.
-    if any("\n" in token.text for token in statement.tokens):
-        return f'{deep}"""{escaped}"""'
-    moved = "\n".join(deep + line if line.strip() else "" for line in escaped.split("\n"))
-    return f'{deep}"""\n{moved}\n{deep}"""'

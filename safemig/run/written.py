@@ -13,6 +13,7 @@ from checks.migration.pattern import Pattern
 from safemig.authoring import LONGEST_ID, CannotAuthor, MigrationFile, author, author_merge, with_downgrade
 from safemig.facts import Facts, MigrationFact
 from safemig.gentle import gentle
+from safemig.in_operations import in_operations
 from safemig.proposals import edit
 from safemig.spec.sources import Wanted
 
@@ -28,7 +29,7 @@ def with_migration(
     """The facts with the file that makes ``found``, or with the reason why it cannot be written."""
     choices: tuple[str, ...] = ()
     try:
-        full = with_downgrade(found)
+        full = in_operations(with_downgrade(found), pattern.quote)
         if config.migration.gentle:
             full, chosen = gentle(full, set(found.touched) - set(found.tables))
             choices = tuple(f"{one.what}: {one.why}" for one in chosen if not one.kept)

@@ -14,8 +14,9 @@ import pytest
 
 from checks.migration.pattern import Pattern
 from checks.schema.difference import compare
-from safemig.authoring import author
+from safemig.authoring import author, with_downgrade
 from safemig.desired import desire, of_revision, take
+from safemig.in_operations import in_operations
 from safemig.spec.document import parse
 from safemig.spec.sources import Wanted, wanted
 from tests.safemig.object_cases import BASE, CASES, Case
@@ -125,7 +126,8 @@ def test_up_down_up_and_no_difference(
         connection.execute(BASE.encode())
     before = take(dsn)
     found, moment = _wanted(case), "2026-03-04T05:06:07+00:00"
-    file = author(Pattern(), versions=versions, down=("first",), wanted=found, message="change", moment=moment)
+    full = in_operations(with_downgrade(found))
+    file = author(Pattern(), versions=versions, down=("first",), wanted=full, message="change", moment=moment)
     desired = desire(BASE, found, scratch, revision=of_revision(file.text, file.path.name))
     assert compare(desired.base, desired.wanted), "the case changes something"
     file.path.write_text(file.text)
