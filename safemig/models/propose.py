@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -210,9 +211,16 @@ def _place(one: Definition, asked: Asked, models: Models, texts: Mapping[str, st
 def _beside(one: Definition, models: Models) -> str:
     """Several files: the one with the most classes, or in a package of one class a file a new one."""
     biggest = max(models.files, key=lambda file: len(file.classes))
-    if len(biggest.classes) > 2:
+    single = sum(len(file.classes) == 1 for file in models.files)
+    if len(biggest.classes) > 2 and single * 2 <= len(models.files):
         return biggest.path
-    parent = PurePosixPath(biggest.path).parent
+    folders = Counter(str(PurePosixPath(file.path).parent) for file in models.files)
+    where, number = folders.most_common(1)[0]
+    if number * 2 <= len(models.files):
+        raise CannotEdit(
+            f"the models stand in {len(folders)} folders; name the file in the item: `{one.name}` in `FILE`"
+        )
+    parent = PurePosixPath(where)
     node = shown_class(one)
     table = model_class(node).table if node else ""
     stems = [(PurePosixPath(file.path).stem, each) for file in models.files for each in file.classes]

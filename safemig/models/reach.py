@@ -25,7 +25,7 @@ def collected(
         PurePosixPath(path).stem,
         "__init__",
     }
-    if not siblings or any(_SEARCHES.search(text) for text in texts.values()):
+    if not siblings:
         return {}, True
     package = module_of(str(parent / "__init__.py"), folder)
     found: dict[str, str] = {}
@@ -34,14 +34,15 @@ def collected(
         tree = parse(text) if where != path and _may_collect(where, parent, text) else None
         if tree is None:
             continue
-        near = parent == PurePosixPath(where).parent
-        lines = [(node, there) for node in tree.body if (there := _modules(node, package, near=near) & siblings)]
+        inside = parent == PurePosixPath(where).parent
+        lines = [(node, there) for node in tree.body if (there := _modules(node, package, near=inside) & siblings)]
         listed = {one for _, there in lines for one in there}
         if listed and (where == str(parent / "__init__.py") or listed == siblings):
             reached = True
             fresh = _with_line(text, lines[-1][0], PurePosixPath(path).stem, names, siblings)
             found |= {where: fresh} if fresh != text else {}
-    return found, reached
+    near = [text for where, text in texts.items() if where == str(parent / "__init__.py") or where.endswith("env.py")]
+    return found, reached or any(_SEARCHES.search(text) for text in near)
 
 
 def _may_collect(where: str, parent: PurePosixPath, text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Literal
@@ -126,14 +126,29 @@ def read_models(texts: Mapping[str, str]) -> Models:
     everything = {
         node.name: node for tree in trees.values() if tree for node in tree.body if isinstance(node, ast.ClassDef)
     }
+    rule = next((rule for node in everything.values() if (rule := _rule(node))), None)
     files = []
     for path, tree in trees.items():
         classes = classes_of(tree.body) if tree else ()
-        whole = tuple(replace(one, attributes=_with_inherited(one, everything)) for one in classes)
+        whole = tuple(
+            replace(
+                one, attributes=_with_inherited(one, everything), table=one.table or (rule(one.name) if rule else "")
+            )
+            for one in classes
+        )
         if whole:
             files.append(ModelFile(path, texts[path], whole))
     support = tuple(text for path, text in texts.items() if may_support_models(path, text))
     return Models(tuple(files), _base([one for file in files for one in file.classes], everything), support)
+
+
+def _rule(node: ast.ClassDef) -> Callable[[str], str] | None:
+    """How a base class makes the table's name of the class's: in small letters, or with underscores between words."""
+    for one in node.body:
+        if isinstance(one, ast.FunctionDef) and one.name == "__tablename__":
+            plain = re.search(r"return \w+\.__name__\.lower\(\)$", ast.unparse(one))
+            return str.lower if plain else snake
+    return None
 
 
 def _with_inherited(one: ModelClass, everything: Mapping[str, ast.ClassDef]) -> tuple[str, ...]:
@@ -154,6 +169,10 @@ def _base(classes: Sequence[ModelClass], everything: Mapping[str, ast.ClassDef])
     """The base class that most have: neither a mixin (a class without bases) nor one that has a table itself."""
     none = {name for name, node in everything.items() if not node.bases or _table(node)}
     found = Counter(base for one in classes for base in one.bases if base not in none and not _NO_BASE.fullmatch(base))
+    if any("SQLModel" in (ast.unparse(base) for base in node.bases) for node in everything.values()):
+        # Each table may have a base of its own, which schemas share with it.
+        found = Counter({base: number for base, number in found.items() if number * 2 > len(classes)})
+        return found.most_common(1)[0][0] if found else "SQLModel"
     ranked = sorted(found, key=lambda base: (found[base], bool(_BASE_NAME.fullmatch(base))), reverse=True)
     return ranked[0] if ranked else ""
 

@@ -338,3 +338,36 @@ def test_a_docstring_is_never_invented(tmp_path: Path, item: str, arguments: str
     head = text.partition("class Rating(Base):\n")[2]
     assert head.startswith(f'    """{docstring}"""\n\n    __tablename__' if docstring else "    __tablename__")
     assert proposal(tmp_path, spec, {"models.py": PLAIN}).texts["models.py"].count('"""') == 0
+
+
+def test_a_package_of_one_class_a_file_gets_a_file_though_one_has_more(tmp_path: Path) -> None:
+    more = COURSE.replace("ourse", "user").replace("Cu", "U")
+    files = {**NEAR, "app/models/many.py": MODULE + "from app.db import Base\n"}
+    files["app/models/many.py"] += "".join(more.replace("User", name).replace("cuser", name) for name in "ABC")
+    assert set(proposal(tmp_path, RATING, files).files.values()) == {"app/models/rating.py"}
+
+
+def test_models_in_many_folders_want_the_file_named(tmp_path: Path) -> None:
+    files = {f"app/{name}/models.py": MODULE + COURSE.replace("Course", name) for name in ("A", "B", "C")}
+    with pytest.raises(CannotEdit, match="in 3 folders; name the file in the item: `Rating` in `FILE`"):
+        proposal(tmp_path, RATING.replace("- [ ] R", "- R"), files)
+
+
+@pytest.mark.parametrize(
+    ("returned", "key"),
+    [("cls.__name__.lower()", "openday.id"), ("snake(cls.__name__)", "open_day.id")],
+)
+def test_a_table_whose_name_the_base_makes(tmp_path: Path, returned: str, key: str) -> None:
+    rule = f"    @declared_attr.directive\n    def __tablename__(cls) -> str:\n        return {returned}\n"
+    text = (
+        PLAIN.replace("    pass\n", rule).replace('    __tablename__ = "course"\n\n', "").replace("Course", "OpenDay")
+    )
+    spec = RATING.replace("course.id", key).replace("Course", "OpenDay")
+    found = proposal(tmp_path, spec, {"models.py": text})
+    assert f"    {LISTED}\n" in found.texts["models.py"]
+    assert found.problems == ()
+
+
+def test_tables_of_sqlmodel_that_have_a_base_each(tmp_path: Path) -> None:
+    bases = SQLMODEL + "\n\nclass UserBase(SQLModel):\n    pass\n\n\nclass User(UserBase, table=True):\n    pass\n"
+    assert read_models({"models.py": bases}).base == "SQLModel"
