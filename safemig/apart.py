@@ -89,7 +89,7 @@ def _call(order: Order, scratch: Scratch) -> Said:
     """What the child ends with; raises the errors of ``safemig.desired``, ScratchFails when it ends without a word."""
     with ExitStack() as databases, TemporaryFile() as words:
         # The child ends before its databases are thrown away, also on Ctrl+C.
-        with _started(words) as child:
+        with _started(words) as (child, late):
             assert child.stdin is not None
             assert child.stdout is not None
             with suppress(BrokenPipeError):
@@ -100,15 +100,19 @@ def _call(order: Order, scratch: Scratch) -> Said:
                         return _judged(said)
                     _tell(child.stdin, databases.enter_context(scratch()))
             status = child.wait()
+        if late.is_set():
+            raise ScratchFails(
+                f"the work on the throwaway database was ended after {LIMIT_SECONDS:.0f} s without an answer"
+            )
         message = f"the process that works on the throwaway database ended without an answer ({status})"
         last = _last_line(words)
         raise ScratchFails(f"{message}: {last}" if last else message)
 
 
 @contextmanager
-def _started(words: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """The child, ended at the latest after LIMIT_SECONDS or behind the ``with``; its stderr goes to that file: nobody
-    reads a pipe meanwhile, and a full one would stop it."""
+def _started(words: IO[bytes]) -> Iterator[tuple[subprocess.Popen[bytes], threading.Event]]:
+    """The child, ended at the latest after LIMIT_SECONDS (the event says so) or behind the ``with``; its stderr goes to
+    that file: nobody reads a pipe meanwhile, and a full one would stop it."""
     child = subprocess.Popen(
         [sys.executable, "-P", "-c", _START, _HOME],
         stdin=subprocess.PIPE,
@@ -116,11 +120,17 @@ def _started(words: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
         stderr=words,
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
     )
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        child.kill()
+
     with child:
-        late = threading.Timer(LIMIT_SECONDS, child.kill)
+        late = threading.Timer(LIMIT_SECONDS, end)
         late.start()
         try:
-            yield child
+            yield child, over
         finally:
             late.cancel()
             child.kill()

@@ -35,6 +35,8 @@ def main(options: argparse.Namespace) -> int:
     """0 when the schema is what the spec asks for, 1 when not, with every difference, or when it cannot be told."""
     import psycopg
 
+    from safemig.runtimes.base import Unreachable
+
     opened = open_project(options)
     request = Request(options.spec, options.phase, purpose="schema")
     facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, request))
@@ -43,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError(unchosen(facts) or "no spec describes a schema here; name one with --spec NAME and --phase N")
     try:
         document = _compare(opened, facts, wanted)
-    except (SpecFails, ScratchFails, TableHeld, CannotVerify, psycopg.Error) as error:
+    except (SpecFails, ScratchFails, TableHeld, CannotVerify, Unreachable, psycopg.Error) as error:
         document = _head(facts) | {"matches_spec": None, "reason": _why(error), "differences": []}
     if options.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
@@ -64,13 +66,15 @@ def _head(facts: Facts) -> dict[str, Json]:
 
 
 def _why(error: Exception) -> str:
+    from safemig.runtimes.base import Unreachable
+
     if isinstance(error, SpecFails):
         return f"what the spec asks for cannot be made: {error}"
     if isinstance(error, TableHeld):
         return f"{error}; end that transaction or wait for it, then verify again"
-    if isinstance(error, ScratchFails | CannotVerify):
-        return str(error)
     said = " ".join(redact(str(error)).split())
+    if isinstance(error, ScratchFails | CannotVerify | Unreachable):
+        return said
     return f"the database did not answer to the end: {said}; verify again once that is settled"
 
 

@@ -60,6 +60,11 @@ $$;
 CREATE TRIGGER touch BEFORE UPDATE ON public.{table} FOR EACH ROW EXECUTE FUNCTION public.{table}_touch();
 ALTER TABLE public.{table} ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON public.{table} FOR SELECT USING (number > {bound});
+CREATE RULE quiet AS ON DELETE TO public.{table} DO INSTEAD NOTHING;
+CREATE STATISTICS public.{table}_both ON parent_id, number FROM public.{table};
+CREATE TYPE public.{table}_pair AS (x integer, y text);
+CREATE TYPE public.{table}_span AS RANGE (subtype = text);
+CREATE AGGREGATE public.{table}_sum(integer) (SFUNC = int4pl, STYPE = integer);
 """
 
 
@@ -153,6 +158,34 @@ _KINDS: tuple[Callable[[str, int], Mutation], ...] = (
         f"ALTER TYPE {t}_grade RENAME VALUE 'a' TO 'x'; ALTER TYPE {t}_grade RENAME VALUE 'b' TO 'a';"
         f"ALTER TYPE {t}_grade RENAME VALUE 'x' TO 'b'",
         f"enum public.{t}_grade",
+    ),
+    lambda t, n: _column(t, "title", f"ALTER title SET STATISTICS {n}"),
+    lambda t, n: _column(t, "title", f"ALTER title SET (n_distinct = {n})"),
+    lambda t, n: _column(t, "code", "ALTER code SET COMPRESSION pglz"),
+    lambda t, n: Mutation(f"ALTER TABLE {t} SET (toast.vacuum_truncate = off)", f"table public.{t}"),
+    lambda t, n: _constraint(t, "uq", f"UNIQUE (parent_id, number) WITH (fillfactor = {50 + n % 40})"),
+    lambda t, n: Mutation(
+        f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'uq_{t}'::regclass", f"constraint public.{t}.uq_{t}"
+    ),
+    lambda t, n: Mutation(f"ALTER SEQUENCE {t}_numbers SET UNLOGGED", f"sequence public.{t}_numbers"),
+    lambda t, n: Mutation(f"COMMENT ON COLUMN {t}_titles.made IS '{n}'", f"view public.{t}_titles"),
+    lambda t, n: Mutation(f"ALTER VIEW {t}_titles ALTER id SET DEFAULT {n}", f"view public.{t}_titles"),
+    lambda t, n: Mutation(f"ALTER VIEW {t}_titles RENAME id TO n{n}", f"view public.{t}_titles"),
+    lambda t, n: Mutation(f"ALTER TABLE {t} DISABLE RULE quiet", f"rule public.{t}.quiet"),
+    lambda t, n: Mutation(f"COMMENT ON RULE quiet ON {t} IS '{n}'", f"rule public.{t}.quiet"),
+    lambda t, n: Mutation(f"ALTER STATISTICS {t}_both SET STATISTICS {n}", f"statistics public.{t}_both"),
+    lambda t, n: Mutation(f"COMMENT ON COLUMN {t}_pair.x IS '{n}'", f"type public.{t}_pair"),
+    lambda t, n: Mutation(f'ALTER TYPE {t}_pair ALTER ATTRIBUTE y TYPE text COLLATE "C"', f"type public.{t}_pair"),
+    lambda t, n: Mutation(
+        f'DROP TYPE {t}_span; CREATE TYPE {t}_span AS RANGE (subtype = text, collation = "C")', f"type public.{t}_span"
+    ),
+    lambda t, n: Mutation(
+        f"COMMENT ON CONSTRAINT {t}_amount_check ON DOMAIN {t}_amount IS '{n}'", f"domain public.{t}_amount"
+    ),
+    lambda t, n: Mutation(
+        f"DROP AGGREGATE {t}_sum(integer); CREATE AGGREGATE {t}_sum(integer)"
+        " (SFUNC = int4pl, STYPE = integer, COMBINEFUNC = int4pl)",
+        f"aggregate public.{t}_sum(integer)",
     ),
     lambda t, n: Mutation(f"ALTER DOMAIN {t}_amount SET NOT NULL", f"domain public.{t}_amount"),
     lambda t, n: Mutation(f"ALTER DOMAIN {t}_amount DROP CONSTRAINT {t}_amount_check", f"domain public.{t}_amount"),

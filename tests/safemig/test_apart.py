@@ -83,7 +83,7 @@ def test_a_child_that_dies_is_no_answer(scratch: Scratch, monkeypatch: pytest.Mo
 def test_a_child_that_takes_too_long_is_ended(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "_START", "import time; time.sleep(60)")
     monkeypatch.setattr(apart, "LIMIT_SECONDS", 0.2)
-    with pytest.raises(ScratchFails, match=r"without an answer \(-9\)"):
+    with pytest.raises(ScratchFails, match=r"was ended after 0 s without an answer"):
         apart.desire(DUMP, _spec(UP), scratch)
 
 
