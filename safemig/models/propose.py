@@ -38,67 +38,78 @@ class Proposal:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What goes where before any text is made."""
+    """What goes where before any text is made: code and attributes by file, new classes, and the file of each name."""
 
-    added: Mapping[str, list[str]]
-    attributes: Mapping[str, list[Fresh]]
+    added: dict[str, list[str]] = field(default_factory=dict)
+    attributes: dict[str, list[Fresh]] = field(default_factory=dict)
+    fresh: list[ModelClass] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def given(self) -> list[Fresh]:
+        """All attributes."""
+        return [each for several in self.attributes.values() for each in several]
 
 
 def propose(asked: Asked, models: Models, texts: Mapping[str, str], *, folder: str, width: int = 88) -> Proposal:
     """The edits. ``texts`` are the project's Python files (path -> text), ``folder`` the service's folder.
 
-    Raises CannotEdit where the code cannot be placed.
+    Raises CannotEdit where the code cannot be placed, or would not load.
     """
-    problems = list(asked.problems)
-    added: dict[str, list[str]] = {}
-    attributes: dict[str, list[Fresh]] = {}
-    fresh: list[ModelClass] = []
-    files: dict[str, str] = {}
+    plan = _Plan(problems=list(asked.problems))
     for one in asked.definitions:
         known = models.find(one.name)
-        node = shown_class(one)
         if known and isinstance(one.node, ast.ClassDef):
-            _extend(known, one.node, one, attributes, problems)
-            continue
-        if node is None and any(one.name in _bound(text) for text in texts.values() if one.name in text):
-            continue
-        path = _place(one, asked, models, texts, folder)
-        code = _in_style(one, models)
-        if node is not None and models.documented:
-            code = documented(code, dict(asked.words).get(one.name, ""), width)
-        added.setdefault(path, []).append(code)
-        if node is not None:
-            fresh.append(model_class(node))
-        if node is not None or table_of(one):
-            files[one.name] = path
-    _loose(asked, models, attributes, problems)
-    given = [each for several in attributes.values() for each in several]
-    wanted, unclear, broken = relationships(asked.relations, fresh, models, given)
-    if broken:
-        raise CannotEdit(f"{'; '.join(broken)}, or the models would not load")
-    problems += unclear
-    for each in wanted:
-        known = models.find(each.owner)
-        path = known[0].path if known else files.get(each.owner, "")
-        if path and (each.owner, each.name) not in {(one.owner, one.name) for one in given}:
-            attributes.setdefault(path, []).append(each)
-    made, unreached = _texts(asked, models, texts, _Plan(added, attributes), files, folder, width)
-    problems += [
+            _extend(known, one.node, one, plan.attributes, plan.problems)
+        elif shown_class(one) or not any(one.name in _bound(text) for text in texts.values() if one.name in text):
+            _add(one, plan, _place(one, asked, models, texts, folder), asked, models, width)
+    _loose(asked, models, plan.attributes, plan.problems)
+    _relate(asked, models, plan)
+    made, unreached = _texts(asked, models, texts, plan, folder, width)
+    problems = [
         f"nothing imports {path} yet: import it where the application and Alembic's env.py load the models, or "
         "autogenerate would drop its tables"
         for path in unreached
     ]
-    listed = tuple((each.owner, each.name) for several in attributes.values() for each in several)
-    tables = {one.name: table for one in asked.definitions if (table := table_of(one)) and one.name in files}
-    tables |= {f"{one.name}.__table__": one.table for one in fresh if one.table}
-    tables |= _extended(attributes, models)
-    return Proposal(made, tuple(fresh), listed, files, tables, tuple(problems))
+    tables = {one.name: table for one in asked.definitions if (table := table_of(one)) and one.name in plan.files}
+    tables |= {f"{one.name}.__table__": one.table for one in plan.fresh if one.table}
+    tables |= _extended(plan.given, models)
+    listed = tuple((each.owner, each.name) for each in plan.given)
+    return Proposal(made, tuple(plan.fresh), listed, plan.files, tables, (*plan.problems, *problems))
 
 
-def _extended(attributes: Mapping[str, Sequence[Fresh]], models: Models) -> dict[str, str]:
+def _add(one: Definition, plan: _Plan, path: str, asked: Asked, models: Models, width: int) -> None:
+    """A definition that is not there yet goes to that file."""
+    node = shown_class(one)
+    code = _in_style(one, models)
+    if node is not None and models.documented:
+        code = documented(code, dict(asked.words).get(one.name, ""), width)
+    plan.added.setdefault(path, []).append(code)
+    if node is not None:
+        plan.fresh.append(model_class(node))
+    if node is not None or table_of(one):
+        plan.files[one.name] = path
+
+
+def _relate(asked: Asked, models: Models, plan: _Plan) -> None:
+    """The relationships that are asked for or needed go to the files of their classes."""
+    given = {(one.owner, one.name) for one in plan.given}
+    wanted, unclear, broken = relationships(asked.relations, plan.fresh, models, plan.given)
+    if broken:
+        raise CannotEdit(f"{'; '.join(broken)}, or the models would not load")
+    plan.problems.extend(unclear)
+    for each in wanted:
+        known = models.find(each.owner)
+        path = known[0].path if known else plan.files.get(each.owner, "")
+        if path and (each.owner, each.name) not in given:
+            plan.attributes.setdefault(path, []).append(each)
+
+
+def _extended(attributes: Sequence[Fresh], models: Models) -> dict[str, str]:
     """The tables of the classes that are there and get a column."""
     found: dict[str, str] = {}
-    for one in (one for several in attributes.values() for one in several):
+    for one in attributes:
         known = models.find(one.owner)
         if known and known[1].table and is_column(one.code):
             found[f"{one.owner}.__table__"] = known[1].table
@@ -117,43 +128,42 @@ def _loose(asked: Asked, models: Models, attributes: dict[str, list[Fresh]], pro
 
 
 def _texts(
-    asked: Asked,
-    models: Models,
-    texts: Mapping[str, str],
-    plan: _Plan,
-    files: Mapping[str, str],
-    folder: str,
-    width: int,
+    asked: Asked, models: Models, texts: Mapping[str, str], plan: _Plan, folder: str, width: int
 ) -> tuple[dict[str, str], list[str]]:
     """The new texts, and the new files that nothing imports."""
-    own = module_of(_first_path(models, folder), folder).partition(".")[0]
-    places = {known.name: file.path for file in models.files for known in file.classes}
     made: dict[str, str] = {}
     unreached: list[str] = []
     for path in dict.fromkeys([*plan.added, *plan.attributes]):
         before = texts.get(path, "")
-        text = before or _head(models, path)
-        # A class that is new gets its attributes after it stands in the file.
-        there = {file.path: {one.name for one in file.classes} for file in models.files}.get(path, set())
-        attributes = plan.attributes.get(path, [])
-        known = [*_known(models, path), *_defined(models, path, folder), *asked.imports]
-        first = [one for one in attributes if one.owner in there]
-        text = with_code(text, classes=plan.added.get(path, []), attributes=first, known=known, own=own, width=width)
-        later = [one for one in attributes if one.owner not in there]
-        if later:
-            text = with_code(text, attributes=later, known=known, own=own, width=width)
-        if names_types(models):
-            codes = [*plan.added.get(path, []), *(one.code for one in attributes)]
-            text = for_checkers(text, codes, path, {**places, **files}, folder)
+        text = _text(path, before, asked, models, plan, folder, width)
         if text != before:
             made[path] = text
         if not before:
-            names = [name for name, place in files.items() if place == path]
+            names = [name for name, place in plan.files.items() if place == path]
             listed, reached = collected(path, names, models, {**texts, **made}, folder)
             made |= listed
-            if not reached:
-                unreached.append(path)
+            unreached += [] if reached else [path]
     return made, unreached
+
+
+def _text(path: str, before: str, asked: Asked, models: Models, plan: _Plan, folder: str, width: int) -> str:
+    own = module_of(_first_path(models, folder), folder).partition(".")[0]
+    # A class that is new gets its attributes after it stands in the file.
+    there = {file.path: {one.name for one in file.classes} for file in models.files}.get(path, set())
+    classes, attributes = plan.added.get(path, []), plan.attributes.get(path, [])
+    known = [*_known(models, path), *_defined(models, path, folder), *asked.imports]
+    first = [one for one in attributes if one.owner in there]
+    text = with_code(
+        before or _head(models, path), classes=classes, attributes=first, known=known, own=own, width=width
+    )
+    later = [one for one in attributes if one.owner not in there]
+    if later:
+        text = with_code(text, attributes=later, known=known, own=own, width=width)
+    if names_types(models):
+        places = {known.name: file.path for file in models.files for known in file.classes} | plan.files
+        text = for_checkers(text, [*classes, *(one.code for one in attributes)], path, places, folder)
+    windows = not before and bool(models.files) and all("\r\n" in file.text for file in models.files)
+    return text.replace("\n", "\r\n") if windows else text
 
 
 def _first_path(models: Models, folder: str) -> str:

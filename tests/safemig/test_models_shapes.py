@@ -232,6 +232,12 @@ def test_a_new_file_is_imported_where_the_others_are(tmp_path: Path, path: str, 
     assert found.problems == ()
 
 
+def test_a_new_file_has_the_line_ends_of_the_others(tmp_path: Path) -> None:
+    windows = {path: text.replace("\n", "\r\n") for path, text in NEAR.items()}
+    for text in proposal(tmp_path, RATING, windows).texts.values():
+        assert text.count("\n") == text.count("\r\n")
+
+
 def test_a_new_file_that_nothing_imports_is_said(tmp_path: Path) -> None:
     service = "from app.models.course import Course\nfrom app.models.user import User\n\n\ndef both():\n    pass\n"
     found = proposal(tmp_path, RATING, {**NEAR, "app/service.py": service})
