@@ -19,6 +19,7 @@ _LINE_END = re.compile(r"\r\n?|\n")
 _BOX = re.compile(r"\[([^\n])\](?=\s|$)")
 # Languages that no fence can have: Markdown itself that may describe a table.
 TABLE, BULLETS = "<table>", "<bullets>"
+_NEAR = 24  # lines below a table that may still speak of it
 _UNCHANGED = re.compile(
     r"\b(?:no|without(?: any)?|(?:does|do|will)(?: not|n['’]t) (?:need|require)(?: an?y?)?|needs? no|requires? no) "
     r"(?:new )?(?:(?:schema|data ?base|db|alembic|ddl|table)\W+)(?:(?:schema|data ?base)\W+)?"
@@ -43,7 +44,8 @@ class Block:
 
     ``line`` is the 1-based line of its first line, ``heading`` the heading above it, ``above`` the headings that it
     is under, outermost first; ``lead`` the Markdown of the paragraph right before it, for tables and lists below that
-    of the heading, one a line.
+    of the heading, one a line. ``after`` is what follows a table or list up to the next one, or to code: (1-based line,
+    "heading", "paragraph" or "item", Markdown).
     """
 
     language: str
@@ -52,6 +54,7 @@ class Block:
     heading: str = ""
     lead: str = ""
     above: tuple[str, ...] = ()
+    after: tuple[tuple[int, str, str], ...] = ()
 
     @property
     def outline(self) -> bool:
@@ -226,11 +229,38 @@ def _outlines(tokens: Sequence[Token], lines: _Lines, headings: Sequence[Heading
                 language = TABLE if token.type == "table_open" else BULLETS
                 plain = " ".join(re.sub(r"[`*]", "", heading).split())
                 line, lead = token.map[0] + 1, f"{heading}\n{paragraph}".strip()
-                result.append(Block(language, "\n".join(text), line, plain, lead, _above(headings, line)))
+                after = _after(
+                    tokens,
+                    next(
+                        n
+                        for n in range(at, len(tokens))
+                        if tokens[n].type == _CLOSES[token.type] and not tokens[n].level
+                    ),
+                )
+                result.append(Block(language, "\n".join(text), line, plain, lead, _above(headings, line), after))
             paragraph = ""
         else:
             paragraph = ""
     return result
+
+
+_CLOSES = {
+    "table_open": "table_close",
+    "bullet_list_open": "bullet_list_close",
+    "ordered_list_open": "ordered_list_close",
+}
+
+
+def _after(tokens: Sequence[Token], at: int) -> tuple[tuple[int, str, str], ...]:
+    found: list[tuple[int, str, str]] = []
+    for place, token in enumerate(tokens[at + 1 :], at + 1):
+        if token.type in ("table_open", "fence", "code_block", "hr", "html_block") or len(found) >= _NEAR:
+            break
+        if token.type == "inline" and token.map:
+            opened = tokens[place - 1].type
+            kind = "heading" if opened == "heading_open" else "item" if token.level > 1 else "paragraph"
+            found += [(token.map[0] + 1 + n, kind, text) for n, text in enumerate(token.content.split("\n"))]
+    return tuple(found)
 
 
 def _items(tokens: Sequence[Token], lines: _Lines) -> tuple[Item, ...]:

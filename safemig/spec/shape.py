@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from safemig.spec.beside import Told
 from safemig.spec.column_words import Said
 from safemig.spec.pieces import Piece, parse
 from safemig.spec.python_source import objects
@@ -28,11 +29,13 @@ class Shape:
 
 def piece_of(shape: Shape, block: int, source: str) -> Piece | None:
     """The operations as a piece; None where they make no Python, which a hostile name may cause."""
-    lines: list[tuple[str, int]] = [("op.create_table(", shape.line), (f"    {quoted(shape.table)},", shape.line)]
-    for code, line in shape.elements:
-        lines += [(f"    {one}", line) for one in f"{code},".split("\n")]
-    lines += [(f"    {option},", shape.line) for option in shape.options]
-    lines += [(")", shape.line)]
+    lines: list[tuple[str, int]] = []
+    if shape.elements:
+        lines += [("op.create_table(", shape.line), (f"    {quoted(shape.table)},", shape.line)]
+        for code, line in shape.elements:
+            lines += [(f"    {one}", line) for one in f"{code},".split("\n")]
+        lines += [(f"    {option},", shape.line) for option in shape.options]
+        lines += [(")", shape.line)]
     lines += [(one, line) for code, line in shape.after for one in code.split("\n")]
     text = "\n".join(code for code, _ in lines)
     tree = parse(text)
@@ -52,17 +55,22 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def of_words(table: str, line: int, columns: Sequence[Said]) -> Shape:
-    """The table that those columns make."""
+def of_words(table: str, line: int, columns: Sequence[Said], *, adds: bool = False) -> Shape:
+    """The table that those columns make; with ``adds`` the columns alone, for a table that is there."""
     schema, _, name = table.rpartition(".")
     shape = Shape(name, line, options=[f"schema={quoted(schema)}"] if schema else [])
     several = sum(column.primary for column in columns) > 1
-    for column in columns:
-        shape.elements.append((_column(column, several=several), column.line))
-        shape.problems += [(column.line, f"column {column.name}: {problem}") for problem in column.problems]
-    for column in columns:
-        shape.elements += [(f"sa.CheckConstraint({quoted(check)})", column.line) for check in column.checks]
     tail = f", schema={quoted(schema)}" if schema else ""
+    for column in columns:
+        code = _column(column, several=several)
+        if adds:
+            shape.after.append((f"op.add_column({quoted(name)}, {code}{tail})", column.line))
+            shape.after += [(one, column.line) for one in _beside(name, column, tail)]
+        else:
+            shape.elements.append((code, column.line))
+        shape.problems += [(column.line, f"column {column.name}: {problem}") for problem in column.problems]
+    for column in columns if not adds else ():
+        shape.elements += [(f"sa.CheckConstraint({quoted(check)})", column.line) for check in column.checks]
     for column in columns:
         if column.index and not (column.unique or column.primary):
             call = (
@@ -70,6 +78,40 @@ def of_words(table: str, line: int, columns: Sequence[Said]) -> Shape:
             )
             shape.after.append((call, column.line))
     return shape
+
+
+def add_told(shape: Shape, told: Sequence[Told], *, apart: bool) -> None:
+    """The keys, indexes and checks that the words below its columns add; ``apart``: the table is there already."""
+    table, tail = quoted(shape.table), "".join(f", {option}" for option in shape.options)
+    for one in told:
+        columns = ", ".join(map(quoted, one.columns))
+        plain = f"{'_'.join(one.columns)}"
+        shape.fixed |= {one.name} - {""}
+        if one.kind.endswith("index"):
+            given, unique = one.name or f"ix_{shape.table}_{plain}", ", unique=True" if one.kind != "index" else ""
+            call = f"op.create_index({quoted(given)}, {table}, [{columns}]{unique}{tail})"
+            shape.after.append((call, one.line))
+        elif one.kind == "unique" and apart:
+            given = one.name or f"uq_{shape.table}_{plain}"
+            call = f"op.create_unique_constraint({quoted(given)}, {table}, [{columns}]{tail})"
+            shape.after.append((call, one.line))
+        elif one.kind == "unique":
+            given = f", name={quoted(one.name)}" if one.name else ""
+            shape.elements.append((f"sa.UniqueConstraint({columns}{given})", one.line))
+        elif one.kind == "check" and not apart:
+            shape.elements.append((f"sa.CheckConstraint({quoted(one.text)})", one.line))
+        elif one.kind != "primary":
+            said = one.text or one.kind
+            shape.problems.append((one.line, f"{said!r} says more of {shape.table}; write it as SQL, or into its rows"))
+
+
+def _beside(table: str, column: Said, tail: str) -> list[str]:
+    """What ADD COLUMN does not make of the column: its CHECKs."""
+    names = [f"ck_{table}_{column.name}{number or ''}" for number in range(len(column.checks))]
+    return [
+        f"op.create_check_constraint({quoted(given)}, {quoted(table)}, {quoted(check)}{tail})"
+        for given, check in zip(names, column.checks, strict=True)
+    ]
 
 
 def _column(column: Said, *, several: bool) -> str:

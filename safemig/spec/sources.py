@@ -106,14 +106,15 @@ def _asking(document: Document, phase: Phase, pieces: Sequence[Piece]) -> list[P
     if all(piece.rank < _DESCRIBES for piece in pieces):
         return list(pieces)
     elsewhere = [block for other in document.phases if other.key != phase.key for block in other.blocks]
-    made = {
-        table
-        for piece in _pieces([*elsewhere, *document.general], document.path)[0]
-        if piece.rank < _DESCRIBES
-        for table in piece.created
-    }
+    coded = [piece for piece in _pieces([*elsewhere, *document.general], document.path)[0] if piece.rank < _DESCRIBES]
+    made = {table for piece in coded for table in piece.created}
+    keys = {key for piece in coded for key in piece.keys}
     denied = denial(document, phase)
-    return [piece for piece in pieces if piece.rank < _DESCRIBES or not (denied or set(piece.created) <= made)]
+
+    def is_told(piece: Piece) -> bool:
+        return set(piece.created) <= made if piece.created else piece.keys <= keys
+
+    return [piece for piece in pieces if piece.rank < _DESCRIBES or not (denied or is_told(piece))]
 
 
 def _denied(document: Document, phase: Phase, result: Wanted) -> Iterator[str]:

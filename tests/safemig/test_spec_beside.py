@@ -1,0 +1,59 @@
+"""What stands below a described table or in its list: keys, indexes and checks, or named as not understood."""
+
+from __future__ import annotations
+
+import pytest
+
+from safemig.spec import beside
+from safemig.spec.beside import Told
+from safemig.spec.document import TABLE, Block, parse
+
+ROWS = "# P\n\n## Table `vote`\n\n| Column | Type |\n|---|---|\n| id | integer |\n| user_id | integer |\n\n"
+
+
+def _told(below: str) -> tuple[Told, ...]:
+    document = parse((ROWS + below).encode(), "plan.md")
+    block: Block = next(one for one in document.phases[0].blocks if one.language == TABLE)
+    return beside.told(block, "vote", ("id", "user_id"))
+
+
+@pytest.mark.parametrize(
+    ("below", "expected"),
+    [
+        ("Unique: (`id`, `user_id`)", Told("unique", 10, ("id", "user_id"))),
+        ("- UNIQUE (id, user_id)", Told("unique", 10, ("id", "user_id"))),
+        ("**Unique constraint** on `id`, `user_id`.", Told("unique", 10, ("id", "user_id"))),
+        ("Único: `id` + `user_id`", Told("unique", 10, ("id", "user_id"))),
+        ("Unique index `uq_vote` on (`user_id`)", Told("unique index", 10, ("user_id",), "uq_vote")),
+        ("Indexes:\n\n- `ix_vote` on `user_id`", Told("index", 12, ("user_id",), "ix_vote")),
+        ("### Índices\n\n- `vote(user_id)`", Told("index", 12, ("user_id",))),
+        ("Индексы:\n\n- user_id", Told("index", 12, ("user_id",))),
+        ("Primary key: (`id`, `user_id`)", Told("primary", 10, ("id", "user_id"))),
+        ("`id` is the primary key.", Told("primary", 10, ("id",))),
+        ("Constraints:\n\n- CHECK (id > (0))", Told("check", 12, text="id > (0)")),
+        ("Constraints:\n\n- ck_vote: CHECK (id > 0)", Told("check", 12, text="id > 0")),
+        ("Unique together with the tenant.", Told("", 10, text="Unique together with the tenant.")),
+        ("Index on `elsewhere`", Told("", 10, text="Index on elsewhere")),
+        ("Constraints:\n\n- one vote for each", Told("", 12, text="one vote for each")),
+        ("Foreign key: `user_id` to `user`", Told("", 10, text="Foreign key: user_id to user")),
+    ],
+)
+def test_what_is_said_of_the_table(below: str, expected: Told) -> None:
+    assert _told(below) == (expected,)
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "",
+        "Indexes: none.",
+        "Indexes:\n\n- none",
+        "The rows are unique enough.\n\n- deploy\n- watch",
+        "Files:\n\n- Index page\n- Unique visitors",
+        "## Next\n\nUnique: (id)",
+        "| Column | Type |\n|---|---|\n| id | integer |\n\nUnique: (id)",
+        "```sql\nSELECT 1\n```\nUnique: (id)",
+    ],
+)
+def test_what_says_nothing_of_it(below: str) -> None:
+    assert _told(below) == ()
