@@ -8,17 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from safemig.items import commands
-from safemig.items.places import ELSEWHERE, TESTS, USED, Places, same_file
+from safemig.items.claims import normal
+from safemig.items.doubts import contradicted, gone, of_tests, unborne
+from safemig.items.found import Found, is_test, one_of, words_of
+from safemig.items.places import ELSEWHERE, USED, Places, same_file
 from safemig.items.reader import Named, Span, named
-from safemig.items.words import ADDS, COLUMN, DATABASE, DEEPER, GONE, OTHER_CODE, OTHER_WORK
+from safemig.items.words import ADDS, BEHAVES, COLUMN, DEEPER, NEGATES, OTHER_CODE, OTHER_WORK
 from safemig.spec.document import Item
 
 State = Literal["proved", "disproved", "not provable"]
-
-_TYPES = {
-    "varchar": "character varying", "int": "integer", "int4": "integer", "int8": "bigint", "int2": "smallint",
-    "bool": "boolean", "decimal": "numeric", "timestamptz": "timestamp with time zone", "float": "double precision",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,19 +67,6 @@ class Judged:
     checkable: bool = False
 
 
-@dataclass(frozen=True)
-class _Found:
-    """One span against the world: made (came about), there (was before), changed, missing (looked, not there), absent
-    (not made or run), holds (a command that ended well, and may have before), unseen, unknown or neutral. ``places``
-    are the new or present ones, ``was`` those before."""
-
-    span: Span
-    state: str
-    text: str
-    places: Mapping[str, str]
-    was: Mapping[str, str] = field(default_factory=dict)
-
-
 NOTHING: Worlds = Worlds({}, {})
 
 
@@ -89,15 +74,17 @@ def judge_item(item: Item, proofs: Proofs, worlds: Worlds = NOTHING) -> Judged:
     """The item against what the run made and ran, and what the world was before and is after."""
     read = named(item)
     own = [name for name in _names(read) if name in {table.lower() for table in proofs.tables_made}]
-    found = [_find(span, proofs, worlds, own, _words(item)) for span in read.spans]
-    if ADDS.search(_words(item)):
+    found = [_find(span, proofs, worlds, own, words_of(item)) for span in read.spans]
+    if ADDS.search(words_of(item)):
         found = [_target(one) for one in found]
-    if item.checked and (wrong := _contradicted(item, found)):
+    if item.checked and (wrong := contradicted(item, found)):
         return Judged(item, False, wrong, "disproved", checkable=True)
+    if left := gone(item, found):
+        return Judged(item, True, left, "proved", checkable=True)
     checkable = [one for one in found if one.state != "neutral"]
     if not checkable:
         return Judged(item, False, "it names nothing that can be looked up")
-    reason = _doubt(item, checkable, found)
+    reason = _doubt(item, checkable, found) or unborne(item, found) or of_tests(item, checkable, proofs.commands_run)
     if reason:
         known = {"made", "there", "holds", "absent", "missing"}
         open_yet = {one.state for one in checkable} <= known and not item.checked
@@ -111,13 +98,13 @@ def _names(read: Named) -> list[str]:
     return [span.text.lower().removeprefix("public.") for span in read.spans]
 
 
-def _find(span: Span, proofs: Proofs, worlds: Worlds, own: Sequence[str], words: str) -> _Found:
+def _find(span: Span, proofs: Proofs, worlds: Worlds, own: Sequence[str], words: str) -> Found:
     if span.kind == "neutral":
-        return _Found(span, "neutral", "", {})
+        return Found(span, "neutral", "", {})
     if span.kind == "command":
         proof = commands.proof_of(span.text, proofs.commands_run)
         if proof:
-            return _Found(span, "made", proof, {})
+            return Found(span, "made", proof, {})
         seen = proofs.looked.get(span.text)
         if seen is not None and (seen.after is not None or span.thing is None):
             return _looked(span, seen)
@@ -125,7 +112,7 @@ def _find(span: Span, proofs: Proofs, worlds: Worlds, own: Sequence[str], words:
         state, text = (
             ("absent", "not run by this run") if span.kind == "command" else ("unknown", "cannot be looked up")
         )
-        return _Found(span, state, f"{span.text}: {text}", {})
+        return Found(span, state, f"{span.text}: {text}", {})
     before, after = worlds.before.get(span.thing.key), worlds.after.get(span.thing.key)
     if after is None:
         return _waiting(_by_proofs(span, proofs, own, looked=span.thing.key in worlds.after), proofs)
@@ -134,28 +121,28 @@ def _find(span: Span, proofs: Proofs, worlds: Worlds, own: Sequence[str], words:
         if elsewhere := _elsewhere(after):
             return _of_some_table(span, before, elsewhere, words)
         if after:
-            return _Found(span, "neutral", f"{next(iter(after))}: used there, not defined", {})
+            return Found(span, "neutral", f"{next(iter(after))}: used there, not defined", {})
         state = "unknown" if span.kind in {"clause", "unknown"} or span.text.startswith("/") else "missing"
-        return _Found(span, state, f"{span.text}: not there", {})
+        return Found(span, state, f"{span.text}: not there", {}, _defined(before or {}))
     return _waiting(_compared(span, before, defined, proofs, own), proofs)
 
 
-def _waiting(found: _Found, proofs: Proofs) -> _Found:
+def _waiting(found: Found, proofs: Proofs) -> Found:
     """A command that is not proved otherwise, with why it was not run, or that it is still to be."""
     seen = proofs.looked.get(found.span.text) if found.span.kind == "command" and found.state != "made" else None
     return replace(found, text=f"{found.span.text}: {seen.why}") if seen and seen.why else found
 
 
-def _looked(span: Span, seen: Looked) -> _Found:
+def _looked(span: Span, seen: Looked) -> Found:
     """A command that could not have failed before the phase's work proves nothing by ending well after it."""
     if seen.after is None:
-        return _Found(span, "absent", f"{span.text}: {seen.why or 'how it ends could not be seen'}", {})
+        return Found(span, "absent", f"{span.text}: {seen.why or 'how it ends could not be seen'}", {})
     if not seen.after:
-        return _Found(span, "absent", f"{span.text}: run, and it did not end well", {})
+        return Found(span, "absent", f"{span.text}: run, and it did not end well", {})
     if seen.before is False:
-        return _Found(span, "made", f"{span.text} ended well, and did not before the change", {})
+        return Found(span, "made", f"{span.text} ended well, and did not before the change", {})
     before = "it did so before the change too" if seen.before else "that it could fail was not seen before the change"
-    return _Found(span, "holds", f"{span.text} ended well, but {before}", {})
+    return Found(span, "holds", f"{span.text} ended well, but {before}", {})
 
 
 def _defined(places: Places) -> Places:
@@ -166,37 +153,37 @@ def _elsewhere(places: Places) -> Places:
     return {p.removeprefix(ELSEWHERE): shown for p, shown in places.items() if p.startswith(ELSEWHERE)}
 
 
-def _of_some_table(span: Span, before: Places | None, places: Places, words: str) -> _Found:
+def _of_some_table(span: Span, before: Places | None, places: Places, words: str) -> Found:
     """A column whose table the item does not name: it came about if no table had one of that name before."""
     if before == {} and COLUMN.search(words) and not DEEPER.search(words):
-        return _Found(span, "made", _made(span, places), places)
-    return _Found(span, "there", f"{_one(places)} is there, but the item does not name its table", places)
+        return Found(span, "made", _made(span, places), places)
+    return Found(span, "there", f"{one_of(places)} is there, but the item does not name its table", places)
 
 
 def _compared(
     span: Span, before: Places | None, defined: Mapping[str, str], proofs: Proofs, own: Sequence[str]
-) -> _Found:
+) -> Found:
     if before is None:
         known = _by_proofs(span, proofs, own, looked=True)
         if known.state == "made":
             return known
-        return _Found(span, "unseen", f"{_one(defined)} is there; no run has seen it come about", defined)
+        return Found(span, "unseen", f"{one_of(defined)} is there; no run has seen it come about", defined)
     was = _defined(before)
     fresh = {place: shown for place, shown in defined.items() if place not in was}
     if span.thing and span.thing.kind == "revision" and fresh:
-        return _Found(span, "made", f"{_one(fresh)}, which was not so before", fresh)
+        return Found(span, "made", f"{one_of(fresh)}, which was not so before", fresh)
     if span.thing and span.thing.kind == "clause" and was:  # another table may have the like: PRIMARY KEY (id)
         fresh = {place: shown for place, shown in fresh.items() if _is_beside(place, span.thing.beside)}
         was = {} if fresh else was
     if was:
         changed = {place: shown for place, shown in defined.items() if was.get(place, shown) != shown}
         if not changed:
-            return _Found(span, "there", f"{_one(defined)} was there before", defined, was)
+            return Found(span, "there", f"{one_of(defined)} was there before", defined, was)
         shown = "; ".join(f"{place}: {text}" for place, text in changed.items() if span.kind != "file")
-        return _Found(span, "changed", f"{shown or _one(changed)} was there before in another form", changed, was)
+        return Found(span, "changed", f"{shown or one_of(changed)} was there before in another form", changed, was)
     if span.kind == "command" and not commands.only_declares(span.text):
-        return _Found(span, "absent", f"{span.text}: not run by this run, though {_one(fresh)} was made", fresh)
-    return _Found(span, "made", _made(span, fresh), fresh)
+        return Found(span, "absent", f"{span.text}: not run by this run, though {one_of(fresh)} was made", fresh)
+    return Found(span, "made", _made(span, fresh), fresh)
 
 
 def _is_beside(place: str, beside: Collection[str]) -> bool:
@@ -205,24 +192,19 @@ def _is_beside(place: str, beside: Collection[str]) -> bool:
     return not {table, name}.isdisjoint(beside)
 
 
-def _target(one: _Found) -> _Found:
+def _target(one: Found) -> Found:
     """A make target that is new, where the item asks for no more than the target."""
     if one.state == "absent" and one.span.thing and one.span.thing.kind == "target" and one.places:
-        return _Found(one.span, "made", _made(one.span, one.places), one.places)
+        return Found(one.span, "made", _made(one.span, one.places), one.places)
     return one
 
 
 def _made(span: Span, places: Mapping[str, str]) -> str:
     verb = "was written" if span.kind in {"file", "folder"} else "was made"
-    return f"{_one(places)} {verb}"
+    return f"{one_of(places)} {verb}"
 
 
-def _one(places: Mapping[str, str]) -> str:
-    names = list(places)
-    return names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"
-
-
-def _by_proofs(span: Span, proofs: Proofs, own: Sequence[str], *, looked: bool) -> _Found:
+def _by_proofs(span: Span, proofs: Proofs, own: Sequence[str], *, looked: bool) -> Found:
     """Where the world was not looked at: only what the run itself is known to have made counts."""
     text = ""
     if span.kind == "file":
@@ -231,10 +213,10 @@ def _by_proofs(span: Span, proofs: Proofs, own: Sequence[str], *, looked: bool) 
     elif span.kind == "name":
         text = _proved_name(span.text, proofs, own)
     if text:
-        return _Found(span, "made", text, {text.removesuffix(" was made"): ""})
+        return Found(span, "made", text, {text.removesuffix(" was made"): ""})
     if looked:
-        return _Found(span, "unseen", f"{span.text}: could not be looked up", {})
-    return _Found(span, "absent", f"{span.text}: not made or run by this run", {})
+        return Found(span, "unseen", f"{span.text}: could not be looked up", {})
+    return Found(span, "absent", f"{span.text}: not made or run by this run", {})
 
 
 def _proved_name(code: str, proofs: Proofs, tables: Sequence[str]) -> str:
@@ -249,22 +231,7 @@ def _proved_name(code: str, proofs: Proofs, tables: Sequence[str]) -> str:
     return f"{columns[0]} was made" if columns else ""
 
 
-def _contradicted(item: Item, found: Collection[_Found]) -> str:
-    """Why a ticked item is not true; "" when nothing plainly contradicts it."""
-    words = _words(item)
-    if GONE.search(words):
-        return ""
-    for one in found:
-        if one.state == "missing" and (one.span.strict or (one.span.kind == "name" and DATABASE.search(words))):
-            return f"it is ticked, but {one.span.text} is not there"
-    return ""
-
-
-def _words(item: Item) -> str:
-    return re.sub(r"`+[^`]*`+", " ", item.text)
-
-
-def _doubt(item: Item, checkable: Sequence[_Found], found: Sequence[_Found]) -> str:
+def _doubt(item: Item, checkable: Sequence[Found], found: Sequence[Found]) -> str:
     """Why the item is not proved, "" when it is."""
     for state in ("missing", "absent", "unseen", "unknown"):
         missing = [one for one in checkable if one.state == state]
@@ -285,18 +252,20 @@ def _says(name: str, text: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
-def _came_about(checkable: Sequence[_Found], found: Sequence[_Found]) -> list[_Found]:
+def _came_about(checkable: Sequence[Found], found: Sequence[Found]) -> list[Found]:
     """What is new, and what has changed into what the item says."""
     return [one for one in checkable if one.state == "made" or (one.state == "changed" and _became(one, found))]
 
 
-def _other_work(item: Item, made: Sequence[_Found], checkable: Sequence[_Found]) -> str:
-    words = _words(item)
+def _other_work(item: Item, made: Sequence[Found], checkable: Sequence[Found]) -> str:
+    words = words_of(item)
     kinds = {one.span.kind for one in made}
     code = bool(kinds & {"symbol", "endpoint"}) or any(": " in place for one in made for place in one.places)
-    other = (OTHER_CODE if code else OTHER_WORK).search(words)
-    spoken = kinds <= {"name", "symbol", "endpoint", "object"}
-    if other and spoken and not all(_is_test(one) for one in made):
+    files = kinds & {"file", "folder"}
+    other = (OTHER_CODE if code or files else OTHER_WORK).search(words) or NEGATES.search(words)
+    spoken = kinds <= {"name", "symbol", "endpoint", "object", "file", "folder"}
+    other = other or (BEHAVES.search(words) if "endpoint" in kinds else None)
+    if other and spoken and not all(is_test(one) or _named_so(one, other[0]) for one in made):
         return f"{other[0]!r} says that something else is to be done with what it names"
     deeper = DEEPER.search(" ".join((words, *item.codes)))
     flat = kinds <= {"name", "object"} and not code and all(_is_column_or_table(one) for one in made)
@@ -305,7 +274,7 @@ def _other_work(item: Item, made: Sequence[_Found], checkable: Sequence[_Found])
     return _beside_column(made) if deeper else ""
 
 
-def _beside_column(made: Sequence[_Found]) -> str:
+def _beside_column(made: Sequence[Found]) -> str:
     """A key or index and a column that are both new, but not of one another, though the item names no table."""
     shown = [text for one in made for place, text in one.places.items() if place.startswith(("index ", "constraint "))]
     columns = [place.rpartition(".")[2] for one in made for place in one.places if place.startswith("column ")]
@@ -315,17 +284,17 @@ def _beside_column(made: Sequence[_Found]) -> str:
     return f"{made[0].text}, but not on {apart[0]}" if apart else ""
 
 
-def _is_test(one: _Found) -> bool:
-    """Whether what was made is itself a test."""
-    return bool(one.places) and all(TESTS.search(place.partition(": ")[0]) for place in one.places)
+def _named_so(one: Found, word: str) -> bool:
+    """Whether a file is itself what the word speaks of: a seed in scripts/seed.py, documents in docs/."""
+    return one.span.kind in {"file", "folder"} and len(word) > 2 and word[:3].lower() in one.span.text.lower()
 
 
-def _is_column_or_table(one: _Found) -> bool:
+def _is_column_or_table(one: Found) -> bool:
     ids = list(one.places)
     return bool(ids) and all(re.match(r"(?:table|column) |\S+\.\S+$", place) for place in ids)
 
 
-def _belongs(standing: _Found, made: _Found) -> bool:
+def _belongs(standing: Found, made: Found) -> bool:
     """Whether something that was there before is only where the new thing is: its file, class or table."""
     if standing.span.kind in {"file", "folder"}:
         inside = any(place.startswith(tuple(standing.places)) for place in made.places)
@@ -344,17 +313,12 @@ def _belongs(standing: _Found, made: _Found) -> bool:
     return False
 
 
-def _became(one: _Found, found: Sequence[_Found]) -> bool:
+def _became(one: Found, found: Sequence[Found]) -> bool:
     """Whether a type or clause that the item gives came into the definition of what was changed."""
-    said = [_normal(other.span.text) for other in found if other.span.kind == "neutral" and other.span.text]
+    said = [normal(other.span.text) for other in found if other.span.kind == "neutral" and other.span.text]
     if not said or "null" in said:
         return False
-    after = [_normal(shown) for shown in one.places.values()]
-    before = [_normal(shown) for place, shown in one.was.items() if place in one.places]
+    after = [normal(shown) for shown in one.places.values()]
+    before = [normal(shown) for place, shown in one.was.items() if place in one.places]
     there = all(any(words in shown for shown in after) for words in said)
     return there and any(all(words not in shown for shown in before) for words in said)
-
-
-def _normal(text: str) -> str:
-    words = re.sub(r"\s*([(),])\s*", r"\1", " ".join(text.lower().split()))
-    return re.sub(r"[a-z]\w*", lambda found: _TYPES.get(found[0], found[0]), words)

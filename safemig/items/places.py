@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from checks import symbols
 from checks.schema.snapshot import LONGEST_NAME, Snapshot
+from safemig.items.claims import squeezed
 from safemig.items.reader import Thing
 
 Places = dict[str, str]
@@ -27,6 +28,7 @@ _COMPUTED = re.compile(r"^(?!\s)[^#:=\n]*[$%][^#:=\n]*:(?!=)|^-?include\s", re.M
 _PACKAGES = re.compile(r"(?:^|/)(?:pyproject\.toml|requirements[^/]*\.(?:txt|in)|requirements/[^/]+\.(?:txt|in))$")
 _LAST = re.compile(r'(?:"(?:[^"]|"")*"|[^".]+)$')
 _OWNED = frozenset({"constraint", "trigger", "policy", "rule"})  # their keys have the table in front of the name
+_SINGLE = re.compile(r"(?P<kind>PRIMARY KEY|UNIQUE|FOREIGN KEY) \((?P<column>[^,()]+)\)(?P<rest>.*)", re.S)
 _PREFIX = re.compile(r"(?:/api)?(?:/v\d+)?")
 
 
@@ -144,14 +146,15 @@ class _Looker:
         return self._catalog(lambda kind, name: kind not in {"column", *_OWNED} and name.lower() == wanted)
 
     def clauses(self, thing: Thing) -> Places | None:
-        wanted = _squeezed(thing.name)
+        wanted = squeezed(thing.name)
+        whole = wanted.startswith("check")  # one condition more is another check
         schema = self.sources.schema
         if schema is None:
             return None
         return {
             identity: shown
             for identity, shown in (self._catalog(lambda kind, _: kind == "constraint") or {}).items()
-            if _squeezed(shown).startswith(wanted)
+            if (squeezed(shown) == wanted if whole else squeezed(shown).startswith(wanted))
         }
 
     def _catalog(self, fits: Callable[[str, str], bool]) -> Places | None:
@@ -164,6 +167,10 @@ class _Looker:
             plain = name.removeprefix("public.")
             if fits(kind, plain):
                 found[f"{kind} {plain}"] = definition(value)
+        columns = {place.removeprefix("column "): place for place in found if place.startswith("column ")}
+        for name, clause in _of_one_column(schema) if columns else ():
+            if name in columns:
+                found[columns[name]] += f" {clause}"
         return found
 
     def symbols_of(self, thing: Thing) -> Places | None:
@@ -242,6 +249,16 @@ class _Looker:
         return None if heads is None else {f"revision {head}": "" for head in heads}
 
 
+def _of_one_column(schema: Snapshot) -> Iterator[tuple[str, str]]:
+    """("course_rating.id", "primary key"): constraints of one column, which people write as the column's own."""
+    for key, value in schema.objects.items():
+        kind, _, name = key.partition(" ")
+        found = _SINGLE.match(str(value.get("definition", ""))) if kind == "constraint" else None
+        if found:
+            table = name.removeprefix("public.").rpartition(".")[0]
+            yield f"{table}.{found['column']}", f"{found['kind'].lower()}{found['rest']}".replace("foreign key ", "")
+
+
 def _is_class(name: str) -> bool:
     last = name.rpartition(".")[2]
     return last[:1].isupper() and not last.isupper()
@@ -286,7 +303,3 @@ def _shape(path: str) -> str:
     """The path with its parameters nameless, however they are written: {id}, :id, <int:id>."""
     parts: Iterator[str] = (re.sub(r"^(?:\{[^}]*\}|:\w+|<[^>]*>|\[[^\]]*\])$", "{}", part) for part in path.split("/"))
     return "/".join(parts).rstrip("/") or "/"
-
-
-def _squeezed(text: str) -> str:
-    return re.sub(r"\bpublic\.|\s+|\"", "", text.lower())

@@ -39,7 +39,7 @@ _PACKAGE = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[\w,. -]+\])?\s*(?:===|==|>=|~=
 _MAYBE_PACKAGE = re.compile(r"[A-Za-z0-9][\w.-]*(?:\[[\w,. -]+\])?")
 _DESCRIBE = re.compile(r"\\d[a-zA-Z]*\+?\s+(\S+)")
 _INSTALL = re.compile(r"\b(?:uv\s+add|uv\s+pip\s+install|poetry\s+add|pip3?\s+install)\s+(.+)")
-_CLAUSE = re.compile(r"(?:UNIQUE|PRIMARY\s+KEY|FOREIGN\s+KEY)\s*\(.+", re.I | re.S)
+_CLAUSE = re.compile(r"(?:UNIQUE|PRIMARY\s+KEY|FOREIGN\s+KEY|CHECK)\s*\(.+", re.I | re.S)
 
 
 @dataclass(frozen=True)
