@@ -14,6 +14,7 @@ from safemig.authoring import message_of
 from safemig.facts import Facts, SpecFact
 from safemig.proposals import edit, make_target
 from safemig.run.command_facts import commands_of, from_target
+from safemig.run.differing import NotLooked, differs
 from safemig.run.gaps import ChoiceNeeded, missing, notes, refuse_ties, stops
 from safemig.run.modelled import models_of, with_models
 from safemig.run.named import with_named
@@ -21,7 +22,8 @@ from safemig.run.risky import with_risks
 from safemig.run.stated import with_stated
 from safemig.run.written import pending_makers, with_head_files, with_merge, with_migration
 from safemig.spec.choose import Choice, Nothing, Tie, choose
-from safemig.spec.document import Document, read
+from safemig.spec.document import Document, Phase, read
+from safemig.spec.rated import label
 from safemig.spec.sources import Wanted, wanted
 
 if TYPE_CHECKING:
@@ -55,7 +57,8 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         message=request.message,
     )
     facts = _with_revision(facts, graph, world)
-    chosen = _choose(project, documents, graph, request, facts.pending or ())
+    chosen, unsure = _choose(facts, project, runtime, documents, graph, request)
+    facts = replace(facts, problems=(*facts.problems, *unsure))
     facts = _with_test_target(facts, project)
     if tree and isinstance(chosen, Choice):
         facts = _with_spec(facts, project, config, runtime, tree, graph, chosen, documents)
@@ -107,20 +110,39 @@ def _documents(project: Project) -> tuple[Document, ...]:
 
 
 def _choose(
-    project: Project, documents: Sequence[Document], graph: Graph, request: Request, waiting: Sequence[str]
-) -> Choice | Nothing:
+    facts: Facts,
+    project: Project,
+    runtime: Runtime,
+    documents: Sequence[Document],
+    graph: Graph,
+    request: Request,
+) -> tuple[Choice | Nothing, tuple[str, ...]]:
+    """The phase, and for which ones it could not be found whether they are still to be done."""
     # What is only pending is still asked for: the revision that makes it is used.
-    applied = (revision for name, revision in graph.revisions.items() if name not in waiting)
+    applied = (revision for name, revision in graph.revisions.items() if name not in (facts.pending or ()))
     known = frozenset(table for revision in applied for table in revision.creates)
     if request.message and not request.spec:
-        return Nothing("a message was given: the project's own command writes the migration from the models")
+        return Nothing("a message was given: the project's own command writes the migration from the models"), ()
     models = models_of(project, documents)
-    chosen = choose(documents, known, spec=request.spec, phase=request.phase, models=models, purpose=request.purpose)
+    unsure: list[str] = []
+
+    def asked(document: Document, phase: Phase) -> bool:
+        found = wanted(document, phase, [other for other in documents if other.path != document.path])
+        try:
+            return bool(found and project.tree and differs(facts, runtime, project.tree, graph, found))
+        except NotLooked as error:
+            why = f"whether {label(document, phase)} changes its tables could not be found: {error}"
+            unsure.append(f"{why}; start the database and plan again, or name it with --spec and --phase")
+            return False
+
+    chosen = choose(
+        documents, known, spec=request.spec, phase=request.phase, models=models, purpose=request.purpose, differs=asked
+    )
     if isinstance(chosen, Tie):
         raise ChoiceNeeded("several specs fit", chosen.candidates, "name one with --spec NAME and --phase N")
     if isinstance(chosen, Nothing) and (request.spec or request.phase):
         raise ChoiceNeeded(chosen.reason, chosen.near, "name one with --spec NAME and --phase N")
-    return chosen
+    return chosen, tuple(unsure)
 
 
 def _target(project: Project, config: Config) -> str:

@@ -54,7 +54,7 @@ def with_stated(
         return facts, found
     place = f"{found.origin[0]}:{found.origin[1]}"
     try:
-        result, said = _restated(facts, runtime, tree, graph, without_done(graph, found))
+        result, said = look(facts, runtime, tree, graph, without_done(graph, found))
     except SpecFails as error:
         return _stopped(facts, f"what the spec asks for cannot be made: {error}"), None
     except (NotEvaluated, ScratchFails, Unreachable, PostgresError, TableHeld, psycopg.Error, OSError) as error:
@@ -65,7 +65,7 @@ def with_stated(
     facts = replace(facts, problems=(*facts.problems, *said, *left, *result.notes))
     if result.wanted.problems:
         return _stopped(facts, *result.wanted.problems), None
-    written = _in_revisions(graph) if result.unseen else set()
+    written = in_revisions(graph) if result.unseen else set()
     undone = [(line, text) for line, text in result.unseen if not in_words(text, found.kind) & written]
     if undone:
         file = found.origin[0]
@@ -86,7 +86,7 @@ def without_done(graph: Graph, found: Wanted) -> Wanted:
     """
     own = parts(found)
     unseen = [one for one in own if one.unseen()]
-    written = _in_revisions(graph) if unseen else set()
+    written = in_revisions(graph) if unseen else set()
     done = [one for one in unseen if in_words(one.text, found.kind) & written]
     if not done or len(done) == len(own):
         return found
@@ -98,7 +98,7 @@ def without_done(graph: Graph, found: Wanted) -> Wanted:
     return replace(found, upgrade=upgrade, upgrade_lines=numbers, downgrade="", downgrade_lines=())
 
 
-def _in_revisions(graph: Graph) -> set[str]:
+def in_revisions(graph: Graph) -> set[str]:
     """The statements of all revisions, as ``in_words`` gives them."""
     written: set[str] = set()
     for revision in graph.revisions.values():
@@ -138,9 +138,7 @@ def changed_since(graph: Graph, tables: Sequence[str]) -> bool:
     return False
 
 
-def _restated(
-    facts: Facts, runtime: Runtime, tree: AlembicTree, graph: Graph, found: Wanted
-) -> tuple[Restated, list[str]]:
+def look(facts: Facts, runtime: Runtime, tree: AlembicTree, graph: Graph, found: Wanted) -> tuple[Restated, list[str]]:
     """What is written for ``found`` on the schema after the pending revisions, and what to say of the scratch place."""
     from safemig.apart import restated
     from safemig.drift import upgrade_of

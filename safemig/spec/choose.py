@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,11 +18,13 @@ _LISTED = 12  # phases that are shown where none can be done
 NONE = Models((), "")
 
 Purpose = Literal["work", "schema", "items"]
+Differs = Callable[[Document, Phase], bool]
 _WHY = (
     "it has open items and asks for tables that are not there yet",
     "it has open items and changes tables that are there",
     "it asks for tables that are not there yet",
 )
+_RESTATES = "it has open items and shows tables otherwise than they are"
 _LAST = {
     "schema": "no schema is missing; it is the last phase whose schema is there",
     "items": "safemig has nothing left to do; it is the last phase with ticked items",
@@ -54,6 +56,10 @@ class Nothing:
     near: tuple[str, ...] = ()
 
 
+def _never(_document: Document, _phase: Phase) -> bool:
+    return False
+
+
 def choose(
     documents: Sequence[Document],
     known_tables: frozenset[str],
@@ -62,13 +68,15 @@ def choose(
     phase: str = "",
     models: Models = NONE,
     purpose: Purpose = "work",
+    differs: Differs = _never,
 ) -> Choice | Tie | Nothing:
     """The spec and phase that the names mean; without names, the next one with work that safemig can do.
 
     ``known_tables`` are the tables that the database or the migrations have, ``models`` the project's. A spec is meant
     by its file name, ignoring case, ``-``, ``_`` and extension, or by a prefix of it; a phase by its number or a part
     of its title. ``purpose``: to "work" on it; to compare a "schema" or to look at "items", which also takes the last
-    phase that was worked on where none is left to be done.
+    phase that was worked on where none is left to be done. ``differs`` tells of a phase with open items that makes only
+    tables that are there whether they are otherwise than it shows them; it may be slow, and is asked late and seldom.
     """
     if not documents:
         return Nothing("no spec was found: no Markdown file with phases, code blocks or a checklist")
@@ -85,7 +93,7 @@ def choose(
             there = tuple(document.path for document in documents)
             return Nothing(f"no phase is called {phase!r}; there are: {'; '.join(_names(documents))}", there)
     rated = [rate(document, one, known, models) for document, one in phases]
-    return _named(rated) if phase else _next(rated, purpose, by_spec=bool(spec))
+    return _named(rated) if phase else _next(rated, purpose, differs, by_spec=bool(spec))
 
 
 def _named(rated: Sequence[Rated]) -> Choice | Tie:
@@ -97,10 +105,11 @@ def _named(rated: Sequence[Rated]) -> Choice | Tie:
     return _only(first, "" if first[0].kind != "neither" else "it was named; safemig has nothing to change for it")
 
 
-def _next(rated: Sequence[Rated], purpose: Purpose, *, by_spec: bool) -> Choice | Tie | Nothing:
+def _next(rated: Sequence[Rated], purpose: Purpose, differs: Differs, *, by_spec: bool) -> Choice | Tie | Nothing:
     for rank in (0, 1, 2):
-        if first := _first_of_each([one for one in rated if one.rank == rank]):
-            return _only(first, _WHY[rank])
+        first = _changing(rated, differs) if rank == 1 else _first_of_each([one for one in rated if one.rank == rank])
+        if first:
+            return _only(first, _RESTATES if first[0].restates else _WHY[rank])
     if purpose != "schema" and (first := _first_of_each([one for one in rated if _models_next(one, rated)])):
         absent = first[0].absent
         verb = "is" if len(absent) == 1 else "are"
@@ -114,6 +123,16 @@ def _next(rated: Sequence[Rated], purpose: Purpose, *, by_spec: bool) -> Choice 
     more = (f"and {len(shown) - _LISTED} more phases",) if len(shown) > _LISTED else ()
     reason = "no phase with open items asks for a schema or models that are not there yet"
     return Nothing(reason, (*map(says, shown[:_LISTED]), *more))
+
+
+def _changing(rated: Sequence[Rated], differs: Differs) -> list[Rated]:
+    """The first phase of each document that changes tables that are there, or shows them otherwise than they are."""
+    first: dict[str, Rated] = {}
+    for one in rated:
+        path = one.document.path
+        if path not in first and (one.rank == 1 or (one.restates and differs(one.document, one.phase))):
+            first[path] = one
+    return list(first.values())
 
 
 def _models_next(one: Rated, rated: Sequence[Rated]) -> bool:

@@ -35,6 +35,7 @@ class Rated:
     absent: tuple[str, ...] = ()
     early: tuple[str, ...] = ()
     left: int = 0
+    restates: bool = False
 
     @property
     def open(self) -> int:
@@ -66,7 +67,8 @@ def rate(document: Document, phase: Phase, known: frozenset[str], models: Models
         rank = 1
     elif new and not phase.items:
         rank = 2
-    return Rated(document, phase, "schema", rank, tables, not new, tables, left=left)
+    restates = is_open and rank is None and bool(source.upgrade)
+    return Rated(document, phase, "schema", rank, tables, not new, tables, left=left, restates=restates)
 
 
 def _models(document: Document, phase: Phase, known: frozenset[str], models: Models) -> Rated:

@@ -7,7 +7,7 @@ import pytest
 from safemig.models.reading import Models, read_models
 from safemig.run.gaps import ChoiceNeeded
 from safemig.spec.choose import Choice, Nothing, Purpose, Tie, choose
-from safemig.spec.document import Document, parse
+from safemig.spec.document import Document, Phase, parse
 
 
 def _spec(path: str, *phases: tuple[str, str]) -> Document:
@@ -66,6 +66,36 @@ def test_choose(
     else:
         assert isinstance(found, Choice), found
         assert (found.document.path, found.phase.number) == expected
+
+
+@pytest.mark.parametrize(
+    ("documents", "known", "differing", "expected", "looked"),
+    [
+        ([BACKEND], {"rating", "review"}, {1, 2}, ("specs/01_backend_ratings_plan.md", 1), [1]),
+        ([BACKEND], {"rating", "review"}, {2}, ("specs/01_backend_ratings_plan.md", 2), [1, 2]),
+        ([BACKEND], {"rating", "review"}, set(), Nothing, [1, 2]),
+        ([BACKEND], {"rating"}, {1}, ("specs/01_backend_ratings_plan.md", 2), []),
+        ([DRAFT], {"rating"}, {1}, Nothing, []),
+        ([ALTER, BACKEND], {"course", "rating", "review"}, {1}, Tie, [1]),
+        ([ALTER, BACKEND], {"course", "rating", "review"}, set(), ("specs/alter.md", 1), [1, 2]),
+    ],
+)
+def test_a_phase_of_tables_that_are_there_is_taken_while_it_shows_them_otherwise(
+    documents: list[Document], known: set[str], differing: set[int], expected: tuple[str, int] | type, looked: list[int]
+) -> None:
+    asked: list[int] = []
+
+    def differs(_: Document, phase: Phase) -> bool:
+        asked.append(phase.number or 0)
+        return phase.number in differing
+
+    found = choose(documents, frozenset(known), differs=differs)
+    if isinstance(expected, type):
+        assert isinstance(found, expected)
+    else:
+        assert isinstance(found, Choice)
+        assert (found.document.path, found.phase.number) == expected
+    assert asked == looked
 
 
 def test_a_tie_lists_its_candidates() -> None:

@@ -41,6 +41,7 @@ def upgrade():
 ```
 
 - [ ] Column `course.price` exists
+- [ ] Somebody has been told
 """
 
 
@@ -50,7 +51,8 @@ def test_the_state_of_a_table_is_reached_and_is_no_change_afterwards(tmp_path: P
     (spine.root / "docs" / "ratings_plan.md").write_text(SPEC)
     phase = ("--spec", "ratings", "--phase", "1")
     try:
-        first = safemig(spine.root, "plan", *phase)
+        first = safemig(spine.root, "plan")
+        assert "was chosen: it has open items and shows tables otherwise than they are" in first.out, first.shown
         assert 'op.add_column("course", sa.Column("price"' in first.out, first.shown
         assert "left as it is: docs/ratings_plan.md:7: the CREATE leaves column course.slug out" in first.out
         assert "op.create_table" not in first.out
@@ -64,6 +66,7 @@ def test_the_state_of_a_table_is_reached_and_is_no_change_afterwards(tmp_path: P
         again = safemig(spine.root, "plan", *phase)
         assert "is as docs/ratings_plan.md:7 asks for already: no change of it is needed" in again.out
         assert "Write the migration" not in again.out
+        assert "no phase with open items asks for" in safemig(spine.root, "plan").out
         with psycopg.connect(spine.dsn, autocommit=True) as connection:
             connection.execute("CREATE INDEX by_hand ON course (name)")
         by_hand = safemig(spine.root, "verify", *phase)
