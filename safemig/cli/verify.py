@@ -7,13 +7,15 @@ import asyncio
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import msgspec
 
 from checks.evidence import Json
-from checks.schema.difference import Difference, table_of
+from checks.schema.difference import Difference, compare, table_of
 from checks.schema.snapshot import Snapshot, TableHeld, part
+from safemig import desired as desired_schema
 from safemig import mend, mend_order, mend_words
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, open_project
@@ -24,6 +26,7 @@ from safemig.plan_points import unchosen
 from safemig.redact import redact
 from safemig.run.observe import observe, wanted_of
 from safemig.run.session import Request
+from safemig.scratch import Scratch
 from safemig.spec.sources import Wanted
 
 
@@ -104,7 +107,14 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
         tree is not None and changed_since(read_graph(tree.versions, recursive=tree.recursive), wanted.tables)
     )
     desired = on_scratch(opened.runtime, partial(desire_applied, dump, wanted, stated=stated), _say)
-    differences = mismatches(desired.base, desired.base, desired.wanted, found, desired.open_names)
+    copy, original = desired.base, desired.base
+    if desired.wanted.server_version // 10_000 != found.server_version // 10_000:
+        # Another major prints views and expressions otherwise: what it makes of the schema as it is tells them apart.
+        copy, original = on_scratch(opened.runtime, partial(reprinted, dump), lambda _: None), found
+        if drifted.made is not None:
+            told = compare(drifted.made, found, untouched=(copy, found))
+            drifted = replace(drifted, differences=told)
+    differences = mismatches(copy, original, desired.wanted, found, desired.open_names)
     differences = (*differences, *unasked(drifted, differences, found, wanted))
     inorder = mend_order.ordered(differences, desired.wanted, found)
     shown: list[Json] = [shown_difference(one, desired.wanted, found, wanted) for one in inorder]
@@ -128,6 +138,12 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
     matches = False if shown else None if unread else True
     reason = "no look tells whether these statements were carried out" if unread and not shown else ""
     return head | {"matches_spec": matches, "reason": reason, "drift": _drift_shown(drifted, found)}
+
+
+def reprinted(dump: str, scratch: Scratch) -> Snapshot:
+    """The schema in ``dump`` as the throwaway server prints it."""
+    with scratch() as conninfo:
+        return desired_schema.take(desired_schema.load(dump, conninfo))
 
 
 def unasked(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+import pytest
 
 from checks.schema.difference import compare
-from safemig.cli.verify import place_of, shown_difference
+from safemig.cli.verify import place_of, reprinted, shown_difference
 from safemig.desired import desire, take
+from safemig.postgres import throwaway
+from safemig.postgres_binaries import find_binaries
+from safemig.run.baseline import mismatches
 from safemig.spec.document import parse
 from safemig.spec.sources import wanted
 
@@ -66,3 +71,27 @@ def test_each_difference_has_its_line_its_definition_and_its_sql(dsn: str) -> No
             False,
         ),
     ]
+
+
+def test_what_another_major_only_prints_otherwise_is_no_difference() -> None:
+    majors = {one.major: one for one in (find_binaries(), *(find_binaries(major) for major in range(13, 19)))}
+    if len(majors) < 2:
+        pytest.skip("this machine has one major of PostgreSQL only")
+    old, new = majors[min(majors)], majors[max(majors)]
+    schema = "CREATE TABLE public.t (id int, v varchar(3)); CREATE VIEW public.v AS SELECT id FROM public.t;"
+    with throwaway(old) as there, throwaway(new) as here, throwaway(new) as again:
+        with psycopg.connect(there, autocommit=True) as connection:
+            connection.execute(schema.encode())
+        dump = subprocess.run(
+            [str(new.bin / "pg_dump"), "--schema-only", there], capture_output=True, text=True, check=True
+        ).stdout
+
+        @contextmanager
+        def scratch() -> Iterator[str]:
+            yield here
+
+        with psycopg.connect(again, autocommit=True) as connection:
+            connection.execute(schema.encode())
+        copy, found, wanted_there = reprinted(dump, scratch), take(there), take(again)
+        assert [one.key for one in compare(wanted_there, found)] == ["view public.v"]
+        assert mismatches(copy, found, wanted_there, found, frozenset()) == ()
