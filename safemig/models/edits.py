@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
-from safemig.models.imports import Import, add, bound_names, called_names, clashes, free_names, sources
+from safemig.models.imports import Import, add, bound_names, called_names, clashes, free_names, means, sources
 from safemig.models.reading import RELATES, last, target_name
 from safemig.models.relations import Fresh
 from safemig.spec.pieces import inner_lines, parse, reindent
@@ -21,12 +21,14 @@ def with_code(
     classes: Sequence[str] = (),
     attributes: Iterable[Fresh] = (),
     known: Sequence[Import] = (),
+    spec: Sequence[Import] = (),
     own: str = "",
     width: int = 88,
 ) -> str:
     """The file's text with those top-level definitions and attributes, and the imports that they need.
 
-    ``known`` are imports of the project's other models and of the spec, the first of a name counts. Raises CannotEdit.
+    ``known`` are imports of the project's other models and of the spec, the first of a name counts; ``spec`` those of
+    the spec alone. Raises CannotEdit.
     """
     newline = "\r\n" if text.count("\r\n") * 2 > text.count("\n") else "\n"
     mark = "\ufeff" if text.startswith("\ufeff") else ""
@@ -44,9 +46,10 @@ def with_code(
         raise CannotEdit("the models would be no valid Python any more; write them by hand")
     free = free_names(added)
     called = called_names(added)
-    if others := clashes(free, tree, known, called):
+    if others := clashes(free, tree, spec, called):
         raise CannotEdit(f"{'; '.join(others)}: write it in the spec's code as these models do")
-    wanted, unknown = sources(free - bound_names(tree), _first_of_each(known), called)
+    fitting = [one for one in known if means(one, added, called)]
+    wanted, unknown = sources(free - bound_names(tree), _first_of_each(fitting), called)
     if unknown:
         raise CannotEdit(f"nobody says where {', '.join(unknown)} comes from; add its import to the spec's code")
     fresh = add(fresh, wanted, own, width)

@@ -87,16 +87,23 @@ def called_names(nodes: Sequence[ast.AST]) -> frozenset[str]:
     return frozenset(one.id for one in calls if isinstance(one, ast.Name))
 
 
-def clashes(
-    names: Iterable[str], tree: ast.Module, known: Sequence[Import], called: Collection[str]
-) -> tuple[str, ...]:
+def means(one: Import, nodes: Sequence[ast.AST], called: Collection[str]) -> bool:
+    """Whether the code may mean the import by its name: a module only before a dot, enum's ``Enum`` only uncalled."""
+    if one.module == "enum" and one.bound in called:
+        return False
+    inner = {id(each.value) for node in nodes for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+    names = (each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Name) and each.id == one.bound)
+    return bool(one.name) or all(id(name) in inner for name in names)
+
+
+def clashes(names: Iterable[str], tree: ast.Module, spec: Sequence[Import], called: Collection[str]) -> tuple[str, ...]:
     """The names that the file has from elsewhere than the code takes them from: a module ``datetime``, another
     ``Enum``."""
     there = {one.bound: one for one in imports_of(tree.body)}
     said: list[str] = []
     for name in sorted(names):
         mine = there.get(name)
-        meant = [one for one in known if one.bound == name and one != mine]
+        meant = [one for one in spec if one.bound == name and one != mine]
         wanted = meant[-1] if meant else _usual(name, called)
         if mine and wanted and _kind(mine) != _kind(wanted):
             said.append(f"{name} is `{mine.line}` in the file, and the new code means `{wanted.line}`")

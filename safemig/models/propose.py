@@ -151,14 +151,14 @@ def _text(path: str, before: str, asked: Asked, models: Models, plan: _Plan, fol
     # A class that is new gets its attributes after it stands in the file.
     there = {file.path: {one.name for one in file.classes} for file in models.files}.get(path, set())
     classes, attributes = plan.added.get(path, []), plan.attributes.get(path, [])
-    known = [*_known(models, path), *_defined(models, path, folder), *asked.imports]
+    known, spec = [*_known(models, path), *_defined(models, path, folder), *asked.imports], asked.imports
     first = [one for one in attributes if one.owner in there]
     text = with_code(
-        before or _head(models, path), classes=classes, attributes=first, known=known, own=own, width=width
+        before or _head(models, path), classes=classes, attributes=first, known=known, spec=spec, own=own, width=width
     )
     later = [one for one in attributes if one.owner not in there]
     if later:
-        text = with_code(text, attributes=later, known=known, own=own, width=width)
+        text = with_code(text, attributes=later, known=known, spec=spec, own=own, width=width)
     if names_types(models):
         places = {known.name: file.path for file in models.files for known in file.classes} | plan.files
         text = for_checkers(text, [*classes, *(one.code for one in attributes)], path, places, folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from safemig.models.imports import Import, add, bound_names, imports_of
@@ -31,7 +31,7 @@ def collected(
     found: dict[str, str] = {}
     reached = False
     for where, text in texts.items():
-        tree = parse(text) if where != path and _may_collect(where, parent, text) else None
+        tree = parse(text) if where != path and _may_collect(where, parent, text, siblings) else None
         if tree is None:
             continue
         inside = parent == PurePosixPath(where).parent
@@ -45,11 +45,11 @@ def collected(
     return found, reached or any(_SEARCHES.search(text) for text in near)
 
 
-def _may_collect(where: str, parent: PurePosixPath, text: str) -> bool:
+def _may_collect(where: str, parent: PurePosixPath, text: str, siblings: Collection[str]) -> bool:
     """The package's own file, Alembic's, or one that does nothing else."""
     if PurePosixPath(where).name == "env.py" or where == str(parent / "__init__.py"):
         return True
-    tree = parse(text) if "import" in text and len(text) < 20_000 else None
+    tree = parse(text) if all(stem in text for stem in siblings) else None
     plain = (ast.Import, ast.ImportFrom, ast.Expr, ast.Assign)
     return tree is not None and bool(tree.body) and all(isinstance(node, plain) for node in tree.body)
 

@@ -170,6 +170,21 @@ def test_what_would_not_load_is_not_written(tmp_path: Path, before: str, spec: s
         proposal(tmp_path, spec, {"models.py": before})
 
 
+def test_other_files_may_name_things_in_other_ways(tmp_path: Path) -> None:
+    other = PLAIN.replace("from datetime import datetime", "import datetime").replace("Course", "Other")
+    spec = RATING.replace("- [ ]", "- [ ] `Rating` in `models.py`\n- [ ]")
+    assert "at: Mapped[datetime]" in proposal(tmp_path, spec, {"models.py": PLAIN, "z.py": other}).texts["models.py"]
+
+
+def test_a_neighbours_module_is_not_taken_for_a_class(tmp_path: Path) -> None:
+    other = {
+        path: text.replace(MODULE, f"import datetime\nfrom enum import Enum\n{MODULE}") for path, text in NEAR.items()
+    }
+    spec = RATING.replace("    at:", "    mood: Mapped[str] = mapped_column(Enum('a', name='m'))\n    at:")
+    text = proposal(tmp_path, spec, other).texts["app/models/rating.py"]
+    assert text.startswith("from datetime import datetime\n\nfrom sqlalchemy import DateTime, Enum, ForeignKey, func\n")
+
+
 def test_what_a_mixin_has_and_methods_are_seen(tmp_path: Path) -> None:
     text = IMPORTS + BASE + STAMPED + COURSE.replace("(Base)", "(Stamped, Base)")
     block = COURSE.strip().replace("    title", "    created_at: Mapped[datetime]\n    title")
