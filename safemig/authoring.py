@@ -186,7 +186,7 @@ def _imports(pattern: Pattern, wanted: Wanted) -> list[str]:
     """The pattern's import lines, without what only its own file needed, with what these statements need."""
     code = f"{wanted.upgrade}\n{wanted.downgrade}" if wanted.kind == "op" else ""
     around = [annotation for _, annotation in pattern.identifiers] + [pattern.upgrade, pattern.downgrade]
-    used = set(re.findall(r"\w+", "\n".join((code, *around))))
+    used = set(re.findall(r"(?<![\w.])\w+", "\n".join((code, *around))))
     kept = _kept(pattern.imports, used)
     needed = [line for line in _STANDARD if line not in kept and (line.endswith("op") or "sa" in used)]
     needed += [line for line in wanted.imports if line not in (*kept, *_STANDARD)] if wanted.kind == "op" else []

@@ -15,6 +15,9 @@ from safemig.spec.pieces import parse, reindent
 from safemig.spec.sources import Wanted
 from safemig.spec.sql import Statement, Token, qualified, statements, table_elements, tokens
 
+# What may follow, deeper by one, for a table in use.
+_CONCURRENTLY = f"{INDENT}, postgresql_concurrently=True"
+
 
 def in_operations(wanted: Wanted, quote: str = '"') -> Wanted:
     """``wanted`` as Python, its plain tables, columns, indexes and drops as operations of Alembic, with strings in
@@ -132,7 +135,8 @@ class _Reading:
             call = self._dropped(words)
         else:
             raise Lossy
-        return [*before, *call.lines(len(INDENT))]
+        room = len(_CONCURRENTLY) if "_index" in call.name else 0
+        return [*before, *call.lines(len(INDENT) + room)]
 
     def slice(self, own: Sequence[Token]) -> str:
         """Those tokens as the spec has them, on one line."""

@@ -23,7 +23,8 @@ class AlembicTree:
     ``ini`` is the file that configures it (alembic.ini, pyproject.toml, or env.py itself where no file does);
     ``section`` its section there. ``file_template`` is Alembic's with single %: "%(rev)s_%(slug)s", None when not
     set. ``url`` is the ini's sqlalchemy.url without its password ("" when none or a dummy); ``url_literal`` says
-    that it is what Alembic connects to: env.py takes it as it stands.
+    that it is what Alembic connects to: env.py takes it as it stands. ``hooks`` are the names of the programs that
+    Alembic runs on each revision file that it writes.
     """
 
     ini: Path
@@ -39,6 +40,7 @@ class AlembicTree:
     url_literal: bool = False
     url: str = ""
     url_variables: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ def _sections(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
             here = path.parent
             read = {key: option(parser, section, key, here) or "" for key in keys}
             # Flask-Migrate gives the folder itself
-            yield section, {"script_location": str(here), **read}
+            hooks = option(parser, "post_write_hooks", "hooks", here) or ""
+            yield section, {"script_location": str(here), **read, "hooks": hooks}
 
 
 def _pyproject(path: Path) -> dict[str, str]:
@@ -151,7 +154,10 @@ def _pyproject(path: Path) -> dict[str, str]:
         return {}
     options: dict[str, str] = {}
     for key, value in table.items():
-        if isinstance(value, list):
+        if key == "post_write_hooks":
+            given = value if isinstance(value, list) else []
+            options["hooks"] = " ".join(str(one.get("name", "")) for one in given if isinstance(one, dict))
+        elif isinstance(value, list):
             options[key] = "\n".join(str(each) for each in value)
             options["path_separator"] = "newline"
         else:
@@ -186,6 +192,7 @@ def _tree(path: Path, section: str, options: Mapping[str, str], root: Path) -> I
         url_literal=real and not environment.sets_url,
         url=_shown(url) if real else "",
         url_variables=environment.variables,
+        hooks=tuple(re.findall(r"[\w.-]+", options.get("hooks", ""))),
     )
 
 

@@ -40,6 +40,10 @@ def with_migration(
         why = f"the migration cannot be written: {error}"
         return replace(facts, missing=(*facts.missing, why), stops=(*facts.stops, why))
     fact = replace(_fact(project, made), tables=found.tables, choices=choices)
+    if tree.hooks:
+        hooks = f"{', '.join(tree.hooks)} ({tree.ini.relative_to(project.root).as_posix()})"
+        said = f"the post-write hooks {hooks} run where Alembic writes a revision, not here: run them on {fact.path}"
+        facts = replace(facts, problems=(*facts.problems, said))
     return replace(facts, migration=fact, reachable_source=_mounted(project, tree))
 
 

@@ -68,6 +68,21 @@ def test_a_dummy_url_is_none(tmp_path: Path) -> None:
     assert tree.script_location == tmp_path / "alembic"
 
 
+HOOKS_INI = "[alembic]\nscript_location = alembic\n[post_write_hooks]\nhooks = format, lint\nformat.type = exec\n"
+HOOKS_TOML = """[tool.alembic]
+script_location = "alembic"
+post_write_hooks = [{name = "format", type = "exec"}, {name = "lint", type = "module"}]
+"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("alembic.ini", HOOKS_INI), ("pyproject.toml", HOOKS_TOML)])
+def test_the_programs_that_alembic_runs_on_new_files(name: str, text: str, tmp_path: Path) -> None:
+    _tree(tmp_path, "")
+    (tmp_path / "alembic.ini").unlink()
+    (tmp_path / name).write_text(text)
+    assert [tree.hooks for tree in find_trees(tmp_path)] == [("format", "lint")]
+
+
 def test_two_sections_in_one_ini(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name / "versions").mkdir(parents=True)

@@ -77,7 +77,11 @@ op.add_column(
 )
 op.execute("COMMENT ON TABLE app.note IS 'a note'")"""
 NOTES_DOWN = """op.drop_column("user", "notes")
-op.drop_index("idx_stars", table_name="note", schema="app")
+op.drop_index(
+    "idx_stars",
+    table_name="note",
+    schema="app",
+)
 op.drop_table("note", schema="app")"""
 
 
