@@ -380,6 +380,8 @@ def _restore(dump: str, conninfo: str) -> None:
     text = _META.sub("", dump)
     try:
         with psycopg.connect(conninfo, autocommit=True) as connection:
+            if connection.info.server_version < 170_000:  # a newer pg_dump sets it; psql would go on
+                text = text.replace("\nSET transaction_timeout = 0;\n", "\n", 1)
             connection.execute(text.encode())
     except psycopg.Error as error:
         said = error.diag.message_primary or str(error)

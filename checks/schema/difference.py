@@ -86,7 +86,7 @@ def _compare(
         return
     if wanted == found:
         return
-    if untouched and wanted == untouched[0].objects.get(key) and found == untouched[1].objects.get(key):
+    if untouched and found == untouched[1].objects.get(key) and _same(wanted, untouched[0].objects.get(key)):
         return
     matched = key in renamed
     for name in sorted({*wanted, *found} - {"position", "columns"}):

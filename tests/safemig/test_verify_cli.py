@@ -8,10 +8,11 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from checks.schema.difference import compare
 from safemig.cli.verify import place_of, reprinted, shown_difference
-from safemig.desired import desire, take
+from safemig.desired import desire, load, take
 from safemig.postgres import throwaway
 from safemig.postgres_binaries import find_binaries
 from safemig.run.baseline import mismatches
@@ -78,10 +79,12 @@ def test_what_another_major_only_prints_otherwise_is_no_difference() -> None:
     if len(majors) < 2:
         pytest.skip("this machine has one major of PostgreSQL only")
     old, new = majors[min(majors)], majors[max(majors)]
-    schema = "CREATE TABLE public.t (id int, v varchar(3)); CREATE VIEW public.v AS SELECT id FROM public.t;"
+    schema = "CREATE TABLE public.t (id int, v varchar(3));"
+    schema += "CREATE VIEW public.v AS SELECT id FROM public.t WHERE v IN ('a', 'b');"
     with throwaway(old) as there, throwaway(new) as here, throwaway(new) as again:
         with psycopg.connect(there, autocommit=True) as connection:
             connection.execute(schema.encode())
+            connection.execute("CREATE DATABASE back")
         dump = subprocess.run(
             [str(new.bin / "pg_dump"), "--schema-only", there], capture_output=True, text=True, check=True
         ).stdout
@@ -95,3 +98,4 @@ def test_what_another_major_only_prints_otherwise_is_no_difference() -> None:
         copy, found, wanted_there = reprinted(dump, scratch), take(there), take(again)
         assert [one.key for one in compare(wanted_there, found)] == ["view public.v"]
         assert mismatches(copy, found, wanted_there, found, frozenset()) == ()
+        assert compare(take(load(dump, make_conninfo(there, dbname="back"))), found) == ()  # of a newer pg_dump
