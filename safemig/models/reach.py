@@ -154,8 +154,11 @@ def for_checkers(text: str, codes: Sequence[str], path: str, places: Mapping[str
     shown = [f"    {one.line}" for one in wanted]
     if blocks:
         lines = plain.split("\n")
-        at = blocks[0].end_lineno or blocks[0].lineno
-        lines[at:at] = shown
+        there = [node for node in blocks[0].body if isinstance(node, ast.Import | ast.ImportFrom)]
+        for line in reversed(shown):
+            above = [node.end_lineno or 0 for node in there if lines[node.lineno - 1] < line]
+            at = above[-1] if above else blocks[0].body[0].lineno - 1
+            lines.insert(at, line)
         plain = "\n".join(lines)
     else:
         plain = add(plain, [Import("typing", "TYPE_CHECKING")])

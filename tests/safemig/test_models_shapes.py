@@ -264,6 +264,12 @@ def test_classes_of_other_files_are_imported_for_type_checkers(tmp_path: Path) -
     files = {**NEAR, INIT: "from .course import Course\n"}
     text = proposal(tmp_path, RATING, files).texts["app/models/course.py"]
     assert "\nfrom app.db import Base\n\nif TYPE_CHECKING:\n    from app.models.rating import Rating\n\n\nclass" in text
+    there = (
+        MODULE + "from app.db import Base\n\n"
+        "if TYPE_CHECKING:\n    from app.models.a import A\n    from app.models.z import Z\n"
+    )
+    text = proposal(tmp_path, RATING, {**files, "app/models/course.py": there + COURSE}).texts["app/models/course.py"]
+    assert "models.a import A\n    from app.models.rating import Rating\n    from app.models.z import Z\n" in text
     careless = COURSE.replace("ourse", "user").replace("Cu", "U") + '    c: Mapped["Course"] = relationship()\n'
     files["app/models/user.py"] = MODULE + "from app.db import Base\n" + careless
     assert "TYPE_CHECKING" not in proposal(tmp_path, RATING, files).texts["app/models/course.py"]
