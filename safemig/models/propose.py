@@ -58,6 +58,7 @@ def propose(asked: Asked, models: Models, texts: Mapping[str, str], *, folder: s
     Raises CannotEdit where the code cannot be placed, or would not load.
     """
     plan = _Plan(problems=list(asked.problems))
+    _refuse_doubles(asked, models)
     for one in asked.definitions:
         known = models.find(one.name)
         if known and isinstance(one.node, ast.ClassDef):
@@ -77,6 +78,15 @@ def propose(asked: Asked, models: Models, texts: Mapping[str, str], *, folder: s
     tables |= _extended(plan.given, models)
     listed = tuple((each.owner, each.name) for each in plan.given)
     return Proposal(made, tuple(plan.fresh), listed, plan.files, tables, (*plan.problems, *problems))
+
+
+def _refuse_doubles(asked: Asked, models: Models) -> None:
+    """Raises CannotEdit where a class that is to be changed stands in several files: which of them is a guess."""
+    names = [one.name for one in asked.definitions] + [owner for owner, _ in asked.relations]
+    for name in dict.fromkeys(names):
+        places = [file.path for file in models.files if any(one.name == name for one in file.classes)]
+        if len(places) > 1:
+            raise CannotEdit(f"there is a class {name} in {' and in '.join(places)}; write its part by hand")
 
 
 def _add(one: Definition, plan: _Plan, path: str, asked: Asked, models: Models, width: int) -> None:

@@ -185,6 +185,11 @@ def test_a_neighbours_module_is_not_taken_for_a_class(tmp_path: Path) -> None:
     assert text.startswith("from datetime import datetime\n\nfrom sqlalchemy import DateTime, Enum, ForeignKey, func\n")
 
 
+def test_of_two_classes_of_one_name_none_is_guessed(tmp_path: Path) -> None:
+    with pytest.raises(CannotEdit, match=r"a class Course in a.py and in b.py"):
+        proposal(tmp_path, RATING, {"a.py": PLAIN, "b.py": PLAIN})
+
+
 def test_what_a_mixin_has_and_methods_are_seen(tmp_path: Path) -> None:
     text = IMPORTS + BASE + STAMPED + COURSE.replace("(Base)", "(Stamped, Base)")
     block = COURSE.strip().replace("    title", "    created_at: Mapped[datetime]\n    title")
