@@ -171,6 +171,11 @@ def constraints_of(text: str) -> tuple[str, str]:
     return ", ".join(own), ", ".join(part for part in others if part and not _IDENTITY.fullmatch(part))
 
 
+def bounds(text: str) -> bool:
+    """Whether the words give limits for a value."""
+    return bool(_RANGE.search(text) or _BOUND.search(text))
+
+
 def cascades(text: str) -> bool:
     """Whether the words say, in any of several languages, that something cascades."""
     return bool(_CASCADE.search(text))
@@ -221,7 +226,9 @@ def described(name: str, type_text: str, words: str, line: int, *, default: str 
         ("index", _INDEX),
     ):
         if key == "identity":
-            problems += [f"{w.upper()} is MySQL's; write {i}" for w, i in _MYSQL_WORDS.items() if w in words.lower()]
+            foreign = [word for word in _MYSQL_WORDS if word in words.lower()]
+            problems += [f"{word.upper()} is MySQL's; write {_MYSQL_WORDS[word]}" for word in foreign]
+            rest = re.sub("|".join(foreign) or "(?!)", " ", rest, flags=re.I)
         flags[key] = bool(pattern.search(rest))
         rest = pattern.sub(" ", rest)
     problems += [f"{word} is not understood; write it as SQL" for word in _LEFT.findall(rest)]
@@ -231,7 +238,7 @@ def described(name: str, type_text: str, words: str, line: int, *, default: str 
     return Said(
         name, kind, line, may_be_null, primary, flags["unique"], flags["index"], flags["identity"],
         default_code(default, kind) or said_default, reference, actions, (*checks, *more), tuple(problems),
-        " ".join(rest.split()) if _FILLING.sub("", rest) else "",
+        " ".join(rest.split()).strip(" ,;") if _FILLING.sub("", rest) else "",
     )  # fmt: skip
 
 

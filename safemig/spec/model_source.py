@@ -192,6 +192,8 @@ class _Reader:
         if kind is None and args and not is_item(args[0]):
             kind, args = args[0], args[1:]
         type_code = self._code(self._typed(kind)) if kind is not None else self._plain(mapped)
+        if kind is None:
+            type_code = self._followed(args, type_code, f"{shape.table}.{name}", line, shape)
         if not type_code:
             shape.problems.append((line, f"the type of column {shape.table}.{name} is not said; write it out"))
             type_code = "sa.Integer()"
@@ -225,6 +227,30 @@ class _Reader:
         own = {word.arg for word in call.keywords}
         words = [*call.keywords, *(word for word in made.keywords if word.arg not in own)]
         return kind, ast.Call(call.func, call.args or made.args, words)
+
+    def _followed(self, args: Sequence[ast.expr], assumed: str, column: str, line: int, shape: Shape) -> str:
+        """SQLAlchemy gives a foreign key without a type that of what it refers to, whatever its annotation says."""
+        calls = [one for one in args if isinstance(one, ast.Call) and last(one.func) == "ForeignKey" and one.args]
+        target = literal(calls[0].args[0]) if calls else ""
+        shown = self._type_of(target) if target else ""
+        if target and not shown and assumed in ("sa.Integer()", "sa.String()"):
+            said = f"{column} takes its type from {target}, which the block does not show"
+            shape.notes.append((line, f"{said}; {assumed} is assumed"))
+        return shown or assumed
+
+    def _type_of(self, target: str) -> str:
+        """The type of a column ("table.column") of the block's classes as code, "" where no class shows it."""
+        table, _, column = target.rpartition(".")
+        for node in self._classes.values():
+            value = assigned(node, column) if literal(assigned(node, "__tablename__")) == table else None
+            args = value.args if isinstance(value, ast.Call) else []
+            kinds = [one for one in args if not is_item(one) and not literal(one)]
+            if kinds:
+                return self._code(self._typed(kinds[0]))
+            marks = [one for one in node.body if isinstance(one, ast.AnnAssign) and last(one.target) == column]
+            if value is not None and marks:
+                return self._plain(mapped_type(marks[0].annotation))
+        return ""
 
     def _part(self, part: ast.expr, shape: Shape) -> None:
         """A column, constraint or index among the arguments of a table."""

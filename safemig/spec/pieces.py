@@ -18,7 +18,7 @@ class Piece:
     ``tables`` all that it touches, ``names`` the names of constraints and indexes it fixes. ``whole``: it is a
     complete upgrade or downgrade function, not loose statements. ``block`` is the line of its block. ``source`` is
     "model", "table" or "bullets" where the code was written from one; ``problems`` are (line, what) that keep it from
-    use.
+    use; ``notes`` are (line, what) that a person should see.
     """
 
     kind: Literal["op", "sql"]
@@ -35,6 +35,7 @@ class Piece:
     drops_only: bool = False
     source: str = ""
     problems: tuple[tuple[int, str], ...] = ()
+    notes: tuple[tuple[int, str], ...] = ()
 
     @property
     def rank(self) -> int:

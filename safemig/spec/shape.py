@@ -25,6 +25,7 @@ class Shape:
     options: list[str] = field(default_factory=list)
     fixed: set[str] = field(default_factory=set)
     problems: list[tuple[int, str]] = field(default_factory=list)
+    notes: list[tuple[int, str]] = field(default_factory=list)
 
 
 def piece_of(shape: Shape, block: int, source: str) -> Piece | None:
@@ -45,6 +46,7 @@ def piece_of(shape: Shape, block: int, source: str) -> Piece | None:
     return Piece(
         "op", "up", text, tuple(line for _, line in lines), block, what.keys, what.created, what.tables,
         frozenset(shape.fixed), source=source, problems=tuple(shape.problems),
+        notes=tuple(shape.notes),
     )  # fmt: skip
 
 
@@ -69,6 +71,8 @@ def of_words(table: str, line: int, columns: Sequence[Said], *, adds: bool = Fal
         else:
             shape.elements.append((code, column.line))
         shape.problems += [(column.line, f"column {column.name}: {problem}") for problem in column.problems]
+        if column.left:
+            shape.notes.append((column.line, f"{column.left!r} of {name}.{column.name} says nothing to the schema"))
     for column in columns if not adds else ():
         shape.elements += [(f"sa.CheckConstraint({quoted(check)})", column.line) for check in column.checks]
     for column in columns:

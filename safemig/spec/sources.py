@@ -64,6 +64,7 @@ def wanted(document: Document, phase: Phase, others: Sequence[Document]) -> Want
     differences = (
         *_denied(document, phase, result),
         *_left_out(blocks, document.path),
+        *(f"{document.path}:{line}: {text}" for piece in used for line, text in piece.notes),
         *_differences(document, result, used, pieces, others),
     )
     own = tuple(f"{document.path}:{line}: {text}" for piece in used for line, text in piece.problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 from safemig.spec import standing
@@ -29,12 +30,12 @@ _RELATION = (
 
 
 def concerns(block: Block) -> bool:
-    """Whether the block is SQL that changes a schema, and nothing but such statements."""
+    """Whether the block is SQL that changes a schema; one that is not called SQL holds nothing but such statements."""
     if block.language not in LANGUAGES or (not block.language and not _BEGINS.match(block.text)):
         return False
     own = _own(_without_meta(block.text))
     heads = [statement.head for statement in own]
-    return any(head in _DDL for head in heads) and all(head in _WITH_DDL for head in heads)
+    return any(head in _DDL for head in heads) and (bool(block.language) or all(head in _WITH_DDL for head in heads))
 
 
 def pieces(block: Block) -> tuple[Piece, ...]:
@@ -42,6 +43,10 @@ def pieces(block: Block) -> tuple[Piece, ...]:
     text = _blanked(_without_meta(block.text))
     if any(token.text in ("...", "…") for token in _all(text)) or re.search(r"\.\.\.|…", _bare(text)):
         return ()
+    unknown = [one for one in _own(text) if one.head not in _WITH_DDL]
+    if unknown:
+        found = _piece(block, text, 0, "up")
+        return tuple(replace(one, problems=tuple(_unknown(block, two) for two in unknown)) for one in found)
     marker = _DOWN_LINE.search(text)
     if marker and _own(text[: marker.start()]):
         first = text[: marker.start()].rstrip()
@@ -53,6 +58,11 @@ def pieces(block: Block) -> tuple[Piece, ...]:
     if found and (standing.is_back(block) or (found[0].drops_only and standing.mentions_back(said))):
         return _piece(block, text, 0, "down")
     return found
+
+
+def _unknown(block: Block, statement: Statement) -> tuple[int, str]:
+    begins = statement.tokens[0].text
+    return block.line + statement.line - 1, f"{begins!r} begins no statement for a migration; take it out of the block"
 
 
 def problems(block: Block) -> tuple[tuple[int, str, str], ...]:

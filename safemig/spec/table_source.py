@@ -9,6 +9,7 @@ from safemig.spec import beside
 from safemig.spec.beside import Told
 from safemig.spec.column_words import (
     Said,
+    bounds,
     cascades,
     constraints_of,
     described,
@@ -246,7 +247,8 @@ def _row(name: str, type_text: str, row: dict[str, str], line: int) -> Said:
         problems.append(f"{type_text} is MySQL's; write {instead}" if instead else f"unknown type {type_text!r}")
     if not _IDENTIFIER.fullmatch(name):
         problems.append(f"{name!r} is no name of a column")
-    return replace(column, problems=tuple(problems))
+    # What is left of the constraints is a problem; limits in a remark may be meant as a CHECK, or for the reader.
+    return replace(column, problems=tuple(problems), left=remark[1] if bounds(remark[1]) else "")
 
 
 def _answer(cell: str | None, problems: list[str]) -> bool | None:
