@@ -20,7 +20,8 @@ from typing import IO, Any, Literal
 import msgspec
 
 from safemig import desired
-from safemig.desired import Desired, RevisionFails, ScratchFails, SpecFails
+from safemig.desired import Desired, RevisionFails, SpecFails
+from safemig.loading import ScratchFails
 from safemig.redact import redact
 from safemig.restate import Restated
 from safemig.spec.sources import Wanted

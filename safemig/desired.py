@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +12,8 @@ from checks.schema import snapshot
 from checks.schema.difference import compare
 from checks.schema.snapshot import Snapshot
 from safemig import privileges, undo
+from safemig.gentle_choices import sql_name
+from safemig.loading import load
 from safemig.restate import Restated, restate
 from safemig.restate_reading import parts
 from safemig.spec import operations, python_source
@@ -21,9 +22,6 @@ from safemig.spec.sources import Wanted
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-
-# pg_dump writes commands to psql among the SQL: \restrict and \unrestrict since its fixes of August 2025.
-_META = re.compile(r"^\\(?:restrict|unrestrict|connect|encoding)\b[^\n]*$", re.M)
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,6 @@ class SpecFails(Exception):
 
 class RevisionFails(SpecFails):
     """The revision's file does not go up, down and up again between the schema before and the schema after."""
-
-
-class ScratchFails(Exception):
-    """The present schema could not be built again in the scratch database."""
 
 
 def desire(
@@ -118,21 +112,26 @@ def restated(
                 raise
             after = base
         if compare(base, after, ignore=frozenset()):
-            return _with_way_back(own, found, base) if found.derived else found
+            return _with_way_back(own, found, base)
         left = found.wanted
         unseen = tuple((left.place(one.line)[1], one.text) for one in parts(left) if one.unseen())
         return replace(found, wanted=replace(left, upgrade="", downgrade=""), unseen=unseen)
 
 
 def _with_way_back(own: str, found: Restated, base: Snapshot) -> Restated:
-    """``found`` with the derived downgrade where the spec's own does not lead back to ``base``: it may take back more
-    than is still to be made."""
-    with suppress(SpecFails):
+    """``found`` with the derived downgrade where the spec's own does not lead back to ``base`` (it may take back more
+    than is still to be made), with a problem where there is no other and PostgreSQL refuses it."""
+    wanted = found.wanted
+    try:
         with engine(own) as target, target.connect() as connection:
-            _apply(found.wanted, connection, "down")
-        if not compare(base, take(own), ignore=frozenset()):
+            _apply(wanted, connection, "down")
+        if not found.derived or not compare(base, take(own), ignore=frozenset()):
             return found
-    return replace(found, wanted=replace(found.wanted, downgrade=found.derived, downgrade_lines=()))
+    except SpecFails as error:
+        if not found.derived:
+            why = f"{error.file}:{error.line}: the way back fails, write a downgrade into the spec: {error.message}"
+            return replace(found, wanted=replace(wanted, problems=(*wanted.problems, why)))
+    return replace(found, wanted=replace(wanted, downgrade=found.derived, downgrade_lines=()))
 
 
 def union(dump: str, steps: Sequence[Wanted], scratch: Callable[[], AbstractContextManager[str]]) -> Desired:
@@ -266,12 +265,8 @@ def _way_back(wanted: Wanted) -> Wanted | None:
     except undo.NoUndo:
         if not wanted.tables:
             return None
-        drops = [f"DROP TABLE IF EXISTS {_quoted(table)} CASCADE;" for table in reversed(wanted.tables)]
+        drops = [f"DROP TABLE IF EXISTS {sql_name(table)} CASCADE;" for table in reversed(wanted.tables)]
         return replace(wanted, kind="sql", downgrade="\n".join(drops))
-
-
-def _quoted(table: str) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in table.split("."))
 
 
 def _apply(wanted: Wanted, connection: Any, side: Literal["up", "down"] = "up") -> None:
@@ -316,76 +311,6 @@ def take(conninfo: str) -> Snapshot:
 
     with psycopg.connect(conninfo, autocommit=True) as connection:
         return snapshot.take(connection)
-
-
-def load(dump: str, conninfo: str, roles: Collection[str] = ()) -> str:
-    """Loads the dump and gives the conninfo of an ordinary role that owns all of it.
-
-    ``roles`` are made (without login) where they are not there, so that a GRANT to them can be run. Where the role of
-    ``conninfo`` is no superuser, the dump is loaded by it, and it stays the owner. Raises ScratchFails with what
-    PostgreSQL says.
-    """
-    import psycopg
-    from psycopg.conninfo import make_conninfo
-
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        is_super = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
-        if not (is_super and is_super[0]):
-            _restore(dump, conninfo)
-            return conninfo
-        mark, password = secrets.token_hex(6), secrets.token_urlsafe(18)
-        loader, owner = f"safemig_loader_{mark}", f"safemig_spec_{mark}"
-        _run(connection, "CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}", loader, password=password)
-        # A superuser until all is handed over: PostgreSQL gives foreign-data wrappers and event triggers to no other.
-        _run(connection, "CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}", owner, password=password)
-        _run(connection, "ALTER DATABASE {} OWNER TO {}", connection.info.dbname, owner)
-        for role in sorted(roles):
-            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
-                _run(connection, "CREATE ROLE {} NOLOGIN", role)
-        try:
-            _restore(dump, make_conninfo(conninfo, user=loader, password=password))
-            _hand_over(connection, loader, owner)
-        except psycopg.Error as error:
-            raise ScratchFails(f"the scratch database cannot be handed to an ordinary role: {error}") from error
-        finally:
-            _run(connection, "ALTER ROLE {} NOLOGIN NOSUPERUSER", loader)
-            _run(connection, "ALTER ROLE {} NOSUPERUSER", owner)
-        return make_conninfo(conninfo, user=owner, password=password)
-
-
-def _hand_over(connection: Any, loader: str, owner: str) -> None:
-    """All that the loader made becomes the owner's; no event trigger of the project runs meanwhile: it would with a
-    superuser's rights."""
-    listed = connection.execute("SELECT evtname, evtenabled::text FROM pg_event_trigger").fetchall()
-    words = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
-    active = [(name, words[state]) for name, state in listed if state in words]
-    for name, _ in active:
-        _run(connection, "ALTER EVENT TRIGGER {} DISABLE", name)
-    _run(connection, "REASSIGN OWNED BY {} TO {}", loader, owner)
-    for name, word in active:
-        _run(connection, f"ALTER EVENT TRIGGER {{}} {word}", name)
-
-
-def _run(connection: Any, statement: str, *names: str, password: str = "") -> None:
-    from psycopg import sql
-
-    parts: list[sql.Composable] = [sql.Identifier(name) for name in names]
-    parts += [sql.Literal(password)] if password else []
-    connection.execute(sql.SQL(statement).format(*parts))
-
-
-def _restore(dump: str, conninfo: str) -> None:
-    import psycopg
-
-    text = _META.sub("", dump)
-    try:
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            if connection.info.server_version < 170_000:  # a newer pg_dump sets it; psql would go on
-                text = text.replace("\nSET transaction_timeout = 0;\n", "\n", 1)
-            connection.execute(text.encode())
-    except psycopg.Error as error:
-        said = error.diag.message_primary or str(error)
-        raise ScratchFails(f"the present schema cannot be loaded into the scratch database: {said}") from error
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from checks.migration.graph import Graph, UnknownRevision, pending
 from checks.schema.difference import Difference, compare
-from safemig import desired
+from safemig import desired, loading
 from safemig.spec import operations, python_source
 from safemig.spec.document import Block
 from safemig.spec.pieces import parse
@@ -70,7 +70,7 @@ def drift(
     except NotEvaluated as error:
         return Drift(None, str(error))
     with scratch() as conninfo:
-        own = desired.load("", conninfo)
+        own = loading.load("", conninfo)
         with desired.engine(own) as target, target.connect() as connection:
             for name, step in steps:
                 try:

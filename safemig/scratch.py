@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from safemig.desired import ScratchFails, SpecFails
+from safemig.desired import SpecFails
+from safemig.loading import ScratchFails
 from safemig.runtimes.base import Unreachable
 
 if TYPE_CHECKING:

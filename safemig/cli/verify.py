@@ -19,9 +19,10 @@ from safemig import desired as desired_schema
 from safemig import mend, mend_order, mend_words
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, open_project
-from safemig.desired import ScratchFails, SpecFails, last_name
+from safemig.desired import SpecFails, last_name
 from safemig.drift import Drift
 from safemig.facts import Facts
+from safemig.loading import ScratchFails, load
 from safemig.plan_points import unchosen
 from safemig.redact import redact
 from safemig.run.observe import observe, wanted_of
@@ -143,7 +144,7 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
 def reprinted(dump: str, scratch: Scratch) -> Snapshot:
     """The schema in ``dump`` as the throwaway server prints it."""
     with scratch() as conninfo:
-        return desired_schema.take(desired_schema.load(dump, conninfo))
+        return desired_schema.take(load(dump, conninfo))
 
 
 def unasked(

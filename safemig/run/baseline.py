@@ -55,7 +55,8 @@ async def _ask_unhealthy(s: Session, step: Step, problems: list[str]) -> None:
 async def desire_schema(s: Session, step: Step) -> None:
     """The spec's operations on a throwaway server, on top of the present schema: what the schema must become."""
     from safemig.apart import desire, desire_applied
-    from safemig.desired import RevisionFails, ScratchFails, SpecFails
+    from safemig.desired import RevisionFails, SpecFails
+    from safemig.loading import ScratchFails
     from safemig.run.observe import wanted_of
     from safemig.scratch import on_scratch
 
@@ -94,8 +95,9 @@ async def desire_union(s: Session, step: Step) -> None:
     make of the present one."""
     from checks.migration.graph import pending
     from safemig.apart import union
-    from safemig.desired import ScratchFails, SpecFails
+    from safemig.desired import SpecFails
     from safemig.drift import NotEvaluated, upgrade_of
+    from safemig.loading import ScratchFails
     from safemig.scratch import on_scratch
 
     if s.known(step.id, "before", "desired"):

@@ -52,8 +52,9 @@ def differs(facts: Facts, runtime: Runtime, tree: AlembicTree, graph: Graph, fou
 def _changes(facts: Facts, runtime: Runtime, tree: AlembicTree, graph: Graph, found: Wanted) -> bool:
     import psycopg
 
-    from safemig.desired import ScratchFails, SpecFails
+    from safemig.desired import SpecFails
     from safemig.drift import NotEvaluated
+    from safemig.loading import ScratchFails
     from safemig.postgres import PostgresError
     from safemig.runtimes.base import Unreachable
 

@@ -206,7 +206,8 @@ async def _compared(s: Session, began: str, loaded: str, created: str) -> Eviden
 
     from checks.schema.snapshot import TableHeld
     from safemig.apart import desire_applied
-    from safemig.desired import ScratchFails, SpecFails
+    from safemig.desired import SpecFails
+    from safemig.loading import ScratchFails
     from safemig.runtimes.base import Unreachable
 
     repeat = "the models' tables on a throwaway server, compared with pg_dump --schema-only"

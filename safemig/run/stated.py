@@ -45,8 +45,9 @@ def with_stated(
     """
     import psycopg
 
-    from safemig.desired import ScratchFails, SpecFails
+    from safemig.desired import SpecFails
     from safemig.drift import NotEvaluated
+    from safemig.loading import ScratchFails
     from safemig.postgres import PostgresError
     from safemig.runtimes.base import Unreachable
 

@@ -63,7 +63,8 @@ def test_plan_run_and_verify_agree(state: str, postgres_server: str) -> None:
 
 
 def _found(dump: str, server: str) -> Snapshot:
-    from safemig.desired import load, take
+    from safemig.desired import take
+    from safemig.loading import load
 
     with fresh_database(server) as conninfo:
         return take(load(dump, conninfo))

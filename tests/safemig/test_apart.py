@@ -11,7 +11,8 @@ import pytest
 
 from safemig import apart, desired
 from safemig.apart import Scratch
-from safemig.desired import RevisionFails, ScratchFails, SpecFails, of_revision
+from safemig.desired import RevisionFails, SpecFails, of_revision
+from safemig.loading import ScratchFails
 from safemig.spec.document import parse
 from safemig.spec.sources import Wanted, wanted
 

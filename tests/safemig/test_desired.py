@@ -11,18 +11,8 @@ import psycopg
 import pytest
 
 from checks.schema.difference import compare
-from safemig.desired import (
-    Desired,
-    RevisionFails,
-    ScratchFails,
-    SpecFails,
-    desire,
-    desire_applied,
-    last_name,
-    load,
-    of_revision,
-    take,
-)
+from safemig.desired import Desired, RevisionFails, SpecFails, desire, desire_applied, last_name, of_revision, take
+from safemig.loading import ScratchFails, load
 from safemig.spec.document import parse
 from safemig.spec.sources import Wanted, wanted
 

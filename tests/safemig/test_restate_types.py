@@ -81,6 +81,14 @@ def test_labels_that_go_or_move_are_an_open_point(labels: str, postgres_server: 
     assert "takes no label away and moves none" in found.wanted.problems[0]
 
 
+def test_a_way_back_that_postgresql_refuses_is_an_open_point(postgres_server: str) -> None:
+    base = OLD + "CREATE VIEW public.v AS SELECT m FROM public.t;"
+    asked = spec("CREATE TYPE mood AS ENUM ('a', 'b', 'c');")
+    found = restated(base, asked, lambda: fresh_database(postgres_server))
+    assert "the way back fails, write a downgrade into the spec" in found.wanted.problems[0]
+    assert "used by a view or rule" in found.wanted.problems[0]
+
+
 def test_a_type_that_is_dropped_first_is_a_new_one() -> None:
     own = parts(spec("DROP TYPE mood;\nCREATE TYPE mood AS ENUM ('a');\nCREATE TYPE x.other AS ENUM ('b');"))
     assert made(own) == {"x.other": 3}

@@ -10,7 +10,8 @@ from typing import Any, cast
 import pytest
 
 from checks.evidence import Json
-from safemig.desired import ScratchFails, SpecFails, desire
+from safemig.desired import SpecFails, desire
+from safemig.loading import ScratchFails
 from safemig.postgres import find_binaries
 from safemig.runtimes.base import Runtime, Unreachable
 from safemig.scratch import on_scratch

@@ -12,7 +12,8 @@ from psycopg.conninfo import make_conninfo
 
 from checks.schema.difference import compare
 from safemig.cli.verify import place_of, reprinted, shown_difference
-from safemig.desired import desire, load, take
+from safemig.desired import desire, take
+from safemig.loading import load
 from safemig.postgres import throwaway
 from safemig.postgres_binaries import find_binaries
 from safemig.run.baseline import mismatches
