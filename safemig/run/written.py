@@ -42,7 +42,7 @@ def with_migration(
     fact = replace(_fact(project, made), tables=found.tables, choices=choices)
     if tree.hooks:
         hooks = f"{', '.join(tree.hooks)} ({tree.ini.relative_to(project.root).as_posix()})"
-        said = f"the post-write hooks {hooks} run where Alembic writes a revision, not here: run them on {fact.path}"
+        said = f"the post-write hooks {hooks} are not run: run them on {fact.path} yourself"
         facts = replace(facts, problems=(*facts.problems, said))
     return replace(facts, migration=fact, reachable_source=_mounted(project, tree))
 
