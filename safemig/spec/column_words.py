@@ -77,8 +77,8 @@ _IDENTITY = re.compile(
 )
 _FOREIGN_WORDS = (
     r"references|foreign key|(?<!\w)fk(?!\w)|→|->|(?:clave|llave) (?:foránea|ajena|externa)|chave estrangeira|"
-    r"fremdschlüssel|clé étrangère|chiave esterna|klucz obcy|внешний ключ|yabancı anahtar|외래 ?키|外键|外部キー|"
-    r"(?:ال)?مفتاح (?:ال)?أجنبي|refiere a|verweist auf"
+    r"fremdschlüssel|clé étrangère|chiave esterna|klucz obcy|внешний ключ|yabancı anahtar|외래 ?키|"
+    r"外键|外部キー|关联|引用|参照|(?:ال)?مفتاح (?:ال)?أجنبي|refiere a|verweist auf"
 )
 _FOREIGN = re.compile(
     rf"(?:(?:{_FOREIGN_WORDS})[\s:(→>-]*(?:(?:to|a|al|auf|vers|verso|para|na|do|на|references|إلى)\s+)?)+[`\"]?(?P<table>[A-Za-z_]\w*)[`\"]?"
@@ -134,6 +134,7 @@ class Said:
     unique: bool = False
     index: bool = False
     identity: bool = False
+    always: bool = False
     default: str = ""
     reference: str = ""
     actions: tuple[tuple[str, str], ...] = ()
@@ -171,9 +172,14 @@ def constraints_of(text: str) -> tuple[str, str]:
     return ", ".join(own), ", ".join(part for part in others if part and not _IDENTITY.fullmatch(part))
 
 
-def bounds(text: str) -> bool:
-    """Whether the words give limits for a value."""
-    return bool(_RANGE.search(text) or _BOUND.search(text))
+def may_be_meant(text: str) -> bool:
+    """Whether the words of a remark give limits for a value or speak of a unique or foreign key."""
+    return any(one.search(text) for one in (_RANGE, _BOUND, _UNIQUE, _LONE_FOREIGN))
+
+
+def names_foreign_key(text: str) -> bool:
+    """Whether the words hold a name for a foreign key itself."""
+    return bool(re.search(rf"(?!→|->|references)(?:{_FOREIGN_WORDS})", text, re.I))
 
 
 def cascades(text: str) -> bool:
@@ -217,6 +223,7 @@ def described(name: str, type_text: str, words: str, line: int, *, default: str 
     rest, said_default = _default(rest)
     rest, more = _bounds(name, rest)
     flags: dict[str, bool] = {}
+    always = bool(re.search(r"generated\s+always", rest, re.I))
     for key, pattern in (
         ("identity", _IDENTITY),
         ("primary", _PRIMARY),
@@ -232,11 +239,13 @@ def described(name: str, type_text: str, words: str, line: int, *, default: str 
         flags[key] = bool(pattern.search(rest))
         rest = pattern.sub(" ", rest)
     problems += [f"{word} is not understood; write it as SQL" for word in _LEFT.findall(rest)]
+    if cascades(rest) and reference and not actions:
+        problems.append(f"{rest.strip(' ,')!r}: write ON DELETE CASCADE or ON UPDATE CASCADE")
     primary, kind = flags["primary"], type_code(type_text)
     said_default = default_code(said_default, kind)
     may_be_null = not (primary or flags["required"]) if null is None else null and not primary
     return Said(
-        name, kind, line, may_be_null, primary, flags["unique"], flags["index"], flags["identity"],
+        name, kind, line, may_be_null, primary, flags["unique"], flags["index"], flags["identity"], always,
         default_code(default, kind) or said_default, reference, actions, (*checks, *more), tuple(problems),
         " ".join(rest.split()).strip(" ,;") if _FILLING.sub("", rest) else "",
     )  # fmt: skip

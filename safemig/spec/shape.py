@@ -125,7 +125,7 @@ def _column(column: Said, *, several: bool) -> str:
         actions = "".join(f", on{which}={quoted(action)}" for which, action in column.actions)
         parts.append(f"sa.ForeignKey({quoted(column.reference)}{actions})")
     if column.identity:
-        parts.append("sa.Identity()")
+        parts.append(f"sa.Identity({'always=True' if column.always else ''})")
     if column.primary:
         parts.append("primary_key=True")
         # SQLAlchemy makes one whole-number key a serial, whatever else it is.

@@ -35,7 +35,10 @@ def concerns(block: Block) -> bool:
         return False
     own = _own(_without_meta(block.text))
     heads = [statement.head for statement in own]
-    return any(head in _DDL for head in heads) and (bool(block.language) or all(head in _WITH_DDL for head in heads))
+    if all(head in _WITH_DDL for head in heads):
+        return any(head in _DDL for head in heads)
+    made = (token.upper for one in own if one.head in _DDL for token in one.tokens[:8])
+    return bool(block.language) and any(word in _RELATION for word in made)
 
 
 def pieces(block: Block) -> tuple[Piece, ...]:

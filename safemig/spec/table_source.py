@@ -9,7 +9,6 @@ from safemig.spec import beside
 from safemig.spec.beside import Told
 from safemig.spec.column_words import (
     Said,
-    bounds,
     cascades,
     constraints_of,
     described,
@@ -17,6 +16,8 @@ from safemig.spec.column_words import (
     foreign_type,
     is_constraints,
     is_interface_type,
+    may_be_meant,
+    names_foreign_key,
     nullability,
     type_code,
 )
@@ -44,17 +45,17 @@ _HEADERS = {
     "predefinito|valore predefinito|standaard|domyślnie|wartość domyślna|по умолчанию|значение по умолчанию|"
     "varsayılan|varsayılan değer|默认|默认值|既定値|デフォルト|デフォルト値|初期値|기본값|الافتراضي|القيمة الافتراضية",
     "null": "null|nullable|nulo|nulable|admite nulos|admite nulo|acepta nulos|nullbar|nul|nulls|allow null|"
-    "allows null|optional|opcional|accetta null|permite nulo|aceita nulo|null erlaubt|может быть null|null olabilir|"
-    "可空|允许空|允许为空|是否为空|是否可空|是否可为空|允许null|null許可|null可",
+    "allows null|optional|opcional|accetta null|permite nulo|aceita nulo|null erlaubt|может быть null|"
+    "null olabilir|null olabilir mi|可空|允许空|允许为空|是否为空|是否可空|是否可为空|允许null|null許可|null可",
     "required": "required|mandatory|not null|nn|obligatorio|requerido|no nulo|pflicht|pflichtfeld|obligatoire|"
     "obrigatório|obbligatorio|verplicht|wymagane|wymagany|обязательно|обязательное|обязательный|обязательность|"
-    "zorunlu|必填|是否必填|非空|必須|필수|مطلوب|إلزامي",
+    "zorunlu|zorunlu mu|必填|是否必填|非空|必須|필수|مطلوب|إلزامي",
     "primary": "pk|primary|primary key|clave primaria|primärschlüssel|clé primaire|chave primária|chiave primaria|"
     "klucz główny|первичный ключ|birincil anahtar|主键|主キー",
     "references": "references|reference|ref|foreign key|fk|referencia|referencias|clave foránea|verweis|referenz|"
     "fremdschlüssel|référence|clé étrangère|referência|chave estrangeira|riferimento|chiave esterna|klucz obcy|"
     "внешний ключ|yabancı anahtar|外键|外部キー",
-    "unique": "unique|uq|único|única|eindeutig|unicité|univoco|unikalny|уникальный|уникально|benzersiz|"
+    "unique": "unique|uq|único|única|eindeutig|unicité|univoco|unikalny|уникальный|уникально|benzersiz|benzersiz mi|"
     "唯一|是否唯一|一意",
     "index": "index|indexed|índice|indiziert|indexé|indice|indeks|индекс|索引|インデックス",
     "remark": "description|descriptions|notes|note|remarks|remark|comment|comments|purpose|meaning|example|"
@@ -242,13 +243,16 @@ def _row(name: str, type_text: str, row: dict[str, str], line: int) -> Said:
         )
     if cascades(remark[1]) and column.reference and not column.actions:
         problems.append(f"{remark[1]!r}: write ON DELETE CASCADE or ON UPDATE CASCADE beside what it refers to")
+    if names_foreign_key(remark[1]) and not column.reference:
+        problems.append(f"{remark[1]!r}: write what the foreign key refers to as table.column")
     if not column.type:
         instead = foreign_type(type_text)
         problems.append(f"{type_text} is MySQL's; write {instead}" if instead else f"unknown type {type_text!r}")
     if not _IDENTIFIER.fullmatch(name):
         problems.append(f"{name!r} is no name of a column")
     # What is left of the constraints is a problem; limits in a remark may be meant as a CHECK, or for the reader.
-    return replace(column, problems=tuple(problems), left=remark[1] if bounds(remark[1]) else "")
+    open_words = may_be_meant(remark[1]) and not (column.reference and names_foreign_key(remark[1]))
+    return replace(column, problems=tuple(problems), left=remark[1] if open_words else "")
 
 
 def _answer(cell: str | None, problems: list[str]) -> bool | None:
@@ -288,7 +292,7 @@ def _bullets(block: Block) -> tuple[list[Said], tuple[Told, ...]]:
             continue
         inside = item[1].split(None, 1)
         words = f"{inside[1] if len(inside) > 1 else ''} {item[2]}".replace("`", " ")
-        type_text, rest = first_type(words)
+        type_text, rest = first_type(words.lstrip(" :：–—-"))
         if not _IDENTIFIER.fullmatch(inside[0]) or not type_text:
             return [], ()  # a list that says anything else is none of columns
         found.append(described(inside[0], type_text, _without_remark(rest), number))
