@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -18,7 +19,7 @@ from safemig.items.places import World
 from safemig.plan_points import unchosen
 from safemig.run.items import KIND, look_around, shown, strings, subject_of, world_of
 from safemig.run.named import KIND as NAMED
-from safemig.run.named import looked
+from safemig.run.named import folder_of, looked
 from safemig.run.observe import observe
 from safemig.run.past import Past
 from safemig.run.session import Request
@@ -48,6 +49,7 @@ def main(options: argparse.Namespace) -> int:
 def _judge(opened: Opened, facts: Facts, spec: str, phase: Phase) -> dict[str, Json]:
     known = [past for _, past in runs(opened.state)]
     baselines, proofs = _earlier(known, facts.named, subject_of(spec, phase.key))
+    proofs = replace(proofs, folder=folder_of(opened.project))
     now = look_around(opened.project, opened.runtime, phase.items)
     before: World = {}
     for baseline in baselines:  # the oldest baseline that knows a thing saw it before the phase's work

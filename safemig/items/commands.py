@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Sequence
 
@@ -17,9 +18,18 @@ def only_declares(line: str) -> bool:
     return bool(_DECLARES.search(line))
 
 
-def proof_of(code: str, run: Sequence[str]) -> str:
-    """The lines that were run and hold this command, in words; "" when a part of it was not run."""
+def is_folder(said: str, folder: str | None) -> bool:
+    """Whether ``cd said``, in the project's root, leads into that folder below it ("" the root, None not known). By
+    its spelling: a link is another folder until somebody has looked."""
+    return folder is not None and not said.startswith(("/", "~", "-")) and posixpath.normpath(said) == (folder or ".")
+
+
+def proof_of(code: str, run: Sequence[str], folder: str | None = None) -> str:
+    """The lines that were run and hold this command, in words; "" when a part of it was not run, or not there: the
+    lines were run in ``folder``, so ``cd web && make test`` is proved by none of another."""
     parts = [part.split() for part in re.split(r"&&|;", code)]
+    if any(part[:1] == ["cd"] and not (len(part) == 2 and is_folder(part[1], folder)) for part in parts):
+        return ""
     parts = [part for part in parts if part and part[0] != "cd"]
     if not parts:
         return ""

@@ -36,7 +36,8 @@ class Proofs:
     ``files_made`` are paths relative to the project's root; ``tables_made`` and ``names_made`` come from the difference
     of the two snapshots, columns as "table.column", constraints and indexes by name, "public." left out;
     ``commands_run`` are the shell lines that ended well, and the lines of their recipes; ``looked`` are the commands
-    that were, or would be, run only to see how they end, as the items write them.
+    that were, or would be, run only to see how they end, as the items write them;
+    ``folder`` is where all of them ran, relative to the root.
     """
 
     files_made: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ class Proofs:
     names_made: frozenset[str] = frozenset()
     commands_run: tuple[str, ...] = ()
     looked: Mapping[str, Looked] = field(default_factory=dict)
+    folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,17 +104,29 @@ def _find(span: Span, proofs: Proofs, worlds: Worlds, own: Sequence[str], words:
     if span.kind == "neutral":
         return Found(span, "neutral", "", {})
     if span.kind == "command":
-        proof = commands.proof_of(span.text, proofs.commands_run)
+        proof = commands.proof_of(span.text, proofs.commands_run, proofs.folder)
         if proof:
             return Found(span, "made", proof, {})
         seen = proofs.looked.get(span.text)
         if seen is not None and (seen.after is not None or span.thing is None):
-            return _looked(span, seen)
+            ended = _looked(span, seen)
+            # What `alembic current` looks for is seen by its effect: it answers, and the database has come to it.
+            if not (ended.state == "holds" and span.thing and span.thing.kind == "revision"):
+                return ended
+            effect = _of_world(span, proofs, worlds, own, words)
+            return effect if effect.state == "made" else ended
     if span.thing is None:
         state, text = (
             ("absent", "not run by this run") if span.kind == "command" else ("unknown", "cannot be looked up")
         )
         return Found(span, state, f"{span.text}: {text}", {})
+    return _of_world(span, proofs, worlds, own, words)
+
+
+def _of_world(span: Span, proofs: Proofs, worlds: Worlds, own: Sequence[str], words: str) -> Found:
+    """What the item's thing was before and is after."""
+    if span.thing is None:
+        return Found(span, "unknown", f"{span.text}: cannot be looked up", {})
     before, after = worlds.before.get(span.thing.key), worlds.after.get(span.thing.key)
     if after is None:
         return _waiting(_by_proofs(span, proofs, own, looked=span.thing.key in worlds.after), proofs)

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from safemig.effects import effect_of_line
 from safemig.effects_lex import HOLE, Doubt, names, parts
 from safemig.effects_tools import Effects
+from safemig.items.commands import is_folder
 from safemig.items.reader import is_command, only_looks
 from safemig.plan import Effect
 from safemig.redact import redact
@@ -57,10 +58,12 @@ class Looking:
 @dataclass(frozen=True)
 class Known:
     """What a command's effect also depends on: ``recipe`` tells that of a make target (None: no such target), and
-    ``database`` is the name of the application's database, "" when it is not known."""
+    ``database`` is the name of the application's database, "" when it is not known; ``folder`` is where commands are
+    run, relative to the root, None when that is not known."""
 
     recipe: Callable[[str], Effects | None] = lambda _: None
     database: str = ""
+    folder: str | None = None
 
 
 class _Refused(Exception):
@@ -86,7 +89,7 @@ def to_run(items: Iterable[Item], known: Known | None = None) -> tuple[Looking, 
 
 def _looking(item: Item, code: str, known: Known) -> Looking:
     try:
-        words = _words(code)
+        words = _words(code, known.folder)
         tool = _tool(words[0])
         if tool not in _READERS:
             raise _Refused(f"it would write, or safemig does not know what `{words[0]}` does")
@@ -96,7 +99,7 @@ def _looking(item: Item, code: str, known: Known) -> Looking:
     return Looking(item, code, effect, why, tool, run)
 
 
-def _words(code: str) -> tuple[str, ...]:
+def _words(code: str, folder: str | None) -> tuple[str, ...]:
     """The words of a line that is one plain command, its runner left out."""
     if redact(code) != code:
         raise _Refused("it holds a password")
@@ -107,6 +110,8 @@ def _words(code: str) -> tuple[str, ...]:
     if len(found) == 2 and found[0].words[:1] == ("cd",) and not found[0].writes:
         if not _BELOW.fullmatch("".join(found[0].words[1:])) or not _CD.match(code):
             raise _Refused("it leaves the project's folder")
+        if not is_folder(found[0].words[1], folder):
+            raise _Refused("it is to run in another folder than the service's")
         found = found[1:]  # where it runs, the project's own recipe decides
     if len(found) != 1 or found[0].writes or not found[0].words:
         raise _Refused("it is more than one plain command")
@@ -147,7 +152,7 @@ def _read_effect(line: str) -> Effects:
 def _python(words: tuple[str, ...], _: Known) -> _Read:
     if len(words) != 3 or words[1] != "-c" or not only_looks(words[2]):
         raise _Refused("it does more than import, assert and print, so it may write")
-    return "read", "it only imports, asserts and prints", ("python", "-c", words[2])
+    return "write", "it runs project code: what importing its modules does", ("python", "-c", words[2])
 
 
 def _pytest(words: tuple[str, ...], _: Known) -> _Read:
@@ -172,7 +177,7 @@ def _alembic(words: tuple[str, ...], _: Known) -> _Read:
     _read_effect(shlex.join(words))
     if words[1].startswith("-") or any(word.startswith(("-c", "-n", "-x", "--config", "--name")) for word in words):
         raise _Refused("it brings options of its own that may name other files")
-    return "read", "it only looks", words
+    return "read", "it only looks, and runs the project's env.py", words
 
 
 def _make(words: tuple[str, ...], known: Known) -> _Read:
@@ -226,7 +231,7 @@ def _curl(words: tuple[str, ...], _: Known) -> _Read:
                 raise _Refused("it asks another machine, or not by HTTP")
     if addresses != 1:
         raise _Refused("it does not ask one address")
-    return "read", "it only asks the service", (words[0], "--fail", *words[1:])
+    return "read", "it only asks the service", (words[0], "--fail", "--show-error", *words[1:])
 
 
 def _psql(words: tuple[str, ...], known: Known) -> _Read:

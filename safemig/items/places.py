@@ -246,7 +246,10 @@ class _Looker:
         if thing.name == "files":
             return {f"revision {revision}": file for revision, file in self.sources.revisions.items()}
         heads = self.sources.heads
-        return None if heads is None else {f"revision {head}": "" for head in heads}
+        if heads is None:
+            return None
+        named = (head for head in heads if thing.name in (head, "head", "heads"))
+        return {f"revision {head}": "" for head in named}
 
 
 def _of_one_column(schema: Snapshot) -> Iterator[tuple[str, str]]:

@@ -92,10 +92,11 @@ def named(item: Item) -> Named:
     python = tuple(dict.fromkeys(file for file in files if file.endswith(".py")))
     plain = [code for code in codes if _NAME.fullmatch(code) and not is_neutral(code) and not is_file(code)]
     names = tuple(dict.fromkeys(_plain(code) for code in plain))
+    alembic = any(is_command(code) and "alembic" in code for code in codes)
     spans = []
     for code in codes:
         others = tuple(name for name in names if name != _plain(code))
-        spans.append(_span(code, files, python, others))
+        spans.append(_span(code, files, python, others, alembic=alembic))
     return Named(item, tuple(spans))
 
 
@@ -125,9 +126,13 @@ def _plain(code: str) -> str:
     return code.removeprefix("public.")
 
 
-def _span(code: str, files: tuple[str, ...], python: tuple[str, ...], others: tuple[str, ...]) -> Span:
+def _span(
+    code: str, files: tuple[str, ...], python: tuple[str, ...], others: tuple[str, ...], *, alembic: bool = False
+) -> Span:
     if not code or is_neutral(code):
         return Span(code, "neutral")
+    if alembic and re.fullmatch(r"\(?heads?\)?|[0-9a-f]{12}", code):
+        return Span(code, "revision", Thing("revision", code.strip("()")))
     manifest = any(file.rpartition("/")[2] == "pyproject.toml" or "requirements" in file for file in files)
     if code in _TOOLS | ALONE and manifest:
         return Span(code, "package", Thing("package", _distribution(code)), strict=True)
@@ -147,9 +152,9 @@ def _command(code: str) -> Span:
     """A command; its thing is the effect by which one that writes is proved."""
     if found := re.search(r"""\\d[a-zA-Z]*\+?\s+([^\s"';]+)""", code) if code.startswith("psql") else None:
         return Span(code, "object", Thing("object", _plain(found[1])), strict=True)
-    if re.search(r"\balembic\b.*\bupgrade\s+heads?\b", code):
+    if re.search(r"\balembic\b.*\b(?:upgrade\s+heads?|current)\b", code):
         return Span(code, "command", Thing("revision", "heads"))
-    if re.search(r"\balembic\b.*\brevision\b", code):
+    if re.search(r"\balembic\b.*\b(?:revision|heads)\b", code):
         return Span(code, "command", Thing("revision", "files"))
     if found := _INSTALL.search(code):
         words = [word for word in found[1].split() if not word.startswith("-")]

@@ -45,8 +45,14 @@ _NO = re.compile(r"FAILED|\b\d+ (?:failed|errors?)\b|AssertionError|ImportError|
 _UNREACHED = re.compile(
     r"is not running|no such service|Cannot connect to the Docker daemon|Error response from daemon|not a TTY"
     r"|OperationalError|[Cc]onnection refused|could not (?:connect|translate host)|Connect call failed"
-    r"|Name or service not known|authentication failed|is starting up|No config file|No module named alembic"
-    r"|Error 127|permission denied while trying"
+    r"|Name or service not known|authentication failed|is starting up|No config file"
+    r"|No module named '?(?:alembic|pytest)"
+    r"|Error (?:126|127|137|139)|permission denied while trying|(?:database|role) \".*\" does not exist"
+    r"|[Tt]imed out|timeout expired"
+    r"|No route to host|Network is unreachable|too many (?:clients|connections)|server closed the connection"
+    r"|No space left"
+    r"|Too many open files|Cannot allocate memory|MemoryError|command not found|executable file not found"
+    r"|InterfaceError|returned error: (?:5\d\d|401|403|407|429)"
 )
 # Exit codes by which a tool says "not so"; any other may mean that it could not look (127: no such program).
 _NOT_SO: Mapping[str, frozenset[int]] = {
@@ -71,13 +77,22 @@ def with_named(facts: Facts, project: Project, phase: Phase) -> Facts:
         return Effects(fact.effect, fact.touches, fact.why)
 
     own = [command.line for command in facts.commands.values()] + [*recipe_lines(facts, makefile)]
-    known = Known(recipe, project.database.name if project.database else "")
+    folder = folder_of(project)
+    known = Known(recipe, project.database.name if project.database else "", folder)
     found = [
         _fact(facts, project, one)
         for one in lookings((item for item in phase.items if item.open), known)
-        if not proof_of(one.line, own)
+        if not proof_of(one.line, own, folder)
     ]
     return replace(facts, named=tuple(found))
+
+
+def folder_of(project: Project) -> str | None:
+    """Where the commands are run, relative to the root."""
+    if project.folder == project.root:
+        return ""
+    inside = project.folder.is_relative_to(project.root)
+    return project.folder.relative_to(project.root).as_posix() if inside else None
 
 
 def _fact(facts: Facts, project: Project, one: Looking) -> NamedFact:
@@ -99,9 +114,8 @@ def _fact(facts: Facts, project: Project, one: Looking) -> NamedFact:
 
 
 def _command(line: str, one: Looking) -> CommandFact:
-    return CommandFact(
-        line, effect=one.effect, touches=("database rows",) if one.effect == "write" else (), why=one.why
-    )
+    touches = "what project code does when it is imported" if "project code" in one.why else "database rows"
+    return CommandFact(line, effect=one.effect, touches=(touches,) if one.effect == "write" else (), why=one.why)
 
 
 def _placed(facts: Facts, project: Project, one: Looking) -> str:
@@ -163,6 +177,8 @@ def _says_no(tool: str, output: str) -> bool:
     """Whether a red end speaks of the item: those that ask through something else must say so in words."""
     if _UNREACHED.search(output):
         return False
+    if tool == "curl":  # a server's own trouble, or a closed door, is no answer about the item
+        return "returned error: 4" in output
     return tool not in ("alembic", "docker") or bool(_NO.search(output))
 
 

@@ -17,7 +17,7 @@ from safemig.plan_steps import named_of
 from safemig.run import looks
 from safemig.run.command_facts import whole_recipe
 from safemig.run.items import KIND, evidence, look_around, shown, subject_of, world_of
-from safemig.run.named import looked
+from safemig.run.named import folder_of, looked
 from safemig.run.offer import offer
 from safemig.run.session import RunEnds, Session
 from safemig.run.verdict import judged
@@ -162,6 +162,7 @@ def proofs_of(s: Session) -> checklist.Proofs:
         names_made=names,
         commands_run=tuple(dict.fromkeys(ran)),
         looked=_looked(s),
+        folder=folder_of(s.project),
     )
 
 

@@ -17,6 +17,7 @@ PROOFS = Proofs(
     files_made=("backend/alembic/versions/3f2a91_add_course_rating.py",),
     tables_made=frozenset({"course_rating"}),
     names_made=frozenset({"course_rating.id", "course_rating.stars", "ck_stars", "ix_rating_course", "uq_once"}),
+    folder="backend",
     commands_run=(
         "make migrate",
         "docker-compose exec api uv run alembic upgrade head",
@@ -62,6 +63,8 @@ NOT_PROVED = [
     "Run `alembic downgrade -1`",
     "Run `alembic`",
     "Run `pytest tests/test_ratings.py`",
+    "Run `cd web && make migrate`",  # that of another folder
+    "Run `cd backend/x && make migrate`",
     "Run `tox`",
     "Run `make migrate && make seed`",
     "Write tests for `course_rating`",

@@ -155,6 +155,9 @@ PROVED = [
     "`uv add pytest-asyncio`",
     "Aplicar `alembic upgrade head`",
     "`alembic revision --autogenerate -m x`",
+    "`alembic current` is `(head)`",
+    "`alembic current` muestra `head`",
+    "`alembic heads`",
     "`make migrate`",
     "`pytest`",
 ]
@@ -201,6 +204,7 @@ NOT_PROVED = [
     "`make other`",
     "`fastapi>=0.1`",
     "`httpx` in `pyproject.toml`",
+    "`alembic current` shows `0123456789ab`",  # another revision
     "`alembic downgrade -1`",
     "`alembic upgrade +1`",
     "`pytest tests/test_ratings.py`",

@@ -105,8 +105,8 @@ RUN = [
     ("`pytest tests/test_ratings.py -q`", "write"),
     ("`uv run pytest`", "write"),
     ("`python -m pytest tests`", "write"),
-    ('`python -c "from app.models import CourseRating; print(CourseRating)"`', "read"),
-    ("`uv run python -c 'import app'`", "read"),
+    ('`python -c "from app.models import CourseRating; print(CourseRating)"`', "write"),
+    ("`uv run python -c 'import app'`", "write"),
 ]
 NOT_RUN = [
     "`alembic upgrade head`",

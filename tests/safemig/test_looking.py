@@ -23,7 +23,7 @@ from safemig.spec.document import Item, parse
 from tests.safemig.plans import FACTS, ids, without
 
 RECIPES = {"look": Effects("read"), "seed": Effects("destructive", ("anything",), "it seeds")}
-KNOWN = Known(RECIPES.get, "app")
+KNOWN = Known(RECIPES.get, "app", "backend")
 
 RUN = [
     ("make look", "make", "read", "make look"),
@@ -33,8 +33,13 @@ RUN = [
     ("alembic history --verbose", "alembic", "read", "alembic history --verbose"),
     ("poetry run pytest tests/test_a.py::test_b -q -k 'one and two'", "pytest", "write", None),
     ("pytest -p no:cacheprovider --maxfail=1 tests", "pytest", "write", None),
-    ("python -c 'import app; assert app'", "python", "read", "python -c 'import app; assert app'"),
-    ("curl -s http://localhost:8000/health", "curl", "read", "curl --fail -s http://localhost:8000/health"),
+    ("python -c 'import app; assert app'", "python", "write", "python -c 'import app; assert app'"),
+    (
+        "curl -s http://localhost:8000/health",
+        "curl",
+        "read",
+        "curl --fail --show-error -s http://localhost:8000/health",
+    ),
     ("curl -X GET 127.0.0.1:8000/x -o /dev/null", "curl", "read", None),
     ("docker compose exec api alembic current", "docker", "read", None),
     ("psql -U me -d app -c 'SELECT count(*) FROM a'", "psql", "read", "'SELECT count(*) FROM a'"),
@@ -55,6 +60,8 @@ REFUSED = [
     ("pytest $WHERE", "only known to a shell"),
     ("python manage.py check", "it may write"),
     ("python -c 'import os; os.remove(1)'", "it may write"),
+    ("cd web && alembic current", "another folder"),
+    ("cd backend/../web && make look", "leaves the project"),
     ("alembic current && make seed", "more than one plain command"),
     ("alembic current | grep x", "more than one plain command"),
     ("alembic current > x", "more than one plain command"),
@@ -272,6 +279,14 @@ def test_a_question_to_the_database_cannot_write_or_stay(
         ("alembic", "FAILED: New upgrade operations detected", True),
         ("alembic", "sqlalchemy.exc.OperationalError: connection refused", False),
         ("python", "", True),
+        ("docker", "/usr/bin/python: No module named pytest", False),
+        ("python", 'psycopg.OperationalError: FATAL: database "app" does not exist', False),
+        ("make", "bash: psql: command not found", False),
+        ("make", "make: *** [look] Error 1", True),
+        ("pytest", "E   httpx.ConnectTimeout: timed out", False),
+        ("curl", "curl: (22) The requested URL returned error: 404", True),
+        ("curl", "curl: (22) The requested URL returned error: 503", False),
+        ("curl", "curl: (22) The requested URL returned error: 401", False),
     ],
 )
 def test_a_red_end_speaks_of_the_item_only_where_it_says_so(tool: str, output: str, no: bool) -> None:
