@@ -122,3 +122,14 @@ def test_a_kill_in_the_middle_of_one_is_taken_up_where_it_was(spine: Spine) -> N
     assert drive(spine, "run", "during:7") == KILLED  # alembic current, before the change
     assert drive(spine, "resume") == 0
     check(spine)
+
+
+@pytest.mark.slow
+def test_kills_between_the_two_looks_run_nothing_twice(spine: Spine) -> None:
+    assert drive(spine, "run", "done:named-1-before") == KILLED
+    assert drive(spine, "resume", "done:named-1") == KILLED
+    assert drive(spine, "resume") == 0
+    check(spine)
+    journal = events(spine)
+    ran = Counter(e.step for e in journal if e.kind == "command.started" and e.step.startswith("named-"))
+    assert set(ran.values()) == {1}
