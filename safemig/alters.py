@@ -13,6 +13,7 @@ from checks.schema.difference import Difference
 from checks.schema.snapshot import Snapshot
 from safemig import anew, mend, numbers
 from safemig import mend_words as words
+from safemig.calls import escaped
 from safemig.type_changes import converts
 
 Attributes = Mapping[str, Json]
@@ -228,7 +229,7 @@ class _Operations(_Statements):
 
     def default(self, key: str, now: Json, before: Json) -> Change:
         def to(value: Json) -> str:
-            return "server_default=None" if value is None else f"server_default=sa.text({_py(_unbound(str(value)))})"
+            return "server_default=None" if value is None else f"server_default=sa.text({_py(escaped(str(value)))})"
 
         return self._altered(key.partition(" ")[2], to(now), to(before))
 
@@ -277,7 +278,7 @@ class _Operations(_Statements):
         elif check and "NO INHERIT" not in said:
             # A naming convention of the project would put its own words round the name of a CHECK.
             own = f"op.f({own})"
-            up, kind = f"op.create_check_constraint({own}, {table}, {_py(_unbound(check[1]))}{tail})", "check"
+            up, kind = f"op.create_check_constraint({own}, {table}, {_py(escaped(check[1]))}{tail})", "check"
         elif foreign:
             up, kind = _foreign_key(own, table, foreign, tail), "foreignkey"
         else:
@@ -314,7 +315,7 @@ def _foreign_key(own: str, table: str, found: re.Match[str], tail: str) -> str:
 
 def executed(sql: str) -> str:
     """SQL statements as ``op.execute``, which takes ":name" for a parameter."""
-    return f"op.execute({_py(_unbound(sql.rstrip().rstrip(';')))})"
+    return f"op.execute({_py(escaped(sql.rstrip().rstrip(';')))})"
 
 
 def _executed(plain: Change) -> Change:
@@ -326,10 +327,6 @@ def _cut(sql: str) -> list[str]:
     from safemig.spec.sql import statements
 
     return [statement.text for statement in statements(sql)]
-
-
-def _unbound(sql: str) -> str:
-    return re.sub(r"(?<![:\w\\]):(?=\w)", r"\\:", sql)
 
 
 def _named(table: str) -> tuple[str, str]:

@@ -53,8 +53,9 @@ def parted(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def escaped(text: str) -> str:
-    """The text for sqlalchemy.text, which takes ":name" for a parameter."""
-    return re.sub(r"(?<![:\w\\]):(?=\w)", r"\\:", text)
+    r"""The text for sqlalchemy.text, which takes ":name" for a parameter and "\:" for a colon, but neither where one
+    more colon follows the name, as in "[[:alpha:]]"."""
+    return re.sub(r"(?<![:\w\\]):(?=\w+(?![:\w])|[\w$]+(?![:\w$]))|\\(?=:\w*(?![:\w]))", r"\\\g<0>", text)
 
 
 def closing(own: Sequence[Token], at: int) -> Token | None:

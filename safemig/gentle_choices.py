@@ -18,14 +18,21 @@ class Choice:
     kept: bool = False
 
 
-# Defaults that PostgreSQL works out once for all rows, so that a new column costs nothing.
-_STABLE = re.compile(r"(?i)\(*(?:now|current_timestamp|current_date|localtimestamp|transaction_timestamp)\b")
-_CALLED = re.compile(r"(?i)[\w.\"]+\s*\(")
+# Functions that PostgreSQL works out once for all rows, so that a new column with such a default costs nothing.
+_STABLE = {"now", "transaction_timestamp", "statement_timestamp", "current_timestamp", "localtimestamp"}
+_STABLE |= {"current_time", "localtime", "timezone", "date_trunc"}
+# Brackets that call nothing: in a string, and behind a type's or an operator's name.
+_NO_CALL = re.compile(
+    r"(?i)'(?:[^']|'')*'|::\s*[\w\s.\"]+\(|\b(?:numeric|decimal|varchar|char|character|bit|varying|interval"
+    r"|time|timestamp|timestamptz|array|and|or|not|in)\s*\("
+)
+_CALLED = re.compile(r"([\w.\"]+)\s*\(")
 
 
 def differs_by_row(default: str) -> bool:
     """Whether PostgreSQL works the default out for each row: any function but the clock of the transaction."""
-    return bool(_CALLED.search(default)) and not _STABLE.match(default.strip())
+    called = {name.lower().removeprefix("pg_catalog.") for name in _CALLED.findall(_NO_CALL.sub(" ", default))}
+    return bool(called - _STABLE)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 
 from safemig import gentle_batch
 from safemig import gentle_choices as choices
+from safemig.calls import escaped
 from safemig.gentle_choices import Choice, Text, number_at, short, sql_name
 from safemig.spec.pieces import parse
 from safemig.spec.python_source import argument, literal
@@ -250,5 +251,4 @@ def _with_argument(text: str, extra: str) -> str:
 
 
 def _python(sql: str) -> str:
-    """SQL for op.execute, which takes ":name" for a parameter."""
-    return quoted(re.sub(r"(?<![:\w\\]):(?=\w)", r"\\:", sql))
+    return quoted(escaped(sql))

@@ -32,7 +32,8 @@ class NoUndo(Exception):
 def derive(wanted: Wanted) -> str:
     """The statements that take the upgrade back, the last first. NoUndo where one of them loses what was there."""
     if wanted.kind == "sql":
-        parts = [_sql(statement, wanted.tables) for statement in statements(wanted.upgrade)]
+        found = list(statements(wanted.upgrade))
+        parts = ["" if _validates(one, found) else _sql(one, wanted.tables) for one in found]
         return "\n".join(part for part in reversed(parts) if part)
     tree = parse(wanted.upgrade)
     if tree is None:
@@ -130,6 +131,22 @@ def _sql(statement: Statement, made: tuple[str, ...]) -> str:
     return found
 
 
+def _validates(statement: Statement, others: Sequence[Statement]) -> bool:
+    """Whether it validates a constraint that one of those statements adds: it is gone when that is taken back."""
+    own, words = statement.tokens, [token.upper for token in statement.tokens]
+    if words[:2] != ["ALTER", "TABLE"] or words[-3:-1] != ["VALIDATE", "CONSTRAINT"]:
+        return False
+    table, at = qualified(own, 2)
+    return at == len(own) - 3 and any(_adds(other, table, own[-1].name) for other in others)
+
+
+def _adds(statement: Statement, table: str, constraint: str) -> bool:
+    own, words = statement.tokens, [token.upper for token in statement.tokens]
+    name, at = qualified(own, 2)
+    adds = words[:2] == ["ALTER", "TABLE"] and name == table and words[at : at + 2] == ["ADD", "CONSTRAINT"]
+    return adds and len(own) > at + 2 and own[at + 2].name == constraint
+
+
 def _on(own: tuple[Token, ...], words: list[str]) -> str:
     """The table whose rows or privileges a statement changes; "" for any other statement."""
     mark = {"INSERT": "INTO", "DELETE": "FROM", "UPDATE": "UPDATE", "GRANT": "ON"}.get(words[0], "")
@@ -185,11 +202,23 @@ def _hanging(own: tuple[Token, ...], words: list[str]) -> str:
 
 
 def _routine(own: tuple[Token, ...], words: list[str]) -> str:
-    """A function or a procedure is dropped by its name; the proof shows where the name alone is not enough."""
-    if words[1] not in ("FUNCTION", "PROCEDURE", "AGGREGATE"):
+    """A function or a procedure is dropped by its name and arguments: others may have the same name."""
+    if words[1] not in ("FUNCTION", "PROCEDURE"):
         return ""
     _, end = qualified(own, 2)
-    return f"DROP {words[1]} {_text(own[2:end])};" if words[1] != "AGGREGATE" else ""
+    if own[end].text != "(":
+        return ""
+    depth, kept, default = 0, list[Token](), False
+    for token in own[end:]:
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
+        if depth == 0 or (depth == 1 and token.text == ","):
+            default = False
+        elif depth == 1 and (token.upper == "DEFAULT" or token.text in ("=", ":=")):
+            default = True
+        kept += [] if default else [token]
+        if depth == 0:
+            break
+    return f"DROP {words[1]} {_text(own[2:end])}{_text(kept)};"
 
 
 def _dropped(own: tuple[Token, ...], words: list[str]) -> str:
@@ -254,6 +283,9 @@ _SWITCHES = {"ENABLE": "DISABLE", "DISABLE": "ENABLE"}
 
 def _turned(change: list[Token], words: list[str]) -> str:
     """The change that is the opposite of one that loses nothing; "" for any other."""
+    if words[:2] == ["ATTACH", "PARTITION"]:
+        end = next((at for at, word in enumerate(words) if word in ("FOR", "DEFAULT")), len(words))
+        return f"DETACH PARTITION {_text(change[2:end])}"
     if words[0] in _SWITCHES and words[1:2] in (["ROW"], ["TRIGGER"]):
         return _text([replace(change[0], text=_SWITCHES[words[0]]), *change[1:]])
     if words[-3:] == ["ROW", "LEVEL", "SECURITY"]:

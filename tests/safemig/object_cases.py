@@ -103,6 +103,15 @@ _CONSTRAINTS = (
         'ALTER TABLE lesson ADD CONSTRAINT ck_until CHECK (until > "from");',
     ),
     Case(
+        "check-of-colons",
+        r"ALTER TABLE course ADD CONSTRAINT ck_slug CHECK (slug ~ '^[[:alpha:]](?:x|y)%s$' AND slug <> '\:a :b');",
+    ),
+    Case(
+        "check-validated",
+        "ALTER TABLE course ADD CONSTRAINT ck_slug CHECK (slug <> '') NOT VALID;\n"
+        "ALTER TABLE course VALIDATE CONSTRAINT ck_slug;",
+    ),
+    Case(
         "rename-constraint",
         "ALTER TABLE course RENAME CONSTRAINT uq_slug TO uq_course_slug;",
     ),
@@ -130,6 +139,11 @@ _OTHERS = (
         "table-partitioned",
         "CREATE TABLE visit (at date NOT NULL) PARTITION BY RANGE (at);\n"
         "CREATE TABLE visit_26 PARTITION OF visit FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');",
+    ),
+    Case(
+        "partition-attached",
+        "CREATE TABLE part (a int NOT NULL) PARTITION BY LIST (a);\nCREATE TABLE part_1 (a int NOT NULL);\n"
+        "ALTER TABLE part ATTACH PARTITION part_1 FOR VALUES IN (1, 2);",
     ),
     Case("enum", "CREATE TYPE mood AS ENUM ('b', 'a', 'c:d');\nALTER TABLE course ADD mood mood DEFAULT 'a';"),
     Case(
@@ -159,6 +173,11 @@ _OTHERS = (
         "CREATE OR REPLACE VIEW titles AS SELECT title FROM lesson;",
     ),
     Case("function", "CREATE FUNCTION plus(a int, b int DEFAULT 1) RETURNS int LANGUAGE sql AS $$ SELECT a + b; $$;"),
+    Case(
+        "function-of-the-same-name",
+        "CREATE FUNCTION twice(n numeric(8, 2), m text[] DEFAULT ARRAY['a', 'b'], OUT r int)\n"
+        "  LANGUAGE sql AS 'SELECT 1';",
+    ),
     Case("procedure", "CREATE PROCEDURE clean() LANGUAGE sql AS $$ DELETE FROM lesson; $$;"),
     Case(
         "trigger",

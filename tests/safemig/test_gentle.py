@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from checks.migration.graph import read_graph
 from checks.migration.pattern import read_pattern
-from safemig import gentle_sql
+from safemig import gentle_choices, gentle_sql
 from safemig.authoring import author
 from safemig.desired import desire, of_revision
 from safemig.gentle import gentle
@@ -261,3 +261,22 @@ def test_any_words_of_sql_are_read(code: str) -> None:
     text, numbers, chosen = gentle_sql.change(code, (), ["course"], 1)
     assert text == code or chosen
     assert not chosen or len(numbers) in (0, text.count("\n") + 1)
+
+
+@pytest.mark.parametrize(
+    ("default", "differs"),
+    [
+        ("now()", False),
+        ("(now() AT TIME ZONE 'utc')", False),
+        ("timezone('utc', pg_catalog.now()) + interval '1 day'", False),
+        ("'f(x)'::varchar(9)", False),
+        ("'it''s (1)'::character varying(20)", False),
+        ("1.5::numeric(8, 2)", False),
+        ("now() + random() * interval '1 day'", True),
+        ("clock_timestamp()", True),
+        ("nextval('s')", True),
+        ("'x'::text || gen_random_uuid()", True),
+    ],
+)
+def test_a_default_that_differs_by_row(default: str, differs: bool) -> None:
+    assert gentle_choices.differs_by_row(default) is differs
