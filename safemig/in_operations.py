@@ -211,7 +211,7 @@ class _Reading:
         rest = own[at + 1 + column :]
         if words[:1] == ["DROP"] and column and len(rest) == 1 and rest[0].name:
             return Code("op.drop_column", (string(table), string(rest[0].name), *schema))
-        if words[:1] != ["ADD"] or not (column or (rest and rest[0].upper not in CLAUSES | {"FOREIGN", "EXCLUDE"})):
+        if words[:1] != ["ADD"] or not rest or not (column or rest[0].upper not in CLAUSES | {"FOREIGN", "EXCLUDE"}):
             raise Lossy
         shape = TableShape(self, table)
         shape.read(rest)
