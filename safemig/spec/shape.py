@@ -74,7 +74,8 @@ def of_words(table: str, line: int, columns: Sequence[Said], *, adds: bool = Fal
         if column.left:
             shape.notes.append((column.line, f"{column.left!r} of {name}.{column.name} says nothing to the schema"))
     for column in columns if not adds else ():
-        shape.elements += [(f"sa.CheckConstraint({quoted(check)})", column.line) for check in column.checks]
+        checks = zip(_checks(name, column), column.checks, strict=True)
+        shape.elements += [(f"sa.CheckConstraint({quoted(one)}, name={given})", column.line) for given, one in checks]
     for column in columns:
         if column.index and not (column.unique or column.primary):
             call = (
@@ -103,7 +104,9 @@ def add_told(shape: Shape, told: Sequence[Told], *, apart: bool) -> None:
             given = f", name={quoted(one.name)}" if one.name else ""
             shape.elements.append((f"sa.UniqueConstraint({columns}{given})", one.line))
         elif one.kind == "check" and not apart:
-            shape.elements.append((f"sa.CheckConstraint({quoted(one.text)})", one.line))
+            number = sum(code.startswith("sa.CheckConstraint") for code, _ in shape.elements)
+            given = _made(f"{shape.table}_check{number or ''}")
+            shape.elements.append((f"sa.CheckConstraint({quoted(one.text)}, name={given})", one.line))
         elif one.kind != "primary":
             said = one.text or one.kind
             shape.problems.append((one.line, f"{said!r} says more of {shape.table}; write it as SQL, or into its rows"))
@@ -111,11 +114,19 @@ def add_told(shape: Shape, told: Sequence[Told], *, apart: bool) -> None:
 
 def _beside(table: str, column: Said, tail: str) -> list[str]:
     """What ADD COLUMN does not make of the column: its CHECKs."""
-    names = [f"ck_{table}_{column.name}{number or ''}" for number in range(len(column.checks))]
     return [
-        f"op.create_check_constraint({quoted(given)}, {quoted(table)}, {quoted(check)}{tail})"
-        for given, check in zip(names, column.checks, strict=True)
+        f"op.create_check_constraint({given}, {quoted(table)}, {quoted(check)}{tail})"
+        for given, check in zip(_checks(table, column), column.checks, strict=True)
     ]
+
+
+def _checks(table: str, column: Said) -> list[str]:
+    return [_made(f"{table}_{column.name}_check{number or ''}") for number in range(len(column.checks))]
+
+
+def _made(name: str) -> str:
+    """A name that no convention changes: one for checks raises where a CHECK has none. It is PostgreSQL's own."""
+    return f"op.f({quoted(name.encode()[:63].decode(errors='ignore'))})"
 
 
 def _column(column: Said, *, several: bool) -> str:

@@ -267,3 +267,11 @@ def test_sql_that_no_migration_can_hold_is_named(line: str, begins: str) -> None
 def test_what_a_list_says_beside_its_columns_is_noted() -> None:
     found = _found("# P\nNew table `t`:\n\n- `id` integer, primary key\n- `name` text, not null, shown to all\n")
     assert found.differences == ("plan.md:5: 'shown to all' of t.name says nothing to the schema",)
+
+
+def test_every_check_has_a_name_that_no_convention_changes() -> None:
+    rows = "| Column | Type | Constraints |\n|---|---|---|\n| id | int | PK |\n| stars | int | CHECK (stars > 0) |\n"
+    found = _found(f"### Table `rating`\n\n{rows}\n- CHECK (stars < id)\n")
+    assert found.upgrade.count("sa.CheckConstraint(") == 2
+    assert "name=op.f('rating_stars_check')" in found.upgrade.replace('"', "'")
+    assert "name=op.f('rating_check1')" in found.upgrade.replace('"', "'")
