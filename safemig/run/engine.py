@@ -51,6 +51,8 @@ async def drive(s: Session, observe: Begin, mode: Mode | None = None) -> int:
         if end.verdict == "failed" and s.past.facts is not None:
             await judge_at_end(s)
         return finish(s, end.verdict, end.reason)
+    finally:
+        await end_following(s)
 
 
 def next_step(s: Session) -> Step | None:

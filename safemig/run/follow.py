@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from safemig.run.session import Session
 LOGS = "logs"
 REPORT_SECONDS = 1.0
 CHUNK = 65_536
+GRACE_SECONDS = 5.0
 
 
 async def follow(s: Session) -> None:
@@ -46,25 +49,47 @@ async def _follow(s: Session, line: str) -> None:
     files = files_of(s, number)
     files.folder.mkdir(mode=0o700, exist_ok=True)
     teller = _Teller(s, line, number, f"commands/{files.output.name}")
-    child = await asyncio.create_subprocess_exec(
-        "/bin/sh",
-        "-c",
-        f"exec {line}",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        cwd=s.root,
-        env={**os.environ, **s.runtime.environment()},
-        start_new_session=True,
+    environment = {**os.environ, **s.runtime.environment()}
+    try:
+        async with running(line, s.root, environment) as source:
+            await _copy(s, source, files.output, teller)
+    finally:
+        teller.finish(files.output.stat().st_size if files.output.exists() else 0)
+
+
+@asynccontextmanager
+async def running(line: str, cwd: Path, environment: Mapping[str, str]) -> AsyncIterator[asyncio.StreamReader]:
+    """The output of a shell line in a session of its own, which ends with the block: nothing of it is left or waited
+    for longer than twice ``GRACE_SECONDS``."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *("/bin/sh", "-c", f"exec {line}"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=cwd,
+            env=environment,
+            start_new_session=True,
+        )
     )
     try:
+        # A start that asyncio.run cancels together with the opening of its pipes waits for ever in CPython 3.11 (nothing
+        # is left to wake BaseSubprocessTransport._wait): so it comes to its end, and is ended then.
+        child = await asyncio.shield(starting)
         if child.stdout is not None:
-            await _copy(s, child.stdout, files.output, teller)
+            yield child.stdout
     finally:
+        await _end(await starting)
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    """With its whole group: asyncio's wait() returns only when nobody holds the output any more."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
-            child.terminate()
-        await child.wait()
-        teller.finish(files.output.stat().st_size if files.output.exists() else 0)
+            os.killpg(child.pid, number)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(child.communicate(), GRACE_SECONDS)
+            return
 
 
 async def _copy(s: Session, source: asyncio.StreamReader, target: Path, teller: _Teller) -> None:
