@@ -73,7 +73,7 @@ async def running(line: str, cwd: Path, environment: Mapping[str, str]) -> Async
         )
     )
     try:
-        # A start that asyncio.run cancels together with the opening of its pipes waits for ever in CPython 3.11 (nothing
+        # A start that asyncio.run cancels together with the opening of its pipes hangs in CPython 3.11 (nothing
         # is left to wake BaseSubprocessTransport._wait): so it comes to its end, and is ended then.
         child = await asyncio.shield(starting)
         if child.stdout is not None:
