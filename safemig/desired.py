@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from checks.schema import snapshot
 from checks.schema.difference import compare
 from checks.schema.snapshot import Snapshot
-from safemig import privileges, undo
+from safemig import privileges, put_back, undo
 from safemig.gentle_choices import sql_name
 from safemig.loading import load
 from safemig.restate import Restated, restate
@@ -19,6 +19,7 @@ from safemig.restate_reading import parts
 from safemig.spec import operations, python_source
 from safemig.spec.document import Block
 from safemig.spec.sources import Wanted
+from safemig.spec.sql import statements
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -99,8 +100,10 @@ def restated(
                 _apply(step, connection)
         base = take(own)
         found = _restated(own, wanted, base, refuse=False)
-        if found.wanted.upgrade == wanted.upgrade or found.wanted.problems:
+        if found.wanted.problems:
             return found
+        if found.wanted.upgrade == wanted.upgrade:
+            return _put_back(own, found, base) if put_back.needed(wanted) else found
         try:
             with engine(own) as target, target.connect() as connection:
                 _apply(found.wanted, connection)
@@ -116,6 +119,31 @@ def restated(
         left = found.wanted
         unseen = tuple((left.place(one.line)[1], one.text) for one in parts(left) if one.unseen())
         return replace(found, wanted=replace(left, upgrade="", downgrade=""), unseen=unseen)
+
+
+def _put_back(own: str, found: Restated, base: Snapshot) -> Restated:
+    """``found`` with a downgrade that gives replaced and dropped functions, views and triggers back as ``base`` has
+    them; as it is where none is known. Its upgrade is empty where all of it is as the spec has it already."""
+
+    def run(step: Wanted) -> Snapshot:
+        with engine(own) as target, target.connect() as connection:
+            _apply(step, connection)
+        return take(own)
+
+    wanted = found.wanted
+    known = put_back.ways_back(wanted, base, run)
+    if len(known.ways) == len(statements(wanted.upgrade)) and not any(known.ways.values()):
+        return replace(found, wanted=replace(wanted, upgrade=""))
+    try:
+        down = undo.derive(wanted, known.ways)
+    except undo.NoUndo:
+        return found
+    notes = tuple(
+        f"{wanted.origin[0]}:{wanted.origin[1]}: the way back makes {key} anew: its owner is then who runs it, and "
+        "privileges that were given on it have to be given again"
+        for key in known.anew
+    )
+    return replace(found, wanted=replace(wanted, downgrade=down), notes=notes)
 
 
 def _with_way_back(own: str, found: Restated, base: Snapshot) -> Restated:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from safemig.spec.pieces import parse
@@ -29,11 +29,17 @@ class NoUndo(Exception):
         self.line, self.text = line, text
 
 
-def derive(wanted: Wanted) -> str:
-    """The statements that take the upgrade back, the last first. NoUndo where one of them loses what was there."""
+def derive(wanted: Wanted, known: Mapping[int, str] | None = None) -> str:
+    """The statements that take the upgrade back, the last first. NoUndo where one of them loses what was there.
+
+    ``known`` has the way back of some statements of SQL, by their 0-based number (``put_back``).
+    """
     if wanted.kind == "sql":
-        found = list(statements(wanted.upgrade))
-        parts = ["" if _validates(one, found) else _sql(one, wanted.tables) for one in found]
+        found, ways = list(statements(wanted.upgrade)), known or {}
+        parts = [
+            ways[number] if number in ways else "" if _validates(one, found) else _sql(one, wanted.tables)
+            for number, one in enumerate(found)
+        ]
         return "\n".join(part for part in reversed(parts) if part)
     tree = parse(wanted.upgrade)
     if tree is None:
@@ -171,13 +177,14 @@ def _comment(own: tuple[Token, ...], words: list[str], made: tuple[str, ...]) ->
 
 
 def _renamed(own: tuple[Token, ...]) -> str:
-    """ALTER … name RENAME TO other, the other way; a schema stays in front."""
+    """ALTER … name RENAME TO other, the other way; a schema stays in front, arguments and ON table behind."""
     head = next(at for at, token in enumerate(own) if at > 1 and token.upper not in ("IF", "EXISTS", "ONLY", "VIEW"))
     _, end = qualified(own, head)
-    if own[end].upper != "RENAME":
-        return ""  # ALTER FUNCTION f(integer): its brackets stand behind the name
+    if own[end].upper not in ("RENAME", "ON") and own[end].text != "(":
+        return ""
+    behind = f" {_text(own[end:-3])}" if own[end].upper == "ON" else _text(own[end:-3])
     kind = [token for token in own[1:head] if token.upper not in ("IF", "EXISTS")]
-    return f"ALTER {_text(kind)} {_text((*own[head : end - 1], own[-1]))} RENAME TO {own[end - 1].text};"
+    return f"ALTER {_text(kind)} {_text((*own[head : end - 1], own[-1]))}{behind} RENAME TO {own[end - 1].text};"
 
 
 def _text(own: Sequence[Token]) -> str:

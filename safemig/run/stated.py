@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from checks.migration.graph import Graph, pending
 from checks.schema.snapshot import TableHeld
 from safemig import mend_words as words
-from safemig import restate_types
+from safemig import put_back, restate_types
 from safemig.facts import Facts
 from safemig.gentle_choices import Text, number_at
 from safemig.restate_reading import parts
@@ -60,7 +60,7 @@ def with_stated(
         return _stopped(facts, f"what the spec asks for cannot be made: {error}"), None
     except (NotEvaluated, ScratchFails, Unreachable, PostgresError, TableHeld, psycopg.Error, OSError) as error:
         why = str(error).splitlines()[0]
-        text = f"{place}: what the CREATE of a table that is there already would change could not be found: {why}"
+        text = f"{place}: what a CREATE of what is there already would change could not be found: {why}"
         return _stopped(facts, f"{text}; start the database and plan again"), None
     left = (f"left as it is: {text}" for text in result.kept)
     facts = replace(facts, problems=(*facts.problems, *said, *left, *result.notes))
@@ -74,7 +74,7 @@ def with_stated(
     if not result.wanted.upgrade.strip():
         text = f"the schema is as {place} asks for already: no change of it is needed"
         return replace(facts, problems=(*facts.problems, text)), None
-    if result.wanted is not found:
+    if result.wanted.upgrade != found.upgrade:
         text = f"{place} makes a table that is there already: it is taken as the state after the change"
         facts = replace(facts, problems=(*facts.problems, text))
     return facts, result.wanted
@@ -159,12 +159,14 @@ def _stopped(facts: Facts, *texts: str) -> Facts:
 
 
 def _there(facts: Facts, runtime: Runtime, graph: Graph, found: Wanted) -> bool:
-    """Whether a revision or the database has one of the tables or enum types."""
+    """Whether a revision or the database has one of the tables or enum types, or what a way back needs."""
     import psycopg
 
     from safemig.runtimes.base import Unreachable
 
     tables, types = found.tables, restate_types.made(parts(found))
+    if put_back.needed(found):
+        return True  # its way back is in the schema before it
     if any(set(tables) & set(revision.creates) for revision in graph.revisions.values()):
         return True
     if types and graph.revisions and (facts.current is None or facts.pending):

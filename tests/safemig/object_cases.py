@@ -26,6 +26,13 @@ CREATE TABLE public.lesson (
 );
 CREATE INDEX ix_title ON public.lesson (title);
 CREATE VIEW public.titles AS SELECT lesson.title FROM public.lesson;
+CREATE FUNCTION public.stamp() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.made := now(); -- 100 %: it''s \\:said
+  RETURN NEW;
+END;
+$$;
+CREATE TRIGGER stamp BEFORE UPDATE ON public.course FOR EACH ROW EXECUTE FUNCTION public.stamp();
 """
 
 
@@ -201,6 +208,34 @@ _OTHERS = (
     ),
     Case("statistics", "CREATE STATISTICS st (dependencies) ON slug, price FROM course;", "DROP STATISTICS st;"),
 )
+_REPLACED = (
+    Case(
+        "function-replaced", "CREATE OR REPLACE FUNCTION twice(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n+n';"
+    ),
+    Case(
+        "function-perhaps-new", "CREATE OR REPLACE FUNCTION twice(n text) RETURNS text LANGUAGE sql AS 'SELECT n||n';"
+    ),
+    Case("function-dropped", "DROP FUNCTION IF EXISTS twice(integer), twice(date);"),
+    Case("function-renamed", "ALTER FUNCTION public.twice(n integer) RENAME TO double;"),
+    Case("procedure-perhaps-new", "CREATE OR REPLACE PROCEDURE clean() LANGUAGE sql AS 'DELETE FROM lesson';"),
+    Case(
+        "view-replaced-with-the-columns-that-were", "CREATE OR REPLACE VIEW titles AS SELECT title FROM lesson LIMIT 3;"
+    ),
+    Case("view-replaced-with-a-column-more", "CREATE OR REPLACE VIEW titles AS SELECT title, id FROM lesson;"),
+    Case("view-perhaps-new", "CREATE OR REPLACE VIEW cheap AS SELECT id FROM course WHERE price < 10;"),
+    Case("view-made-again", "DROP VIEW titles;\nCREATE VIEW titles AS SELECT id FROM lesson;"),
+    Case(
+        "trigger-made-again",
+        "ALTER TABLE course ADD COLUMN note text;\n"
+        "CREATE OR REPLACE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\n"
+        "  NEW.note := 'a: %b :c ' || now()::text;\n  RETURN NEW;\nEND;\n$$;\n"
+        "DROP TRIGGER IF EXISTS stamp ON course;\n"
+        "CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON course FOR EACH ROW EXECUTE FUNCTION stamp();",
+    ),
+    Case("trigger-dropped", "DROP TRIGGER stamp ON course;"),
+    Case("trigger-renamed", "ALTER TRIGGER stamp ON public.course RENAME TO touch;"),
+    Case("trigger-dropped-with-its-function", "DROP FUNCTION stamp() CASCADE;"),
+)
 _OPERATIONS = (
     _op(
         "table",
@@ -262,4 +297,4 @@ _OPERATIONS = (
         'op.execute("DROP VIEW cheap")',
     ),
 )
-CASES = (*_COLUMNS, *_CONSTRAINTS, *_INDEXES, *_OTHERS, *_OPERATIONS)
+CASES = (*_COLUMNS, *_CONSTRAINTS, *_INDEXES, *_OTHERS, *_REPLACED, *_OPERATIONS)

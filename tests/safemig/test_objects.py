@@ -15,8 +15,9 @@ import pytest
 from checks.migration.pattern import Pattern
 from checks.schema.difference import compare
 from safemig.authoring import author, with_downgrade
-from safemig.desired import desire, of_revision, take
+from safemig.desired import desire, of_revision, restated, take
 from safemig.in_operations import in_operations
+from safemig.put_back import needed
 from safemig.spec.document import parse
 from safemig.spec.sources import Wanted, wanted
 from tests.safemig.object_cases import BASE, CASES, Case
@@ -126,7 +127,8 @@ def test_up_down_up_and_no_difference(
         connection.execute(BASE.encode())
     before = take(dsn)
     found, moment = _wanted(case), "2026-03-04T05:06:07+00:00"
-    full = in_operations(with_downgrade(found))
+    planned = restated(BASE, found, scratch).wanted if needed(found) else found
+    full = in_operations(with_downgrade(planned))
     file = author(Pattern(), versions=versions, down=("first",), wanted=full, message="change", moment=moment)
     desired = desire(BASE, found, scratch, revision=of_revision(file.text, file.path.name))
     assert compare(desired.base, desired.wanted), "the case changes something"
