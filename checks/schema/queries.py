@@ -1,8 +1,9 @@
 """The catalog queries of a snapshot: one for each kind of object, over all schemas of the project at once.
 
 Each returns ``kind``, ``parts`` (the names that make the key) and attributes as PostgreSQL prints them, NULL where an
-attribute has its default. They run with search_path = pg_catalog, so every name they print is qualified. They
-use nothing that PostgreSQL 13 lacks or 18 has dropped; the tests run them on 15 and 18.
+attribute has its default; a row for an object that an earlier query had adds to it. They run with search_path =
+pg_catalog, so every name they print is qualified. They use nothing that PostgreSQL 13 lacks or 18 has dropped; the
+tests run them on 15 and 18.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ LEFT JOIN (SELECT h.inhrelid, array_agg(h.inhparent::regclass::text ORDER BY h.i
 WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND {_SCHEMA} AND {_own("c", "pg_class")}
 """
 
-# PostgreSQL 13 has no attcompression: the name is looked for in the table first and then beside it.
+# What few columns have is one attribute of attributes, NULL for the others: each as a column of its own costs every
+# row. PostgreSQL 13 has no attcompression: the name is looked for in the table first and then beside it.
 _COLUMNS = f"""
 SELECT 'column' AS kind, ARRAY[n.nspname, c.relname, a.attname]::text[] AS parts,
   (row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum))::int AS position,
@@ -90,20 +92,24 @@ SELECT 'column' AS kind, ARRAY[n.nspname, c.relname, a.attname]::text[] AS parts
   CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END AS identity,
   CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) END AS generated,
   CASE a.attgenerated WHEN 's' THEN 'stored' WHEN 'v' THEN 'virtual' END AS generation,
-  CASE WHEN a.attcollation <> t.typcollation
-       THEN quote_ident(k.nspname) || '.' || quote_ident(o.collname) END AS "collation",
-  CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage::text END AS storage,
-  NULLIF(NOT a.attislocal, false) AS inherited,
-  NULLIF(a.attstattarget, -1)::int AS statistics,
-  CASE a.compression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
-  a.attoptions AS options, a.attfdwoptions AS server_options,
-  m.description AS comment
+  m.description AS comment,
+  CASE WHEN a.attcollation <> t.typcollation OR a.attstorage <> t.typstorage OR NOT a.attislocal OR a.attstattarget >= 0
+            OR a.compression <> '' OR a.attoptions IS NOT NULL OR a.attfdwoptions IS NOT NULL
+       THEN json_strip_nulls(json_build_object(
+         'collation', CASE WHEN a.attcollation <> t.typcollation THEN
+           (SELECT quote_ident(k.nspname) || '.' || quote_ident(o.collname)
+            FROM pg_collation o JOIN pg_namespace k ON k.oid = o.collnamespace WHERE o.oid = a.attcollation) END,
+         'storage', CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage::text END,
+         'inherited', NULLIF(NOT a.attislocal, false),
+         'statistics', NULLIF(a.attstattarget, -1)::int,
+         'compression', CASE a.compression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
+         'options', a.attoptions,
+         'server_options', a.attfdwoptions)) END AS _more
 FROM (SELECT ''::"char" AS attcompression) before_14
 CROSS JOIN LATERAL (SELECT *, attcompression AS compression FROM pg_attribute) a
 JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-LEFT JOIN pg_collation o ON o.oid = a.attcollation LEFT JOIN pg_namespace k ON k.oid = o.collnamespace
 {_comment("a.attrelid", "pg_class", "a.attnum")}
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't'
   AND {_SCHEMA} AND {_own("c", "pg_class")}
@@ -117,14 +123,11 @@ SELECT 'constraint' AS kind, ARRAY[n.nspname, c.relname, x.conname]::text[] AS p
   CASE WHEN x.contype = 'n' AND x.convalidated AND NOT x.connoinherit THEN 'NOT NULL ' || quote_ident(a.attname)
        ELSE pg_get_constraintdef(x.oid) END AS definition,
   NULLIF(x.coninhcount > 0 AND NOT x.conislocal, false) AS inherited,
-  CASE WHEN i.indexrelid IS NOT NULL THEN false END AS valid,
-  ic.reloptions AS options,
   m.description AS comment,
   a.attname::text AS _not_null
 FROM pg_constraint x JOIN pg_class c ON c.oid = x.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_attribute a ON x.contype = 'n' AND a.attrelid = c.oid AND a.attnum = x.conkey[1]
-LEFT JOIN pg_index i ON i.indexrelid = x.conindid AND NOT i.indisvalid AND x.contype <> 'f'
-LEFT JOIN pg_class ic ON ic.oid = x.conindid AND ic.reloptions IS NOT NULL AND x.contype <> 'f'
+LEFT JOIN LATERAL (SELECT a.attname FROM pg_attribute a
+                   WHERE x.contype = 'n' AND a.attrelid = c.oid AND a.attnum = x.conkey[1] OFFSET 0) a ON true
 {_comment("x.oid", "pg_constraint")}
 WHERE x.contype IN ('c', 'p', 'u', 'x', 'f', 'n')
   AND NOT (x.contype = 'n' AND x.convalidated AND NOT x.connoinherit AND m.description IS NULL
@@ -133,17 +136,23 @@ WHERE x.contype IN ('c', 'p', 'u', 'x', 'f', 'n')
   AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND {_SCHEMA} AND {_own("c", "pg_class")}
 """
 
+# Also what is not as usual of the index behind a constraint: that is added to the constraint.
 _INDEXES = f"""
-SELECT 'index' AS kind, ARRAY[n.nspname, c.relname]::text[] AS parts,
-  quote_ident(tn.nspname) || '.' || quote_ident(t.relname) AS "table",
-  pg_get_indexdef(c.oid) AS definition,
+SELECT CASE WHEN x.oid IS NULL THEN 'index' ELSE 'constraint' END AS kind,
+  CASE WHEN x.oid IS NULL THEN ARRAY[n.nspname, c.relname] ELSE ARRAY[tn.nspname, t.relname, x.conname] END::text[]
+    AS parts,
+  CASE WHEN x.oid IS NULL THEN quote_ident(tn.nspname) || '.' || quote_ident(t.relname) END AS "table",
+  CASE WHEN x.oid IS NULL THEN pg_get_indexdef(c.oid) END AS definition,
   CASE WHEN NOT i.indisvalid THEN false END AS valid,
+  CASE WHEN x.oid IS NOT NULL THEN c.reloptions END AS options,
   m.description AS comment
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
 LEFT JOIN pg_constraint x ON x.conindid = c.oid AND x.conrelid = t.oid AND x.contype IN ('p', 'u', 'x')
-{_comment("c.oid", "pg_class")}
-WHERE x.oid IS NULL AND c.relpersistence <> 't' AND {_SCHEMA} AND {_own("t", "pg_class")}
+LEFT JOIN pg_description m
+  ON m.objoid = c.oid AND m.classoid = 'pg_class'::regclass AND m.objsubid = 0 AND x.oid IS NULL
+WHERE (x.oid IS NULL OR NOT i.indisvalid OR c.reloptions IS NOT NULL)
+  AND c.relpersistence <> 't' AND {_SCHEMA} AND {_own("t", "pg_class")}
 """
 
 _SEQUENCES = f"""

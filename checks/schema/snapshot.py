@@ -114,7 +114,7 @@ def _objects(results: list[tuple[list[str], list[tuple[Any, ...]]]]) -> dict[str
     odd = _ODD.search
     for names, rows in results:
         more = names[2:]  # every query begins with kind and parts
-        suffixed, checked, sequence = "_suffix" in more, "_not_null" in more, "_owner" in more
+        suffixed, checked, sequence, extended = (name in more for name in ("_suffix", "_not_null", "_owner", "_more"))
         for row in rows:
             parts = row[1]
             found = {name: value for name, value in zip(more, row[2:], strict=True) if value is not None}
@@ -133,7 +133,10 @@ def _objects(results: list[tuple[list[str], list[tuple[Any, ...]]]]) -> dict[str
                     "inherited" in found or _plain_not_null(found["definition"], parts[1], column, parts[2])
                 ):
                     continue
-            objects[key] = found
+            elif extended and "_more" in found:
+                found.update(found.pop("_more"))
+            if objects.setdefault(key, found) is not found:
+                objects[key].update(found)
     for key, found in sequences:
         _place_sequence(key, found, objects)
     return {key: objects[key] for key in sorted(objects)}
