@@ -13,7 +13,7 @@ from checks.schema.difference import compare
 from checks.schema.snapshot import Snapshot
 from safemig import privileges, put_back, undo
 from safemig.gentle_choices import sql_name
-from safemig.loading import load
+from safemig.loading import STATEMENT_SECONDS, load
 from safemig.restate import Restated, restate
 from safemig.restate_reading import parts
 from safemig.spec import operations, python_source
@@ -315,7 +315,8 @@ def _blamed(wanted: Wanted, side: Literal["up", "down"]) -> Iterator[None]:
         raise SpecFails(file, line, f"{error.text} is not evaluated{why}") from error
     except operations.Failed as error:
         file, line = wanted.place(error.line, side)
-        raise SpecFails(file, line, error.message) from error
+        told = f" (nothing on the throwaway database may take more than {STATEMENT_SECONDS} s)"
+        raise SpecFails(file, line, error.message + told * ("statement timeout" in error.message)) from error
     except DBAPIError as error:  # deferred constraints fail at the commit, with no statement to blame
         raise SpecFails(*wanted.origin, str(error.orig).strip()) from error
 

@@ -9,6 +9,8 @@ from typing import Any
 
 # pg_dump writes commands to psql among the SQL: \restrict and \unrestrict since its fixes of August 2025.
 _META = re.compile(r"^\\(?:restrict|unrestrict|connect|encoding)\b[^\n]*$", re.M)
+# Tables have no rows here: a statement that takes longer waits for something, or never ends.
+STATEMENT_SECONDS = 60
 
 
 class ScratchFails(Exception):
@@ -16,20 +18,24 @@ class ScratchFails(Exception):
 
 
 def load(dump: str, conninfo: str, roles: Collection[str] = ()) -> str:
-    """Loads the dump and gives the conninfo of an ordinary role that owns all of it.
+    """Loads the dump and gives the conninfo of an ordinary role that owns all of it, and whose statements may take
+    STATEMENT_SECONDS.
 
     ``roles`` are made (without login) where they are not there, so that a GRANT to them can be run. Where the role of
     ``conninfo`` is no superuser, the dump is loaded by it, and it stays the owner. Raises ScratchFails with what
     PostgreSQL says.
     """
     import psycopg
-    from psycopg.conninfo import make_conninfo
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+    limit = str(conninfo_to_dict(conninfo).get("options") or "")
+    if "statement_timeout" not in limit:
+        limit = f"{limit} -c statement_timeout={STATEMENT_SECONDS}s".strip()
     with psycopg.connect(conninfo, autocommit=True) as connection:
         is_super = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
         if not (is_super and is_super[0]):
             _restore(dump, conninfo)
-            return conninfo
+            return make_conninfo(conninfo, options=limit)
         mark, password = secrets.token_hex(6), secrets.token_urlsafe(18)
         loader, owner = f"safemig_loader_{mark}", f"safemig_spec_{mark}"
         _run(connection, "CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}", loader, password=password)
@@ -47,7 +53,7 @@ def load(dump: str, conninfo: str, roles: Collection[str] = ()) -> str:
         finally:
             _run(connection, "ALTER ROLE {} NOLOGIN NOSUPERUSER", loader)
             _run(connection, "ALTER ROLE {} NOSUPERUSER", owner)
-        return make_conninfo(conninfo, user=owner, password=password)
+        return make_conninfo(conninfo, user=owner, password=password, options=limit)
 
 
 def _hand_over(connection: Any, loader: str, owner: str) -> None:

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from checks.schema.difference import compare
+from safemig import loading
 from safemig.desired import Desired, RevisionFails, SpecFails, desire, desire_applied, last_name, of_revision, take
 from safemig.loading import ScratchFails, load
 from safemig.spec.document import parse
@@ -174,6 +175,15 @@ def test_the_sql_of_a_spec_reaches_no_file_and_no_program(sql: str, dsn: str, tm
         _desire(found, dsn)
     assert caught.value.line == 7
     assert not file.exists()
+
+
+@pytest.mark.parametrize("text", ["DO $$ BEGIN LOOP END LOOP; END $$;", "SELECT pg_sleep(2000);"])
+def test_what_never_ends_is_ended_with_its_line(text: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "STATEMENT_SECONDS", 1)
+    found = Wanted("sql", text, "", (), frozenset(), ("plan.md", 1), upgrade_lines=(7,))
+    with pytest.raises(SpecFails, match="the throwaway database may take") as caught:
+        _desire(found, dsn)
+    assert caught.value.line == 7
 
 
 def test_a_dump_that_cannot_be_loaded_says_so(dsn: str) -> None:
