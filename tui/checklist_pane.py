@@ -28,6 +28,7 @@ from tui.words import clean
 
 LOOK_EVERY = 0.5
 LARGEST = 4 << 20  # bytes: more takes seconds to parse, and nobody reads a plan of that size
+CHANGED = "the file was changed elsewhere"
 BOX = range(2, 5)  # the cells of a line in which a click meets the box
 
 
@@ -109,7 +110,7 @@ class ChecklistPane(ScrollView, can_focus=True):
         self._lines: tuple[Line, ...] = ()
         self._failure = "no implementation plan is chosen yet"
         self._word = ""
-        self._asked = ""  # the sha256 of the file for which a tick was asked: that it changes then is no news
+        self._asked = ""  # the sha256 of the file before a tick that was asked for, or after the run's: no news then
 
     def on_mount(self) -> None:
         self.set_interval(LOOK_EVERY, self.look_again)
@@ -132,6 +133,9 @@ class ChecklistPane(ScrollView, can_focus=True):
         self._asked = expected or self._asked
         if self._path is not None and _stamp(self._path) != self._stamp:
             self._read()
+        elif self._view is not None and expected == self._view.document.sha256 and self._word == CHANGED:
+            self._word = ""  # the pane's own look was quicker than the run's word of its tick
+            self._draw()
 
     @property
     def view(self) -> View | None:
@@ -154,8 +158,8 @@ class ChecklistPane(ScrollView, can_focus=True):
         if known is None:
             self._change(checklist_view.opened(document, self._at_hand))
         else:
-            if known.document.sha256 not in (document.sha256, self._asked):
-                self._word = "the file was changed elsewhere"
+            if document.sha256 != known.document.sha256 and self._asked not in (document.sha256, known.document.sha256):
+                self._word = CHANGED
             self._change(checklist_view.reread(known, document))
         self.post_message(ChecklistRead(document.path, document.sha256))
 
