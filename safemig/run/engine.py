@@ -23,6 +23,7 @@ from safemig.run.scripts import CHECK
 from safemig.run.session import RunEnds, Session
 from safemig.run.steps import STEPS
 from safemig.run.ticks import judge_at_end
+from safemig.run.unfinished import name_unfinished
 from safemig.run.verdict import finish, judged
 
 Begin = Callable[[Session], Awaitable[Facts]]
@@ -229,6 +230,8 @@ async def _read_truth(s: Session) -> None:
     known = s.past.last("revision")
     if revision.seen and known and revision.data != known.data:
         s.emit("evidence", {"moment": "", "evidence": msgspec.to_builtins(revision)})
+    if revision.seen:
+        await name_unfinished(s)
 
 
 async def _end(s: Session) -> int:
