@@ -15,6 +15,10 @@ from safemig.run.session import RunEnds, Session
 
 LEFTOVER_PATIENCE = 10.0
 
+_SAYS_NOTHING = re.compile(r"\(Background on this error|(?:g?make)(?:\[\d+\])?: \*\*\*")
+# An exception as Python prints it, PostgreSQL's own word, or a tool's.
+_NAMES_ERROR = re.compile(r"(?:[\w.]+\.)?\w*(?:Error|Exception|Violation)\b.*:|(?:ERROR|FATAL|[Ee]rror):")
+
 
 def files_of(s: Session, number: int) -> commands.Files:
     """The spool of the run's command ``number``."""
@@ -185,5 +189,17 @@ def require_success(s: Session, step: Step, ended: commands.Ended) -> None:
         raise RunEnds("failed", f"{step.title}: `{s.clean(step.action.line)}` did not end in {s.limit(step):.0f} s")
     if ended.how == "ready" or ended.status == 0:
         return
-    last = s.clean(tail(output_of(s, step), 600)).strip().splitlines()[-3:]
-    raise RunEnds("failed", f"{step.title}: `{s.clean(step.action.line)}` returned {ended.status}: {' / '.join(last)}")
+    why = cause(s.clean(tail(output_of(s, step))))
+    raise RunEnds("failed", f"{step.title}: `{s.clean(step.action.line)}` returned {ended.status}: {why}")
+
+
+def cause(output: str) -> str:
+    """The three lines that say most of why a command failed: from the last error that is named on, else the last ones.
+
+    What make and SQLAlchemy write behind every error ("make: *** […] Error 1", "(Background on …)") says nothing.
+    """
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    telling = [line for line in lines if not _SAYS_NOTHING.match(line)] or lines
+    named = [at for at, line in enumerate(telling) if _NAMES_ERROR.match(line)]
+    first = named[-1] if named else -3
+    return " / ".join(telling[first:][:3])
