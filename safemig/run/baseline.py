@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,9 @@ from safemig.spec.sources import Wanted
 
 if TYPE_CHECKING:
     from safemig.desired import Desired
+    from safemig.scratch import Scratch
 
+NOTHING_TO_DO = "the database has already everything that the spec asks for; nothing is to be done"
 BEFORE, WANTED = "schema-before.json", "schema-wanted.json"
 
 
@@ -79,6 +82,8 @@ async def desire_schema(s: Session, step: Step) -> None:
     except RevisionFails as error:
         raise RunEnds("failed", f"the migration cannot go up, down and up again: {s.clean(str(error))}") from None
     except SpecFails as error:
+        if not s.facts.used and await _there_already(s, partial(desire_applied, dump, wanted), present):
+            raise RunEnds("failed", NOTHING_TO_DO) from None
         raise RunEnds("failed", f"PostgreSQL refuses what the spec asks for: {s.clean(str(error))}") from None
     except ScratchFails as error:
         raise RunEnds("failed", f"the throwaway database could not be prepared: {s.clean(str(error))}") from None
@@ -86,8 +91,21 @@ async def desire_schema(s: Session, step: Step) -> None:
         for text in said:
             s.note(text, step.id, "warning")
     if not compare(desired.wanted, desired.base):
-        raise RunEnds("failed", "the database has already everything that the spec asks for; nothing is to be done")
+        raise RunEnds("failed", NOTHING_TO_DO)
     _keep(s, step, desired, desired.base if s.facts.used else present, began)
+
+
+async def _there_already(s: Session, made: Callable[[Scratch], Desired], present: Snapshot) -> bool:
+    """Whether what PostgreSQL refuses to make is there, as ``safemig verify`` would find."""
+    from safemig.desired import SpecFails
+    from safemig.loading import ScratchFails
+    from safemig.scratch import on_scratch
+
+    try:
+        desired = await s.look(lambda: on_scratch(s.runtime, made, lambda _: None))
+    except (SpecFails, ScratchFails):
+        return False
+    return not compare(desired.wanted, present, open_names=desired.open_names)
 
 
 async def desire_union(s: Session, step: Step) -> None:

@@ -156,6 +156,34 @@ def test_a_spec_for_another_database_is_refused_before_anything_is_written(serve
     assert "AUTO_INCREMENT" in reason
 
 
+MADE = """\
+# Ratings
+
+## Phase 1: Database
+
+```sql
+CREATE INDEX ix_made ON course (slug);
+```
+
+- [ ] Index `ix_made`
+"""
+
+
+@pytest.mark.slow
+def test_what_the_pending_revision_makes_is_not_asked_for_again(server: Served, tmp_path: Path) -> None:
+    make(tmp_path, server.where, database=server.database("made"))
+    write(tmp_path, "docs/ratings_plan.md", MADE)
+    first = tmp_path / "alembic/versions/1a2b3c4d5e6f_first.py"
+    text, end = first.read_text(encoding="utf-8"), "sa.Text()))\n"
+    assert end in text
+    first.write_text(text.replace(end, f'{end}    op.create_index("ix_made", "course", ["slug"])\n'), encoding="utf-8")
+    serving(tmp_path)
+    with stopped_after(tmp_path):
+        ended = safemig(tmp_path, *AUTO)
+    assert (ended.code, set(ended.changed) - {"service.log", "service.pid"}) == (1, set())
+    assert "has already everything that the spec asks for" in verdict_of(ended, tmp_path)
+
+
 def marked(word: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
