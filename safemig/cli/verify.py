@@ -24,6 +24,7 @@ from safemig.drift import Drift
 from safemig.facts import Facts
 from safemig.loading import ScratchFails, load
 from safemig.plan_points import unchosen
+from safemig.privileges import Lacking
 from safemig.redact import redact
 from safemig.run.observe import observe, wanted_of
 from safemig.run.session import Request
@@ -119,26 +120,28 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
     differences = (*differences, *unasked(drifted, differences, found, wanted))
     inorder = mend_order.ordered(differences, desired.wanted, found)
     shown: list[Json] = [shown_difference(one, desired.wanted, found, wanted) for one in inorder]
-    for one in lacking:
-        shown.append(
-            {
-                "object": f"privilege {one.text.partition(':')[0]}",
-                "aspect": "missing",
-                "wanted": one.text.partition(":")[0],
-                "found": one.text.partition(": ")[2],
-                "spec": f"{one.place[0]}:{one.place[1]}",
-                "definition": None,
-                "sql": one.sql,
-                "why": None,
-                "destructive": False,
-            }
-        )
+    shown += [_shown_privilege(one) for one in lacking]
     unread = [f"{place[0]}:{place[1]}: {text}" for text, place in privileges.unread(wanted)]
     head = _head(facts) | {"differences": shown, "left_out": [*desired.kept], "not_checked": [*unread]}
     # What was not looked at is never good.
     matches = False if shown else None if unread else True
     reason = "no look tells whether these statements were carried out" if unread and not shown else ""
     return head | {"matches_spec": matches, "reason": reason, "drift": _drift_shown(drifted, found)}
+
+
+def _shown_privilege(one: Lacking) -> Json:
+    said, _, found = one.text.partition(": ")
+    return {
+        "object": f"privilege {said}",
+        "aspect": "missing",
+        "wanted": said,
+        "found": found,
+        "spec": f"{one.place[0]}:{one.place[1]}",
+        "definition": None,
+        "sql": one.sql,
+        "why": None,
+        "destructive": False,
+    }
 
 
 def reprinted(dump: str, scratch: Scratch) -> Snapshot:
