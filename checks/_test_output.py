@@ -6,11 +6,13 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from checks._test_trouble import failed_below_make, trouble
 from checks._text import plain
 
 NAMES = 2000  # names kept of each kind; the counts stay exact beyond it
 OUTCOMES = ("passed", "failed", "errors", "skipped", "xfailed", "xpassed", "deselected")
 
+_RUN = ("passed", "failed", "errors", "skipped", "xfailed", "xpassed")
 _WORD = {"error": "errors", "errors": "errors", "subtests failed": ""}
 _LETTER = {".": "passed", "F": "failed", "E": "errors", "s": "skipped", "x": "xfailed", "X": "xpassed"}
 _VERBOSE = {
@@ -74,6 +76,10 @@ class Reading:
     interrupted: str = ""
     complete: bool = False
     left_out: int = 0
+    sessions: int = 0  # that came to a summary
+    problems: dict[str, None] = field(default_factory=dict)  # why a session is no good run, whatever the counts say
+    ignored: dict[str, None] = field(default_factory=dict)  # make's lines about commands that failed
+    _shown: int = 0  # outcomes shown one by one since the last summary
     _seen: Counter[str] = field(default_factory=Counter)  # counted test by test, for a run without a summary
     _section: str = ""
     _where: str = ""
@@ -92,6 +98,9 @@ class Reading:
         line = line[prefix.end() :] if prefix else line
         if not line:
             return
+        if line.startswith("INTERNALERROR>"):
+            self._add(self.problems, trouble(line))
+            return
         banner = line.strip("= ") if line.startswith("==") else ""
         if banner == "test session starts":
             self._start()
@@ -109,7 +118,7 @@ class Reading:
             self.counts = self._seen
             self.counts["errors"] = max(self.counts["errors"], len(self.places))
             # pytest -qq prints no summary: full progress and status 0 say that it came to its end.
-            self.complete = self._full and exit_code == 0
+            self.complete = self._full and exit_code == 0 and not self._open
         else:
             self.complete = not self._open and not self.interrupted
         if self.summaries or self.complete:  # quiet sessions do not say what they collected
@@ -124,6 +133,8 @@ class Reading:
             self._nested += 1
             return
         self._commit()
+        if self._open:
+            self._add(self.problems, "a test session began and did not come to its end")
         self._open, self._section = True, ""
 
     def _summary(self, match: re.Match[str]) -> None:
@@ -141,11 +152,21 @@ class Reading:
             self._count(match)
 
     def _count(self, match: re.Match[str]) -> None:
+        counts: Counter[str] = Counter()
         for number, word in _PART.findall(match["parts"]):
-            self.counts[_WORD.get(word.strip(), word.strip())] += int(number)
-        self._close(match[0], float(match["seconds"]))
+            counts[_WORD.get(word.strip(), word.strip())] += int(number)
+        self.counts.update(counts)
+        self._close(match[0], float(match["seconds"]), sum(counts[word] for word in _RUN))
 
-    def _close(self, text: str, seconds: float) -> None:
+    def _close(self, text: str, seconds: float, tests: int) -> None:
+        """A session's summary: it must tell of a test, and of no fewer than were shown one by one."""
+        if not tests:
+            self._add(self.problems, f"a test session ran no test: {text}")
+        elif self._shown > tests:
+            cut = f"{self._shown} outcomes were shown, the summary “{text}” tells of {tests}"
+            self._add(self.problems, f"a test session did not come to its end: {cut}")
+        self._shown = 0
+        self.sessions += 1
         if len(self.summaries) < 50:
             self.summaries.append(text)
         self.seconds += seconds
@@ -162,10 +183,24 @@ class Reading:
             self._interruption(line.strip("! "))
         elif self._section == "short" and (match := _SHORT.fullmatch(line)):
             self._short(match["word"], match["rest"])
-        elif self._section in ("failures", "errors"):
+        elif self._section in ("failures", "errors") and not self._goes_on(line):
             self._detail(line)
         else:
+            if self._section == "conftest":
+                self._cause(line)
+            if why := trouble(line):
+                self._add(self.problems, why)
+            if failed := failed_below_make(line):
+                self._add(self.ignored, failed)
             self._outside(line)
+
+    def _goes_on(self, line: str) -> bool:
+        """Whether a quiet session begins behind one that ended in its failures (no short summary, no banner)."""
+        match = _DOTS.fullmatch(line) if self._tentative and line[-1] == "]" else None
+        if match is None or match["done"] is None:
+            return False
+        self._commit()
+        return True
 
     def _interruption(self, text: str) -> None:
         # "Interrupted: 1 error during collection" and "stopping after" are ends that the counts tell about.
@@ -215,8 +250,9 @@ class Reading:
                 self.collected = int(match[1] or match[2])
         elif line.startswith("ImportError while loading conftest "):
             self._where = line.partition("conftest ")[2].strip("'. ")
-            self._section = "errors"
+            self._section = "conftest"
             self._place(self._where, "")
+            self._add(self.problems, f"a test session did not start: {line}")
         elif any(word in line for word in _NOT_STARTED_WORDS) and _NOT_STARTED.fullmatch(line):
             self._place("command", line)
         elif "::" in line and len(line) < 1500 and (match := _LINE.fullmatch(line)):
@@ -226,6 +262,7 @@ class Reading:
 
     def _verbose(self, word: str, name: str) -> None:
         self._seen[_VERBOSE[word]] += 1
+        self._shown += self._section != "short"  # -rA names there again what passed
         name = re.sub(r" *\[ *\d+%\]$", "", name)
         if word == "FAILED":
             self._name(name)
@@ -243,7 +280,9 @@ class Reading:
         done, total = match["done"], match["total"]
         if done is None and ".py " not in line:
             return  # a lone row of letters proves nothing
-        self._seen.update(_LETTER[letter] for letter in match["dots"] if letter in _LETTER)
+        outcomes = [_LETTER[letter] for letter in match["dots"] if letter in _LETTER]
+        self._seen.update(outcomes)
+        self._shown += len(outcomes)
         self._full = done is not None and done == (total or "100")
 
     # -- other runners
@@ -276,11 +315,11 @@ class Reading:
                 bad += int(number)
         self.counts["passed"] += max(0, ran - bad)
         self.collected = (self.collected or 0) + ran
-        self._close(f"Ran {ran} tests in {seconds:g}s {match[0]}", seconds)
+        self._close(f"Ran {ran} tests in {seconds:g}s {match[0]}", seconds, ran)
 
     def _sugar(self, line: str) -> bool:
         if match := _SUGAR.fullmatch(line.strip()):
-            self._close(line.strip(), float(match[1]))
+            self._close(line.strip(), float(match[1]), max(1, self._shown))  # its counts are on the lines that follow
             self._section = "sugar"
         elif self._section == "sugar" and (match := _PART.fullmatch(line.strip("- "))) and _KNOWN.search(match[0]):
             self.counts[_WORD.get(match[2], match[2])] += int(match[1])

@@ -15,7 +15,24 @@ from checks.evidence import Evidence, Json, unseen
 _PERCENT = re.compile(r"\[ *(\d{1,3})%\]")
 _COUNT = re.compile(r"\[ *(\d{1,9})/(\d{1,9})\]$")
 _COLLECTED = re.compile(r"(?:collecting .*?)?collected (\d{1,9}) items?\b(?:.*/ (\d{1,9}) selected)?")
+PROBLEMS = 20  # kept of an output; the first one is enough
 _CLOCK = 2.0  # seconds: some file systems keep modification times of two seconds
+
+
+@dataclass(frozen=True)
+class Statuses:
+    """What is known of the exit statuses behind the command's own.
+
+    ``lost``: why a test command's status does not reach it, one text each. ``commands``: how many test commands it
+    runs. ``by_make``: an error that make says it ignored may be a test command's.
+    """
+
+    lost: tuple[str, ...] = ()
+    commands: int = 0
+    by_make: bool = True
+
+
+UNKNOWN = Statuses()
 
 
 @dataclass(frozen=True)
@@ -38,6 +55,7 @@ def read(
     start: int = 0,
     end: int | None = None,
     junit: Path | None = None,
+    statuses: Statuses = UNKNOWN,
 ) -> Evidence:
     """Evidence of kind "tests" from the bytes [start, end) of ``output``; several sessions in it are added up.
 
@@ -45,7 +63,8 @@ def read(
     when that file was written by this run (not before ``began``). Data: collected (None: unknown), passed, failed,
     errors, skipped, xfailed, xpassed, deselected, failed_tests, error_places ({where, cause}; where "command": the
     runner itself did not start), names_left_out, exit_code, summary, complete (every session came to its end),
-    interrupted (the banner or ""), seconds, junit ("", "read" or why not). An unreadable output is unseen.
+    interrupted (the banner or ""), seconds, junit ("", "read" or why not), sessions, problems (why a session is no
+    good run, whatever the counts say), status_lost (why the exit code is no proof). An unreadable output is unseen.
     """
     reading = Reading()
     try:
@@ -55,6 +74,7 @@ def read(
         return unseen("tests", subject, repeat, f"cannot read the output {output}: {wrong.strerror or wrong}", began)
     reading.finish(exit_code)
     state = _use_junit(reading, junit, began) if junit else ""
+    problems = _problems(reading, statuses, exit_code)
     counts: dict[str, Json] = {word: reading.counts[word] for word in OUTCOMES}
     data: dict[str, Json] = {
         "collected": reading.collected,
@@ -64,12 +84,25 @@ def read(
         "names_left_out": reading.left_out,
         "exit_code": exit_code,
         "summary": plain("; ".join(reading.summaries), 1000),
-        "complete": reading.complete,
+        "complete": reading.complete and (reading.sessions > 0 or state == "read" or not statuses.lost),
         "interrupted": reading.interrupted,
         "seconds": round(reading.seconds, 3) if reading.summaries else _between(began, ended),
         "junit": state,
+        "sessions": reading.sessions,
+        "problems": [*problems],
+        "status_lost": [*statuses.lost],
     }
     return Evidence("tests", subject, True, began, ended, repeat, data)
+
+
+def _problems(reading: Reading, statuses: Statuses, exit_code: int | None) -> list[str]:
+    problems = [*reading.problems]
+    if statuses.by_make and exit_code == 0:
+        problems += [f"a command failed and make went on: {line}" for line in reading.ignored]
+    if statuses.lost and reading.sessions < statuses.commands:
+        told = f"{statuses.commands} test commands ran, {reading.sessions} of them came to a summary"
+        problems.append(f"{told}, and their exit codes are not told")
+    return [plain(problem, 300) for problem in problems[:PROBLEMS]]
 
 
 def progress(line: str) -> Progress | None:

@@ -153,7 +153,18 @@ def _evidence(summary: Summary, name: str) -> Iterator[str]:
 
 # The keys that say most, per kind; the journal holds the rest.
 _SHOWN = {
-    "tests": ("summary", "passed", "failed", "errors", "skipped", "exit_code", "failed_tests", "error_places"),
+    "tests": (
+        "summary",
+        "passed",
+        "failed",
+        "errors",
+        "skipped",
+        "exit_code",
+        "problems",
+        "status_lost",
+        "failed_tests",
+        "error_places",
+    ),
     "endpoint": ("status", "media", "latency_ms", "matches", "unhealthy", "body"),
 }
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from checks.evidence import Evidence, Json
 
+SHOWN = 10  # failed tests that are named
+
 
 @dataclass(frozen=True)
 class Signal:
@@ -43,11 +45,14 @@ def tests_words(evidence: Evidence | None) -> str:
     data = evidence.data
     words = [f"{data[name]} {name}" for name in ("passed", "failed", "errors", "skipped") if data.get(name)]
     status = "" if data.get("exit_code") == 0 else f" (exit {data.get('exit_code')})"
-    return (", ".join(words) or "nothing collected") + status
+    problems = _texts(data, "problems")
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    why = f"; {problems[0]}{more}" if problems else ""
+    return (", ".join(words) or "nothing collected") + status + why
 
 
 def tests_good(evidence: Evidence | None) -> bool | None:
-    """A run that collected nothing, did not end, or returned other than 0 has not passed."""
+    """A run that collected nothing, did not end, returned other than 0, or in which a session died has not passed."""
     if evidence is None or not evidence.seen:
         return None
     data = evidence.data
@@ -57,6 +62,7 @@ def tests_good(evidence: Evidence | None) -> bool | None:
         and _count(data, "passed") > 0
         and _count(data, "failed") == 0
         and _count(data, "errors") == 0
+        and not _texts(data, "problems")
     )
 
 
@@ -64,15 +70,42 @@ def _tests(before: Evidence | None, after: Evidence | None) -> Signal:
     ok = tests_good(after)
     reasons: list[str] = []
     if ok is False and after is not None:
-        failed = after.data.get("failed_tests")
-        reasons += [f"failed: {name}" for name in failed[:10]] if isinstance(failed, list) else []
+        reasons += [*_texts(after.data, "problems"), *_failures(before, after)]
         reasons = reasons or [f"the test run is not good: {tests_words(after)}"]
     if ok and before is not None and before.seen and after is not None:
-        fewer = _count(before.data, "passed") - _count(after.data, "passed")
-        if fewer > 0:  # also of a run that was red: what passed in it has to pass again
+        # Also of a run that was red: what passed in it has to pass again, and what failed in it must not just be gone.
+        fewer = _count(before.data, "passed") + _count(before.data, "failed") - _count(after.data, "passed")
+        if fewer > 0:
             ok = False
-            reasons.append(f"{fewer} tests that passed before did not run or pass after")
+            ran = "passed or failed" if _count(before.data, "failed") else "passed"
+            reasons.append(f"{fewer} tests that {ran} before did not run or pass after")
     return Signal(ok, tests_words(before), tests_words(after), tuple(reasons))
+
+
+def _failures(before: Evidence | None, after: Evidence) -> list[str]:
+    """The failed tests and errors by name, those that did not fail before first: an equal count hides nothing."""
+    failed = _failed(after)
+    if before is None or not before.seen:
+        return [f"failed: {name}" for name in failed[:SHOWN]]
+    known = set(_failed(before))
+    new = [f"failed, and did not before: {name}" for name in failed if name not in known]
+    old = [f"failed, as before: {name}" for name in failed if name in known]
+    return [*new, *old][: max(SHOWN, len(new))]
+
+
+def _failed(evidence: Evidence) -> list[str]:
+    places = evidence.data.get("error_places")
+    errors = (
+        [str(place.get("where")) for place in places if isinstance(place, dict)] if isinstance(places, list) else []
+    )
+    return list(
+        dict.fromkeys([*_texts(evidence.data, "failed_tests"), *(name for name in errors if name != "command")])
+    )
+
+
+def _texts(data: Mapping[str, Json], name: str) -> list[str]:
+    value = data.get(name)
+    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def _count(data: Mapping[str, Json], name: str) -> int:

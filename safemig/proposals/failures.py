@@ -73,8 +73,8 @@ def remedy(
     top-level modules of the project itself. ``locked``: distributions of the lock, thus there without being
     declared. ``asyncio_mode``: the option's value in the project's pytest configuration, "" where it is not set.
     """
-    if not evidence.seen or evidence.data.get("exit_code") == 0:
-        return None
+    if not evidence.seen or (evidence.data.get("exit_code") == 0 and not evidence.data.get("problems")):
+        return None  # where async tests were only skipped, the exit code is 0
     text = _ESCAPES.sub("", output) + "\n" + "\n".join(_causes(evidence))
     known = {_normal(name) for name in declared}
     calls = read_calls(test_files)

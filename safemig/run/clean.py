@@ -17,7 +17,7 @@ FREE_TEXT: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("services", "*", "startup_errors", "*", "text"),
         ("services", "*", "log_reason"),
     ),
-    "tests": (("error_places", "*", "cause"), ("summary",), ("junit",)),
+    "tests": (("error_places", "*", "cause"), ("summary",), ("junit",), ("problems", "*"), ("status_lost", "*")),
     "endpoint": (("text",), ("location",), ("unhealthy",)),
 }
 

@@ -195,3 +195,12 @@ def test_the_words_are_those_of_starlette_itself(tmp_path: Path) -> None:
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert set(_packages(done.stdout, CLIENT)) in ({"httpx"}, {"httpx2"})
+
+
+def test_async_tests_that_were_only_skipped_call_for_their_plugin_too() -> None:
+    """pytest before 8.4 skips them with a warning and returns 0."""
+    green: dict[str, Json] = {"exit_code": 0, "passed": 2, "skipped": 1}
+    skipped = Evidence("tests", "t", True, "", "", "t", {**green, "problems": ["async tests did not run"]})
+    found = failures.remedy(skipped, NATIVE, {"a": BARE}, ["pytest"])
+    assert found is not None and found.packages == ("pytest-asyncio",)
+    assert failures.remedy(Evidence("tests", "t", True, "", "", "t", green), NATIVE, {"a": BARE}, ["pytest"]) is None

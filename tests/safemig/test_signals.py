@@ -117,12 +117,35 @@ def test_a_test_run_that_is_not_good(after: Evidence, word: str) -> None:
         (run(3), run(2, skipped=1), False),
         (run(5, 1, code=1), run(6), True),
         (run(5, 1, code=1), run(4), False),  # red before, but five tests passed
+        (run(5, 1, code=1), run(5, skipped=1), False),  # one failed, one passed: as many pass, and one is gone
         (run(0, code=5), run(1), True),
         (run(0, errors=1, code=2), run(3), True),
     ],
 )
 def test_fewer_tests_than_before_is_worse(before: Evidence, after: Evidence, ok: bool) -> None:
     assert signal("tests", replace(GOOD, tests=before), replace(GOOD, tests=after)).ok is ok
+
+
+def test_the_red_of_before_hides_no_new_failure() -> None:
+    before = run(3, 1, code=1, failed_tests=["t.py::old"], error_places=[{"where": "t.py::broken", "cause": "x"}])
+    after = run(3, 1, code=1, failed_tests=["t.py::new"], error_places=[{"where": "t.py::broken", "cause": "x"}])
+    found = signal("tests", replace(GOOD, tests=before), replace(GOOD, tests=after))
+    assert found.ok is False
+    assert found.reasons == ("failed, and did not before: t.py::new", "failed, as before: t.py::broken")
+
+
+def test_every_new_failure_is_named_before_the_known_ones() -> None:
+    known, new = [f"t.py::old_{n}" for n in range(30)], [f"t.py::new_{n}" for n in range(12)]
+    before, after = run(9, 30, code=1, failed_tests=[*known]), run(9, 30, code=1, failed_tests=[*known[:18], *new])
+    found = signal("tests", replace(GOOD, tests=before), replace(GOOD, tests=after))
+    assert found.reasons == tuple(f"failed, and did not before: {name}" for name in new)
+
+
+@pytest.mark.parametrize("problem", ["coverage is below its limit: 41 of 80", "a worker crashed: gw0"])
+def test_a_session_that_proves_nothing_is_named_in_the_reason(problem: str) -> None:
+    found = signal("tests", GOOD, replace(GOOD, tests=run(3, problems=[problem])))
+    assert (found.ok, found.reasons) == (False, (problem,))
+    assert problem in found.after
 
 
 @pytest.mark.parametrize(
