@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from safemig.plan import Action, Effect
+
+ApplyingRole = Literal["build", "start", "write", "test"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,23 @@ class RiskFact:
     revision: str
     text: str
     final: bool = False
+
+
+@dataclass(frozen=True)
+class AppliesFact:
+    """A place at which the project applies revisions by itself: when it is built, started, tested, or, where a reloader
+    watches (``write``), when a file is written. ``text`` says what runs there; ``file`` is relative to the root."""
+
+    role: ApplyingRole
+    text: str
+    file: str = ""
+    line: int = 0
+
+    @property
+    def where(self) -> str:
+        """What runs, with file and line."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{self.text} ({place})" if place else self.text
 
 
 @dataclass(frozen=True)
@@ -91,7 +111,8 @@ class Facts:
     ``risks`` are those of the revisions to be applied.
     ``used`` are pending revisions that make already what the spec asks for. ``models`` are the edits of a phase about
     models, ``models_check`` the line that imports them, ``models_tables`` the tables of the new ones. ``named`` are the
-    commands that the phase's open items name.
+    commands that the phase's open items name. ``applies`` are the places at which the project applies revisions by
+    itself, ``start_unread`` whether more may do so at a start that could not be read.
 
     ``missing`` keeps a run from its end, ``stops`` (a part of it) from its beginning. ``unchosen`` says why no phase of
     a spec was chosen, then which phases there are.
@@ -122,6 +143,8 @@ class Facts:
     models_check: CommandFact | None = None
     models_tables: tuple[str, ...] = ()
     named: tuple[NamedFact, ...] = ()
+    applies: tuple[AppliesFact, ...] = ()
+    start_unread: bool = False
     reachable_source: bool = True
     bridge: bool = False
     missing: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -53,7 +54,8 @@ class Build:
 
 @dataclass(frozen=True)
 class Service:
-    """One service. ``environment`` maps every key to its value, None where it may be a secret; URLs stand there
+    """One service. ``argv`` and ``entrypoint`` are the words that replace the image's CMD and ENTRYPOINT, None where
+    the image's own stand. ``environment`` maps every key to its value, None where it may be a secret; URLs stand there
     without their password."""
 
     name: str
@@ -66,6 +68,8 @@ class Service:
     depends_on: tuple[str, ...] = ()
     healthcheck: str = ""
     command: str = ""
+    argv: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
     working_dir: str = ""
     profiles: tuple[str, ...] = ()
     container_name: str = ""
@@ -164,11 +168,25 @@ def _service(
         depends_on=raw.names(body.get("depends_on")),
         healthcheck=" ".join(raw.words(health.get("test"))),
         command=text(" ".join(raw.words(body.get("command")))),
+        argv=_argv(body.get("command"), text),
+        entrypoint=_argv(body.get("entrypoint"), text),
         working_dir=text(body.get("working_dir")),
         profiles=raw.names(body.get("profiles")),
         container_name=text(body.get("container_name")),
         hostnames=(text(body.get("hostname")), *raw.aliases(body.get("networks"))),
     )
+
+
+def _argv(value: object, text: raw.Text) -> tuple[str, ...] | None:
+    """The words of a command: a string is cut as a shell cuts words, but no shell runs it."""
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return tuple(text(each) for each in value)
+    try:
+        return tuple(shlex.split(text(value)))
+    except ValueError:
+        return tuple(text(value).split())
 
 
 def _build(value: object, folder: Path, text: raw.Text) -> Build | None:

@@ -237,6 +237,21 @@ def _of_compose(text: str, end: int, folder: str) -> Simple:
     return Simple(act, text, True, True, "", named, files, folder)
 
 
+def compose_call(text: str) -> tuple[str, tuple[str, ...]] | None:
+    """Compose's own command in a simple command, with what follows it: of exec and run service and inner command, of
+    the others the plain words. None where the line calls no compose."""
+    found = _COMPOSE.search(text)
+    if not found:
+        return None
+    _, rest = _options(words(text[found.end() :]), _OF_ALL)
+    if not rest:
+        return "", ()
+    command, rest = rest[0], rest[1:]
+    if command in ("exec", "run"):
+        return command, tuple(_options(rest, _OF_EXEC)[1])
+    return command, tuple(_plain(rest))
+
+
 def _options(tokens: list[str], with_value: frozenset[str]) -> tuple[tuple[str, ...], list[str]]:
     """The -f files of compose's leading options, and what follows the options."""
     files: list[str] = []

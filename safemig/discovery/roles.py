@@ -95,7 +95,7 @@ def score(doing: Doing, role: Role, wish: Wish) -> float:
     acts = doing.acts
     if role in acts:
         value = 10.0 + (4 if len(acts) == 1 and not doing.mixed else 0) - 2 * (len(acts) - 1)
-    elif named and (not acts or _compatible(role, acts)):
+    elif named and (not acts or _compatible(role, acts) or _serves_after(doing, role)):
         # The recipe tells nothing of it (a script, a wrapper): the name is all there is.
         value = 6.0 if not acts else 3.0
     else:
@@ -120,6 +120,11 @@ def _compatible(role: Role, acts: Iterable[str]) -> bool:
     # A `build` that prunes is still the project's build: what it may lose is judged from the recipe elsewhere.
     allowed = usual.get(role, frozenset()) | (frozenset(("clean",)) if role in _HARMLESS else frozenset())
     return set(acts) <= allowed
+
+
+def _serves_after(doing: Doing, role: Role) -> bool:
+    """Whether a start of that name migrates first, and then runs what tells nothing of itself (a script, a module)."""
+    return role == "start" and doing.mixed and doing.acts <= {"migrate", "restart"}
 
 
 def _words(name: str) -> list[str]:

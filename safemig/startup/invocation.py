@@ -1,0 +1,159 @@
+"""What one simple command runs, as far as it may apply revisions: which script, which module, which inner command."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from safemig.effects_tools import DESTROYERS, PRINTERS, SERVERS, WRITERS
+from safemig.startup.world import World
+
+Kind = Literal["upgrade", "line", "script", "module", "file", "code", "make", "tests", "nothing", "quiet"]
+APPLIES = re.compile(r"\balembic\b.*\bupgrade\b|\bdb\s+upgrade\b|\bdb-manage\b.*\bupgrade\b", re.S)
+SERVED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(\(.*\))?")
+_SHELLS = frozenset(("sh", "bash", "dash", "ash", "zsh"))
+_PYTHON = re.compile(r"python(\d(\.\d+)?)?")
+_RELOADERS = frozenset(("watchfiles", "watchmedo", "nodemon"))
+_TESTS = frozenset(("pytest", "py.test", "tox", "nox"))
+_FASTAPI = ("main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py")
+_QUIET = (PRINTERS | frozenset(DESTROYERS) | frozenset(WRITERS)) - SERVERS - _TESTS
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One thing that a command runs.
+
+    upgrade: the command ``text`` applies revisions; line: the shell line ``text``; script and file: ``path`` with
+    ``words``; module: ``text`` with its ``attribute``; code: Python in ``text``; make: targets in ``words``; tests:
+    the tests; nothing: a tool that is known to apply nothing here; quiet: one that never does. ``program``: Python
+    runs it as a script; ``whole``: every function of it runs. ``reloads``: it runs again when a file changes.
+    ``folder`` is where it looks for modules.
+    """
+
+    kind: Kind
+    text: str = ""
+    words: tuple[str, ...] = ()
+    path: Path | None = None
+    attribute: str = ""
+    program: bool = False
+    whole: bool = False
+    reloads: bool = False
+    folder: str = ""
+
+
+def invocations(tokens: Sequence[str], world: World) -> tuple[Invocation, ...]:
+    """What the command of these words runs; () where nothing of it is known. The first word that is known decides,
+    whatever wraps it (``exec``, ``uv run``, ``wait-for-it.sh db:5432 --``)."""
+    if tokens[0] in _QUIET:
+        return (Invocation("quiet"),)
+    for place, token in enumerate(tokens):
+        rest = tuple(tokens[place + 1 :])
+        known = tuple(_tool(token.rpartition("/")[2], token, rest, world))
+        if known:
+            return known
+        path = world.find(token) if place == 0 or "/" in token or token.endswith((".sh", ".py")) else None
+        if path is not None and path.is_file():
+            return (Invocation("script", token, rest, path),)
+        if place == 0 and (entry := _installed(token, world)):
+            return (Invocation("module", entry[0], rest, attribute=entry[1], program=True),)
+    text = shlex.join(tokens)
+    return (Invocation("upgrade", text),) if APPLIES.search(text) else ()
+
+
+def _tool(name: str, token: str, rest: tuple[str, ...], world: World) -> Iterator[Invocation]:
+    """What a well-known tool runs; nothing at all where ``name`` is none."""
+    if name in _SHELLS:
+        yield from _shell(rest, world)
+    elif name == "alembic" or (name == "flask" and "db" in rest):
+        applies = "upgrade" in rest and "--sql" not in rest
+        yield Invocation("upgrade", shlex.join((name, *rest))) if applies else Invocation("nothing")
+    elif _PYTHON.fullmatch(name):
+        yield from _python(rest, world)
+    elif name in SERVERS or name in ("fastapi", "flask"):
+        yield from _served(name, rest, world)
+    elif name in _RELOADERS:
+        after = rest[rest.index("--") + 1 :] if "--" in rest else ()
+        inner = [*(word for word in rest if " " in word), *([shlex.join(after)] if after else [])]
+        yield from [Invocation("line", text, reloads=True) for text in inner] or [Invocation("nothing")]
+    elif name == "make" or token in ("$(MAKE)", "${MAKE}"):
+        yield Invocation("make", words=rest)
+    elif name in _TESTS:
+        yield Invocation("tests")
+
+
+def _shell(rest: tuple[str, ...], world: World) -> Iterator[Invocation]:
+    while rest and rest[0].startswith(("-", "+")):
+        option, rest = rest[0], rest[1:]
+        if re.fullmatch(r"-[a-z]*c", option) and rest:
+            yield Invocation("line", rest[0])
+            return
+    path = world.find(rest[0]) if rest else None
+    if path is not None and path.is_file():
+        yield Invocation("script", rest[0], rest[1:], path)
+
+
+def _python(rest: tuple[str, ...], world: World) -> Iterator[Invocation]:
+    while rest and rest[0].startswith("-") and rest[0] not in ("-m", "-c"):
+        rest = rest[1:]
+    if len(rest) > 1 and rest[0] == "-m":
+        name, more = rest[1], rest[2:]
+        known = tuple(_tool("pytest" if name == "unittest" else name, name, more, world))
+        yield from known or (Invocation("module", name, more, program=True),)
+    elif len(rest) > 1 and rest[0] == "-c":
+        yield Invocation("code", rest[1])
+    elif rest and (path := world.find(rest[0])) and path.is_file():
+        yield Invocation("file", rest[0], rest[1:], path, program=True)
+
+
+def _served(name: str, rest: tuple[str, ...], world: World) -> Iterator[Invocation]:
+    """The application that a server's command line names."""
+    options = dict(itertools.pairwise(rest))
+    again = "--reload" in rest or (name == "fastapi" and "dev" in rest)
+    again = again or (name == "flask" and ("--debug" in rest or world.variable("FLASK_DEBUG") in ("1", "true")))
+    folder = options.get("--app-dir") or options.get("--chdir") or ""
+    settings = world.find(options.get("-c") or options.get("--config") or "") if name == "gunicorn" else None
+    if settings is not None and settings.is_file():
+        yield Invocation("file", path=settings, whole=True, reloads=again)
+    if name == "flask":
+        yield from (replace(one, reloads=again) for one in _flask(options, world))
+        return
+    named = next((word for word in rest if SERVED.fullmatch(word)), "")
+    if named:
+        module, _, attribute = named.partition(":")
+        attribute = attribute.partition("(")[0]
+        yield Invocation("module", module, attribute=attribute, reloads=again, folder=folder)
+    elif name == "fastapi":
+        given = tuple(word for word in rest if word.endswith(".py")) or _FASTAPI
+        path = next((path for word in given if (path := world.find(word))), None)
+        yield Invocation("file", path=path, reloads=again) if path else Invocation("nothing")
+    else:
+        yield Invocation("nothing")
+
+
+def _flask(options: dict[str, str], world: World) -> Iterator[Invocation]:
+    told = options.get("--app") or options.get("-A") or world.variable("FLASK_APP")
+    told = told or ("wsgi" if world.find("wsgi.py") else "app")
+    module, _, attribute = told.partition(":")
+    module = module.removesuffix(".py").replace("/", ".")
+    for factory in (attribute.partition("(")[0],) if attribute else ("create_app", "make_app"):
+        yield Invocation("module", module, attribute=factory)
+
+
+def _installed(token: str, world: World) -> tuple[str, str] | None:
+    """Module and function behind a program that the project's own pyproject.toml installs."""
+    import tomllib
+
+    path = world.find("pyproject.toml") or world.folder / "pyproject.toml"
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return None
+    tool = document.get("tool", {}).get("poetry", {})
+    told = {**tool.get("scripts", {}), **document.get("project", {}).get("scripts", {})}.get(token)
+    module, colon, attribute = str(told).partition(":") if isinstance(told, str) else ("", "", "")
+    return (module, attribute) if colon else None

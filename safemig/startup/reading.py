@@ -1,0 +1,357 @@
+"""Which commands of a project apply revisions by themselves, read from its files; nothing is run.
+
+Read are the recipes and lines that build, start and test, and what they come to: compose services with their
+Dockerfiles, scripts, make targets, and the start of the Python application.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safemig.discovery import services as services_of
+from safemig.discovery.compose import Compose, Service, mounted
+from safemig.discovery.files import head
+from safemig.discovery.makefile import Makefile, expand, read_makefile
+from safemig.discovery.recipes import compose_call, split, words
+from safemig.facts import AppliesFact, ApplyingRole, CommandFact
+from safemig.startup.application import Program
+from safemig.startup.invocation import APPLIES, SERVED, Invocation, invocations
+from safemig.startup.world import World, container
+
+if TYPE_CHECKING:
+    from safemig.discovery.project import Project
+
+ROLES: tuple[ApplyingRole, ...] = ("build", "start", "test")
+_KEYWORDS = frozenset(("if", "then", "else", "elif", "while", "until", "do", "!", "{", "exec", "(", "time"))
+_ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
+# A conftest.py with one of these decides for itself which database it prepares.
+_OTHER_DATABASE = re.compile(r"set_main_option|environ\b|setenv|testcontainers|create_engine|attributes\[")
+_DEEPEST = 12
+_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Startup:
+    """``places`` at which revisions are applied, ``notes`` on what could not be read; ``unread``: the start is among
+    that."""
+
+    places: tuple[AppliesFact, ...] = ()
+    notes: tuple[str, ...] = ()
+    unread: bool = False
+
+
+@dataclass(frozen=True)
+class _At:
+    """Where a command stands, and how: its file and line, again after each change of a file (``reloads``), and how deep
+    it lies in what it was reached by."""
+
+    file: Path
+    line: int = 0
+    reloads: bool = False
+    depth: int = 0
+
+    def below(self, file: Path | None = None, line: int = 0, *, reloads: bool = False) -> _At:
+        """One step further in."""
+        place = (file, line) if file else (self.file, self.line)
+        return _At(*place, self.reloads or reloads, self.depth + 1)
+
+
+def read_startup(project: Project, commands: Mapping[str, CommandFact]) -> Startup:
+    """What the commands of the roles build, start and test apply by themselves."""
+    readings = [_Reading(project, role) for role in ROLES if role in commands]
+    at = _At(project.makefile.path if project.makefile else project.root / "safemig.yaml")
+    for reading in readings:
+        reading.line(commands[reading.role].line, World(project.root, project.folder), at)
+    places = [place for reading in readings for place in reading.places.values()]
+    unread = [f"{text}; revision and schema are compared before and after it" for r in readings for text in r.unread]
+    notes = [*unread, *(text for reading in readings for text in reading.notes)]
+    starts = any(reading.role == "start" and reading.unread for reading in readings)
+    return Startup(tuple(dict.fromkeys(places)), tuple(dict.fromkeys(notes)), starts)
+
+
+class _Reading:
+    """One role's reading: its places, and what of it could not be read."""
+
+    def __init__(self, project: Project, role: ApplyingRole) -> None:
+        self.project = project
+        self.role = role
+        self.places: dict[tuple[str, Path, int], AppliesFact] = {}
+        self.notes: list[str] = []
+        self.unread: list[str] = []
+        self._seen: set[object] = set()
+        self._understood = False
+        self._unknown = False
+
+    def line(self, text: str, world: World, at: _At) -> None:
+        """Every simple command of a shell line."""
+        for part in split(text) if at.depth < _DEEPEST else ():
+            tokens = words(part.strip("() \t"))
+            while tokens and (tokens[0] in _KEYWORDS or _ASSIGNED.match(tokens[0])):
+                tokens = tokens[1:]
+            if tokens[:1] == ["cd"] and len(tokens) > 1:
+                world = world.moved(tokens[1])
+            elif tokens and tokens[0] not in ("#", "for", "case"):
+                self._command(tokens, world, at.below())
+
+    def _command(self, tokens: Sequence[str], world: World, at: _At) -> None:
+        if at.depth > _DEEPEST or not tokens:
+            return
+        call = None if world.service else compose_call(shlex.join(tokens))
+        if call is not None:
+            self._compose(call[0], call[1], at)
+            return
+        known = invocations(tokens, world)
+        self._unknown = self._unknown or not known
+        for each in known:
+            self._understood = self._understood or each.kind != "quiet"
+            self._follow(each, world, replace(at, reloads=at.reloads or each.reloads))
+
+    def _follow(self, each: Invocation, world: World, at: _At) -> None:
+        if each.folder:
+            world = world.moved(each.folder)
+        if each.kind == "upgrade":
+            self._applies(f"`{_short(each.text)}`", world, at)
+        elif each.kind == "line":
+            self.line(each.text, world, at.below())
+        elif each.kind == "script" and each.path:
+            self._script(each.path, each.words, world, at)
+        elif each.kind == "make":
+            self._make(list(each.words), world, at)
+        elif each.kind == "tests" and self.role == "test":
+            self._conftests(world, at)
+        elif each.kind in ("module", "file", "code"):
+            self._python(each, world, at)
+
+    def _script(self, path: Path, rest: Sequence[str], world: World, at: _At) -> None:
+        body = head(path, 65_536)
+        if path.suffix == ".py" or re.match(r"#!.*python", body):
+            self._python(Invocation("file", words=tuple(rest), path=path, program=True), world, at)
+            return
+        key = (path, world.service, at.reloads)
+        if key not in self._seen:
+            self._seen.add(key)
+            for number, text in _lines(body):
+                self.line(text, world, at.below(path, number))
+        # What such a script is given, it commonly runs at its end.
+        self._command([word for word in rest if word != "--"], world, at.below())
+
+    # Containers
+
+    def _compose(self, command: str, rest: Sequence[str], at: _At) -> None:
+        compose = self.project.compose
+        if compose is None:
+            return
+        if command in ("exec", "run"):
+            service = compose.services.get(rest[0]) if rest else None
+            if service is not None and len(rest) > 1:
+                self._command(rest[1:], container(compose, service, self.project.root), at.below())
+            elif service is not None:
+                self._service(compose, service, at)
+        elif command in ("up", "start", "restart", "create"):
+            for service in _started(compose, rest):
+                self._service(compose, service, at)
+        elif command == "build":
+            for service in _built(compose, rest):
+                self._image(compose, service, at)
+
+    def _image(self, compose: Compose, service: Service, at: _At) -> None:
+        world = container(compose, service, self.project.root)
+        if world.image is not None and service.build is not None:
+            for run in world.image.runs:
+                self.line(run.text, world, at.below(service.build.context / service.build.dockerfile, run.number))
+
+    def _service(self, compose: Compose, service: Service, at: _At) -> None:
+        """What the container of a service runs: compose's words, else those of its image."""
+        if service.is_postgres or ("service", service.name) in self._seen:
+            return
+        self._seen.add(("service", service.name))
+        world = container(compose, service, self.project.root)
+        known, self._understood, self._unknown = self._understood, False, False
+        texts = list(_start(compose, service, world))
+        if texts:
+            _, file, number = texts[-1]
+            self.line(" ".join(text for text, _, _ in texts), world, at.below(file, number))
+        dark = not self._understood and (self._unknown or not texts)
+        if dark and self._concerns(compose, service):
+            shown = f"`{_short(texts[0][0])}`" if texts and texts[0][0] else "the entry point of its base image"
+            self.unread.append(f"what service {service.name} runs when it starts could not be read ({shown})")
+        self._understood = known or self._understood
+
+    def _concerns(self, compose: Compose, service: Service) -> bool:
+        app = self.project.service
+        return service.name == app or service.name in services_of.alike(compose, app)
+
+    # Make
+
+    def _make(self, rest: list[str], world: World, at: _At) -> None:
+        names: list[str] = []
+        path = next((path for name in ("GNUmakefile", "makefile", "Makefile") if (path := world.find(name))), None)
+        own = self.project.makefile
+        if own is not None and not world.service and own.path.parent == world.folder:
+            path = own.path
+        while rest:
+            word = rest.pop(0)
+            if word in ("-C", "--directory", "-f", "--file") and rest:
+                given = world.find(rest.pop(0))
+                path = given / "Makefile" if given and given.is_dir() else given
+            elif not word.startswith("-") and "=" not in word:
+                names.append(word)
+        makefile = own if own and own.path == path else _makefile(path, self.project.root)
+        if makefile is None:
+            return
+        place = world if world.service else World(world.root, makefile.path.parent)
+        for name in names or [target.name for target in makefile.targets[:1]]:
+            for text, file, number in _recipe(makefile, name):
+                key = (file, number, text, world.service)
+                if key not in self._seen:
+                    self._seen.add(key)
+                    self.line(text, place, at.below(file, number))
+
+    # Python
+
+    def _python(self, each: Invocation, world: World, at: _At) -> None:
+        program = Program((*world.modules(), *((each.path.parent,) if each.path else ())))
+        if each.kind == "code":
+            program.code(each.text, at.file, at.line)
+        elif each.path is not None:
+            program.file(each.path, script=each.program, words=each.words, whole=each.whole)
+        elif not program.module(each.text, each.attribute, script=each.program, words=each.words):
+            return
+        for reached in program.found.values():
+            below = at.below(reached.file, reached.line)
+            if reached.kind == "upgrade":
+                self._applies("alembic's upgrade", world, below)
+            elif reached.kind == "shell":
+                self.line(reached.text, world, below)
+            elif SERVED.fullmatch(reached.text) and below.depth < _DEEPEST:
+                module, _, attribute = reached.text.partition(":")
+                served = Invocation("module", module, attribute=attribute)
+                self._python(served, world, at.below(reloads=reached.reloads))
+
+    def _conftests(self, world: World, at: _At) -> None:
+        folder = self.project.folder
+        paths = [folder / "conftest.py", *sorted(folder.glob("test*/**/conftest.py"))]
+        for path in [each for each in paths if each.is_file()]:
+            program = Program((*world.modules(), folder))
+            program.file(path, whole=True)
+            for reached in program.found.values():
+                if reached.kind == "serve" or (reached.kind == "shell" and not APPLIES.search(reached.text)):
+                    continue
+                below = at.below(reached.file, reached.line)
+                if _OTHER_DATABASE.search(head(path, 400_000)):
+                    where = f"{self._shown(reached.file)}:{reached.line}"
+                    self.notes.append(f"{where} upgrades a database for the tests; which one could not be read")
+                else:
+                    self._applies("alembic's upgrade", world, below)
+
+    # What was found
+
+    def _applies(self, what: str, world: World, at: _At) -> None:
+        who = f"service {world.service}" if world.service else f"the command for “{self.role}”"
+        place = (self._shown(at.file), at.line)
+        self.places.setdefault((self.role, at.file, at.line), AppliesFact(self.role, f"{who} runs {what}", *place))
+        if at.reloads and self.role == "start" and self._sees(world):
+            again = f"{who} is started again when a file changes, and runs {what}"
+            self.places.setdefault(("write", at.file, at.line), AppliesFact("write", again, *place))
+
+    def _sees(self, world: World) -> bool:
+        """Whether a revision file is seen there as soon as it is written."""
+        compose, tree = self.project.compose, self.project.tree
+        if not world.service or compose is None or tree is None:
+            return True
+        return mounted(compose, world.service, tree.versions[0])
+
+    def _shown(self, path: Path) -> str:
+        path, root = path.resolve(), self.project.root
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _start(compose: Compose, service: Service, world: World) -> Iterator[tuple[str, Path, int]]:
+    """Entry point and command of a container, with file and line; an entry point of compose's takes the image's CMD
+    away."""
+    image, build = world.image, service.build
+    file = build.context / build.dockerfile if build else compose.files[0]
+    if service.entrypoint is not None:
+        yield shlex.join(service.entrypoint), *_key(compose, service.name, "entrypoint")
+    elif image and image.entrypoint:
+        yield image.entrypoint.text, file, image.entrypoint.number
+    if service.argv is not None:
+        yield shlex.join(service.argv), *_key(compose, service.name, "command")
+    elif image and image.command and service.entrypoint is None:
+        yield image.command.text, file, image.command.number
+
+
+def _started(compose: Compose, names: Sequence[str]) -> Iterator[Service]:
+    """The services that ``up`` starts: the named ones with what they depend on, else all without a profile."""
+    chosen = [name for name in names if name in compose.services]
+    if not chosen:
+        yield from (each for each in compose.services.values() if not each.profiles)
+        return
+    known: set[str] = set()
+    while chosen:
+        name = chosen.pop()
+        if name not in known and name in compose.services:
+            known.add(name)
+            chosen += compose.services[name].depends_on
+            yield compose.services[name]
+
+
+def _built(compose: Compose, names: Sequence[str]) -> Iterator[Service]:
+    chosen = [name for name in names if name in compose.services] or list(compose.services)
+    yield from (compose.services[name] for name in chosen)
+
+
+def _key(compose: Compose, service: str, key: str) -> tuple[Path, int]:
+    """File and line of a service's key; the reading of the files themselves keeps no lines."""
+    for path in reversed(compose.files):
+        inside = ""
+        for number, text in enumerate(head(path, 2_000_000).splitlines(), 1):
+            named = re.match(r"(\s+)([\w.-]+):\s*(#.*)?$", text)
+            if named and named[2] == service:
+                inside = named[1]
+            elif inside and text.strip() and not text.startswith(inside + " "):
+                inside = ""
+            elif inside and re.match(rf"\s+{key}\s*:", text):
+                return path, number
+    return compose.files[0], 0
+
+
+def _lines(body: str) -> Iterator[tuple[int, str]]:
+    """The lines of a script with their numbers, continuations joined, comments left out."""
+    held, first = "", 0
+    for number, text in enumerate(body.splitlines(), 1):
+        first = first if held else number
+        held += text.removesuffix("\\")
+        if not text.endswith("\\"):
+            if not held.lstrip().startswith("#"):
+                yield first, held
+            held = ""
+
+
+def _makefile(path: Path | None, root: Path) -> Makefile | None:
+    try:
+        return read_makefile(path, root) if path else None
+    except OSError:
+        return None
+
+
+def _recipe(makefile: Makefile, name: str, seen: frozenset[str] = frozenset()) -> Iterator[tuple[str, Path, int]]:
+    """The lines that making ``name`` runs, prerequisites first, each with its target's file and line."""
+    target = makefile.target(name)
+    if target is None or name in seen:
+        return
+    for prerequisite in target.prerequisites:
+        yield from _recipe(makefile, prerequisite, seen | {name})
+    variables = {**makefile.variables, **target.variables}
+    for line in target.recipe:
+        text = expand(line.lstrip().lstrip("@-+ \t").replace("$$", "\0"), variables)
+        yield text.replace("\0", "$"), target.file or makefile.path, target.line
