@@ -8,11 +8,13 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from checks.container import SentRequest
 from checks.endpoints import Probe, discover
 from checks.endpoints import look as look_endpoint
 from checks.evidence import Evidence, now, unseen
@@ -124,7 +126,40 @@ def counts_changed(known: Evidence, fresh: Evidence) -> str:
 
 async def look_services(s: Session, step: str, moment: str) -> Evidence:
     """The containers (or processes) of the project, journalled."""
-    return s.observe(step, moment, await s.look(s.runtime.look_services))
+    requests = _requests(s)
+    services = s.observe(step, moment, await s.look(lambda: s.runtime.look_services(requests)))
+    for text in by_time_words(services):
+        s.note(text, step, "warning")
+    return services
+
+
+def _requests(s: Session) -> tuple[SentRequest, ...]:
+    """What this run has asked the service so far, with the time of each question and answer."""
+    journalled = [evidence for _, _, evidence in s.past.evidence if evidence.kind == "endpoint"]
+    return (*s.requests, *(request for evidence in journalled if (request := _request(evidence)) is not None))
+
+
+def _request(evidence: Evidence) -> SentRequest | None:
+    status = evidence.data.get("status")
+    if not evidence.seen or not isinstance(status, int) or evidence.subject.startswith("script "):
+        return None
+    began, ended = (datetime.fromisoformat(text).timestamp() for text in (evidence.began, evidence.ended))
+    return SentRequest(began, ended, status)
+
+
+def by_time_words(services: Evidence) -> tuple[str, ...]:
+    """What is said of the error lines that only their time makes those of our own requests, one text a service."""
+    listed = services.data.get("services")
+    texts: list[str] = []
+    for name, service in sorted(listed.items()) if isinstance(listed, dict) else ():
+        errors = service.get("startup_by_time") if isinstance(service, dict) else None
+        if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+            texts.append(
+                f"{name}: errors in the log ({len(errors)}) were written while requests of safemig went wrong, and "
+                "nothing else says whose they are; they are judged at the endpoints, not as errors of the start: "
+                f"{errors[0].get('text')}"
+            )
+    return tuple(texts)
 
 
 async def serving(s: Session, seconds: float | None = None) -> bool:
@@ -142,6 +177,8 @@ async def serving(s: Session, seconds: float | None = None) -> bool:
         probe = Probe(path=s.config.health or "/", seconds=3.0)
         answer = await s.look(lambda probe=probe: look_endpoint(base, probe))  # type: ignore[misc]
         status = answer.data.get("status") if answer.seen else None
+        if (request := _request(answer)) is not None:
+            s.requests.append(request)
         if status is not None and status == last:
             return True
         last = status
@@ -158,6 +195,7 @@ def _configured(s: Session) -> tuple[Probe, ...]:
 
 async def look_endpoints(s: Session, step: str, moment: str, paths: Sequence[str] = ()) -> tuple[Evidence, ...]:
     """The main endpoints side by side. ``paths``: exactly those of an earlier look (subjects such as "GET /x")."""
+    began = time.time()
     base = await s.look(s.runtime.base_url)
     if not base:
         gone = unseen("endpoint", "GET /", "curl", "the service has no address that can be reached from here")
@@ -174,6 +212,9 @@ async def look_endpoints(s: Session, step: str, moment: str, paths: Sequence[str
     looked = await asyncio.gather(
         *(s.look(lambda probe=probe: _ask(s, base, probe)) for probe in probes)  # type: ignore[misc]
     )
+    answers = [request for evidence in looked if (request := _request(evidence)) is not None]
+    # Which routes there are was asked for first, without an answer for each of those requests.
+    s.requests += [SentRequest(began, each.began, each.status) for each in answers if each.status >= 500][:1]
     return tuple(s.observe(step, moment, answer) for answer in looked)
 
 

@@ -22,6 +22,7 @@ from safemig.run.inbox import Inbox
 from safemig.run.past import Past, fold, take
 
 if TYPE_CHECKING:
+    from checks.container import SentRequest
     from safemig.config import Config
     from safemig.discovery.project import Project
     from safemig.runtimes.base import Runtime
@@ -53,7 +54,8 @@ class Request:
 
 @dataclass
 class Session:
-    """What the parts of a run share. ``facts`` and ``plan`` are set once the journal holds them."""
+    """What the parts of a run share. ``facts`` and ``plan`` are set once the journal holds them; ``requests`` are those
+    that this engine sent to the service beside the endpoints in the journal."""
 
     project: Project
     config: Config
@@ -67,6 +69,7 @@ class Session:
     numbers: int = 0
     own: set[asyncio.Task[None]] = field(default_factory=set)
     follower: asyncio.Task[None] | None = None
+    requests: list[SentRequest] = field(default_factory=list)
     plan: Plan = field(init=False)
 
     def __post_init__(self) -> None:

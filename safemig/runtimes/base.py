@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -10,6 +10,8 @@ from checks.evidence import Evidence, Json
 
 if TYPE_CHECKING:
     import psycopg
+
+    from checks.container import SentRequest
 
 APPLICATION = "safemig"  # application_name of every session of ours
 
@@ -46,8 +48,8 @@ class Runtime(Protocol):
     def base_url(self) -> str:
         """The service's address as reachable from here, "" when unknown."""
 
-    def look_services(self) -> Evidence:
-        """Evidence of kind "container". Never raises."""
+    def look_services(self, requests: Sequence[SentRequest] = ()) -> Evidence:
+        """Evidence of kind "container"; ``requests`` are those that we sent to the service. Never raises."""
 
     def connect(self) -> AbstractContextManager[psycopg.Connection]:
         """A session on the application's database: autocommit, connect timeout 5 s."""

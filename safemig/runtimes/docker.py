@@ -9,7 +9,7 @@ import shlex
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -107,12 +107,14 @@ class DockerRuntime:
         host, port = ports[inner]
         return f"http://{address(self._client(), host)}:{port}"
 
-    def look_services(self) -> Evidence:
+    def look_services(self, requests: Sequence[look_container.SentRequest] = ()) -> Evidence:
         """By checks.container, with the containers' working folder as their label has it."""
         began = now()
         try:
             self._containers()  # learns secrets, so that log lines are redacted
-            return look_container.look(self._client(), project=self._project(), folder=str(self.folder))
+            return look_container.look(
+                self._client(), project=self._project(), folder=str(self.folder), requests=requests
+            )
         except Unreachable as error:
             return unseen("container", self.project or str(self.folder), "docker ps --all", str(error), began)
 

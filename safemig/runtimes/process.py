@@ -7,7 +7,7 @@ import os
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -107,13 +107,13 @@ class ProcessRuntime:
         """As configured or discovered."""
         return self.url
 
-    def look_services(self) -> Evidence:
+    def look_services(self, requests: Sequence[look_container.SentRequest] = ()) -> Evidence:
         """The process that listens on the service's port, and the file that its output goes to."""
         process = self._process()
         if process is None:
             return look_container.look_process(self.service or "service", None, started="", log=None)
         return look_container.look_process(
-            self.service or "service", process.pid, started=started(process), log=log_of(process)
+            self.service or "service", process.pid, started=started(process), log=log_of(process), requests=requests
         )
 
     @contextlib.contextmanager

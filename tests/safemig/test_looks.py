@@ -12,7 +12,8 @@ from typing import cast
 import pytest
 
 from checks.endpoints import Probe
-from safemig.run.looks import _ask
+from checks.evidence import Evidence, Json
+from safemig.run.looks import _ask, by_time_words
 from safemig.run.session import Session
 
 
@@ -58,3 +59,18 @@ def test_a_reference_without_a_value_could_not_be_looked_at(
     evidence = _ask(session(tmp_path), door, PROBE)
     assert not evidence.seen
     assert "env:API_TOKEN has no value" in evidence.reason
+
+
+def test_errors_that_only_their_time_excuses_are_told() -> None:
+    services: dict[str, object] = {
+        "api": {"startup_by_time": [{"line": 3, "text": "ERROR: no shelf"}, {"line": 9, "text": "ERROR: no room"}]},
+        "db": {"startup_by_time": []},
+        "old": {},  # of a journal written before
+    }
+    moment = "2026-01-05T09:00:00.000+00:00"
+    evidence = Evidence(
+        "container", "shop", True, moment, moment, "docker ps", cast("dict[str, Json]", {"services": services})
+    )
+    (text,) = by_time_words(evidence)
+    assert text.startswith("api: errors in the log (2) were written while requests of safemig went wrong")
+    assert text.endswith("ERROR: no shelf")
