@@ -24,6 +24,7 @@ from safemig.desired import Desired, RevisionFails, SpecFails
 from safemig.loading import ScratchFails
 from safemig.redact import redact
 from safemig.restate import Restated
+from safemig.spec.rendered import Rendered, render
 from safemig.spec.sources import Wanted
 
 Scratch = Callable[[], AbstractContextManager[str]]
@@ -37,7 +38,7 @@ _START = "import sys; sys.path.append(sys.argv[1]); from safemig.apart import wo
 class Order(msgspec.Struct, frozen=True):
     """One call: the function's name and what it is called with."""
 
-    name: Literal["desire", "desire_applied", "restated", "union"]
+    name: Literal["desire", "desire_applied", "restated", "union", "rendered"]
     dump: str
     wanted: Wanted | None
     revision: Wanted | None = None
@@ -48,9 +49,12 @@ class Order(msgspec.Struct, frozen=True):
 class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of the child: it wants a database, or it has ended with a value or an error."""
 
-    kind: Literal["scratch", "desired", "restated", "SpecFails", "RevisionFails", "ScratchFails", "OperationalError"]
+    kind: Literal[
+        "scratch", "desired", "restated", "rendered", "SpecFails", "RevisionFails", "ScratchFails", "OperationalError"
+    ]
     desired: Desired | None = None
     restated: Restated | None = None
+    rendered: tuple[Rendered, ...] = ()
     file: str = ""
     line: int = 0
     message: str = ""
@@ -84,6 +88,15 @@ def union(dump: str, steps: Sequence[Wanted], scratch: Scratch) -> Desired:
     found = _call(Order("union", dump, None, pending=tuple(steps)), scratch).desired
     assert found is not None
     return found
+
+
+def rendered(steps: Sequence[Wanted]) -> tuple[Rendered, ...]:
+    """As ``safemig.spec.rendered.render``, for each of the upgrades. No database is made for it."""
+
+    def none() -> AbstractContextManager[str]:
+        raise ScratchFails("text is made without a database")
+
+    return _call(Order("rendered", "", None, pending=tuple(steps)), none).rendered
 
 
 def _call(order: Order, scratch: Scratch) -> Said:
@@ -178,6 +191,8 @@ def _answer(order: Order) -> Said:
     import psycopg
 
     dump, wanted = order.dump, order.wanted
+    if order.name == "rendered":
+        return Said("rendered", rendered=tuple(render(step) for step in order.pending))
     try:
         if wanted is None:
             return Said("desired", desired.union(dump, order.pending, _asked))

@@ -88,19 +88,25 @@ def upgrade_of(path: Path) -> Wanted | None:
     """A revision file's upgrade as operations; None when it does nothing, NotEvaluated when it is anything else."""
     try:
         text = path.read_text(encoding="utf-8")
-        pieces = python_source.pieces(Block("python", text, 1))
     except UnicodeDecodeError as error:
         raise NotEvaluated(f"{path.name} is not in UTF-8 ({error.reason} at byte {error.start})") from error
+    return upgrade_in(text, path.name)
+
+
+def upgrade_in(text: str, file: str) -> Wanted | None:
+    """As ``upgrade_of``, for the text of a revision file that is called ``file`` in what is said of it."""
+    try:
+        pieces = python_source.pieces(Block("python", text, 1))
     except SyntaxError as error:
-        raise NotEvaluated(f"{path.name} is no Python that can be read: {error.msg}") from error
-    _refuse(path.name, text)
+        raise NotEvaluated(f"{file} is no Python that can be read: {error.msg}") from error
+    _refuse(file, text)
     piece = next((one for one in pieces if one.side == "up"), None)
     if piece is None:
         if python_source.is_empty_upgrade(text):
             return None
-        raise NotEvaluated(f"{path.name} has no upgrade made of operations")
+        raise NotEvaluated(f"{file} has no upgrade made of operations")
     return Wanted(
-        "op", piece.code, "", piece.created, piece.names, (path.name, piece.lines[0]), imports=piece.imports,
+        "op", piece.code, "", piece.created, piece.names, (file, piece.lines[0]), imports=piece.imports,
         upgrade_lines=piece.lines,
     )  # fmt: skip
 

@@ -66,6 +66,34 @@ class AppliesFact:
 
 
 @dataclass(frozen=True)
+class RevisionFact:
+    """A revision file as it was read: ``path`` from the root, the sha256 of its content, and its text.
+
+    ``sql`` are the statements of its upgrade, None before they were told; where they cannot be, ``unread`` says why,
+    with file and line.
+    ``diff`` is what is new in it since the plan was made.
+    """
+
+    revision: str
+    path: str
+    sha256: str
+    text: str = ""
+    sql: str | None = None
+    unread: str = ""
+    diff: str = ""
+
+
+@dataclass(frozen=True)
+class ScriptFact:
+    """A file beside the revisions that runs with them (env.py, a module that they import); ``diff`` as above."""
+
+    path: str
+    sha256: str
+    text: str = ""
+    diff: str = ""
+
+
+@dataclass(frozen=True)
 class SpecFact:
     """The chosen phase of the chosen spec, and why this one ("" where it was named). ``items`` are the texts of its
     open items."""
@@ -108,7 +136,8 @@ class NamedFact:
 class Facts:
     """Everything the planner may use. ``current`` and ``pending`` are None when they could not be read. With ``merge``,
     a merge of the code's heads that is to be written first, ``heads`` and ``pending`` are those that it leads to.
-    ``risks`` are those of the revisions to be applied.
+    ``risks`` are those of the revisions to be applied, ``files`` their files (of all revisions, without text and SQL,
+    where it is not known which are pending), ``scripts`` what runs with them.
     ``used`` are pending revisions that make already what the spec asks for. ``models`` are the edits of a phase about
     models, ``models_check`` the line that imports them, ``models_tables`` the tables of the new ones. ``named`` are the
     commands that the phase's open items name. ``applies`` are the places at which the project applies revisions by
@@ -139,6 +168,8 @@ class Facts:
     merge: MigrationFact | None = None
     used: tuple[str, ...] = ()
     risks: tuple[RiskFact, ...] = ()
+    files: tuple[RevisionFact, ...] = ()
+    scripts: tuple[ScriptFact, ...] = ()
     models: tuple[Action, ...] = ()
     models_check: CommandFact | None = None
     models_tables: tuple[str, ...] = ()
@@ -159,7 +190,8 @@ class Finding:
     """What an outcome calls for, or an open point settled: one more input of the planner.
 
     ``database``: current, pending. ``remedy``: cause, actions (the edits, in order), packages. ``edited``: step, and
-    the action that the person made of it.
+    the action that the person made of it. ``contents``: files and scripts that are not as they were planned. Where
+    revisions were read again (also with ``database`` and ``edited``): files, scripts, and the risks of these files.
     """
 
     name: str
@@ -169,3 +201,6 @@ class Finding:
     actions: tuple[Action, ...] = ()
     packages: tuple[str, ...] = ()
     step: str = ""
+    files: tuple[RevisionFact, ...] = ()
+    scripts: tuple[ScriptFact, ...] = ()
+    risks: tuple[RiskFact, ...] = ()

@@ -33,6 +33,14 @@ Intent = Literal[
 
 
 @dataclass(frozen=True)
+class FileDigest:
+    """A file as it was read: ``path`` from the project's root, and the sha256 of its content."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Action:
     """What a step comes to on this target.
 
@@ -40,6 +48,8 @@ class Action:
     to it; ``target`` names the make target and ``recipe`` is the sha256 of its recipe as planned, both empty for other
     commands. edit: ``path`` (relative to the root) whose content had sha256 ``before`` (None: no such file) gets
     ``text``. look: only observes; with a ``line`` (psql's) it asks the database ``text`` by a connection of our own.
+    A command that applies revisions has them in ``contents``, with the scripts beside them: an approval holds for
+    these files as they are. ``asks`` is why a person is asked in every mode, "" where mode and rules decide.
     """
 
     kind: Literal["command", "edit", "look"]
@@ -54,6 +64,8 @@ class Action:
     diff: str = ""
     effect: Effect = "read"
     touches: tuple[str, ...] = ()
+    contents: tuple[FileDigest, ...] = ()
+    asks: str = ""
 
     @property
     def digest(self) -> str:
@@ -63,7 +75,10 @@ class Action:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: why, what exactly, what it changes, what it takes for granted, how to undo it."""
+    """One step: why, what exactly, what it changes, what it takes for granted, how to undo it.
+
+    ``detail`` are lines for a person: the revision files that it applies, and the SQL that they come to.
+    """
 
     id: str
     intent: Intent
@@ -75,6 +90,7 @@ class Step:
     done_when: str = ""
     undo: str = ""
     cause: str = ""
+    detail: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +126,11 @@ class Plan:
             if step.id == step_id:
                 return step
         raise KeyError(step_id)
+
+
+def sha256_of(text: str) -> str:
+    """sha256 (hex) of a text as it is written to a file."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest_of(document: object) -> str:

@@ -84,6 +84,7 @@ def _step(number: int, step: Step, diffs: bool) -> Iterator[str]:
         if diffs:
             yield from (f"     | {line}" for line in step.action.diff.splitlines())
     if step.action.kind != "look":
+        yield from (f"     | {line}" for line in step.detail)
         yield f"     changes: {step.changes}"
         yield f"     undo: {step.undo}"
     if step.assumes:

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from safemig.facts import Facts, Finding, MigrationFact
 from safemig.plan import Action, Phase, Plan, Step, child
-from safemig.plan_heads import merges_only, risky, shares_migration
+from safemig.plan_contents import applying, as_written, reread
+from safemig.plan_heads import merges_only, shares_migration
 from safemig.plan_points import notes, open_points, phase_words
 from safemig.plan_steps import (
     build_steps,
@@ -32,11 +33,13 @@ ASSUMES = {
     "schema": "the database's revision and schema are as last observed",
     "heads": "the code's migration heads are the planned ones",
     "spec": "the implementation plan is the one that was read",
+    "contents": "the revision files and the scripts beside them are the ones that were read",
 }
 
 
 def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
     """The document that facts and findings come to; its place in the chain is given by :func:`revisions`."""
+    facts = reread(facts, findings)
     remedies = [finding for finding in findings if finding.name == "remedy"]
     steps = [
         *_starting(facts, findings),
@@ -54,7 +57,7 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
         *_proving(facts),
     ]
     edited = {finding.step: finding.actions[0] for finding in findings if finding.name == "edited"}
-    steps = [replace(step, action=edited.get(step.id, step.action)) for step in steps]
+    steps = as_written([replace(step, action=edited.get(step.id, step.action)) for step in steps], facts)
     return Plan(1, facts.target, tuple(steps), tuple(open_points(facts, findings)), tuple(notes(facts)))
 
 
@@ -97,8 +100,8 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
     steps += build_steps("build", facts)
     steps += start_steps("start", facts)
     if shared:
-        line, names = facts.commands["migrate"].line, facts.pending or tuple(one.revision for one in facts.risks)
-        steps = [risky(step, facts, names) if step.action.line == line else step for step in steps]
+        line, names = facts.commands["migrate"].line, facts.pending or tuple(one.revision for one in facts.files)
+        steps = [applying(step, facts, names) if step.action.line == line else step for step in steps]
     steps.append(look_step("observe", "observe", "Watch the start: containers, start-up log, first answers", "before"))
     steps.append(look_step("revision", "revision", "Read the current revision and the schema in PostgreSQL", "before"))
     if merges_only(facts):
@@ -121,7 +124,7 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
             reaches=f"revision {listed}",
             done_when=f"the database is at {', '.join(facts.heads)}",
         )
-        steps.append(risky(step, facts, pending))
+        steps.append(applying(step, facts, pending))
     return steps
 
 
@@ -155,11 +158,11 @@ def _merged(facts: Facts, merge: MigrationFact, findings: Sequence[Finding]) -> 
         reaches=f"revision {merge.revision}",
         done_when=f"the database is at {merge.revision} alone",
     )
-    known = pending if pending is not None else tuple(one.revision for one in facts.risks)
+    known = pending if pending is not None else tuple(one.revision for one in facts.files)
     title = "Compare the schema in PostgreSQL with what the merged revisions make"
     return [
         *(replace(one, phase="change") for one in _merging(facts, again=True)),
-        risky(step, facts, known),
+        applying(step, facts, known),
         look_step("verify", "verify", title, "change"),
     ]
 
@@ -298,7 +301,7 @@ def _changing(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
             reaches=f"revision {revision}",
             done_when=f"the database is at {revision}",
         )
-        steps.append(risky(step, facts, (revision,)))
+        steps.append(applying(step, facts, (revision,)))
     if steps or facts.used:
         steps.append(
             look_step("verify", "verify", "Compare the schema in PostgreSQL with what was asked for", "change")

@@ -6,11 +6,13 @@ The order, first match wins:
 2. the person's own line (``!``): allowed, it is their act;
 3. an action whose digest was approved in this run: allowed;
 4. plan mode and an action that is more than a look: denied;
-5. an ask rule: asked, in every mode;
+5. an ask rule, or what the plan says must be asked: asked, in every mode;
 6. a look: allowed;
 7. what can lose data, or whose effect is unknown: asked; no rule, grant or mode covers it;
 8. an allow rule, auto mode, a grant kept in ``.safemig/``: allowed;
 9. the rest: asked.
+
+A step that applies revisions is never covered by a kept grant: what it does is in files that change.
 
 An action's effect is trusted as the plan gives it (a make target's comes from its recipe); anything that is no known
 effect counts as destructive, and an edit is never a look.
@@ -31,6 +33,7 @@ __all__ = ["Context", "Grant", "Judgement", "Rules", "grant_for", "judge", "rule
 
 # "Don't ask again for this tool" is offered for these alone: their lines are the project's own vocabulary.
 _TOOLS = {"make": ("make",), "docker compose": ("docker", "compose"), "docker-compose": ("docker-compose",)}
+SCHEMA = "database schema"  # as safemig.effects names what an upgrade touches
 _TARGET = re.compile(r"[\w.][\w.%+-]*")
 
 
@@ -101,6 +104,8 @@ def judge(action: Action, context: Context) -> Judgement:
         return Judgement("deny", "plan mode changes nothing")
     if rule := _first(context.rules.ask, action):
         return Judgement("ask", f"ask: {rule}", _once(action))
+    if action.asks:
+        return Judgement("ask", action.asks, _once(action))
     if effect == "read":
         return Judgement("allow", "it only looks")
     if effect == "destructive":
@@ -130,8 +135,10 @@ def _write(action: Action, context: Context) -> Judgement:
 
 def grant_for(action: Action, context: Context, width: Literal["line", "tool"]) -> Grant | None:
     """What "don't ask again" would keep for this action; None when it cannot be granted (edits, what can lose data,
-    what an ask or deny rule speaks of, and tools other than make and docker compose)."""
+    what applies revisions, what an ask or deny rule speaks of, and tools other than make and docker compose)."""
     if action.kind != "command" or _effect(action) != "write" or not action.line.strip():
+        return None
+    if applies_revisions(action) or action.asks:
         return None
     if _first((*context.rules.deny, *context.rules.ask), action):
         return None
@@ -140,6 +147,11 @@ def grant_for(action: Action, context: Context, width: Literal["line", "tool"]) 
         return Grant("line", action.line, action.cwd, action.recipe, action.stdin, *where)
     tool = _tool(action)
     return Grant("tool", tool, action.cwd, "", "", context.project, context.environment) if tool else None
+
+
+def applies_revisions(action: Action) -> bool:
+    """Whether the action changes the schema: by the revision files that the plan names, or by what its line says."""
+    return bool(action.contents) or SCHEMA in action.touches
 
 
 def _holds(grant: Grant, action: Action, context: Context) -> bool:
@@ -195,4 +207,6 @@ def _once(action: Action) -> str:
     if action.kind == "look" and not action.line:
         return "exactly this look, in this run"
     recipe = " with the recipe as it is now" if action.recipe else ""
-    return f"exactly `{action.line}` in {_folder(action.cwd)}{recipe}, in this run"
+    count = len(action.contents)
+    files = f"{' and' if recipe else ' with'} these {count} files as they are now" if count else ""
+    return f"exactly `{action.line}` in {_folder(action.cwd)}{recipe}{files}, in this run"

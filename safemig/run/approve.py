@@ -15,6 +15,7 @@ from safemig.plan_steps import named_of
 from safemig.plan_text import change_points, plan_lines, undo_points
 from safemig.planner import draft
 from safemig.proposals import edit
+from safemig.run import contents
 from safemig.run.command_facts import whole_recipe
 from safemig.run.offer import offer, offer_words
 from safemig.run.session import RunEnds, Session
@@ -43,7 +44,7 @@ async def permit(s: Session, step: Step) -> Step | None:
         message = await _ask(s, step, judgement)
         if message.answer != "edit":
             return None if message.answer == "no" else step
-        _edit(s, step, message.text)
+        await _edit(s, step, message.text)
 
 
 async def _permit_named(s: Session, step: Step) -> bool:
@@ -122,7 +123,7 @@ def judge(s: Session, action: Action, who: Literal["engine", "person", "face"] =
     return policy.judge(action, replace(_context(s), who=who))
 
 
-def _edit(s: Session, step: Step, text: str) -> None:
+async def _edit(s: Session, step: Step, text: str) -> None:
     """The person's own wording of the action: another action, in the plan's next revision, judged anew.
 
     Back to the planned wording, it is the planned action again, with its target and recipe.
@@ -142,7 +143,8 @@ def _edit(s: Session, step: Step, text: str) -> None:
     if fresh.digest != action.digest:
         time = f"edit {len(earlier) + 1}, " if earlier else ""
         cause = f"the person edited “{step.title}” ({time}{fresh.digest[:8]})"
-        s.find(Finding("edited", cause, actions=(fresh,), step=step.id))
+        reading = await s.look(lambda: contents.edited(s.facts, fresh))
+        s.find(Finding("edited", cause, actions=(fresh,), step=step.id, files=reading.files, risks=reading.risks))
 
 
 def _context(s: Session) -> policy.Context:
@@ -168,15 +170,21 @@ def _given(s: Session, step: Step, answer: Message, by: str, rule: str) -> None:
             "rule": rule,
             "reason": s.clean(answer.reason),
             "title": step.title,
+            **_held(step.action),
         },
         step.id,
     )
 
 
+def _held(action: Action) -> dict[str, Json]:
+    """The files that the question and its answer are about, by sha256; nothing where no revision is applied."""
+    return {"contents": {one.path: one.sha256 for one in action.contents}} if action.contents else {}
+
+
 async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> Message:
     action = step.action
     what = s.clean(action.line) if action.kind == "command" else f"write {action.path}"
-    detail = action.diff or action.text or recipe_of(s, action.target)
+    detail = action.diff or action.text or "\n".join([*map(s.clean, step.detail), recipe_of(s, action.target)]).strip()
     changes = step.changes
     if step.intent == "tick":
         what, detail = await offer_words(s)
@@ -194,6 +202,7 @@ async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> Message:
         "once": judgement.once,
         "always": judgement.always,
         "tool": judgement.tool,
+        **_held(action),
     }
     message = await ask(s, question, step.id)
     if message.answer == "edit":
@@ -324,5 +333,5 @@ def _new(fresh: list[Step]) -> str:
     for step in fresh:
         lines += [f"{step.title}", f"  {step.action.line or 'writes ' + step.action.path}"]
         lines += [f"  because: {step.cause}"] if step.cause else []
-        lines += [f"  | {line}" for line in step.action.diff.splitlines()]
+        lines += [f"  | {line}" for line in (*step.action.diff.splitlines(), *step.detail)]
     return "\n".join(lines)

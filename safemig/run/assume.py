@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from safemig.plan import Step
-from safemig.run import looks
+from safemig.run import contents, looks
 from safemig.run.session import RunEnds, Session
 
 
@@ -80,4 +80,12 @@ async def _schema(s: Session, _: Step) -> str:
     return ""
 
 
-_CHECKS = {"recipe": _recipe, "file": _file, "schema": _schema, "heads": _heads, "spec": _spec}
+async def _contents(s: Session, step: Step) -> str:
+    """Files that changed before the step are read again and asked anew; here that has been done."""
+    changed = await s.look(lambda: contents.changed(s.root, step.action.contents))
+    return f"{', '.join(changed)} changed after it was read" if changed else ""
+
+
+_CHECKS = {
+    "recipe": _recipe, "file": _file, "schema": _schema, "heads": _heads, "spec": _spec, "contents": _contents,
+}  # fmt: skip

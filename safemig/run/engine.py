@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
@@ -13,8 +14,9 @@ from safemig.events import Mode
 from safemig.facts import Facts, Finding
 from safemig.journal import JournalUnwritable
 from safemig.plan import Step, digest_of
+from safemig.plan_contents import reread
 from safemig.proposals.edit import Changed
-from safemig.run import assume, looks
+from safemig.run import assume, contents, looks
 from safemig.run.approve import approve_plan, ask_person, permit
 from safemig.run.execute import files_of, mark_of
 from safemig.run.follow import end_following, follow
@@ -128,9 +130,7 @@ def _load_findings(s: Session) -> None:
 
 async def _step(s: Session, step: Step) -> None:
     resumed = s.past.of(step.id).started and not s.past.of(step.id).status
-    if not _acting(s, step):
-        await assume.check(s, step)
-    permitted = await permit(s, step)
+    permitted = await _permitted(s, step)
     if permitted is None and step.intent == "named":
         said: dict[str, Json] = {"status": "skipped", "seconds": 0.0, "reason": "not permitted"}
         s.emit("step.finished", {**said, "command": s.clean(step.action.line)}, step.id)
@@ -153,6 +153,36 @@ async def _step(s: Session, step: Step) -> None:
             step.id,
         )
     await _perform(s, step)
+
+
+async def _permitted(s: Session, step: Step) -> Step | None:
+    """The step as it may run, on files that are the ones that were asked about: a question may wait for hours."""
+    while True:
+        acting = _acting(s, step)
+        if not acting:
+            step = await _read_again(s, step)
+            await assume.check(s, step)
+        permitted = await permit(s, step)
+        if permitted is None or acting or not await s.look(partial(_changed, s, permitted)):
+            return permitted
+
+
+def _changed(s: Session, step: Step) -> tuple[str, ...]:
+    return contents.changed(s.root, step.action.contents)
+
+
+async def _read_again(s: Session, step: Step) -> Step:
+    """The step with the files that it applies as they are now: where they changed, that is a finding and is asked."""
+    while changed := await s.look(partial(_changed, s, step)):
+        graph = await s.look(lambda: looks.graph_of(s))
+        facts = reread(s.facts, s.findings)
+        finding = await s.look(partial(contents.reread, s.project, looks.tree_of(s), graph, facts, changed))
+        s.note(finding.cause, step.id, "warning")
+        s.find(finding)
+        if s.plan.step(step.id).action.contents == step.action.contents:  # back and forth: read as this before
+            raise RunEnds("stale", f"before “{step.title}”: {', '.join(changed)} keeps changing while the run is on")
+        step = s.plan.step(step.id)
+    return step
 
 
 def _acting(s: Session, step: Step) -> bool:

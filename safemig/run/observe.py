@@ -14,11 +14,11 @@ from safemig.authoring import message_of
 from safemig.facts import Facts, SpecFact
 from safemig.proposals import edit, make_target
 from safemig.run.command_facts import commands_of, from_target
+from safemig.run.contents import with_contents
 from safemig.run.differing import NotLooked, differs
 from safemig.run.gaps import ChoiceNeeded, missing, notes, refuse_ties, stops
 from safemig.run.modelled import models_of, with_models
 from safemig.run.named import with_named
-from safemig.run.risky import with_risks
 from safemig.run.stated import with_stated
 from safemig.run.written import pending_makers, with_head_files, with_merge, with_migration
 from safemig.spec.choose import Choice, Nothing, Tie, choose
@@ -69,9 +69,10 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         facts = with_merge(facts, project, tree, graph, _pattern(tree, graph))
     if tree:
         facts = with_head_files(facts, project, tree, graph)
+        facts = with_contents(facts, project, tree, graph)
     stopping = stops(graph, project.root, merged=facts.merge is not None)
     return replace(
-        with_risks(facts, graph, project.root),
+        facts,
         missing=(*missing(project, facts.commands), *stopping, *facts.missing),
         stops=(*stopping, *facts.stops),
         problems=(*notes(project), *facts.problems),

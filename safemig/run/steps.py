@@ -10,8 +10,9 @@ from checks.evidence import Evidence, now, unseen
 from safemig import commands
 from safemig.facts import Finding
 from safemig.plan import Step
+from safemig.plan_contents import reread
 from safemig.proposals import edit
-from safemig.run import looks
+from safemig.run import contents, looks
 from safemig.run.baseline import baseline, verify
 from safemig.run.execute import output_of, require_success, run_command
 from safemig.run.modelled import check_models
@@ -93,7 +94,15 @@ async def _revision(s: Session, step: Step) -> None:
     planned = any(step.id == "pending" for step in s.plan.steps)
     if (current, pending) != (s.facts.current, s.facts.pending) or (pending and not planned):
         said = f"the database is at {', '.join(current) or 'no revision'}, pending: {', '.join(pending) or 'none'}"
-        s.find(Finding("database", said, current=current, pending=pending))
+        tree, graph = looks.tree_of(s), await s.look(lambda: looks.graph_of(s))
+        reading = await s.look(
+            lambda: contents.read_again(s.project, tree, graph, reread(s.facts, s.findings), pending)
+        )
+        s.find(
+            Finding(
+                "database", said, current, pending, files=reading.files, scripts=reading.scripts, risks=reading.risks
+            )
+        )
 
 
 def pending_of(s: Session, current: tuple[str, ...]) -> tuple[str, ...]:

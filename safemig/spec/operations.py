@@ -80,7 +80,7 @@ def apply(wanted: Wanted, connection: Connection, *, side: Literal["up", "down"]
         if wanted.kind == "sql":
             _run_sql(code, context, lenient)
         else:
-            _Evaluation(Operations(context), context, wanted.imports).run(code, lenient)
+            Evaluation(Operations(context), context, wanted.imports).run(code, lenient)
 
 
 @contextmanager
@@ -165,7 +165,7 @@ class _Module:
         self.path = path
 
 
-class _Evaluation:
+class Evaluation:
     """The names of one run of statements, and how each node of their tree comes to a value."""
 
     def __init__(self, op: Operations, context: MigrationContext, imports: tuple[str, ...]) -> None:

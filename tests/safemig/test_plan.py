@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safemig.facts import CommandFact, Facts
-from safemig.plan import Action, OpenPoint, Plan, Step, child, digest_of
+from safemig.plan import Action, FileDigest, OpenPoint, Plan, Step, child, digest_of
 
 STEP = Step("build", "build", "Build", "before", Action("command", line="make build", target="build"))
 PLAN = Plan(1, "development:.", (STEP,), (OpenPoint("revision", "not read", "revision"),), ("a note",))
@@ -29,6 +29,8 @@ OTHER: dict[str, Any] = {
     "diff": "+all:",
     "effect": "write",
     "touches": ("files",),
+    "contents": (FileDigest("versions/a1.py", "abc"),),
+    "asks": "its files changed",
 }
 
 

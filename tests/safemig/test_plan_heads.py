@@ -11,7 +11,7 @@ from checks.migration.graph import read_graph
 from safemig.facts import MigrationFact, RiskFact
 from safemig.plan_heads import merges_only
 from safemig.planner import draft
-from safemig.run.risky import with_risks
+from safemig.run.contents import read_revisions
 from tests.safemig.bad_projects import safemig
 from tests.safemig.plans import DOWN, FACTS, FOUND, PENDING, ids, shared
 from tests.spine.project import make_project, remove_project
@@ -115,8 +115,9 @@ def _two_heads(root: Path, down: str) -> None:
 def test_risks_are_read_from_the_files(down: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "v").mkdir()
     _two_heads(tmp_path / "v", down)
-    facts = with_risks(replace(DOWN, migration=None), read_graph([tmp_path / "v"]), tmp_path)
-    assert [one.text for one in facts.risks] == ([said] if said else [])
+    graph = read_graph([tmp_path / "v"])
+    reading = read_revisions(tmp_path, graph, tuple(graph.revisions), {}, sql=False)
+    assert [one.text for one in reading.risks] == ([said] if said else [])
 
 
 @pytest.mark.slow

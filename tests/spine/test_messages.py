@@ -41,7 +41,14 @@ def test_a_tool_grant_is_kept_and_covers_only_what_it_says(spine: Spine) -> None
 
     code, events = converse(spine, answers)
     assert code == 0
-    assert [event["step"] for event in of(events, "approval.asked")] == ["database", "build", "create", "tick"]
+    assert [event["step"] for event in of(events, "approval.asked")] == [
+        "database",
+        "build",
+        "pending",
+        "create",
+        "migrate",
+        "tick",
+    ]
     [kept] = permissions.load(spine.root / ".safemig")
     assert (kept.grant.kind, kept.grant.what, kept.by) == ("tool", "make", "person")
 
