@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["class", "function", "method", "attribute", "variable"]
+Kind = Literal["class", "function", "method", "property", "attribute", "relationship", "variable"]
 
 MOST_FILES = 50_000
 LARGEST = 2_000_000  # bytes of a file that is still read
@@ -98,6 +98,17 @@ class Module:
                 names.add(node.arg)
         return frozenset(names - {""})
 
+    @cached_property
+    def imported(self) -> frozenset[str]:
+        """The names that it imports, by the name that they have in the file."""
+        return frozenset(
+            name
+            for node in ast.walk(self._tree)
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+            for one in node.names
+            for name in (one.asname or one.name.rpartition(".")[2],)
+        )
+
 
 def module(text: str) -> Module | None:
     """The Python file with that text; None when it is not Python."""
@@ -121,18 +132,32 @@ def _definitions(body: Iterable[ast.stmt], owner: str, *, inside: bool) -> Itera
             yield owner + node.name, "class"
             yield from _definitions(node.body, f"{owner}{node.name}.", inside=True)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield owner + node.name, "method" if inside else "function"
+            yield owner + node.name, _kind_of(node) if inside else "function"
             if inside:
                 yield from ((owner + name, "attribute") for name in _set_on_self(node))
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            kind: Kind = "attribute" if inside else "variable"
+            kind: Kind = "relationship" if _relates(node.value) else "attribute" if inside else "variable"
             yield from ((owner + name, kind) for target in targets for name in _bound(target))
         else:
             for field in ("body", "orelse", "finalbody"):
                 yield from _definitions(getattr(node, field, ()), owner, inside=inside)
             for handler in getattr(node, "handlers", ()):
                 yield from _definitions(handler.body, owner, inside=inside)
+
+
+def _kind_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Kind:
+    decorators = (_last(one.func if isinstance(one, ast.Call) else one) for one in node.decorator_list)
+    return "property" if any(name.endswith("property") for name in decorators) else "method"
+
+
+def _relates(value: ast.expr | None) -> bool:
+    """Whether it is ``relationship(...)`` of SQLAlchemy, or ``Relationship(...)`` of SQLModel."""
+    return isinstance(value, ast.Call) and _last(value.func).lower() == "relationship"
+
+
+def _last(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _bound(target: ast.expr) -> Iterator[str]:

@@ -10,12 +10,14 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from safemig.items.judging import NOTHING, Judged, Looked, Proofs, Worlds, judge_item
+from safemig.items.judging import STATES, Judged, judge_item
+from safemig.items.plain import PlainWords
+from safemig.items.proofs import NOTHING, Looked, Proofs, Worlds
 from safemig.spec.document import Item, Phase
 
 __all__ = [
-    "NOTHING", "Judged", "Looked", "Proofs", "TickFails", "Worlds", "judge", "judge_all", "names_of", "provable",
-    "tick", "write_ticks",
+    "NOTHING", "STATES", "Judged", "Looked", "PlainWords", "Proofs", "TickFails", "Worlds", "judge", "judge_all",
+    "names_of", "provable", "tick", "write_ticks",
 ]  # fmt: skip
 
 
@@ -45,17 +47,22 @@ def provable(phase: Phase, proofs: Proofs, worlds: Worlds = NOTHING) -> tuple[It
     return tuple(judged.item for judged in judge(phase, proofs, worlds) if judged.proved)
 
 
-def judge(phase: Phase, proofs: Proofs, worlds: Worlds = NOTHING) -> tuple[Judged, ...]:
+def judge(
+    phase: Phase, proofs: Proofs, worlds: Worlds = NOTHING, words: PlainWords | None = None
+) -> tuple[Judged, ...]:
     """Every open item of the phase with its judgement: proved only if each thing it names came about.
 
-    ``worlds`` is what the world was before the phase's work and is now; without it only ``proofs`` count.
+    ``worlds`` is what the world was before the phase's work and is now; without it only ``proofs`` count. ``words`` are
+    the plain words of the project (safemig's own by default).
     """
-    return tuple(judge_item(item, proofs, worlds) for item in phase.items if item.open)
+    return tuple(judge_item(item, proofs, worlds, words) for item in phase.items if item.open)
 
 
-def judge_all(phase: Phase, proofs: Proofs, worlds: Worlds = NOTHING) -> tuple[Judged, ...]:
+def judge_all(
+    phase: Phase, proofs: Proofs, worlds: Worlds = NOTHING, words: PlainWords | None = None
+) -> tuple[Judged, ...]:
     """Every item of the phase, ticked ones too: those that are plainly not true are disproved."""
-    return tuple(judge_item(item, proofs, worlds) for item in phase.items)
+    return tuple(judge_item(item, proofs, worlds, words) for item in phase.items)
 
 
 def tick(content: bytes, items: Sequence[Item], *, checked: bool = True) -> bytes:

@@ -21,8 +21,10 @@ from safemig.config_schema import (
     PermissionConfig,
     ProjectConfig,
     ScriptConfig,
+    TickConfig,
 )
 from safemig.config_template import template
+from safemig.items.plain import is_word
 
 if TYPE_CHECKING:
     import yaml
@@ -193,6 +195,7 @@ class _Reader:
             permissions=_of(keys, "permissions", self.permissions, PermissionConfig()),
             specs=_of(keys, "specs", _paths, ()),
             migration=_of(keys, "migration", self.migration, MigrationConfig()),
+            ticks=_of(keys, "ticks", self.ticks, TickConfig()),
             environment=_of(keys, "environment", _Value.text, "development"),
         )
 
@@ -222,6 +225,14 @@ class _Reader:
     def migration(self, value: _Value) -> MigrationConfig:
         keys = value.keys(tuple(MigrationConfig.__dataclass_fields__))
         return MigrationConfig(gentle=_of(keys, "gentle", _Value.flag, True))
+
+    def ticks(self, value: _Value) -> TickConfig:
+        """``ticks: proposed`` is short for ``ticks: {proposed: true}``."""
+        if _kind(value.node) == "text":
+            return TickConfig(proposed=value.one_of(("proposed",)) == "proposed")
+        keys = value.keys(tuple(TickConfig.__dataclass_fields__))
+        none: tuple[str, ...] = ()
+        return TickConfig(_of(keys, "proposed", _Value.flag, False), _of(keys, "words", _plain_words, none))
 
     def timeouts(self, value: _Value) -> Mapping[str, float]:
         given = value.keys(tuple(TIMEOUTS))
@@ -255,6 +266,14 @@ def _of(keys: Mapping[str, _Value], name: str, read: Callable[[_Value], T], defa
 
 def _texts(value: _Value) -> tuple[str, ...]:
     return tuple(each.text() for each in value.items())
+
+
+def _plain_words(value: _Value) -> tuple[str, ...]:
+    """Single words: a sentence would stand for nothing."""
+    for each in value.items():
+        if not is_word(each.text()):
+            raise each.fail(f"{each.name} must be one word, not {each.text()!r}: write each word by itself")
+    return _texts(value)
 
 
 def _paths(value: _Value) -> tuple[str, ...]:

@@ -109,6 +109,14 @@ class MigrationConfig:
 
 
 @dataclass(frozen=True)
+class TickConfig:
+    """``proposed``: items that are only proposed are ticked unasked too; ``words`` are further plain words."""
+
+    proposed: bool = False
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Config:
     """safemig.yaml as read, or the defaults. ``file`` is None when there is none."""
 
@@ -126,6 +134,7 @@ class Config:
     permissions: PermissionConfig = PermissionConfig()
     specs: tuple[str, ...] = ()
     migration: MigrationConfig = MigrationConfig()
+    ticks: TickConfig = TickConfig()
     environment: str = "development"
 
     def timeout(self, role: str) -> float:

@@ -34,6 +34,13 @@ _MIGRATION = """
 #migration:
 #  gentle: true
 """
+_TICKS = """
+# proposed: tick unasked (in auto mode) also what has evidence, but says more than was proved.
+# words: more plain words that may stand around the code of an item that is ticked by itself.
+#ticks:
+#  proposed: false
+#  words: [Tabelle, anlegen]
+"""
 _PERMISSIONS = """
 # Rules on command lines and edits: deny comes before ask, ask before allow, in every mode.
 #permissions:
@@ -135,5 +142,5 @@ def _specs(project: Project) -> str:
     folders = sorted({path.parent.relative_to(project.root).as_posix() for path in project.specs})
     shown = ", ".join(_scalar(folder) for folder in folders if folder != ".")
     return "\n# Where implementation plans lie (folders or files).\n" + (
-        (f"specs: [{shown}]\n" if shown else "#specs: [docs]\n") + _MIGRATION
+        (f"specs: [{shown}]\n" if shown else "#specs: [docs]\n") + _MIGRATION + _TICKS
     )

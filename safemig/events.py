@@ -17,10 +17,11 @@ Data of each kind of event (all keys always present unless marked ?):
 - progress         text, urgent (what a change to the database waits for, whom it blocks, how far an index build is)
 - evidence         moment (first | start | before | after | ""), evidence (the Evidence as an object)
 - approval.asked   id, kind (step | plan | question), digest, title, effect, what, detail, changes, undo, rule, once,
-                   always, tool (word for word what the answer grants; always (this line) and tool ""
-                   when they cannot be)
-- approval.given   id, digest, answer (once | always | tool | no), by (person | rule | mode), rule, reason, title;
-                   a plan's also digests (the actions that it approves)
+                   always, tool, proposed? (word for word what the answer grants; always (this line), tool and
+                   proposed (the proposed items of a checklist too) "" when they cannot be)
+- approval.given   id, digest, answer (once | always | tool | proposed | no), by (person | rule | mode), rule, reason,
+                   title; a plan's also digests (the actions that it approves), that of proposed items also lines
+                   (which of them, by their lines; none means all)
 - tick, untick     file, line (1-based), text, by (person | engine), sha256 (of the file afterwards)
 - note             level (info | warning | error), text
 - stop.asked       by
@@ -37,7 +38,7 @@ from checks.evidence import Json
 
 Mode = Literal["default", "plan", "auto"]
 Verdict = Literal["passed", "failed", "refused", "interrupted", "waiting", "stale"]
-Answer = Literal["once", "always", "tool", "edit", "no"]
+Answer = Literal["once", "always", "tool", "proposed", "edit", "no"]
 MODES: tuple[Mode, ...] = ("default", "plan", "auto")
 
 
@@ -62,7 +63,8 @@ class Message:
 
     attach: a face is there (when it goes, the engine finishes the step in flight and waits). decide: id, answer,
     reason, mode (of a plan's approval: the mode it runs in), text (answer edit: the command or the file's text as
-    the person wants it, judged anew and asked again). mode: mode. stop. tick, untick: file, line, text (the item's
+    the person wants it, judged anew and asked again; answer proposed: the lines of the items that are meant, such as
+    12,14; "" means all). mode: mode. stop. tick, untick: file, line, text (the item's
     words as the person saw them: another item on that line is left alone). shell: line_text, cwd (relative to the
     project's root): the person's own shell line.
     """

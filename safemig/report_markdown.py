@@ -11,7 +11,7 @@ from safemig.plan import Plan, Step
 from safemig.redact import redact
 from safemig.signals import container_problems, endpoint_problem, tests_good
 from safemig.summary import Summary, verdict_of
-from safemig.summary_document import SIGNALS
+from safemig.summary_document import SIGNALS, proposed
 from safemig.summary_model import CommandState, SignalState, StepState
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~!&])")
@@ -292,6 +292,7 @@ def _approvals(summary: Summary, _: Plan | None) -> Iterator[str]:
     yield "## Approvals"
     yield ""
     words = {"no": "refused", "once": "approved", "always": "approved, not to be asked again", "tool": "tool granted"}
+    words["proposed"] = "approved, the proposed items too"
     yield from _table(
         ("When", "What", "Answer", "By", "Rule", "Reason"),
         (
@@ -350,6 +351,14 @@ def _items(summary: Summary, _: Plan | None) -> Iterator[str]:
         wrong = [one for one in summary.items if one.state == "disproved"]
         for one in wrong:
             yield f"**DISPROVED, line {one.line}: {plain(one.text)}** ({plain(one.reason)})"
+            yield ""
+        waiting = proposed(summary)
+        if waiting:
+            lines = ",".join(str(one.line) for one in waiting)
+            yield (
+                f"{len(waiting)} proposed, with evidence but saying more than was proved. A person ticks them: "
+                + code(f"safemig tick {summary.spec}:{lines}")
+            )
             yield ""
         rows = ((str(o.line), plain(o.text), plain(o.state), plain(o.reason), plain(o.at)) for o in summary.items)
         yield from _table(("Line", "Item", "State", "Evidence", "When"), rows)

@@ -270,6 +270,7 @@ _QUESTION = (
     "once",
     "always",
     "tool",
+    "proposed",
 )
 
 

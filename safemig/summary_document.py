@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.evidence import Json
-from safemig.summary_model import Approval, SignalState, StepState, Summary
+from safemig.summary_model import Approval, ItemState, SignalState, StepState, Summary
 
 SIGNALS = ("tests", "container", "endpoints")
 
@@ -11,6 +11,12 @@ SIGNALS = ("tests", "container", "endpoints")
 def verdict_of(summary: Summary) -> str:
     """The verdict; of a run that has not finished: waiting while it asks, else interrupted."""
     return summary.verdict or ("waiting" if summary.waiting else "interrupted")
+
+
+def proposed(summary: Summary) -> tuple[ItemState, ...]:
+    """The items that were proposed and that nobody has ticked in this run."""
+    ticked = {(one.line, one.text) for one in summary.ticks}
+    return tuple(one for one in summary.items if one.state == "proposed" and (one.line, one.text) not in ticked)
 
 
 def document(summary: Summary) -> dict[str, Json]:
@@ -30,6 +36,10 @@ def document(summary: Summary) -> dict[str, Json]:
         "revision": {"before": summary.before, "after": summary.after},
         "schema": {"matches_spec": summary.matches_spec, "differences": [dict(one) for one in summary.differences]},
         "ticked": [{"file": one.file, "line": one.line, "text": one.text} for one in summary.ticks],
+        "proposed": [
+            {"file": summary.spec, "line": one.line, "text": one.text, "reason": one.reason}
+            for one in proposed(summary)
+        ],
         "approvals": [_approval_document(one) for one in summary.approvals],
     }
 

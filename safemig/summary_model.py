@@ -65,6 +65,7 @@ class Question:
     once: str
     always: str
     tool: str
+    proposed: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,8 @@ class Moment:
 
 @dataclass(frozen=True)
 class ItemState:
-    """What one checklist item came to: proved, disproved (ticked, but not true) or not provable, and why. ``at`` is the
-    time of the look (ISO 8601)."""
+    """What one checklist item came to: proved, proposed (open, with evidence, but saying more), disproved (ticked, but
+    not true) or not provable, and why. ``at`` is the time of the look (ISO 8601)."""
 
     line: int
     text: str

@@ -98,7 +98,7 @@ def _asked(event: Event, paint: Paint) -> Iterator[str]:
     for name in ("changes", "undo", "rule"):
         for number, line in enumerate(str(data[name]).splitlines()):
             yield f"  {f'{name}:' if not number else '':<8} {printable(line)}"
-    for name in ("once", "always", "tool"):
+    for name in ("once", "always", "tool", "proposed"):
         if _text(data, name):
             yield f"  {name} grants: {_text(data, name)}"
 

@@ -24,6 +24,7 @@ from safemig.config_schema import (
     MigrationConfig,
     PermissionConfig,
     ProjectConfig,
+    TickConfig,
 )
 from safemig.events import Message, Verdict
 from safemig.plan import Effect, Intent
@@ -116,6 +117,7 @@ def keys_of_config() -> set[str]:
         "database": DatabaseConfig,
         "permissions": PermissionConfig,
         "migration": MigrationConfig,
+        "ticks": TickConfig,
     }
     known |= {f"{name}.{one.name}" for name, kind in nested.items() for one in fields(kind)}
     known |= {f"commands.{role}" for role in ROLES} | {f"timeouts.{name}" for name in TIMEOUTS}

@@ -106,6 +106,7 @@ def _grants(question: Question) -> list[tuple[str, Content]]:
         rows = [("y", f"once: {once}")]
         rows += [("a", f"always: {clean(question.always)}")] if question.always else []
         rows += [("t", f"tool: {clean(question.tool)}")] if question.tool else []
+        rows += [("p", f"proposed: {clean(question.proposed)}")] if question.proposed else []
     last = ("" if question.kind != "step" else "e edit first   ") + "n no, with a reason   d details"
     return [*((f"  {key} ", Content(text)) for key, text in rows), ("  ", Content.styled(last, "bold"))]
 

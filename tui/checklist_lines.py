@@ -11,7 +11,7 @@ from textual.content import Content
 
 from safemig.spec.document import Phase
 from tui.checklist_view import Row, View
-from tui.proofs import DISPROVED
+from tui.proofs import DISPROVED, PROPOSED
 from tui.words import clean
 
 INDENT = 6  # cursor, sign of a proof, box of three and a blank
@@ -76,7 +76,9 @@ def _item(view: View, row: Row, number: int, width: int) -> Iterator[Line]:
 
 
 def _sign(view: View, row: Row) -> str:
-    """ "+": proved, and T ticks it; "!": ticked and not true."""
+    """ "+": proved, and T ticks it; "?": proposed, and P ticks it; "!": ticked and not true."""
+    if view.is_proposed(row):
+        return "?"
     if row.item.open:
         return "+" if row.name in view.proved and row.phase == view.at_hand else " "
     return "!" if view.reasons.get(row.name, "").startswith(DISPROVED) else " "
@@ -91,6 +93,8 @@ def evidence_words(view: View, row: Row) -> str:
         return f"{'proved, not yet ticked' if item.open else 'evidence'}: {reason}"
     if reason.startswith(DISPROVED):
         return reason
+    if reason.startswith(PROPOSED):
+        return reason if item.open else f"evidence: {reason.removeprefix(PROPOSED)}"
     if row.phase != view.at_hand:
         return "not of this run's phase"
     return f"not proved: {reason}" if reason else "nothing of this run speaks of it yet"

@@ -78,13 +78,16 @@ class ChecklistPane(ScrollView, can_focus=True):
     """
     HELP = (
         "The plan's checklist. Space ticks the item or the marked range, T what the run has proved in its phase. "
-        "+ stands before what is proved and not yet ticked, ! before what is ticked and not true."
+        "+ stands before what is proved and not yet ticked, ? before what is proposed: it has evidence, but says more, "
+        "and P ticks it; ! before what is ticked and not true."
     )
     STYLES = ("item", "ticked", "marked", "cursor", "phase", "evidence")
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"checklist--{name}" for name in STYLES}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "tick", "tick", id="checklist.tick", tooltip="Tick or untick the item, or the marked range"),
         Binding("T", "tick_proved", "proved", id="checklist.proved", tooltip="Tick what is proved in the run's phase"),
+        Binding("P", "tick_proposed", "proposed", id="checklist.proposed",
+                tooltip="Tick what is proposed in the run's phase"),
         Binding("v", "mark", "range", id="checklist.mark", tooltip="Begin a range of items, or drop it"),
         Binding("enter", "evidence", "evidence", id="checklist.evidence", tooltip="Evidence of every item, or of one"),
         Binding("escape", "unmark", show=False, id="checklist.unmark", tooltip="Drop the marked range"),
@@ -191,7 +194,9 @@ class ChecklistPane(ScrollView, can_focus=True):
             return title, ""
         done = sum(row.item.checked for row in view.rows)
         waiting = len(checklist_view.to_tick_proved(view))
+        proposed = len(checklist_view.to_tick_proposed(view))
         words = [self._word, f"{len(view.marked)} marked" if view.marked else ""]
+        words += [f"? {proposed} proposed: P" if proposed else ""]
         words += [f"+ {waiting} proved, not yet ticked: T" if waiting else "", f"{done} of {len(view.rows)} ticked"]
         return title, " · ".join(filter(None, words))
 
@@ -220,7 +225,7 @@ class ChecklistPane(ScrollView, can_focus=True):
         """Escape is ours only while there is a range; nothing is while there is no item."""
         if action == "unmark":
             return self.view is not None and self.view.anchor is not None
-        mine = {"tick", "tick_proved", "mark", "evidence", "move", "extend", "page", "phase"}
+        mine = {"tick", "tick_proved", "tick_proposed", "mark", "evidence", "move", "extend", "page", "phase"}
         return action not in mine or bool(self.view and self.view.rows)
 
     def _told(self) -> View:
@@ -257,6 +262,10 @@ class ChecklistPane(ScrollView, can_focus=True):
     def action_tick_proved(self) -> None:
         items = checklist_view.to_tick_proved(self._told())
         self._ask(items, True, "nothing that is proved is still open in this run's phase")
+
+    def action_tick_proposed(self) -> None:
+        items = checklist_view.to_tick_proposed(self._told())
+        self._ask(items, True, "nothing that is proposed is still open in this run's phase")
 
     def _ask(self, items: Sequence[Item], ticked: bool, otherwise: str) -> None:
         """Posts what is to be ticked, unless what the person saw is no longer what the file says."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from safemig.spec.document import Document, Item
+from tui.proofs import PROPOSED
 
 Name = tuple[str, str]
 
@@ -42,6 +43,11 @@ class View:
         if self.anchor is None:
             return range(0)
         return range(min(self.anchor, self.cursor), max(self.anchor, self.cursor) + 1)
+
+    def is_proposed(self, row: Row) -> bool:
+        """Whether the item is open and has evidence in this run's phase, but says more than was proved."""
+        told = self.reasons.get(row.name, "").startswith(PROPOSED)
+        return told and row.item.open and row.phase == self.at_hand
 
     @property
     def selected(self) -> Row | None:
@@ -113,3 +119,8 @@ def to_tick_proved(view: View) -> tuple[Item, ...]:
     return tuple(
         row.item for row in view.rows if row.phase == view.at_hand and row.item.open and row.name in view.proved
     )
+
+
+def to_tick_proposed(view: View) -> tuple[Item, ...]:
+    """What P ticks: the open items of the phase at hand that are proposed."""
+    return tuple(row.item for row in view.rows if view.is_proposed(row))

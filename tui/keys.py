@@ -107,6 +107,14 @@ ANSWERS = [
         "t", "answer('tool')", "tool", id="answer.tool", priority=True, tooltip="Allow, and stop asking for this tool"
     ),
     Binding(
+        "p",
+        "answer('proposed')",
+        "proposed",
+        id="answer.proposed",
+        priority=True,
+        tooltip="Of a checklist: tick what is proposed, too",
+    ),
+    Binding(
         "e",
         "edit",
         "edit",

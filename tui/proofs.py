@@ -18,6 +18,7 @@ from safemig.summary import Summary
 from safemig.summary_model import SignalState
 
 DISPROVED = "disproved: "  # before the reason of an item that is ticked and not true
+PROPOSED = "proposed: "  # before the evidence of an open item that says more than was proved
 NAMED = "named"  # kind and intent of the commands that items name and that only look
 SIGNALS = ("tests", "container", "endpoints")
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
@@ -72,7 +73,8 @@ def proved(summary: Summary, facts: Facts | None, plan: Plan | None, document: D
     states = {item.line: said[item.text] for item in phase.items if item.text in said}
     lines = {line for line in own.lines if line not in states}
     lines |= {line for line, (state, _) in states.items() if state == "proved"}
-    reasons = {line: DISPROVED + reason if state == "disproved" else reason for line, (state, reason) in states.items()}
+    before = {"disproved": DISPROVED, "proposed": PROPOSED}
+    reasons = {line: before.get(state, "") + reason for line, (state, reason) in states.items()}
     return Proved(frozenset(lines), {**own.reasons, **reasons})
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from checks.evidence import Evidence, Json
+from safemig.summary_document import proposed
 from safemig.summary_model import Moment, Summary
 from safemig.terminal import evidence_words
 from tui.words import clean, duration, since
@@ -16,6 +17,7 @@ ANSWERS = {
     "once": "approved",
     "always": "approved, not to be asked again",
     "tool": "approved, the tool too",
+    "proposed": "approved, the proposed items too",
     "edit": "changed by the person",
 }
 _ENDED = ("done", "failed", "refused", "skipped", "stopped")
@@ -34,7 +36,7 @@ class Table:
 
 def tables(summary: Summary) -> tuple[Table, ...]:
     """All parts that have something to say, in the order they are read."""
-    parts = (schema, looked, approvals, own_lines, ticked, notes, timeline)
+    parts = (schema, looked, approvals, own_lines, ticked, not_ticked, notes, timeline)
     return tuple(made for part in parts if (made := part(summary)) is not None)
 
 
@@ -160,6 +162,13 @@ def ticked(summary: Summary) -> Table | None:
     """The items that were ticked."""
     rows = [(f"{clean(one.file)}:{one.line}", f"[x] {clean(one.text)}") for one in summary.ticks]
     return Table("Ticked", (), (), tuple(rows)) if rows else None
+
+
+def not_ticked(summary: Summary) -> Table | None:
+    """The items that are proposed, each with its evidence."""
+    rows = [(f"{one.line}", f"[ ] {clean(one.text)}", clean(one.reason, 400)) for one in proposed(summary)]
+    said = ("They have evidence, but say more than was proved. P in the checklist ticks them.",)
+    return Table("Proposed", said, ("LINE", "ITEM", "EVIDENCE"), tuple(rows)) if rows else None
 
 
 def notes(summary: Summary) -> Table | None:

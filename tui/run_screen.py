@@ -237,6 +237,8 @@ class RunScreen(Screen[None]):
             return question.kind == "plan"
         if action == "answer" and parameters == ("tool",):
             return bool(question.tool)
+        if action == "answer" and parameters == ("proposed",):
+            return bool(question.proposed)
         return question.kind == "step" if action == "edit" else True
 
     def _typing(self) -> bool:

@@ -1,4 +1,4 @@
-"""`safemig checklist`: every item of a phase as proved, disproved or not provable, with the reason. Changes nothing."""
+"""`safemig checklist`: every item of a phase as proved, proposed, disproved or not provable. Changes nothing."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, open_project, runs
 from safemig.facts import Facts, NamedFact
 from safemig.items.places import World
+from safemig.items.plain import plain_words
 from safemig.plan_points import unchosen
 from safemig.run.items import KIND, look_around, shown, strings, subject_of, world_of
 from safemig.run.named import KIND as NAMED
@@ -28,7 +29,17 @@ from safemig.spec.document import Phase, read
 
 def main(options: argparse.Namespace) -> int:
     """0 when no ticked item is untrue, 1 when one is."""
-    opened = open_project(options)
+    document = judged(open_project(options), options)
+    if options.json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
+    else:
+        _print(document)
+    counts = document["counts"]
+    return 1 if isinstance(counts, dict) and counts["disproved"] else 0
+
+
+def judged(opened: Opened, options: argparse.Namespace) -> dict[str, Json]:
+    """The document of the phase's items as they are now, against what its runs have seen."""
     request = Request(options.spec, options.phase, purpose="items")
     facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, request))
     if facts.spec is None:
@@ -37,13 +48,7 @@ def main(options: argparse.Namespace) -> int:
     phase = next((one for one in read(opened.project.root / spec, opened.project.root).phases if one.key == key), None)
     if phase is None:
         raise UsageError(f"{spec} has no phase {key}")
-    document = _judge(opened, facts, spec, phase) | {"chosen_because": facts.spec.why}
-    if options.json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
-    else:
-        _print(document)
-    counts = document["counts"]
-    return 1 if isinstance(counts, dict) and counts["disproved"] else 0
+    return _judge(opened, facts, spec, phase) | {"chosen_because": facts.spec.why}
 
 
 def _judge(opened: Opened, facts: Facts, spec: str, phase: Phase) -> dict[str, Json]:
@@ -54,8 +59,9 @@ def _judge(opened: Opened, facts: Facts, spec: str, phase: Phase) -> dict[str, J
     before: World = {}
     for baseline in baselines:  # the oldest baseline that knows a thing saw it before the phase's work
         before = {**world_of(baseline), **{key: places for key, places in before.items() if places is not None}}
-    found = checklist.judge_all(phase, proofs, checklist.Worlds(before, now))
-    judged: list[Json] = shown(found)
+    words = plain_words().with_own(opened.config.ticks.words)
+    found = checklist.judge_all(phase, proofs, checklist.Worlds(before, now), words)
+    items: list[Json] = shown(found)
     states = [one.state for one in found]
     return {
         "format": 1,
@@ -63,8 +69,8 @@ def _judge(opened: Opened, facts: Facts, spec: str, phase: Phase) -> dict[str, J
         "phase": phase.key,
         "title": phase.title,
         "baseline": baselines[0].ended if baselines else None,
-        "items": judged,
-        "counts": {state: states.count(state) for state in ("proved", "disproved", "not provable")},
+        "items": items,
+        "counts": {state: states.count(state) for state in checklist.STATES},
         "commands": [_command(one) for one in facts.named],
     }
 
@@ -73,15 +79,18 @@ def _earlier(known: list[Past], named: Sequence[NamedFact], subject: str) -> tup
     """The baselines of that phase, the oldest first, and the commands that its runs have run."""
     baselines: list[Evidence] = []
     ran: dict[str, None] = {}
+    revisions: dict[str, None] = {}
     ends: dict[str, list[Evidence]] = {"before": [], "after": []}
     for past in known:
         for moment, _, evidence in past.evidence:
             if evidence.kind == KIND and evidence.subject == subject:
                 baselines += [evidence] if moment == "before" else []
                 ran |= dict.fromkeys(strings(evidence, "commands"))
+                revisions |= dict.fromkeys(strings(evidence, "revisions"))
             elif evidence.kind == NAMED and evidence.data.get("of") == subject:
                 ends[moment].append(evidence)
-    return baselines, checklist.Proofs(commands_run=tuple(ran), looked=looked(named, ends["before"], ends["after"]))
+    ended = looked(named, ends["before"], ends["after"])
+    return baselines, checklist.Proofs(commands_run=tuple(ran), looked=ended, revisions=tuple(revisions))
 
 
 def _command(one: NamedFact) -> Json:
@@ -91,7 +100,7 @@ def _command(one: NamedFact) -> Json:
     return {"line": one.line, "command": one.code, "effect": effect, "why": one.why, "runs": runs}
 
 
-_MARKS = {"proved": "+", "disproved": "!", "not provable": "."}
+_MARKS = {"proved": "+", "proposed": "?", "disproved": "!", "not provable": "."}
 
 
 def _print(document: dict[str, Json]) -> None:
@@ -114,3 +123,11 @@ def _print(document: dict[str, Json]) -> None:
             out(f"? {one['line']:>4} `{one['command']}` {said}\n")
     if isinstance(counts, dict):
         out(", ".join(f"{number} {state}" for state, number in counts.items()) + "\n")
+    waiting = (
+        [one for one in items if isinstance(one, dict) and one["state"] == "proposed"]
+        if isinstance(items, list)
+        else []
+    )
+    if waiting:
+        lines = ",".join(str(one["line"]) for one in waiting)
+        out(f"a person ticks what is proposed: safemig tick {document['spec']}:{lines}; all of it: --proposed\n")

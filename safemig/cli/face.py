@@ -149,10 +149,14 @@ async def _answer(face: Face, event: Event, stdin: asyncio.StreamWriter) -> None
     data = event.data
     while not face.stops:
         kind, always, tool = str(data["kind"]), str(data["always"]), str(data["tool"])
-        word = (await _read_line(face, f"{_choices(kind, always, tool)} > ")).strip().lower()
+        proposed = str(data.get("proposed", ""))
+        word = (await _read_line(face, f"{_choices(kind, always, tool, proposed)} > ")).strip().lower()
         if word == "d":
             face.say(printable(str(data["detail"]) or "nothing more to show", keep_lines=True))
             continue
+        if proposed and (lines := _lines_of(word)) is not None:
+            _send(stdin, Message("decide", id=str(data["id"]), answer="proposed", text=lines))
+            return
         answer = _answer_of(word, kind, always, tool)
         if answer is None:
             continue
@@ -161,12 +165,27 @@ async def _answer(face: Face, event: Event, stdin: asyncio.StreamWriter) -> None
         return
 
 
-def _choices(kind: str, always: str, tool: str) -> str:
+def _choices(kind: str, always: str, tool: str, proposed: str = "") -> str:
     if kind == "plan":
         return "[y] run it, ask about what is added   [a] auto mode: ask about nothing   [n] no   [d] the whole plan"
     more = "   [a] don't ask again for this line" if always else ""
     more += "   [t] nor for this tool" if tool else ""
+    more += "   [p] the proposed too (p 12,14-16: those lines)" if proposed else ""
     return f"[y] yes, once{more}   [n] no   [d] diff or details"
+
+
+def _lines_of(word: str) -> str | None:
+    """ "p" -> "", "p 12,14-16" -> "12,14,15,16"; None where the word is no such answer."""
+    from safemig.cli.errors import UsageError
+    from safemig.cli.tick import numbers
+
+    name, _, lines = word.partition(" ")
+    if name != "p":
+        return None
+    try:
+        return ",".join(str(line) for line in sorted(numbers(lines))) if lines.strip() else ""
+    except UsageError:
+        return None
 
 
 def _answer_of(word: str, kind: str, always: str, tool: str) -> tuple[Answer, str] | None:

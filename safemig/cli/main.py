@@ -19,8 +19,11 @@ COMMANDS = {
     "runs": ("safemig.cli.runs", "list this project's runs"),
     "report": ("safemig.cli.report", "the report of a run, rebuilt from its journal"),
     "verify": ("safemig.cli.verify", "compare the schema in PostgreSQL with what the spec asks for"),
-    "checklist": ("safemig.cli.checklist", "every item of a phase: proved, disproved or not provable, and why"),
-    "tick": ("safemig.cli.tick", "tick items of a checklist: FILE:LINES"),
+    "checklist": (
+        "safemig.cli.checklist",
+        "every item of a phase: proved, proposed, disproved or not provable, and why",
+    ),
+    "tick": ("safemig.cli.tick", "tick items of a checklist: FILE:LINES, or what is proved or proposed"),
     "permissions": ("safemig.cli.permissions", "list and revoke what “don't ask again” has granted"),
     "stop-database": ("safemig.cli.stop_database", "stop the PostgreSQL that safemig started for this project"),
     "compose-edit": ("safemig.cli.compose_edit", "make the Makefile call `docker compose` itself: shows the edit"),
@@ -110,7 +113,11 @@ def _verify(sub: argparse.ArgumentParser) -> None:
 
 def _tick(sub: argparse.ArgumentParser) -> None:
     _common(sub)
-    sub.add_argument("place", metavar="FILE:LINES", help="for example docs/plan.md:12,14-16")
+    _chosen(sub)
+    sub.add_argument("place", nargs="?", default="", metavar="FILE:LINES", help="for example docs/plan.md:12,14-16")
+    sub.add_argument("--proved", action="store_true", help="tick every open item of the phase that is proved now")
+    sub.add_argument("--proposed", action="store_true", help="tick every open item of the phase that is proposed now")
+    sub.add_argument("--json", action="store_true", help="print the items that have evidence as one JSON document")
 
 
 def _permissions(sub: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""`safemig tick FILE:LINES`: the person's own ticks, one byte each."""
+"""`safemig tick`: the person's own ticks, one byte each: of lines, or of what is proved or proposed now."""
 
 from __future__ import annotations
 
@@ -7,13 +7,60 @@ import hashlib
 import sys
 from pathlib import Path
 
+import msgspec
+
+from checks.evidence import Json
 from safemig import checklist
+from safemig.cli.checklist import judged
 from safemig.cli.errors import UsageError
+from safemig.cli.opening import open_project
 from safemig.spec.document import read
 
 
 def main(options: argparse.Namespace) -> int:
     """0 when all lines are ticked now, or were already; nothing is written when one of them is no item."""
+    if options.place and (options.proved or options.proposed or options.json):
+        raise UsageError("name FILE:LINES, or --proved and --proposed, but not both")
+    return _lines(options) if options.place else _waiting(options)
+
+
+def _waiting(options: argparse.Namespace) -> int:
+    """The open items that have evidence, each with it; ticks those that the options choose."""
+    opened = open_project(options)
+    document = judged(opened, options)
+    states = [name for name in ("proved", "proposed") if getattr(options, name)]
+    found = document["items"]
+    rows = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    spec = str(document["spec"])
+    known = read(opened.project.root / spec, opened.project.root)
+    still_open = {(item.line, item.text): item for phase in known.phases for item in phase.items if item.open}
+    waiting = [
+        one for one in rows if one["state"] in ("proved", "proposed") and (one["line"], one["text"]) in still_open
+    ]
+    items = [still_open[one["line"], one["text"]] for one in waiting if one["state"] in states]
+    if items:
+        checklist.write_ticks(opened.project.root / spec, known.sha256, items, root=opened.project.root)
+    told: list[Json] = [
+        {
+            "file": spec,
+            **{name: one[name] for name in ("line", "text", "state", "reason")},
+            "ticked": one["state"] in states,
+        }
+        for one in waiting
+    ]
+    if options.json:
+        shown: dict[str, Json] = {"format": 1, "spec": spec, "phase": document["phase"], "items": told}
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown)).decode() + "\n")
+        return 0
+    for one in waiting:
+        box = "[x]" if one["state"] in states else "[ ]"
+        sys.stdout.write(f"{spec}:{one['line']} {box} {one['text']}\n    {one['state']}: {one['reason']}\n")
+    if not waiting:
+        sys.stdout.write(f"{spec}, phase {document['phase']}: no open item has evidence\n")
+    return 0
+
+
+def _lines(options: argparse.Namespace) -> int:
     name, _, lines = options.place.rpartition(":")
     path = Path(name)
     if not name or path.is_dir():

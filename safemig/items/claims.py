@@ -23,12 +23,9 @@ _TYPE = re.compile(
 # What says no more than what kind of thing a name is, or that it is to be made.
 _KIND_ONLY = frozenset({"create", "add", "alter", "table", "column", "constraint", "index"})
 _BETWEEN = re.compile(r"([\w.]+)\s+between\s+(\S+)\s+and\s+([^\s()]+)", re.I)
-# Numbers that count nothing of what is made: of a list, a phase, an issue, an estimate, an address.
+# Numbers that count nothing of what is made: of a list, an issue, an address, a day, an estimate.
 _ASIDE = re.compile(
     r"^\s*\d+(?:\.\d+)*[.):]?\s|#\d+|https?://\S+|\]\([^)]*\)|\b\d{4}-\d\d-\d\d\b|\([~≈]?\s*[\d.–-]+\s*\w{0,7}\)"
-    r"|\b(?:phases?|steps?|fase|paso|schritt|étape|etapa|passo|фаза|этап|шаг|faza|stap|issue|ticket|python|postgres\w*)"
-    r"\s+\d+(?:\.\d+)*|第\s*\d+",
-    re.I,
 )
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*\w)")
 
@@ -88,9 +85,9 @@ def numbers(words: str) -> tuple[str, ...]:
 
 
 def unsaid(words: str, definitions: Iterable[str]) -> str:
-    """The first number of the words that no definition holds, "" when each is in one."""
+    """The first number of the words that no definition holds, "" when each is in one, or no definition gives any."""
     known = {number for one in definitions for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*\w)", one)}
-    return next((number for number in numbers(words) if number not in known), "")
+    return next((number for number in numbers(words) if number not in known), "") if known else ""
 
 
 def squeezed(text: str) -> str:

@@ -1,76 +1,59 @@
-"""What speaks against an item although its names were found: claims beside them, and what is ticked but not so."""
+"""What speaks against an item although its names were found, and what a person has to say where the proof ends."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from safemig.items.claims import denies, is_claim, says, unsaid
-from safemig.items.found import Found, is_test, one_of, words_of
+from safemig.items.found import Found, one_of, words_of
+from safemig.items.kinds import kinds_of
 from safemig.items.places import TESTS
-from safemig.items.removal import asks_for_removal, says_only_removal
-from safemig.items.words import DATABASE, GONE, NOT_ITS_RUN, PASSES
+from safemig.items.plain import Said
+from safemig.items.relations import apart, belongs, not_on
 from safemig.spec.document import Item
 
 # As a code span these may also be the name of a column.
 _ALSO_NAMES = frozenset({"date", "time", "text", "timestamp", "uuid", "json", "interval", "char", "character", "key"})
-_TESTED = re.compile(r"\b(?:py\.?test|tox)\b")
+# A downgrade names the tables that it would drop, so their being there contradicts no ticked item.
+_STANDS = frozenset({"file", "folder", "target", "package", "symbol", "endpoint"})
+_IN_DATABASE = frozenset({"table", "column", "index", "constraint", "check", "unique", "foreign key", "primary key"})
 
 
-def contradicted(item: Item, found: Sequence[Found]) -> str:
-    """Why a ticked item is not true; "" when nothing plainly contradicts it."""
-    words = words_of(item)
-    if GONE.search(words):
+def contradicted(text: Said, found: Sequence[Found]) -> str:
+    """Why a ticked item is not true; "" when nothing plainly contradicts it, or its words are not plain."""
+    if not text.plain:
+        return ""
+    if text.asks_for("removing"):
         things = [one for one in found if one.span.thing and one.span.kind != "file"] or [*found]
         stays = things[0] if len(things) == 1 and things[0].state in {"there", "changed"} else None
-        only = stays and says_only_removal(words, stays.span.kind)
-        return f"it is ticked, but {one_of(stays.places)} is still there" if stays and only else ""
+        still = stays is not None and stays.span.kind in _STANDS
+        return f"it is ticked, but {one_of(stays.places)} is still there" if stays and still else ""
+    named = any(kinds & _IN_DATABASE for _, kinds in text.kinds)
     for one in found:
         if one.span.kind == "name" and one.span.thing and _only_tests(one.span.thing.where):
             continue  # what the tests are of is not in their file
-        if one.was:
-            continue  # it has gone since, and the item may ask for that in words that are not known
-        if one.state == "missing" and (one.span.strict or (one.span.kind == "name" and DATABASE.search(words))):
+        if one.went:
+            continue
+        if one.state == "missing" and (one.span.strict or (one.span.kind == "name" and named)):
             return f"it is ticked, but {one.span.text} is not there"
-    return _denied(found)
+    return _other_type(found)
 
 
 def _only_tests(files: Sequence[str]) -> bool:
     return bool(files) and all(TESTS.search(file) for file in files)
 
 
-def _denied(found: Sequence[Found]) -> str:
+def _other_type(found: Sequence[Found]) -> str:
     """A ticked item says another type of a column than it has; what it had before may be spoken of too."""
-    for names, said in _claims(found):
-        if len(said) != 1 or not names or said[0].lower() in _ALSO_NAMES:
+    for names, given in _claims(found):
+        if len(given) != 1 or not names or given[0].lower() in _ALSO_NAMES:
             continue
         nearest = names[-1]
         for place, shown in nearest.places.items():
             seen = nearest.state in {"made", "there", "changed"} and shown and place.startswith("column ")
-            if seen and denies(shown, said[0]) and not says(nearest.was.get(place, shown), said[0]):
-                return f"it is ticked, but {place} is {shown}, not {said[0]}"
+            if seen and denies(shown, given[0]) and not says(nearest.was.get(place, shown), given[0]):
+                return f"it is ticked, but {place} is {shown}, not {given[0]}"
     return ""
-
-
-def gone(item: Item, found: Sequence[Found]) -> str:
-    """What was there before and is not any more, where the item asks for no more than that."""
-    left = [one for one in found if one.state == "missing" and one.was]
-    if not left or not asks_for_removal(words_of(item)):
-        return ""
-    for one in found:
-        if one not in left and not all(_held(one, other) for other in left):
-            return ""
-    return "; ".join(f"{one_of(one.was)} was there before and is not any more" for one in left)
-
-
-def _held(one: Found, gone: Found) -> bool:
-    """Whether something that is still there is where the gone thing was: its file, class or table."""
-    if one.state not in {"there", "changed"}:
-        return False
-    if one.span.kind == "file":
-        return gone.span.kind != "file"
-    names = [place.rpartition(": ")[2].partition(" ")[2] or place for place in one.places]
-    return any(f"{name}." in place for name in names for place in gone.was)
 
 
 def _claims(found: Sequence[Found]) -> list[tuple[list[Found], list[str]]]:
@@ -84,31 +67,111 @@ def _claims(found: Sequence[Found]) -> list[tuple[list[Found], list[str]]]:
         if groups[-1][0] and groups[-1][1]:
             groups.append(([], []))
         groups[-1][0].append(one)
-    return [(names, said) for names, said in groups if said]
+    return [(names, given) for names, given in groups if given]
 
 
-def unborne(item: Item, found: Sequence[Found]) -> str:
-    """A claim beside the names that no definition bears out; "" when there is none."""
-    for names, said in _claims(found):
-        new = [one for one in names if one.state in {"made", "changed"}] or names
-        shown = [(place, text) for one in new for place, text in one.places.items()]
-        shown = [each for each in shown if each[0].startswith("column ")] or shown
-        for claim in said:
-            wrong = next((each for each in shown if not says(each[1], claim)), None)
-            if wrong or not shown:
-                known = f"{wrong[0]} is {wrong[1]}" if wrong and wrong[1] else "what was found"
-                return f"{known}: it does not show {claim}"
-    number = unsaid(words_of(item), [text for one in found for text in one.places.values()])
-    return f"no definition shows the {number} that the item speaks of" if number else ""
+def _shown(names: Sequence[Found]) -> list[tuple[str, str]]:
+    """The definitions that claims beside these names are about: those of the columns, where there are any."""
+    shown = _definitions([one for one in names if one.state in {"made", "changed"}] or names)
+    return [each for each in shown if each[0].startswith("column ")] or shown
 
 
-def of_tests(item: Item, checkable: Sequence[Found], ran: Sequence[str]) -> str:
-    """Why a command that was run, or a test that is there, does not show what the words around it say."""
-    words = words_of(item)
-    tests = any(one.state == "made" and is_test(one) for one in checkable)
-    commands = any(one.state in {"made", "holds"} and one.span.kind == "command" for one in checkable)
-    if (commands or tests) and (other := NOT_ITS_RUN.search(words)):
-        return f"{other[0]!r} says more than that it was run here and ended well"
-    if tests and PASSES.search(words) and not any(_TESTED.search(line) for line in ran):
-        return "the test is there, but no run of the tests was good"
+def _definitions(found: Sequence[Found]) -> list[tuple[str, str]]:
+    """What the database says of the objects; not the kind of a class or function."""
+    objects = [one for one in found if one.span.kind in ("name", "object", "clause")]
+    return [(place, text) for one in objects for place, text in one.places.items() if ": " not in place]
+
+
+def denied(item: Item, found: Sequence[Found]) -> str:
+    """A definition that says otherwise than the item, in its type, a clause or a number; "" when none does."""
+    for names, given in _claims(found):
+        for claim in given:
+            for place, text in _shown(names):
+                if text and not says(text, claim):
+                    return f"{place} is {text}: it does not show {claim}"
+    number = unsaid(words_of(item), [text for _, text in _definitions(found) if text])
+    return f"no definition shows the {number} that the item speaks of" if number else not_on(found)
+
+
+def beyond(text: Said, found: Sequence[Found], came: Sequence[Found]) -> str:
+    """What the item says beyond what came about, so that a person decides; "" when nothing."""
+    checkable = [one for one in found if one.state != "neutral"]
+    for one in checkable:
+        if one.state in ("unseen", "unknown"):
+            return one.text
+        # What only ended well adds nothing and takes nothing away: the rest of the item has to have come about.
+        if one not in came and one.state != "holds" and not any(belongs(one, other) for other in came):
+            return f"{one.text}, and what is to be done with it cannot be looked up"
+    changed = next((one for one in came if one.state == "changed"), None)
+    if changed and not _claims(found):
+        return f"it does not say what {changed.span.text} becomes"
+    return _unshown(found) or apart(came) or _strange(text) or _unlike(text, found, came)
+
+
+def _strange(text: Said) -> str:
+    return f"“{text.strange}” is none of the plain words, so a person has to say whether that is done" * bool(
+        text.strange
+    )
+
+
+def _unshown(found: Sequence[Found]) -> str:
+    """A claim beside the names that no definition bears out."""
+    for names, given in _claims(found):
+        shown = _shown(names)
+        for claim in given:
+            if not shown or not all(says(text, claim) for _, text in shown):
+                return f"what was found does not show {claim}"
     return ""
+
+
+def _unlike(text: Said, found: Sequence[Found], came: Sequence[Found]) -> str:
+    """What the words ask for and the evidence is not of that kind: an index where a column was made."""
+    every = frozenset[str]().union(*(kinds_of(one) for one in found))
+    for word, wanted in text.kinds:
+        if not wanted & every:
+            return f"nothing that was found is what “{word}” says"
+    if wrong := other_kind(text, found):
+        return wrong
+    commands = [one for one in came if one.span.kind == "command" and not one.places]
+    other = next((one for one in came if one not in commands), None)
+    if text.asks_for("running") and other:
+        return f"it asks for a run, and {other.span.text} is no command that was run"
+    if text.asks_for("making") and len(commands) == len(came):
+        return "it asks for something to be made, and only a command was run"
+    if text.asks_for("removing"):
+        return "it asks that something goes, and something came about"
+    first = next((one for one in found if one.state != "neutral"), None)
+    if text.asks_for("showing") and first and first.span.kind not in ("command", "object"):
+        return f"what {first.span.text} shows was not looked at"
+    return ""
+
+
+def other_kind(text: Said, found: Sequence[Found]) -> str:
+    """A thing that is of another kind than the word before it says: a "unique constraint" that checks."""
+    for one, words in zip(found, text.of_spans, strict=False):
+        kinds = kinds_of(one)
+        for word, wanted in words:
+            if kinds and not wanted & kinds:
+                return f"{one.span.text} is no “{word}”: {one.text}"
+    return ""
+
+
+def removed(text: Said, came: Sequence[Found], checkable: Sequence[Found]) -> str:
+    """What the item says beyond that something has gone; "" when it says no more."""
+    gone = [one for one in came if one.went]
+    for one in checkable:
+        if one not in gone and not all(_held(one, other) for other in gone):
+            return f"{one.text}, and what is to be done with it cannot be looked up"
+    if text.strange:
+        return _strange(text)
+    return "" if text.asks == {"removing"} else "its words do not plainly ask that something goes"
+
+
+def _held(one: Found, gone: Found) -> bool:
+    """Whether something that is still there is where the gone thing was: its file, class or table."""
+    if one.state not in {"there", "changed"}:
+        return False
+    if one.span.kind == "file":
+        return gone.span.kind != "file"
+    names = [place.rpartition(": ")[2].partition(" ")[2] or place for place in one.places]
+    return any(f"{name}." in place for name in names for place in gone.was)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from safemig.items.places import TESTS
 from safemig.items.reader import Span
-from safemig.items.words import NO_ERRORS
 from safemig.spec.document import Item
+
+OWN_REVISION = "own revision"  # what is shown of a revision that the run wrote and proved
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class Found:
     places: Mapping[str, str]
     was: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def went(self) -> bool:
+        """Whether it was there before and is there no more."""
+        return self.state == "missing" and bool(self.was)
+
 
 def one_of(places: Mapping[str, str]) -> str:
     names = list(places)
@@ -31,7 +37,8 @@ def one_of(places: Mapping[str, str]) -> str:
 
 
 def words_of(item: Item) -> str:
-    return NO_ERRORS.sub(" ", re.sub(r"`+[^`]*`+", " ", item.text))
+    """The item's text without its code spans."""
+    return re.sub(r"`+[^`]*`+", " ", item.text)
 
 
 def is_test(one: Found) -> bool:

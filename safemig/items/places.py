@@ -20,6 +20,7 @@ Places = dict[str, str]
 World = dict[str, Places | None]
 
 USED = "used in "  # before the id of a place that only uses a name
+IMPORTED = "import"  # what is shown of such a place where the file imports the name
 ELSEWHERE = "elsewhere "  # before the id of a column whose table the item does not name
 _BLANK = r"(?:x{2,}|<[^>]+>|\{[^}]+\}|\[[^\]]+\]|\.{3}|…|\*|#+|rev(?:ision)?(?:_id)?|hash|y{4}[ymdhs_-]*|n{3,}|0{3,})"
 TESTS = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*$|conftest\.py$)|_test\.py$")
@@ -27,6 +28,7 @@ _MAKEFILE = re.compile(r"(?:^|/)(?:GNUm|M|m)akefile$|\.mk$")
 _COMPUTED = re.compile(r"^(?!\s)[^#:=\n]*[$%][^#:=\n]*:(?!=)|^-?include\s", re.M)  # rules that only make can name
 _PACKAGES = re.compile(r"(?:^|/)(?:pyproject\.toml|requirements[^/]*\.(?:txt|in)|requirements/[^/]+\.(?:txt|in))$")
 _LAST = re.compile(r'(?:"(?:[^"]|"")*"|[^".]+)$')
+_SHOWN_WITH = frozenset({"column", "constraint", "trigger", "policy"})  # with its table, by `\\d`
 _OWNED = frozenset({"constraint", "trigger", "policy", "rule"})  # their keys have the table in front of the name
 _SINGLE = re.compile(r"(?P<kind>PRIMARY KEY|UNIQUE|FOREIGN KEY) \((?P<column>[^,()]+)\)(?P<rest>.*)", re.S)
 _PREFIX = re.compile(r"(?:/api)?(?:/v\d+)?")
@@ -142,8 +144,15 @@ class _Looker:
         return {f"{ELSEWHERE}{place}": shown for place, shown in (others or {}).items()}
 
     def relations(self, thing: Thing) -> Places | None:
+        """A relation of that name, and behind it what stands on it, as ``\\d`` shows both."""
         wanted = thing.name.lower()
-        return self._catalog(lambda kind, name: kind not in {"column", *_OWNED} and name.lower() == wanted)
+        found = self._catalog(lambda kind, name: kind not in {"column", *_OWNED} and name.lower() == wanted)
+        if not found:
+            return found
+        own = self._catalog(lambda kind, name: kind in _SHOWN_WITH and name.lower().rpartition(".")[0] == wanted) or {}
+        indexes = self._catalog(lambda kind, _: kind == "index") or {}
+        on = re.compile(rf" ON (?:\w+\.)?\"?{re.escape(wanted)}\"? ", re.I)
+        return {**found, **own, **{place: shown for place, shown in indexes.items() if on.search(shown)}}
 
     def clauses(self, thing: Thing) -> Places | None:
         wanted = squeezed(thing.name)
@@ -200,7 +209,7 @@ class _Looker:
                     found[f"{file}: {name}"] = kind
             # Types and the like are used everywhere; a lower-case name that is only used is simply not there.
             if _is_class(last) and last in known.used and not any(place.startswith(f"{file}: ") for place in found):
-                found[f"{USED}{file}: {last}"] = ""
+                found[f"{USED}{file}: {last}"] = IMPORTED if last in known.imported else ""
         return found if found or not (unread or not tree.complete) else None
 
     def _text(self, file: str) -> str | None:

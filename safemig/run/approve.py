@@ -17,7 +17,7 @@ from safemig.planner import draft
 from safemig.proposals import edit
 from safemig.run import contents
 from safemig.run.command_facts import whole_recipe
-from safemig.run.offer import offer, offer_words
+from safemig.run.offer import lines_of, offer, offer_words
 from safemig.run.session import RunEnds, Session
 
 
@@ -27,9 +27,9 @@ async def permit(s: Session, step: Step) -> Step | None:
         return step if await _permit_named(s, step) else None
     while True:
         step = s.plan.step(step.id)
-        if step.intent == "tick" and not (await offer(s)).items:
-            return step  # there is nothing to ask about
         judgement = judge(s, step.action)
+        if step.intent == "tick" and not await _to_tick(s, judgement):
+            return step  # there is nothing to ask about
         if judgement.answer == "allow":
             if step.action.kind != "look" and step.action.digest not in s.past.approved:
                 unasked = Message("decide", answer="once")
@@ -42,9 +42,17 @@ async def permit(s: Session, step: Step) -> Step | None:
             s.note(f"refused by rule: {judgement.rule}", step.id, "error")
             raise RunEnds("refused", f"{step.title}: {judgement.rule}")
         message = await _ask(s, step, judgement)
+        if message.answer == "no" and step.intent == "tick" and not (await offer(s)).items:
+            return step  # nothing but proposals was turned down, which refuses nothing of the run
         if message.answer != "edit":
             return None if message.answer == "no" else step
         await _edit(s, step, message.text)
+
+
+async def _to_tick(s: Session, judgement: policy.Judgement) -> bool:
+    """Whether there is something to tick, or to ask about."""
+    found = await offer(s)
+    return bool(found.items or (found.proposed and (judgement.answer == "ask" or s.config.ticks.proposed)))
 
 
 async def _permit_named(s: Session, step: Step) -> bool:
@@ -171,6 +179,7 @@ def _given(s: Session, step: Step, answer: Message, by: str, rule: str) -> None:
             "reason": s.clean(answer.reason),
             "title": step.title,
             **_held(step.action),
+            **({"lines": [*lines_of(answer.text)]} if answer.answer == "proposed" else {}),
         },
         step.id,
     )
@@ -185,9 +194,10 @@ async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> Message:
     action = step.action
     what = s.clean(action.line) if action.kind == "command" else f"write {action.path}"
     detail = action.diff or action.text or "\n".join([*map(s.clean, step.detail), recipe_of(s, action.target)]).strip()
-    changes = step.changes
+    changes, proposed = step.changes, ""
     if step.intent == "tick":
-        what, detail = await offer_words(s)
+        words = await offer_words(s)
+        what, detail, proposed = words.what, words.detail, words.proposed
         changes = "only these items: each is proved by this run"
     question: dict[str, Json] = {
         "kind": "step",
@@ -203,10 +213,13 @@ async def _ask(s: Session, step: Step, judgement: policy.Judgement) -> Message:
         "always": judgement.always,
         "tool": judgement.tool,
         **_held(action),
+        "proposed": proposed,
     }
     message = await ask(s, question, step.id)
     if message.answer == "edit":
         return message
+    if message.answer == "proposed" and not proposed:
+        message = replace(message, answer="once")  # nothing more was offered
     if message.answer == "no":
         _given(s, step, message, "person", judgement.rule)
         return message

@@ -18,9 +18,9 @@ from safemig import commands
 from safemig.effects_tools import Effects
 from safemig.facts import CommandFact, Facts, NamedFact
 from safemig.items.commands import proof_of
-from safemig.items.judging import Looked
 from safemig.items.looking import Known, Looking, lookings, paths_of_tests
 from safemig.items.places import same_file
+from safemig.items.proofs import Looked
 from safemig.plan import Step
 from safemig.plan_steps import named_of
 from safemig.proposals.recipe_line import command_line

@@ -24,12 +24,14 @@ class StepPast:
 
 @dataclass
 class Past:
-    """The fold. The engine reads it, and brings it up to date with each event it appends."""
+    """The fold. The engine reads it, and brings it up to date with each event it appends. ``answers`` are the person's
+    own, by the digest of the action: the answer, and the lines of the checklist that it chose."""
 
     mode: Mode = "default"
     steps: dict[str, StepPast] = field(default_factory=dict)
     approved: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    answers: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     planned: bool = False
     refusal: str = ""
     findings: list[tuple[str, str]] = field(default_factory=list)
@@ -150,6 +152,10 @@ def _approval_asked(past: Past, _: Event) -> None:
 def _approval_given(past: Past, event: Event) -> None:
     named = event.data.get("named")
     commands = {str(digest) for digest in named} if isinstance(named, list) else set()
+    if event.data["by"] == "person":
+        lines = event.data.get("lines")
+        chosen = tuple(line for line in lines if isinstance(line, int)) if isinstance(lines, list) else ()
+        past.answers[str(event.data["digest"])] = (str(event.data["answer"]), chosen)
     if event.data["answer"] == "no":
         past.refusal = str(event.data["reason"])
         past.refused |= commands

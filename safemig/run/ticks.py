@@ -1,4 +1,4 @@
-"""Ticking the implementation plan: only items whose words match a step proved in this run."""
+"""Ticking the implementation plan: what this run has proved, and of what it proposes what the person chose."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import msgspec
 from checks.evidence import Evidence, Json, now
 from safemig import checklist
 from safemig.discovery.makefile import read_makefile
+from safemig.items.plain import plain_words
 from safemig.plan import Step
 from safemig.plan_steps import named_of
 from safemig.run import looks
 from safemig.run.command_facts import whole_recipe
 from safemig.run.items import KIND, evidence, look_around, shown, subject_of, world_of
 from safemig.run.named import folder_of, looked
-from safemig.run.offer import offer
+from safemig.run.offer import Offer, chosen, offer
 from safemig.run.session import RunEnds, Session
 from safemig.run.verdict import judged
 from safemig.signals import tests_good
@@ -40,9 +41,12 @@ async def tick_items(s: Session, step: Step) -> None:
     path = s.root / spec.path
     known = s.known(step.id, "after", "ticks")
     if not known:
-        items = (await offer(s)).items
-        if not items or step.action.digest not in s.past.approved:
-            s.note("no item of the checklist is proved by this run", step.id)
+        found = await offer(s)
+        items = chosen(s, found, step.action.digest)
+        _say_proposed(s, step, found, items)
+        if not items:
+            if not found.items:
+                s.note("no item of the checklist is proved by this run", step.id)
             return
         known = (s.observe(step.id, "after", await s.look(lambda: _intent(path, spec.path, items))),)
     try:
@@ -54,6 +58,14 @@ async def tick_items(s: Session, step: Step) -> None:
         if (spec.path, line, text) not in s.past.ticked:
             data: dict[str, Json] = {"file": spec.path, "line": line, "text": text, "by": "engine"}
             s.emit("tick", {**data, "sha256": known[0].data["after"]}, step.id)
+
+
+def _say_proposed(s: Session, step: Step, found: Offer, ticked: Sequence[Item]) -> None:
+    """Names what is only proposed, and stays open."""
+    path = s.facts.spec.path if s.facts.spec else ""
+    for item, reason in zip(found.proposed, found.because, strict=True):
+        if item not in ticked:
+            s.note(f"proposed, not ticked: {path}:{item.line} {item.text} ({reason})", step.id)
 
 
 async def look_items(s: Session, step: Step) -> None:
@@ -99,9 +111,10 @@ async def judge(s: Session, step: str) -> None:
     before = s.past.last(KIND, "before")
     proofs = await s.look(lambda: proofs_of(s))
     known = checklist.Worlds(world_of(before), world) if before else checklist.NOTHING
-    found = checklist.judge_all(phase, proofs, known)
+    found = checklist.judge_all(phase, proofs, known, plain_words().with_own(s.config.ticks.words))
     more: dict[str, Json] = {
         "judged": shown(found),
+        "revisions": [*proofs.revisions],
         "commands": [s.clean(line) for line in proofs.commands_run],
     }
     s.observe(step, "after", evidence(_subject(s), began, world, **more))
@@ -163,7 +176,15 @@ def proofs_of(s: Session) -> checklist.Proofs:
         commands_run=tuple(dict.fromkeys(ran)),
         looked=_looked(s),
         folder=folder_of(s.project),
+        revisions=_revisions(s),
     )
+
+
+def _revisions(s: Session) -> tuple[str, ...]:
+    """The revision that this run wrote, once it was proved to go up, down and up again and was applied as asked for."""
+    written = s.past.of("create").status == "done" and s.past.last("desired") is not None
+    planned = next((step.action.path for step in s.plan.steps if step.id == "create"), "")
+    return (planned,) if written and not s.facts.used and planned and judged(s).matches is True else ()
 
 
 def _looked(s: Session) -> dict[str, checklist.Looked]:

@@ -49,8 +49,8 @@ def connect():
 DEFINED = {
     "LIMIT": "variable", "a": "variable", "b": "variable", "slow": "function", "Course": "class",
     "Course.id": "attribute", "Course.title": "attribute", "Course.Meta": "class", "Course.Meta.ordering": "attribute",
-    "Course.__init__": "method", "Course.slug": "attribute", "Course.load": "method", "Course.average": "method",
-    "Course.ratings": "variable", "connect": "function",
+    "Course.__init__": "method", "Course.slug": "attribute", "Course.load": "method", "Course.average": "property",
+    "Course.ratings": "relationship", "connect": "function",
 }  # fmt: skip
 
 

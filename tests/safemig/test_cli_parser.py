@@ -24,7 +24,7 @@ from safemig.run.verdict import EXIT_CODES
         ["run", "--mode", "yolo"],
         ["run", "--mode"],
         ["run", "extra"],
-        ["tick"],
+        ["tick", "plan.md:1", "plan.md:2"],
         ["demo", "--runtime", "podman"],
         ["report", "--format", "html"],
         ["--nonsense"],

@@ -2,7 +2,7 @@
 wrong work (another class, type, method, column, key; red tests) and after the work of another phase.
 
 Each line of items_in_four_worlds.txt: the verdict after right work, after wrong work, the same ticked, and ticked
-before any work (P proved, N not provable, D disproved), and the item.
+before any work (P proved, A proposed: a person is asked, N not provable, D disproved), and the item.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ ROWS = [
     (line[:4], line[5:])
     for line in (Path(__file__).parent / "items_in_four_worlds.txt").read_text(encoding="utf-8").splitlines()
 ]
-LETTERS = {"proved": "P", "disproved": "D", "not provable": "N"}
+LETTERS = {"proved": "P", "proposed": "A", "disproved": "D", "not provable": "N"}
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_an_item_is_judged_by_what_is_true(root: Path, expected: str, text: str)
     asked = [("right", " "), ("wrong", " "), ("wrong", "x"), ("before", "x")]
     found = [verdict(root, text, *one) for one in asked]
     assert "".join(letter for letter, _ in found) == expected, [reason for _, reason in found]
-    assert verdict(root, text, "right", "x")[0] in (expected[0], "D" if expected[0] == "N" else expected[0])
+    assert verdict(root, text, "right", "x")[0] in ("P" if expected[0] == "P" else "DN")
     for name in ("before", "other"):
         assert verdict(root, text, name, " ")[0] == "N"
         assert verdict(root, text, name, "x")[0] == expected[3]
@@ -190,5 +190,5 @@ def test_an_item_is_judged_by_what_is_true(root: Path, expected: str, text: str)
 
 def test_the_table_has_every_verdict_in_every_world() -> None:
     assert len(ROWS) > 200
-    assert {row[0][0] for row in ROWS} == {"P", "N"}
+    assert {row[0][0] for row in ROWS} == {"P", "A", "N"}
     assert {row[0][2] for row in ROWS} == {"P", "N", "D"}

@@ -132,6 +132,7 @@ def test_the_document_of_a_finished_run() -> None:
         "revision": {"before": ["a1"], "after": ["b2"]},
         "schema": {"matches_spec": True, "differences": []},
         "ticked": [{"file": "plan.md", "line": 7, "text": "create the table"}],
+        "proposed": [],
         "approvals": [
             {
                 "step": "build",

@@ -19,9 +19,12 @@ from tests.spine.test_kill import drive
 ITEMS = """\
 - [ ] Table `course`
 - [ ] Constraint `ck_rating_stars`
-- [x] Tabla `gone_table`
+- [x] Table `gone_table`
 - [ ] Change `service.py`
-- [ ] Look with `alembic current`
+- [ ] `alembic current`
+- [ ] Anonymise `rating`
+- [ ] Zálohovat `rating`
+- [ ] Implement `downgrade()`
 """
 STATES = {
     "Table `rating` exists": "proved",
@@ -29,9 +32,12 @@ STATES = {
     "Somebody has been told": "not provable",
     "Table `course`": "not provable",
     "Constraint `ck_rating_stars`": "proved",
-    "Tabla `gone_table`": "disproved",
+    "Table `gone_table`": "disproved",
     "Change `service.py`": "not provable",
-    "Look with `alembic current`": "proved",
+    "`alembic current`": "proved",
+    "Anonymise `rating`": "proposed",
+    "Zálohovat `rating`": "proposed",
+    "Implement `downgrade()`": "proved",
 }
 
 
@@ -60,7 +66,7 @@ def test_a_run_and_the_list_judge_alike(spine: Spine, capsys: pytest.CaptureFixt
     assert run_cli(["checklist", "--project", str(spine.root), "--spec", "ratings", "--phase", "1", "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert {item["text"]: item["state"] for item in document["items"]} == STATES
-    assert document["counts"] == {"proved": 4, "disproved": 1, "not provable": 3}
+    assert document["counts"] == {"proved": 5, "proposed": 2, "disproved": 1, "not provable": 3}
     assert document["commands"] == []  # what is ticked is not asked again
     assert run_cli(["checklist", "--project", str(spine.root), "--spec", "ratings", "--phase", "1"]) == 1
     assert "DISPROVED: it is ticked, but gone_table is not there" in capsys.readouterr().out

@@ -23,9 +23,9 @@ CHECKLIST = """\
 
 - [ ] Create the migration `alembic/versions/…_add_course_rating.py`
 - [x] Apply it with `make migrate`
-- [ ] `alembic upgrade head` went well
-- [ ] Check constraint `ck_course_rating_range`
-- [ ] `make test` is green after the migration
+- [ ] Run `alembic upgrade head`
+- [ ] Create `ck_course_rating_range`
+- [ ] `make test` is green
 - [ ] The support team knows
 
 ## Phase 2: More
@@ -216,3 +216,14 @@ def test_what_the_engine_has_judged_counts_for_the_words_it_has_judged(root: Pat
     assert shown.lines == (ALL - {MIGRATED}) | {SUPPORT}
     assert shown.reasons[MIGRATED] == "disproved: the database is at another revision"
     assert shown.reasons[GREEN] == "make test ended well"
+
+
+def test_what_is_only_proposed_says_so_and_is_not_among_the_proved(root: Path) -> None:
+    proof = "table course_rating was made; but “team” is none of the plain words"
+    judged: list[Json] = [{"text": "The support team knows", "state": "proposed", "reason": proof}]
+    summary = run(root)
+    found = Evidence("items", "specs/plan.md, phase 1", True, "", "", "", {"judged": judged})
+    summary = replace(summary, evidence=(*summary.evidence, Seen("after", "judge", found)))
+    shown = proved(summary, facts(), plan(root), document(), root)
+    assert SUPPORT not in shown.lines
+    assert shown.reasons[SUPPORT] == f"proposed: {proof}"
