@@ -17,6 +17,15 @@ from safemig.cli.opening import open_project
 from safemig.spec.document import read
 
 
+class _Row(msgspec.Struct):
+    """What is told of an item that has evidence."""
+
+    line: int
+    text: str
+    state: str
+    reason: str
+
+
 def main(options: argparse.Namespace) -> int:
     """0 when all lines are ticked now, or were already; nothing is written when one of them is no item."""
     if options.place and (options.proved or options.proposed or options.json):
@@ -29,32 +38,25 @@ def _waiting(options: argparse.Namespace) -> int:
     opened = open_project(options)
     document = judged(opened, options)
     states = [name for name in ("proved", "proposed") if getattr(options, name)]
-    found = document["items"]
-    rows = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
     spec = str(document["spec"])
     known = read(opened.project.root / spec, opened.project.root)
     still_open = {(item.line, item.text): item for phase in known.phases for item in phase.items if item.open}
     waiting = [
-        one for one in rows if one["state"] in ("proved", "proposed") and (one["line"], one["text"]) in still_open
+        one
+        for one in msgspec.convert(document["items"], list[_Row])
+        if one.state in ("proved", "proposed") and (one.line, one.text) in still_open
     ]
-    items = [still_open[one["line"], one["text"]] for one in waiting if one["state"] in states]
+    items = [still_open[one.line, one.text] for one in waiting if one.state in states]
     if items:
         checklist.write_ticks(opened.project.root / spec, known.sha256, items, root=opened.project.root)
-    told: list[Json] = [
-        {
-            "file": spec,
-            **{name: one[name] for name in ("line", "text", "state", "reason")},
-            "ticked": one["state"] in states,
-        }
-        for one in waiting
-    ]
+    told: list[Json] = [{"file": spec, **msgspec.to_builtins(one), "ticked": one.state in states} for one in waiting]
     if options.json:
         shown: dict[str, Json] = {"format": 1, "spec": spec, "phase": document["phase"], "items": told}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown)).decode() + "\n")
         return 0
     for one in waiting:
-        box = "[x]" if one["state"] in states else "[ ]"
-        sys.stdout.write(f"{spec}:{one['line']} {box} {one['text']}\n    {one['state']}: {one['reason']}\n")
+        box = "[x]" if one.state in states else "[ ]"
+        sys.stdout.write(f"{spec}:{one.line} {box} {one.text}\n    {one.state}: {one.reason}\n")
     if not waiting:
         sys.stdout.write(f"{spec}, phase {document['phase']}: no open item has evidence\n")
     return 0
