@@ -6,10 +6,10 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from safemig.models.imports import Import, imports_of
-from safemig.models.reading import RELATES, Models, is_model, last, target_name, text_of
+from safemig.models.reading import RELATES, Models, bound_name, is_model, last, text_of
 from safemig.spec.document import Block, Item, Phase
 from safemig.spec.pieces import parse
 from safemig.spec.python_source import LANGUAGES
@@ -44,7 +44,9 @@ class Definition:
 class Asked:
     """``definitions`` are classes, enums and tables; ``loose`` are relationships outside a class; ``imports`` what the
     code imports; ``relations`` are (class, attribute); ``named`` are (class, file) of the items; ``words`` what they
-    say of a class; ``problems`` say what of the code is not taken."""
+    say of a class; ``problems`` say what of the code is not taken. ``parts`` are classes without columns and functions
+    of a class, which belong to the models where their class is one (``with_parts``); ``members`` are the
+    (class, attribute) that the items name."""
 
     definitions: tuple[Definition, ...]
     loose: tuple[Definition, ...]
@@ -53,11 +55,38 @@ class Asked:
     named: tuple[tuple[str, str], ...]
     problems: tuple[str, ...] = ()
     words: tuple[tuple[str, str], ...] = ()
+    parts: tuple[Definition, ...] = ()
+    members: tuple[tuple[str, str], ...] = ()
 
     @property
     def anything(self) -> bool:
         """Whether the phase is about models at all."""
         return bool(self.definitions or self.loose or self.named)
+
+
+def with_parts(wanted: Asked, models: Models) -> Asked:
+    """``wanted`` with the properties and methods that the phase gives for models that are there; a function whose class
+    is not said is named as left out, classes of something else are none of the models'."""
+    taken: list[Definition] = []
+    problems: list[str] = []
+    for one in wanted.parts:
+        if isinstance(one.node, ast.ClassDef):
+            taken += [one] if models.find(one.name) else []
+            continue
+        owners = [owner for owner, name in wanted.members if name == one.name and models.find(owner)]
+        if len(dict.fromkeys(owners)) == 1:
+            taken.append(_of_class(one, owners[0]))
+        elif any(one.name == name for _, name in wanted.members) or wanted.anything:
+            problems.append(f"line {one.line}: it is not said which model gets {one.name}; it is left out")
+    if not (taken or problems):
+        return wanted
+    return replace(wanted, definitions=(*wanted.definitions, *taken), problems=(*wanted.problems, *problems), parts=())
+
+
+def _of_class(one: Definition, owner: str) -> Definition:
+    """A function as it would stand in its class."""
+    code = f"class {owner}:\n{textwrap.indent(one.code, '    ')}"
+    return Definition(owner, code, ast.parse(code).body[0], one.line - 1, one.file)
 
 
 def asked(phase: Phase, file: str) -> Asked:
@@ -66,11 +95,17 @@ def asked(phase: Phase, file: str) -> Asked:
     loose: list[Definition] = []
     imports: list[Import] = []
     problems: list[str] = []
+    parts: list[Definition] = []
     for block in phase.blocks:
-        if block.language not in LANGUAGES or not _USES.search(block.text) or _OPERATIONS.search(block.text):
+        if block.language not in LANGUAGES or _OPERATIONS.search(block.text):
             continue
         text = textwrap.dedent(block.text.expandtabs(4))
         tree = parse(text)
+        if not _USES.search(block.text):
+            given = list(_parts(block, text, tree)) if tree else []
+            parts += given
+            imports += imports_of(tree.body) if tree and given else []
+            continue
         if tree is None:
             problems.append(f"{file}:{block.line}: the model code is no valid Python; mend the block")
             continue
@@ -80,6 +115,8 @@ def asked(phase: Phase, file: str) -> Asked:
                 definitions.append(one)
             elif _call(one.node) in RELATES:
                 loose.append(one)
+            elif _is_of_class(one.node):
+                parts.append(one)
             elif not isinstance(one.node, ast.Import | ast.ImportFrom) and not _says_nothing(one.node):
                 problems.append(f"{file}:{one.line}: {one.code.splitlines()[0]!r} is no model and is left out")
     open_items = [item for item in phase.items if item.open]
@@ -91,7 +128,21 @@ def asked(phase: Phase, file: str) -> Asked:
         tuple(dict.fromkeys(_named(open_items))),
         tuple(problems),
         tuple(_said(phase.items)),
+        tuple(parts),
+        tuple(dict.fromkeys(_members(phase.items))),
     )
+
+
+def _parts(block: Block, text: str, tree: ast.Module) -> Iterator[Definition]:
+    """What may belong to a class that is there: classes, and functions that take an instance of theirs."""
+    for one in _statements(block, text, tree):
+        if isinstance(one.node, ast.ClassDef) or _is_of_class(one.node):
+            yield one
+
+
+def _is_of_class(node: ast.stmt) -> bool:
+    arguments = node.args.args if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
+    return bool(arguments) and arguments[0].arg in ("self", "cls")
 
 
 def _statements(block: Block, text: str, tree: ast.Module) -> Iterator[Definition]:
@@ -101,7 +152,7 @@ def _statements(block: Block, text: str, tree: ast.Module) -> Iterator[Definitio
     for node in tree.body:
         start = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
         code = "\n".join(lines[start - 1 : node.end_lineno])
-        name = node.name if isinstance(node, ast.ClassDef) else target_name(node)
+        name = bound_name(node)
         yield Definition(name, code, node, block.line + start - 1, said[1] if said else "")
 
 
@@ -135,6 +186,15 @@ def _relations(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
         yield from ((found[1], found[2]) for code in item.codes if (found := _MEMBER.fullmatch(code.strip())))
         if len(classes) == 1:
             yield from ((classes[0], attribute) for attribute in attributes)
+
+
+def _members(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    """Classes and what the items name of them: ``Course.average``, ``average()`` beside ``Course``."""
+    for item in items:
+        codes = [code.strip().removesuffix("()") for code in item.codes]
+        yield from ((found[1], found[2]) for code in codes if (found := _MEMBER.fullmatch(code)))
+        classes = [found[1] for code in codes if (found := _CLASS.fullmatch(code))]
+        yield from ((owner, code) for owner in classes for code in codes if _ATTRIBUTE.fullmatch(code))
 
 
 def _named(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
@@ -171,12 +231,12 @@ def lacking(asked: Asked, models: Models) -> tuple[str, ...]:
     """The classes and attributes (``Course.ratings``) that are asked for and that the models do not have."""
     absent: list[str] = []
     for one in asked.definitions:
-        node = shown_class(one)
         known = models.find(one.name)
+        node = one.node if known and isinstance(one.node, ast.ClassDef) else shown_class(one)
         if node is not None and known is None:
             absent.append(one.name)
         elif node is not None and known is not None:
-            names = [target_name(statement) for statement in node.body]
+            names = [bound_name(statement) for statement in node.body]
             absent += [f"{one.name}.{name}" for name in names if name and name not in known[1].attributes]
     absent += [name for name, _ in asked.named if not models.find(name)]
     for owner, name in asked.relations:

@@ -44,7 +44,7 @@ def with_code(
     tree = parse(fresh)
     if tree is None:
         raise CannotEdit("the models would be no valid Python any more; write them by hand")
-    free = free_names(added)
+    free = free_names(added) - _of_own(added)
     called = called_names(added)
     if others := clashes(free, tree, spec, called):
         raise CannotEdit(f"{'; '.join(others)}: write it in the spec's code as these models do")
@@ -54,6 +54,18 @@ def with_code(
         raise CannotEdit(f"nobody says where {', '.join(unknown)} comes from; add its import to the spec's code")
     fresh = add(fresh, wanted, own, width)
     return mark + fresh.replace("\n", newline)
+
+
+def _of_own(added: Iterable[ast.AST]) -> frozenset[str]:
+    """The properties that are gone on with by their own name: ``@average.setter``."""
+    named = [node for node in added if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    goes_on = [
+        one.value.id
+        for node in named
+        for one in node.decorator_list
+        if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name)
+    ]
+    return frozenset(goes_on) & {node.name for node in named}
 
 
 def _indent(text: str) -> str:

@@ -6,14 +6,14 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from safemig.models.asked import Asked, Definition, shown_class, table_of
 from safemig.models.edits import CannotEdit, with_code
 from safemig.models.imports import Import, bound_names, imports_of
 from safemig.models.reach import collected, for_checkers, names_types
-from safemig.models.reading import ModelClass, ModelFile, Models, model_class, module_of, snake, target_name
+from safemig.models.reading import ModelClass, ModelFile, Models, bound_name, model_class, module_of, snake
 from safemig.models.relations import Fresh, is_column, relationships
 from safemig.models.style import documented
 from safemig.spec.pieces import parse, reindent
@@ -78,6 +78,23 @@ def propose(asked: Asked, models: Models, texts: Mapping[str, str], *, folder: s
     tables |= _extended(plan.given, models)
     listed = tuple((each.owner, each.name) for each in plan.given)
     return Proposal(made, tuple(plan.fresh), listed, plan.files, tables, (*plan.problems, *problems))
+
+
+def propose_or_leave(
+    whole: Asked, alone: Asked, models: Models, texts: Mapping[str, str], *, folder: str, width: int = 88
+) -> Proposal:
+    """The edits of ``whole``; where its code for models that are there cannot be written, those without it, with that
+    code named as left out. ``alone`` is the phase without that code. Raises CannotEdit where even that cannot be."""
+    try:
+        return propose(whole, models, texts, folder=folder, width=width)
+    except CannotEdit as error:
+        more = [one for one in whole.definitions if one not in alone.definitions and models.find(one.name)]
+        if not more:
+            raise
+        fewer = tuple(one for one in whole.definitions if one not in more)
+        made = propose(replace(whole, definitions=fewer), models, texts, folder=folder, width=width)
+        said = (f"line {one.line}: the code for {one.name} is left out: {error}" for one in more)
+        return replace(made, problems=(*made.problems, *said))
 
 
 def _refuse_doubles(asked: Asked, models: Models) -> None:
@@ -280,26 +297,19 @@ def _extend(
     own = next((n for n in (tree.body if tree else []) if isinstance(n, ast.ClassDef) and n.name == there.name), None)
     first = one.line - min([node.lineno, *(each.lineno for each in node.decorator_list)])
     for statement in node.body:
-        name = _name(statement)
+        name = bound_name(statement)
         if not name or name == "__tablename__":
             continue
         if name not in there.attributes:
             attributes.setdefault(file.path, []).append(Fresh(there.name, name, _cut(one, node, statement)))
             continue
-        mine = next((each for each in (own.body if own else []) if _name(each) == name), None)
+        mine = next((each for each in (own.body if own else []) if bound_name(each) == name), None)
         if mine is None or ast.dump(mine) != ast.dump(statement):
             is_there = f"`{_shown(mine)}` in {file.path}:{mine.lineno}" if mine else "a mixin's or base's own"
             problems.append(
                 f"{there.name}.{name} is {is_there}, "
                 f"line {first + statement.lineno} of the spec says `{_shown(statement)}`; it is left as it is"
             )
-
-
-def _name(statement: ast.stmt) -> str:
-    """What the statement of a class binds: a column, a relationship, a method."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-        return statement.name
-    return target_name(statement)
 
 
 def _shown(statement: ast.stmt) -> str:

@@ -224,6 +224,13 @@ def target_name(statement: ast.stmt) -> str:
     return ""
 
 
+def bound_name(statement: ast.stmt) -> str:
+    """What the statement of a module or class binds: a class, a column, a relationship, a method; "" for none."""
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return statement.name
+    return target_name(statement)
+
+
 def snake(name: str) -> str:
     """CourseRating -> course_rating."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -13,10 +13,10 @@ from checks.evidence import Evidence, Json, now, unseen
 from checks.schema.difference import Difference, compare, table_of
 from safemig.facts import CommandFact, Facts
 from safemig.models import check, generated
-from safemig.models.asked import Asked, Definition, asked
+from safemig.models.asked import Asked, Definition, asked, with_parts
 from safemig.models.edits import CannotEdit
 from safemig.models.imports import Import
-from safemig.models.propose import Proposal, propose
+from safemig.models.propose import Proposal, propose_or_leave
 from safemig.models.reading import Models, may_support_models, read_models
 from safemig.models.style import Style, style_of, unlike
 from safemig.plan import Step
@@ -46,13 +46,16 @@ def with_models(
     ``known`` are the tables that the revisions make. A phase that asks for no models leaves the facts as they are.
     """
     wanted = asked(phase, document.path)
-    if not wanted.anything:
+    if not (wanted.anything or wanted.parts):
         return facts
     texts = _python(project)
     models = read_models(texts)
+    alone, wanted = wanted, with_parts(wanted, models)
+    if not wanted.anything:
+        return facts
     wanted, said, lost = _completed(wanted, models, runtime, texts, _width(project, models))
     try:
-        made = propose(wanted, models, texts, folder=facts.folder, width=_width(project, models))
+        made = propose_or_leave(wanted, alone, models, texts, folder=facts.folder, width=_width(project, models))
     except CannotEdit as error:
         why = f"the models cannot be written: {error}"
         return replace(facts, missing=(*facts.missing, why), stops=(*facts.stops, why))
@@ -73,9 +76,24 @@ def with_models(
     )
 
 
+def code_left_out(project: Project, document: Document, phase: Phase) -> tuple[str, ...]:
+    """The properties and methods that a phase about the schema gives for models that are there: nobody writes them."""
+    wanted = asked(phase, document.path)
+    models = read_models(_python(project)) if wanted.parts else Models((), "")
+    left: list[str] = []
+    for part in wanted.parts:
+        known = with_parts(replace(wanted, parts=(part,)), models).definitions
+        if len(known) > len(wanted.definitions):
+            left.append(
+                f"{document.path}:{part.line}: the code for {known[-1].name} is left out in a phase about the schema; "
+                "write it by hand, or give it a phase of its own"
+            )
+    return tuple(left)
+
+
 def models_of(project: Project, documents: Sequence[Document]) -> Models:
     """The project's models, where a phase asks for any; else none, as nobody looks at them."""
-    if not any(asked(phase, one.path).anything for one in documents for phase in one.phases):
+    if not any((it := asked(phase, one.path)).anything or it.parts for one in documents for phase in one.phases):
         return Models((), "")
     return read_models(_python(project))
 

@@ -17,7 +17,7 @@ from safemig.run.command_facts import commands_of, from_target
 from safemig.run.contents import with_contents
 from safemig.run.differing import NotLooked, differs
 from safemig.run.gaps import ChoiceNeeded, missing, notes, refuse_ties, stops
-from safemig.run.modelled import models_of, with_models
+from safemig.run.modelled import code_left_out, models_of, with_models
 from safemig.run.named import with_named
 from safemig.run.stated import with_stated
 from safemig.run.written import pending_makers, with_head_files, with_merge, with_migration
@@ -238,6 +238,7 @@ def _with_spec(
     if found is None:
         known = frozenset(table for revision in graph.revisions.values() for table in revision.creates)
         return with_models(facts, project, runtime, document, phase, known)
+    facts = replace(facts, problems=(*facts.problems, *code_left_out(project, document, phase)))
     if found.problems:
         return replace(facts, missing=(*facts.missing, *found.problems))
     pattern = _pattern(tree, graph)

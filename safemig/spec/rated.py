@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from safemig.models.asked import asked, lacking, shown_class
+from safemig.models.asked import asked, lacking, shown_class, with_parts
 from safemig.models.reading import Models, model_class
 from safemig.spec.document import Document, Phase
 from safemig.spec.sources import wanted
@@ -72,7 +72,7 @@ def rate(document: Document, phase: Phase, known: frozenset[str], models: Models
 
 
 def _models(document: Document, phase: Phase, known: frozenset[str], models: Models) -> Rated:
-    found = asked(phase, document.path)
+    found = with_parts(asked(phase, document.path), models)
     if not found.anything:
         return Rated(document, phase, "neither")
     names = [one.name for one in found.definitions] + [name for name, _ in found.named]

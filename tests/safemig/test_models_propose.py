@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from safemig.models.asked import asked
+from safemig.config import Config
+from safemig.discovery.project import discover
+from safemig.models.asked import asked, with_parts
 from safemig.models.edits import CannotEdit
 from safemig.models.imports import Import, add
-from safemig.models.propose import Proposal, propose
+from safemig.models.propose import Proposal, propose, propose_or_leave
 from safemig.models.reading import read_models
+from safemig.run.modelled import code_left_out
 from safemig.spec.document import read
 
 ONE = '''"""Models."""
@@ -200,3 +203,97 @@ def test_a_whole_module_comes_before_names_of_others() -> None:
     assert add("class C:\n    x = 1\n", wanted) == (
         "import datetime as dt\n\nimport sqlalchemy as sa\nfrom sqlalchemy.orm import Mapped\n\n\nclass C:\n    x = 1\n"
     )
+
+
+PROPERTY = """```python
+class Course(Base):
+    @property
+    def short(self) -> str:
+        return self.title[:10]
+
+    @short.setter
+    def short(self, value: str) -> None:
+        self.title = value
+
+    def rename(self, title: str) -> None:
+        self.title = title
+```
+"""
+FUNCTION = """```python
+@property
+def short(self) -> str:
+    return self.title[:10]
+```
+"""
+
+
+def parts(tmp_path: Path, text: str, files: dict[str, str]) -> Proposal:
+    path = tmp_path / "plan.md"
+    path.write_text(f"# Plan\n\n## Phase 2: Models\n\n{text}\n", encoding="utf-8")
+    [phase] = read(path, tmp_path).phases
+    models = read_models(files)
+    return propose(with_parts(asked(phase, "plan.md"), models), models, files, folder=".")
+
+
+def test_properties_and_methods_of_a_class_that_is_there_are_part_of_the_edit(tmp_path: Path) -> None:
+    found = parts(tmp_path, PROPERTY, {"app/models.py": ONE})
+    text = found.texts["app/models.py"]
+    compile(text, "models.py", "exec")
+    assert text.startswith(ONE.rstrip("\n"))
+    own = "    @property\n    def short(self) -> str:\n        return self.title[:10]\n\n    @short.setter\n"
+    assert own in text
+    assert text.endswith("    def rename(self, title: str) -> None:\n        self.title = title\n")
+    assert found.problems == ()
+    assert parts(tmp_path, PROPERTY, {"app/models.py": text}).texts == {}
+
+
+@pytest.mark.parametrize(
+    "item", ["`Course.short` in `app/models.py`", "Property `short` on `Course`", "`Course.short()`"]
+)
+def test_a_function_goes_to_the_class_that_an_item_names(tmp_path: Path, item: str) -> None:
+    text = parts(tmp_path, f"{FUNCTION}\n- [ ] {item}\n", {"app/models.py": ONE}).texts["app/models.py"]
+    assert text.endswith("\n    @property\n    def short(self) -> str:\n        return self.title[:10]\n")
+
+
+def test_code_that_cannot_be_written_is_named_as_left_out_and_the_rest_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "plan.md"
+    unknown = PROPERTY.replace("self.title[:10]", "shorten(self.title)")
+    path.write_text(f"# Plan\n\n## Phase 2: Models\n\n{RATING}\n{unknown}\n", encoding="utf-8")
+    [phase] = read(path, tmp_path).phases
+    files = {"app/models.py": ONE}
+    models, alone = read_models(files), asked(phase, "plan.md")
+    found = propose_or_leave(with_parts(alone, models), alone, models, files, folder=".")
+    assert "class Rating(Model)" in found.texts["app/models.py"]
+    assert "def short" not in found.texts["app/models.py"]
+    [said] = found.problems
+    assert "the code for Course is left out: nobody says where shorten comes from" in said
+
+
+def test_a_function_of_no_known_class_is_named_as_left_out(tmp_path: Path) -> None:
+    found = parts(tmp_path, f"{RATING}\n{FUNCTION}", {"app/models.py": ONE})
+    [said] = found.problems
+    assert "it is not said which model gets short; it is left out" in said
+    assert "def short" not in found.texts["app/models.py"]
+
+
+def test_classes_of_something_else_are_none_of_the_models(tmp_path: Path) -> None:
+    service = PROPERTY.replace("class Course(Base)", "class CourseService")
+    found = parts(tmp_path, f"{RATING}\n{service}", {"app/models.py": ONE})
+    assert "CourseService" not in found.texts["app/models.py"]
+    assert found.problems == ()
+
+
+def test_in_a_phase_about_the_schema_such_code_is_named_as_left_out(tmp_path: Path) -> None:
+    (tmp_path / "models.py").write_text(ONE, encoding="utf-8")
+    schema = "```sql\nCREATE TABLE rating (id int PRIMARY KEY);\n```\n"
+    service = PROPERTY.replace("class Course(Base)", "class CourseService")
+    text = f"# Plan\n\n## Phase 1: Schema\n\n{schema}\n{PROPERTY}\n{FUNCTION}\n{service}\n- [ ] `Course.short`\n"
+    (tmp_path / "plan.md").write_text(text, encoding="utf-8")
+    document = read(tmp_path / "plan.md", tmp_path)
+    lines = text.splitlines()
+    left = code_left_out(discover(tmp_path, Config()), document, document.phases[0])
+    assert [one.partition(": ")[0] for one in left] == [
+        f"plan.md:{lines.index('class Course(Base):') + 1}",
+        f"plan.md:{lines.index('@property') + 1}",
+    ]
+    assert all("the code for Course is left out" in one for one in left)
