@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from checks.evidence import Evidence, Json
 from safemig.plan import Plan, Step
 from safemig.redact import redact
+from safemig.row_changes import doubts, losses
 from safemig.signals import container_problems, endpoint_problem, tests_good
 from safemig.summary import Summary, verdict_of
 from safemig.summary_document import SIGNALS, proposed
@@ -17,7 +18,7 @@ from safemig.summary_model import CommandState, SignalState, StepState
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~!&])")
 _LINE_START = re.compile(r"^(\s*)([-+=]|\d+[.)])", re.MULTILINE)
 _TITLES = {"tests": "Tests", "container": "Container", "endpoints": "Endpoints"}
-_KINDS = {"tests": ("tests",), "container": ("container",), "endpoints": ("endpoint",)}
+_KINDS = {"tests": ("tests", "rows"), "container": ("container",), "endpoints": ("endpoint",)}
 _LONGEST = 2_000
 _WORDS = {True: "good", False: "not good", None: "could not look"}
 
@@ -165,6 +166,7 @@ _SHOWN = {
         "failed_tests",
         "error_places",
     ),
+    "rows": ("tables", "changes", "others", "not_counted"),
     "endpoint": ("status", "media", "latency_ms", "matches", "unhealthy", "body"),
 }
 
@@ -213,6 +215,8 @@ def _is_red(evidence: Evidence) -> bool:
         return tests_good(evidence) is not True
     if evidence.kind == "endpoint":
         return bool(endpoint_problem(evidence))
+    if evidence.kind == "rows":
+        return bool(losses([evidence]) or doubts([evidence]))
     return evidence.kind == "container" and (not evidence.seen or bool(container_problems(evidence)))
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from checks.evidence import Evidence, Json
+from safemig.row_changes import doubts as doubts_about
+from safemig.row_changes import losses
 
 SHOWN = 10  # failed tests that are named
 
@@ -27,12 +29,13 @@ class Moment:
     tests: Evidence | None
     container: Evidence | None
     endpoints: tuple[Evidence, ...] = ()
+    rows: tuple[Evidence, ...] = ()
 
 
 def judge(before: Moment, after: Moment) -> dict[str, Signal]:
     """The signals ``tests``, ``container`` and ``endpoints``."""
     return {
-        "tests": _tests(before.tests, after.tests),
+        "tests": _with_rows(_tests(before.tests, after.tests), (*before.rows, *after.rows)),
         "container": _container(before.container, after.container),
         "endpoints": _endpoints(before.endpoints, after.endpoints),
     }
@@ -80,6 +83,17 @@ def _tests(before: Evidence | None, after: Evidence | None) -> Signal:
             ran = "passed or failed" if _count(before.data, "failed") else "passed"
             reasons.append(f"{fewer} tests that {ran} before did not run or pass after")
     return Signal(ok, tests_words(before), tests_words(after), tuple(reasons))
+
+
+def _with_rows(tests: Signal, looked: Sequence[Evidence]) -> Signal:
+    """Tests that take rows of the application's database are bad whenever they ran and however they ended."""
+    lost, doubts = losses(looked), doubts_about(looked)
+    if lost:
+        after = f"{tests.after}; {lost[0]}"
+        return Signal(False, tests.before, after, (*lost, *doubts, *tests.reasons))
+    if doubts:
+        return Signal(None if tests.ok else tests.ok, tests.before, tests.after, (*tests.reasons, *doubts))
+    return tests
 
 
 def _failures(before: Evidence | None, after: Evidence) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.evidence import Json
-from safemig.summary_model import Approval, ItemState, SignalState, StepState, Summary
+from safemig.summary_model import Approval, ItemState, Seen, SignalState, StepState, Summary
 
 SIGNALS = ("tests", "container", "endpoints")
 
@@ -24,7 +24,7 @@ def document(summary: Summary) -> dict[str, Json]:
     signals: dict[str, Json] = {}
     for name in (*SIGNALS, *(name for name in summary.signals if name not in SIGNALS)):
         one = summary.signals.get(name, SignalState())
-        signals[name] = {"ok": one.ok, "before": one.before, "after": one.after}
+        signals[name] = {"ok": one.ok, "before": one.before, "after": one.after, "reasons": [*one.reasons]}
     return {
         "format": 1,
         "run": summary.run,
@@ -33,6 +33,7 @@ def document(summary: Summary) -> dict[str, Json]:
         "verdict": verdict_of(summary),
         "signals": signals,
         "steps": [_step_document(one) for one in summary.steps],
+        "rows": [_rows_document(one) for one in summary.evidence if one.evidence.kind == "rows"],
         "revision": {"before": summary.before, "after": summary.after},
         "schema": {"matches_spec": summary.matches_spec, "differences": [dict(one) for one in summary.differences]},
         "ticked": [{"file": one.file, "line": one.line, "text": one.text} for one in summary.ticks],
@@ -52,6 +53,19 @@ def _step_document(one: StepState) -> dict[str, Json]:
         "status": one.status,
         "seconds": one.seconds,
         "command": one.command,
+    }
+
+
+def _rows_document(one: Seen) -> dict[str, Json]:
+    """What a test run did to the rows of the application's database; ``reason`` says why that was not seen."""
+    evidence = one.evidence
+    return {
+        "step": one.step,
+        "moment": one.moment,
+        "subject": evidence.subject,
+        "seen": evidence.seen,
+        "reason": evidence.reason,
+        **evidence.data,
     }
 
 

@@ -52,8 +52,9 @@ def before_words(summary: Summary) -> Mapping[str, str]:
 
 def _moment(summary: Summary, moment: str) -> Moment:
     tests, containers = summary.seen(moment, "tests"), summary.seen(moment, "container")
+    rows = summary.seen(moment, "rows") + (summary.seen("first", "rows") if moment == "before" else ())
     return Moment(
-        tests[-1] if tests else None, containers[-1] if containers else None, summary.seen(moment, "endpoint")
+        tests[-1] if tests else None, containers[-1] if containers else None, summary.seen(moment, "endpoint"), rows
     )
 
 

@@ -18,6 +18,7 @@ FREE_TEXT: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("services", "*", "log_reason"),
     ),
     "tests": (("error_places", "*", "cause"), ("summary",), ("junit",), ("problems", "*"), ("status_lost", "*")),
+    "rows": (("others", "*"),),
     "endpoint": (("text",), ("location",), ("unhealthy",)),
 }
 

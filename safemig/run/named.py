@@ -27,6 +27,7 @@ from safemig.proposals.recipe_line import command_line
 from safemig.run.command_facts import from_target, recipe_lines
 from safemig.run.execute import output_of, require_success, run_command, tail
 from safemig.run.items import subject_of
+from safemig.run.rows import compared
 from safemig.run.session import Session
 from safemig.spec.document import Phase
 from safemig.spec.sql import statements
@@ -147,17 +148,18 @@ async def run_named(s: Session, step: Step) -> str:
     fact = named_of(s.facts, step)
     moment = "after" if step.phase == "after" else "before"
     known = s.known(step.id, moment, KIND)
-    seen = known[0] if known else s.observe(step.id, moment, await _look(s, step, fact))
+    seen = known[0] if known else s.observe(step.id, moment, await _look(s, step, fact, moment))
     ended = str(seen.data.get("ended") or seen.reason)
     return "" if seen.data.get("good") or moment == "before" else f"`{s.clean(fact.code)}` {ended}"
 
 
-async def _look(s: Session, step: Step, fact: NamedFact) -> Evidence:
+async def _look(s: Session, step: Step, fact: NamedFact, moment: str) -> Evidence:
     began = now()
     if fact.query:
         good, ended = await s.look(lambda: _asked(s.runtime, fact.query))
     else:
-        end = await run_command(s, step)
+        async with compared(s, step, moment):
+            end = await run_command(s, step)
         if end.how == "stopped":
             require_success(s, step, end)
         good, ended = _judged(fact.tool, end)

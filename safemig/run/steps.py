@@ -18,6 +18,7 @@ from safemig.run.execute import output_of, require_success, run_command
 from safemig.run.modelled import check_models
 from safemig.run.named import run_named
 from safemig.run.remedy import find_remedy
+from safemig.run.rows import compared, require_kept
 from safemig.run.session import RunEnds, Session
 from safemig.run.ticks import judge_items, tick_items
 from safemig.run.watch import watching
@@ -176,12 +177,14 @@ async def _edit(s: Session, step: Step) -> None:
 async def _test(s: Session, step: Step) -> str:
     """The words of a red run: the step is done, its tests are not good."""
     began = now()
-    ended = await run_command(s, step)
+    moment = "after" if step.phase == "after" else "first" if step.id == "test" else "before"
+    async with compared(s, step, moment):
+        ended = await run_command(s, step)
     if ended.how == "stopped":
         require_success(s, step, ended)
-    moment = "after" if step.phase == "after" else "first" if step.id == "test" else "before"
     evidence = await s.look(lambda: _tests(s, step, ended, began))
     s.observe(step.id, moment, evidence)
+    require_kept(s, step, moment)
     if step.phase == "before" and not s.past.changing and tests_good(evidence) is False:
         await find_remedy(s, step, evidence)
     if step.phase == "after":

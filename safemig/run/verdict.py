@@ -46,8 +46,18 @@ class Judged:
 def judged(s: Session) -> Judged:
     """What the run's evidence comes to by now."""
     past = s.past
-    before = Moment(past.last("tests", "before"), past.last("container", "before"), past.all("endpoint", "before"))
-    after = Moment(past.last("tests", "after"), past.last("container", "after"), past.all("endpoint", "after"))
+    before = Moment(
+        past.last("tests", "before") or past.last("tests", "first"),
+        past.last("container", "before"),
+        past.all("endpoint", "before"),
+        (*past.all("rows", "first"), *past.all("rows", "before")),
+    )
+    after = Moment(
+        past.last("tests", "after"),
+        past.last("container", "after"),
+        past.all("endpoint", "after"),
+        past.all("rows", "after"),
+    )
     comparison = past.last("comparison", "after")
     matches = comparison.data.get("matches_spec") if comparison and comparison.seen else None
     differences = comparison.data.get("differences") if comparison else None

@@ -114,9 +114,9 @@ def test_the_document_of_a_finished_run() -> None:
         "plan": "d1",
         "verdict": "passed",
         "signals": {
-            "tests": {"ok": True, "before": "3 passed", "after": "3 passed"},
-            "container": {"ok": None, "before": "", "after": ""},
-            "endpoints": {"ok": None, "before": "", "after": ""},
+            "tests": {"ok": True, "before": "3 passed", "after": "3 passed", "reasons": []},
+            "container": {"ok": None, "before": "", "after": "", "reasons": []},
+            "endpoints": {"ok": None, "before": "", "after": "", "reasons": []},
         },
         "steps": [
             {
@@ -129,6 +129,7 @@ def test_the_document_of_a_finished_run() -> None:
             },
             {"id": "test", "title": "", "effect": "", "status": "planned", "seconds": 0.0, "command": ""},
         ],
+        "rows": [],
         "revision": {"before": ["a1"], "after": ["b2"]},
         "schema": {"matches_spec": True, "differences": []},
         "ticked": [{"file": "plan.md", "line": 7, "text": "create the table"}],
