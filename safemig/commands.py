@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from safemig.command_watch import REPORT_EVERY, Watch, ask, size
+
 if TYPE_CHECKING:
     import psutil
 
@@ -32,9 +34,6 @@ SUPERVISE = (
 )
 TICK = 0.05
 SHORT = 1.0  # a command that runs longer is looked at less often
-REPORT_EVERY = 0.2  # a screen that shows more reads the output's file itself
-READY_GRACE = 2.0
-READY_EVERY = 0.5
 LADDER = (("interrupt", "SIGINT"), ("terminate", "SIGTERM"), ("kill", "SIGKILL"))
 RUNG_SECONDS = 5.0
 MARK = "SAFEMIG_COMMAND"
@@ -102,6 +101,10 @@ class Ended:
     end: int
 
 
+Ending = Callable[[tuple[int, ...]], Awaitable[None]]
+"""Told, before each signal, which processes get it: what they hold is known only as long as they live."""
+
+
 class CommandError(Exception):
     """A command could not be started."""
 
@@ -113,6 +116,7 @@ async def run(
     stop: asyncio.Event,
     on_output: Callable[[int, int], None],
     ready: Callable[[], Awaitable[bool]] | None = None,
+    ending: Ending | None = None,
     rung: float = RUNG_SECONDS,
 ) -> Ended:
     """Run it to its end, the stop, the limit, or, with ``ready``, until it serves; then leave it running.
@@ -123,7 +127,7 @@ async def run(
     began = time.monotonic()
     start = size(files.output)
     process = spawn(command, files)
-    watch = Watch(files, start, on_output)
+    watch = Watch(files.output, start, on_output)
     asked: asyncio.Task[bool] | None = None
     how: How = "exit"
     try:
@@ -131,7 +135,7 @@ async def run(
             watch.look()
             if stop.is_set() or time.monotonic() - began > command.limit:
                 how = "stopped" if stop.is_set() else "limit"
-                await end(files, command.mark, rung=rung)
+                await end(files, command.mark, ending=ending, rung=rung)
                 break
             if ready is not None:
                 asked = ask(asked, ready, began)
@@ -143,7 +147,7 @@ async def run(
                 await asyncio.wait_for(stop.wait(), TICK if time.monotonic() - began < SHORT else REPORT_EVERY)
         if read_status(files) is None:  # the supervisor is gone without a word: end what it left
             how = "lost" if how == "exit" else how
-            await end(files, command.mark, rung=rung)
+            await end(files, command.mark, ending=ending, rung=rung)
     except BaseException:  # cancelled, or a callback failed: no child may stay
         await end(files, command.mark, rung=rung)
         raise
@@ -154,39 +158,6 @@ async def run(
     watch.look(last=True)
     known = read_status(files)
     return Ended(known.status if known else None, how, time.monotonic() - began, start, watch.end)
-
-
-def ask(
-    asked: asyncio.Task[bool] | None, ready: Callable[[], Awaitable[bool]], began: float
-) -> asyncio.Task[bool] | None:
-    """The question whether it serves: first after the grace, then again half a second after a no."""
-
-    async def question(delay: float) -> bool:
-        await asyncio.sleep(delay)
-        return await ready()
-
-    if asked is None:
-        return asyncio.create_task(question(max(0.0, began + READY_GRACE - time.monotonic())))
-    if asked.done() and not asked.result():
-        return asyncio.create_task(question(READY_EVERY))
-    return asked
-
-
-class Watch:
-    """Tells the growth of an output file, at most every REPORT_EVERY seconds."""
-
-    def __init__(self, files: Files, start: int, tell: Callable[[int, int], None]) -> None:
-        self.files, self.end, self.tell, self.told = files, start, tell, 0.0
-
-    def look(self, *, last: bool = False) -> None:
-        """Report the new range, when there is one and its time has come."""
-        moment = time.monotonic()
-        if not last and moment - self.told < REPORT_EVERY:
-            return
-        grown = size(self.files.output)
-        if grown > self.end:
-            before, self.end, self.told = self.end, grown, moment
-            self.tell(before, grown)
 
 
 def spawn(command: Command, files: Files) -> subprocess.Popen[bytes]:
@@ -220,14 +191,6 @@ def spawn(command: Command, files: Files) -> subprocess.Popen[bytes]:
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
         pipe.write(json.dumps({**order, **paths, "mark": command.mark, "secrets": command.secrets}).encode())
     return process
-
-
-def size(path: Path) -> int:
-    """Bytes in the file, 0 when there is none."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def state(files: Files) -> State:
@@ -299,13 +262,15 @@ def marked(process: psutil.Process) -> str:
         return ""
 
 
-async def end(files: Files, mark: str, *, rung: float = RUNG_SECONDS) -> tuple[str, ...]:
+async def end(files: Files, mark: str, *, ending: Ending | None = None, rung: float = RUNG_SECONDS) -> tuple[str, ...]:
     """Interrupt, terminate, kill, ``rung`` seconds apart, until nothing of the command lives; what was sent to whom."""
     import signal
 
     said: list[str] = []
     for verb, name in LADDER:
         left = survivors(files, mark)
+        if left and ending is not None:
+            await ending(tuple(process.pid for process in left))
         for process in left:
             said.append(f"{verb} {describe(process)}")
             send(process, signal.Signals[name])
@@ -377,7 +342,13 @@ def describe(process: psutil.Process) -> str:
 
 
 async def settle(
-    files: Files, mark: str, *, patience: float, keep_daemons: bool = False, rung: float = RUNG_SECONDS
+    files: Files,
+    mark: str,
+    *,
+    patience: float,
+    keep_daemons: bool = False,
+    ending: Ending | None = None,
+    rung: float = RUNG_SECONDS,
 ) -> tuple[str, ...]:
     """At a resume: wait for what a dead run left, or end it; says what it did, () when there was nothing.
 
@@ -395,4 +366,4 @@ async def settle(
     known = read_status(files)
     if keep_daemons and known is not None and known.status == 0:
         return tuple(said)
-    return (*said, *(f"command {files.number}: {line}" for line in await end(files, mark, rung=rung)))
+    return (*said, *(f"command {files.number}: {line}" for line in await end(files, mark, ending=ending, rung=rung)))

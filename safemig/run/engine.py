@@ -18,8 +18,8 @@ from safemig.plan_contents import reread
 from safemig.proposals.edit import Changed
 from safemig.run import assume, contents, looks
 from safemig.run.approve import approve_plan, ask_person, permit
-from safemig.run.execute import files_of, mark_of
 from safemig.run.follow import end_following, follow
+from safemig.run.ours import files_of, mark_of
 from safemig.run.person import SHELL, end_own, take_message
 from safemig.run.scripts import CHECK
 from safemig.run.session import RunEnds, Session

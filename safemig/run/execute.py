@@ -11,23 +11,12 @@ import msgspec
 from checks.evidence import Json
 from safemig import commands
 from safemig.plan import Step
+from safemig.run.ours import claim, end_leftovers, files_of, mark_before, mark_of
 from safemig.run.session import RunEnds, Session
-
-LEFTOVER_PATIENCE = 10.0
 
 _SAYS_NOTHING = re.compile(r"\(Background on this error|(?:g?make)(?:\[\d+\])?: \*\*\*")
 # An exception as Python prints it, PostgreSQL's own word, or a tool's.
 _NAMES_ERROR = re.compile(r"(?:[\w.]+\.)?\w*(?:Error|Exception|Violation)\b.*:|(?:ERROR|FATAL|[Ee]rror):")
-
-
-def files_of(s: Session, number: int) -> commands.Files:
-    """The spool of the run's command ``number``."""
-    return commands.Files(s.journal.folder / "commands", number)
-
-
-def mark_of(s: Session, number: int) -> str:
-    """The environment mark by which the command's processes are found again."""
-    return f"{s.journal.run}/{number}"
 
 
 async def run_command(s: Session, step: Step, ready: Callable[[], Awaitable[bool]] | None = None) -> commands.Ended:
@@ -51,13 +40,26 @@ async def run_command(s: Session, step: Step, ready: Callable[[], Awaitable[bool
 async def _take_up(s: Session, step: Step, number: int) -> commands.Ended | None:
     """The end of a command that a dead engine started; None when it has never begun or may run again."""
     files = files_of(s, number)
-    said = await commands.settle(
-        files, mark_of(s, number), patience=s.limit(step), keep_daemons=step.intent in {"start", "database"}
+    stopped = False
+
+    async def ending(pids: tuple[int, ...]) -> None:
+        nonlocal stopped
+        stopped = True
+        await claim(s, number, pids)
+
+    done = await commands.settle(
+        files,
+        mark_of(s, number),
+        patience=s.limit(step),
+        keep_daemons=step.intent in {"start", "database"},
+        ending=ending,
     )
-    for text in said:
+    for text in done:
         s.note(text, step.id)
     ended = commands.read_status(files)
     if ended:
+        if stopped or ended.status:  # a client that was killed leaves its process in the container
+            await end_leftovers(s, step, number)
         _finished(s, step, number, ended)
         return ended
     if commands.state(files) == "absent":
@@ -75,8 +77,7 @@ async def _announce(s: Session, step: Step) -> int:
     """The number of a new command, once the journal holds what ran before it and that it is about to begin."""
     action = step.action
     number = s.number()
-    before = await s.look(s.runtime.mark_before)
-    s.journal.save(f"commands/{number:03}.before.json", msgspec.json.encode(before))
+    await mark_before(s, number)
     s.emit(
         "command.started",
         {
@@ -111,8 +112,11 @@ async def _run(s: Session, step: Step, number: int, ready: Callable[[], Awaitabl
         name = f"commands/{files.output.name}"
         s.emit("command.output", {"number": number, "file": name, "start": start, "end": end}, step.id)
 
-    ended = await commands.run(command, files, stop=s.inbox.stop, on_output=output, ready=ready)
-    if ended.how in {"stopped", "limit"}:
+    async def ending(pids: tuple[int, ...]) -> None:
+        await claim(s, number, pids)
+
+    ended = await commands.run(command, files, stop=s.inbox.stop, on_output=output, ready=ready, ending=ending)
+    if ended.how in {"stopped", "limit", "lost"}:
         await end_leftovers(s, step, number)
     _finished(s, step, number, ended)
     return ended
@@ -127,24 +131,6 @@ def needs_tty(s: Session, target: str) -> bool:
         return False
     lines = [line for known in s.project.makefile.targets if known.name == target for line in known.recipe]
     return any(TTY.search(line) for line in lines)
-
-
-async def end_leftovers(s: Session, step: Step, number: int) -> None:
-    """Makes sure that nothing of the command still runs in a container or in PostgreSQL, and says what was done.
-
-    Where that cannot be looked up (the database is down) it says so: the command itself has ended all the same.
-    """
-    from safemig.runtimes.base import Unreachable
-
-    saved = s.journal.folder / f"commands/{number:03}.before.json"
-    before: dict[str, Json] = msgspec.json.decode(saved.read_bytes()) if saved.exists() else {}
-    try:
-        said = await s.look(lambda: s.runtime.end_leftovers(before, LEFTOVER_PATIENCE))
-    except Unreachable as error:
-        s.note(f"it could not be looked up whether a statement of the command still runs: {error}", step.id, "warning")
-        return
-    for text in said:
-        s.note(text, step.id)
 
 
 def _finished(s: Session, step: Step, number: int, ended: commands.Ended) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from checks.evidence import Json
 from safemig.redact import MARK
 from safemig.redact_stream import Stream
-from safemig.run.execute import files_of
+from safemig.run.ours import files_of
 from safemig.run.session import Session
 
 LOGS = "logs"

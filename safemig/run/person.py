@@ -12,7 +12,7 @@ from safemig.effects import effect_of_line
 from safemig.events import MODES, Message
 from safemig.plan import Action
 from safemig.run.approve import judge
-from safemig.run.execute import files_of, mark_of
+from safemig.run.ours import files_of, mark_of
 from safemig.run.session import Session
 from safemig.spec.document import read
 

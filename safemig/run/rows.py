@@ -13,7 +13,7 @@ from checks import rows
 from checks.evidence import Evidence, now, unseen
 from safemig import commands, row_changes
 from safemig.plan import Step
-from safemig.run.execute import files_of
+from safemig.run.ours import files_of
 from safemig.run.session import RunEnds, Session
 from safemig.runtimes.base import APPLICATION
 

@@ -9,7 +9,8 @@ from checks.evidence import Evidence, Json, now, unseen
 from safemig import commands
 from safemig.plan import Action
 from safemig.run.approve import judge
-from safemig.run.execute import files_of, mark_of, tail
+from safemig.run.execute import tail
+from safemig.run.ours import files_of, mark_of
 from safemig.run.session import Session
 
 if TYPE_CHECKING:

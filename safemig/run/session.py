@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from checks.container import SentRequest
     from safemig.config import Config
     from safemig.discovery.project import Project
+    from safemig.runtimes.backends import Claim
     from safemig.runtimes.base import Runtime
     from safemig.spec.choose import Purpose
 
@@ -55,7 +56,8 @@ class Request:
 @dataclass
 class Session:
     """What the parts of a run share. ``facts`` and ``plan`` are set once the journal holds them; ``requests`` are those
-    that this engine sent to the service beside the endpoints in the journal."""
+    that this engine sent to the service beside the endpoints in the journal. By their command's number: ``claims`` are
+    the sessions that are proved to be its own, ``statements`` the SQL that it applies."""
 
     project: Project
     config: Config
@@ -67,6 +69,8 @@ class Session:
     facts: Facts = field(init=False)
     findings: list[Finding] = field(default_factory=list)
     numbers: int = 0
+    claims: dict[int, tuple[Claim, ...]] = field(default_factory=dict)
+    statements: dict[int, tuple[str, ...]] = field(default_factory=dict)
     own: set[asyncio.Task[None]] = field(default_factory=set)
     follower: asyncio.Task[None] | None = None
     requests: list[SentRequest] = field(default_factory=list)

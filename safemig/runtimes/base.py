@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from checks.container import SentRequest
+    from safemig.runtimes.backends import Claim
 
 APPLICATION = "safemig"  # application_name of every session of ours
 
@@ -93,11 +94,19 @@ class Runtime(Protocol):
     def package_version(self, name: str) -> str | None:
         """The version of a distribution where the service runs; None when it is not installed there."""
 
-    def mark_before(self) -> Mapping[str, Json]:
-        """What runs before a command, for ``leftovers``."""
+    def mark_before(self, command: str) -> Mapping[str, Json]:
+        """What runs before a command, which its processes name ``command``: for ``claim`` and what follows from it."""
 
-    def leftovers(self, before: Mapping[str, Json]) -> tuple[str, ...]:
-        """What has run in containers and in PostgreSQL since ``before`` and still does, in words."""
+    def claim(
+        self, before: Mapping[str, Json], pids: Collection[int], statements: Collection[str] = ()
+    ) -> tuple[Claim, ...]:
+        """The sessions in PostgreSQL that are proved to be the command's by now. ``pids`` are its processes here;
+        ``statements`` is the SQL of the revision that it applies, by which the only session that runs it is told
+        where ports are rewritten on the way. A session that is not claimed is not the command's."""
 
-    def end_leftovers(self, before: Mapping[str, Json], patience: float) -> tuple[str, ...]:
-        """Wait ``patience`` seconds for the leftovers to end, then end them; says what was done."""
+    def leftovers(self, before: Mapping[str, Json], claims: Collection[Claim] = ()) -> tuple[str, ...]:
+        """What the command runs in containers, and the claimed sessions that are at work, in words."""
+
+    def end_leftovers(self, before: Mapping[str, Json], claims: Collection[Claim], patience: float) -> tuple[str, ...]:
+        """Wait ``patience`` seconds for the leftovers to end, then end them; says what was done, and what else came
+        since and was left alone."""

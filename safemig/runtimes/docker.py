@@ -9,14 +9,14 @@ import shlex
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from checks import container as look_container
 from checks.evidence import Evidence, Json, now, unseen
-from safemig.runtimes import backends, docker_database, inside
+from safemig.runtimes import backends, docker_database, docker_ours, inside
 from safemig.runtimes.base import Unreachable
 from safemig.runtimes.docker_scratch import scratch, sweep
 from safemig.runtimes.engine import (
@@ -29,6 +29,7 @@ from safemig.runtimes.engine import (
     published,
     run_inside,
 )
+from safemig.runtimes.marking import in_front
 from safemig.runtimes.paths import children_environment
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 SECRET = re.compile(r"PASSW|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
 WEB_PORTS = (8000, 8080, 80, 5000, 3000)
-RUNGS = (("INT", 3.0), ("TERM", 3.0), ("KILL", 5.0))
 # $1 is asked for in the interpreters that a service may run with, the nearest first. -I: no module of the project's.
 VERSION = """
 for python in "$VIRTUAL_ENV/bin/python" .venv/bin/python /app/.venv/bin/python /opt/venv/bin/python python python3; do
@@ -85,7 +85,8 @@ class DockerRuntime:
         return "" if shutil.which("docker") or shutil.which("docker-compose") else "there is no docker command"
 
     def environment(self) -> Mapping[str, str]:
-        """The caller's, PATH with uv and the docker-compose bridge at its end; docker without its hints."""
+        """The caller's, PATH with uv and the docker-compose bridge at its end and, in front, the docker that carries a
+        command's mark into containers; docker without its hints."""
         extra: list[Path] = []
         if self.bridge:
             from safemig.proposals.compose_command import shim
@@ -93,7 +94,8 @@ class DockerRuntime:
             found = shim(self.state / "bin")
             extra.append(found if found.is_dir() else found.parent)
         values = children_environment(os.environ, self.root or self.folder, self.state, extra)
-        return {**values, "DOCKER_CLI_HINTS": "false"}
+        path = in_front(self.state / "marking", values["PATH"])
+        return {**values, "PATH": path, "DOCKER_CLI_HINTS": "false"}
 
     def base_url(self) -> str:
         """The configured address, else the service's published port, else the guess."""
@@ -211,70 +213,85 @@ class DockerRuntime:
         code, out, _ = run_inside(container, ["sh", "-c", VERSION, "sh", name])
         return out.strip() or None if code == 0 else None
 
-    def mark_before(self) -> Mapping[str, Json]:
+    def mark_before(self, command: str) -> Mapping[str, Json]:
         """Execs, one-off containers and backends."""
-        return {**inside.mark(self._client(), self.folder), **self._mark_backends()}
-
-    def leftovers(self, before: Mapping[str, Json]) -> tuple[str, ...]:
-        """See Runtime.leftovers; a database that is not there runs nothing."""
-        found = self._left_inside(before)
-        return (*(each.words for each in found), *(each.words for each in self._backends(before)))
-
-    def end_leftovers(self, before: Mapping[str, Json], patience: float) -> tuple[str, ...]:
-        """Containers first: a client that lives would only run its next statement."""
-        said = [f"removed the temporary database {name}" for name in sweep(self._client(), self.folder)]
-        began = time.monotonic()
-        seen = self.leftovers(before)
-        while seen and self.leftovers(before) and time.monotonic() - began < patience:
-            time.sleep(0.2)
-        left = self.leftovers(before) if seen else ()
-        if seen and not left:
-            waited = time.monotonic() - began
-            said.append(f"waited {waited:.1f} s until it ended by itself: {'; '.join(seen)}")
-        if left:
-            said += self._end_inside(before)
-            with contextlib.suppress(Unreachable), self.connect() as connection:
-                said += backends.end(connection, before)
-        return tuple(dict.fromkeys(said))
-
-    def _end_inside(self, before: Mapping[str, Json]) -> list[str]:
-        said: list[str] = []
-        for signal, seconds in RUNGS:
-            deadline, sent = time.monotonic() + seconds, set[inside.Leftover]()
-            while (left := self._left_inside(before)) and time.monotonic() < deadline:
-                for each in (each for each in left if each not in sent):
-                    inside.end(self._client(), each, signal)
-                    sent.add(each)
-                    said.append(f"sent SIG{signal} to {each.words}")
-                time.sleep(0.1)
-            if not left:
-                break
-        for each in self._left_inside(before):
-            inside.end(self._client(), each, "KILL", whole=True)
-            said.append(f"killed all of {each.words}")
-        return said
-
-    def _left_inside(self, before: Mapping[str, Json]) -> tuple[inside.Leftover, ...]:
-        return inside.left(self._client(), self.folder, before)
-
-    def _mark_backends(self) -> Mapping[str, Json]:
         import psycopg
 
+        around = inside.mark(self._client(), self.folder)
         try:
             with self.connect() as connection:
-                return backends.mark(connection)
+                return {**around, **backends.mark(connection, command)}
         except (Unreachable, psycopg.Error):
-            return backends.mark(None)
+            return {**around, **backends.mark(None, command)}
 
-    def _backends(self, before: Mapping[str, Json]) -> tuple[backends.Backend, ...]:
+    def claim(
+        self, before: Mapping[str, Json], pids: Collection[int], statements: Collection[str] = ()
+    ) -> tuple[backends.Claim, ...]:
+        """See Runtime.claim; a database that is not there has no sessions."""
+        with self._route() as route:
+            if route is None:
+                return ()
+            return backends.claim(
+                route.connection,
+                before,
+                lambda: docker_ours.held(self._client(), self.folder, before, pids, route),
+                statements,
+            )
+
+    def leftovers(self, before: Mapping[str, Json], claims: Collection[backends.Claim] = ()) -> tuple[str, ...]:
+        """See Runtime.leftovers."""
+        with self._route() as route:
+            busy = backends.at_work(route.connection, before, claims)[0] if route else ()
+        return (*(each.words for each in self._trees(before)), *(each.words for each in busy))
+
+    def end_leftovers(
+        self, before: Mapping[str, Json], claims: Collection[backends.Claim], patience: float
+    ) -> tuple[str, ...]:
+        """Containers first: a client that lives would only run its next statement."""
+        done = [f"removed the temporary database {name}" for name in sweep(self._client(), self.folder)]
+        known = {each.key: each for each in claims}
+
+        def claim() -> None:
+            with contextlib.suppress(Unreachable):
+                known.update({each.key: each for each in self.claim(before, ())})
+
+        claim()
+        began = time.monotonic()
+        seen = self.leftovers(before, known.values())
+        left = seen
+        while left and time.monotonic() - began < patience:
+            time.sleep(0.2)
+            left = self.leftovers(before, known.values())
+        if seen and not left:
+            waited = time.monotonic() - began
+            done.append(f"waited {waited:.1f} s until it ended by itself: {'; '.join(seen)}")
+        if left:
+            done += docker_ours.end_inside(self._client(), lambda: self._trees(before), claim)
+            with contextlib.suppress(Unreachable), self.connect() as connection:
+                done += backends.end(connection, known.values())
+        return (*dict.fromkeys(done), *self._not_ours(before, known.values()))
+
+    def _not_ours(self, before: Mapping[str, Json], claims: Collection[backends.Claim]) -> tuple[str, ...]:
+        with self._route() as route:
+            busy = backends.at_work(route.connection, before, claims)[1] if route else ()
+        words = [*inside.others(self._client(), self.folder, before), *(each.words for each in busy)]
+        return backends.left_alone(words)
+
+    def _trees(self, before: Mapping[str, Json]) -> tuple[inside.Tree, ...]:
+        return inside.ours(self._client(), self.folder, before)
+
+    @contextlib.contextmanager
+    def _route(self) -> Iterator[docker_ours.Route | None]:
+        """A session on the database and how it came there; None where no container of it runs."""
         import psycopg
 
         container = of_service(self._containers(), self.database_service)
         if container is None or container.status != "running":
-            return ()
+            yield None
+            return
         try:
-            with self.connect() as connection:
-                return backends.left(connection, before)
+            with docker_database.session(self._client(), container, self._login(container)) as (connection, via, *_):
+                yield docker_ours.Route(connection, container, via == "port")
         except psycopg.Error as error:
             raise Unreachable(
                 f"the database gave no answer: {str(error).strip()[:200]}",

@@ -7,7 +7,7 @@ import os
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from checks import container as look_container
 from checks.evidence import Evidence, Json
 from safemig import postgres
-from safemig.runtimes import backends
+from safemig.runtimes import backends, process_ours
 from safemig.runtimes.base import APPLICATION, Unreachable
 from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, LOCK_WAIT, without_commands
 from safemig.runtimes.listener import listener, listens, log_of, started
@@ -265,36 +265,41 @@ class ProcessRuntime:
                 return each.version
         return None
 
-    def mark_before(self) -> Mapping[str, Json]:
+    def mark_before(self, command: str) -> Mapping[str, Json]:
         """The backends; the local processes are known by their command."""
         try:
             with self.connect() as connection:
-                return backends.mark(connection)
+                return backends.mark(connection, command)
         except Unreachable:
-            return backends.mark(None)
+            return backends.mark(None, command)
 
-    def leftovers(self, before: Mapping[str, Json]) -> tuple[str, ...]:
+    def claim(
+        self,
+        before: Mapping[str, Json],
+        pids: Collection[int],
+        statements: Collection[str] = (),  # noqa: ARG002 - the way is straight, or nothing is proved
+    ) -> tuple[backends.Claim, ...]:
+        """See Runtime.claim; with no server there is none."""
+        if not self._serves():
+            return ()
+        with self.connect() as connection:
+            return process_ours.claim(connection, before, pids)
+
+    def leftovers(self, before: Mapping[str, Json], claims: Collection[backends.Claim] = ()) -> tuple[str, ...]:
         """Backends only; with no server there is none."""
         if not self._serves():
             return ()
         with self.connect() as connection:
-            return tuple(each.words for each in backends.left(connection, before))
+            return tuple(each.words for each in backends.at_work(connection, before, claims)[0])
 
-    def end_leftovers(self, before: Mapping[str, Json], patience: float) -> tuple[str, ...]:
+    def end_leftovers(
+        self, before: Mapping[str, Json], claims: Collection[backends.Claim], patience: float
+    ) -> tuple[str, ...]:
         """See Runtime.end_leftovers."""
         if not self._serves():
             return ()
-        began = time.monotonic()
         with self.connect() as connection:
-            first = backends.left(connection, before)
-            while backends.left(connection, before):
-                if time.monotonic() - began > patience:
-                    return backends.end(connection, before)
-                time.sleep(0.1)
-        if not first:
-            return ()
-        words = "; ".join(each.words for each in first)
-        return (f"waited {time.monotonic() - began:.1f} s until it ended by itself: {words}",)
+            return process_ours.end_leftovers(connection, before, claims, patience)
 
     def _serves(self) -> bool:
         target = self._target()

@@ -17,7 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from safemig import commands
+from safemig import command_watch, commands
+from safemig.command_watch import size
 from safemig.commands import Command, CommandError, Ended, Files
 
 RUNG = 0.5
@@ -118,7 +119,7 @@ async def test_a_missing_folder_is_said(tmp_path: Path) -> None:
 async def test_a_second_command_appends_nothing_to_a_running_one(tmp_path: Path) -> None:
     files, stop = Files(tmp_path, 1), asyncio.Event()
     first = asyncio.create_task(run(order(tmp_path, "echo began; sleep 60"), files, stop=stop))
-    await until(lambda: commands.size(files.output) > 0)
+    await until(lambda: size(files.output) > 0)
     with pytest.raises(CommandError, match="still runs"):
         await run(order(tmp_path, "echo twice"), files)
     stop.set()
@@ -141,7 +142,7 @@ async def test_a_stop_leaves_no_process(tmp_path: Path, line: str) -> None:
     files, stop = Files(tmp_path, 1), asyncio.Event()
     command = order(tmp_path, line)
     running = asyncio.create_task(run(command, files, stop=stop))
-    await until(lambda: commands.size(files.output) > 0)
+    await until(lambda: size(files.output) > 0)
     stop.set()
     ended, _ = await running
     assert ended.how == "stopped"
@@ -163,7 +164,7 @@ async def test_a_cancelled_run_leaves_no_process(tmp_path: Path) -> None:
     files = Files(tmp_path, 1)
     command = order(tmp_path, "echo began; sleep 60")
     running = asyncio.create_task(run(command, files))
-    await until(lambda: commands.size(files.output) > 0)
+    await until(lambda: size(files.output) > 0)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -173,8 +174,8 @@ async def test_a_cancelled_run_leaves_no_process(tmp_path: Path) -> None:
 async def test_a_start_in_the_foreground_is_left_running_once_it_serves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "READY_GRACE", 0.1)
-    monkeypatch.setattr(commands, "READY_EVERY", 0.05)
+    monkeypatch.setattr(command_watch, "READY_GRACE", 0.1)
+    monkeypatch.setattr(command_watch, "READY_EVERY", 0.05)
     answers = iter([False, False, True])
 
     async def ready() -> bool:
@@ -216,6 +217,7 @@ async def test_a_killed_supervisor_is_lost_and_leaves_nothing(tmp_path: Path) ->
 ENGINE = """
 import asyncio, os, sys
 from pathlib import Path
+from safemig.command_watch import size
 from safemig.commands import Command, Files, run
 command = Command(sys.argv[3], Path(sys.argv[1]), dict(os.environ), mark=sys.argv[2])
 asyncio.run(run(command, Files(Path(sys.argv[1]), 1), stop=asyncio.Event(), on_output=lambda a, b: None))
@@ -226,7 +228,7 @@ async def killed_engine(folder: Path, mark: str, line: str) -> Files:
     """Start an engine on ``line``, wait for its first output, kill the engine."""
     files = Files(folder, 1)
     engine = subprocess.Popen([sys.executable, "-c", ENGINE, str(folder), mark, line])
-    await until(lambda: commands.size(files.output) > 0)
+    await until(lambda: size(files.output) > 0)
     engine.send_signal(signal.SIGKILL)
     engine.wait()
     return files
@@ -295,7 +297,7 @@ async def test_passwords_do_not_reach_the_file(tmp_path: Path, line: str, output
 async def test_known_secrets_are_neither_arguments_nor_environment_nor_files(tmp_path: Path) -> None:
     files, stop = Files(tmp_path, 1), asyncio.Event()
     running = asyncio.create_task(run(order(tmp_path, "echo began; sleep 60", secrets=(SECRET,)), files, stop=stop))
-    await until(lambda: commands.size(files.output) > 0)
+    await until(lambda: size(files.output) > 0)
     supervisor = psutil.Process(int(json.loads(files.begun.read_bytes())["supervisor"]))
     assert SECRET not in " ".join((*supervisor.cmdline(), *supervisor.environ().values()))
     assert not [path for path in tmp_path.iterdir() if SECRET.encode() in path.read_bytes()]
@@ -308,7 +310,7 @@ async def test_an_unfinished_line_is_seen_while_the_command_waits(tmp_path: Path
     files, gate = Files(tmp_path, 1), tmp_path / "gate"
     line = f"printf 'Going on? [y/N] '; while [ ! -e {gate} ]; do sleep 0.05; done; echo yes"
     running = asyncio.create_task(run(order(tmp_path, line, tty=tty), files))
-    await until(lambda: commands.size(files.output) > 0)
+    await until(lambda: size(files.output) > 0)
     assert files.output.read_text() == "Going on? [y/N] "
     gate.touch()
     await running

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
 import sys
-import time
-import uuid
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,78 +15,9 @@ import pytest
 from safemig.runtimes import docker_scratch, engine, inside
 from safemig.runtimes.base import Runtime, Unreachable
 from safemig.runtimes.docker import DockerRuntime
+from tests.safemig.composed import needs_docker, unharmed, until
 
-DATABASE_IMAGE, SERVICE_IMAGE = "postgres:15", "python:3.12-slim"
-COMPOSE = """
-services:
-  api:
-    image: python:3.12-slim
-    command: python -m http.server 8000
-    init: true
-    ports: ["127.0.0.1::8000"]
-  db:
-    image: postgres:15
-    environment: {{POSTGRES_USER: course, POSTGRES_PASSWORD: "s3cr et", POSTGRES_DB: catalogue}}
-    tmpfs: [/var/lib/postgresql/data]
-{ports}
-"""
-PUBLISHED = '    ports: ["127.0.0.1::5432"]'
-
-
-def missing() -> str:
-    """Why these tests cannot run here, "" when they can."""
-    if shutil.which("docker") is None:
-        return "there is no docker command"
-    try:
-        client = engine.open_engine()
-        for image in (DATABASE_IMAGE, SERVICE_IMAGE):
-            client.images.get(image)
-    except Unreachable as error:
-        return str(error)
-    except Exception as error:  # noqa: BLE001 - whatever the engine says is the reason to skip
-        return f"an image is not here: {error}"
-    return ""
-
-
-WHY_NOT = missing()
-pytestmark = [pytest.mark.docker, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "-")]
-
-
-def compose(folder: Path, project: str, *words: str) -> None:
-    line = ["docker", "compose", "-p", project, *words]
-    subprocess.run(line, cwd=folder, check=True, capture_output=True)
-
-
-@contextlib.contextmanager
-def project(folder: Path, ports: str) -> Iterator[DockerRuntime]:
-    name = f"safemig-test-{uuid.uuid4().hex[:8]}"
-    (folder / "compose.yml").write_text(COMPOSE.format(ports=ports))
-    try:
-        compose(folder, name, "up", "-d")
-        yield DockerRuntime(folder, "api", "db", folder / ".safemig", project=name)
-    finally:
-        compose(folder, name, "down", "-v", "-t", "1")
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRuntime]:
-    with project(tmp_path_factory.mktemp("published"), PUBLISHED) as found:
-        assert found.wait_database(60) == ""
-        yield found
-
-
-@pytest.fixture(scope="module")
-def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRuntime]:
-    with project(tmp_path_factory.mktemp("closed"), "") as found:
-        assert found.wait_database(60) == ""
-        yield found
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.05)
+pytestmark = needs_docker
 
 
 def test_the_project_is_described_by_its_folder_not_its_name(published: DockerRuntime) -> None:
@@ -175,84 +102,8 @@ def test_a_scratch_server_of_a_killed_run_is_found_and_removed(published: Docker
         assert run.stdout is not None
         assert run.stdout.readline() == "up\n"
         run.kill()
-    said = published.end_leftovers(published.mark_before(), 0)
+    said = published.end_leftovers(published.mark_before("run/1"), (), 0)
     assert ["removed the temporary database" in words for words in said] == [True]
-
-
-def active(runtime: DockerRuntime, text: str) -> bool:
-    query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND state = 'active' AND pid <> pg_backend_pid()"
-    with runtime.connect() as connection:
-        return connection.execute(query, [f"%{text}%"]).fetchone() != (0,)
-
-
-def unharmed(runtime: DockerRuntime) -> bool:
-    """PostgreSQL is process 1 there: an orphan that ended by a signal would have restarted all its sessions."""
-    return b"terminated by signal" not in runtime._database().logs()
-
-
-def start(runtime: DockerRuntime, *words: str) -> subprocess.Popen[bytes]:
-    line = ["docker", "compose", "-p", runtime.project, *words]
-    return subprocess.Popen(
-        line, cwd=runtime.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-
-
-def kill(client: subprocess.Popen[bytes]) -> None:
-    client.kill()
-    client.wait()
-
-
-@pytest.mark.parametrize("which", ["published", "closed"])
-def test_a_statement_whose_exec_was_killed_here_is_ended_there(request: pytest.FixtureRequest, which: str) -> None:
-    runtime: DockerRuntime = request.getfixturevalue(which)
-    older = start(
-        runtime, "exec", "-T", "db", "psql", "-U", "course", "catalogue", "-c", "SELECT pg_sleep(300) /* older */"
-    )
-    until(lambda: active(runtime, "/* older */"))
-    before = runtime.mark_before()
-    client = start(
-        runtime, "exec", "-T", "db", "sh", "-c", 'psql -U course catalogue -c "SELECT pg_sleep(300) /* left */"; true'
-    )
-    until(lambda: active(runtime, "/* left */"))
-    kill(client)
-    assert active(runtime, "/* left */")  # the trap: it goes on
-    words = runtime.leftovers(before)
-    assert any("psql" in each for each in words)
-    assert not any("older" in each for each in words)
-    said = runtime.end_leftovers(before, 0.5)
-    assert any("sent SIG" in each for each in said)
-    assert not active(runtime, "/* left */")
-    assert active(runtime, "/* older */")
-    assert runtime.leftovers(before) == ()
-    names = [each.name for each in inside.processes(runtime._database())]
-    assert names.count("psql") == 1
-    assert unharmed(runtime)
-    with runtime.connect() as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE query LIKE '%/* older */%' AND pid <> pg_backend_pid()"
-        )
-    kill(older)
-
-
-def test_an_exec_that_ends_by_itself_is_waited_for(published: DockerRuntime) -> None:
-    before = published.mark_before()
-    client = start(published, "exec", "-T", "api", "sh", "-c", "touch /tmp/began; sleep 2; true")
-    container = published._service("api")
-    until(lambda: container.exec_run(["test", "-e", "/tmp/began"])[0] == 0)
-    kill(client)
-    said = published.end_leftovers(before, 20)
-    assert ["waited" in words for words in said] == [True]
-
-
-def test_a_one_off_container_is_ended(published: DockerRuntime) -> None:
-    before = published.mark_before()
-    client = start(published, "run", "--rm", "-T", "--no-deps", "api", "sleep", "300")
-    until(lambda: bool(published.leftovers(before)))
-    kill(client)
-    said = published.end_leftovers(before, 0.2)
-    assert any("run api sleep 300" in words for words in said)
-    until(lambda: published.leftovers(before) == ())
 
 
 def test_a_package_is_looked_up_in_the_services_container(published: DockerRuntime) -> None:
@@ -269,7 +120,7 @@ def test_a_stopped_project_is_unreachable_in_words(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="service db is not there"):
         gone.database()
     assert "service db is not there" in gone.wait_database(0)
-    assert gone.leftovers(gone.mark_before()) == ()
+    assert gone.leftovers(gone.mark_before("run/1")) == ()
 
 
 def test_the_bridge_is_on_the_childrens_path(tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from checks.evidence import Json
 from safemig.postgres import find_binaries
 from safemig.runtimes import paths
 from safemig.runtimes.base import Runtime, Unreachable
@@ -95,51 +95,139 @@ def test_a_dump_can_be_run_on_a_scratch_server(on_dsn: ProcessRuntime, dsn: str)
         assert connection.execute("SELECT to_regclass('public.course')::text").fetchone() == ("public.course",)
 
 
+@pytest.fixture(scope="module")
+def on_tcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessRuntime]:
+    """A runtime whose database is reached over TCP, as most are."""
+    folder = tmp_path_factory.mktemp("tcp")
+    here = runtime(folder, f"postgresql://course:secret@127.0.0.1:{free_port()}/catalogue")
+    here.start_database()
+    try:
+        assert here.wait_database(30) == ""
+        yield here
+    finally:
+        here.remove_database()
+
+
+CLIENT = """
+import sys, psycopg
+with psycopg.connect(sys.argv[1], autocommit="BEGIN" not in sys.argv[2]) as connection:
+    connection.execute(sys.argv[2].removeprefix("BEGIN;"))
+    sys.stdin.read()
+"""
+
+
 @contextlib.contextmanager
-def statement(dsn: str, text: str) -> Iterator[list[str]]:
-    """A session that runs one long statement in a thread; the error it ends with, once it has ended."""
-    errors: list[str] = []
-    with psycopg.connect(dsn, autocommit=True) as connection, psycopg.connect(dsn, autocommit=True) as watch:
-
-        def run() -> None:
-            try:
-                connection.execute(text.encode())
-            except psycopg.Error as error:
-                errors.append(str(error))
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        query = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND state = 'active'"
-        while watch.execute(query, [connection.info.backend_pid]).fetchone() != (1,):
-            pass
-        try:
-            yield errors
-        finally:
-            with contextlib.suppress(psycopg.Error):
-                watch.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
-            thread.join()
+def client(here: ProcessRuntime, statement: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with a session that runs the statement (a transaction stays open after ``BEGIN;``)."""
+    url = make_conninfo(here.database_url(), **more)
+    child = subprocess.Popen([sys.executable, "-c", CLIENT, url, statement], stdin=subprocess.PIPE)
+    query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND state <> 'idle' AND pid <> pg_backend_pid()"
+    try:
+        with here.connect() as watch:
+            while watch.execute(query, [f"%{statement.removeprefix('BEGIN;')}%"]).fetchone() == (0,):
+                assert child.poll() is None
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
 
 
-def test_a_statement_that_a_command_left_is_ended_and_an_older_one_is_not(on_dsn: ProcessRuntime, dsn: str) -> None:
-    with statement(dsn, "SELECT pg_sleep(60) /* older */"):
-        before = on_dsn.mark_before()
-        assert on_dsn.leftovers(before) == ()
-        assert on_dsn.end_leftovers(before, 0) == ()
-        with statement(dsn, "SELECT pg_sleep(60) /* left */") as errors:
-            assert ["/* left */" in words for words in on_dsn.leftovers(before)] == [True]
-            assert on_dsn.end_leftovers({}, 0) == ()
-            said = on_dsn.end_leftovers(before, 0.1)
-            assert ["terminated" in words for words in said] == [True]
-            assert on_dsn.leftovers(before) == ()
-        assert "terminating connection" in errors[0]
+def test_only_the_sessions_of_the_commands_own_processes_are_ended(on_tcp: ProcessRuntime) -> None:
+    with client(on_tcp, "SELECT pg_sleep(60) /* older */") as older:
+        before = on_tcp.mark_before("run/1")
+        with (
+            client(on_tcp, "SELECT pg_sleep(60) /* report */") as report,
+            client(on_tcp, "BEGIN;SELECT 'application'") as application,
+            client(on_tcp, "SELECT pg_sleep(60) /* ours */") as ours,
+        ):
+            assert on_tcp.claim(before, []) == ()
+            claims = on_tcp.claim(before, [ours.pid])
+            assert [each.proof for each in claims] == ["socket"]
+            assert on_tcp.claim({**before, "command": ""}, [ours.pid]) == (), "an old mark proves nothing"
+            assert ["/* ours */" in words for words in on_tcp.leftovers(before, claims)] == [True]
+            ours.kill()  # what it held is known from now on by the claim alone
+            ours.wait()
+            done = on_tcp.end_leftovers(before, claims, 0)
+            assert "terminated" in done[0]
+            assert "/* ours */" in done[0]
+            assert "left alone" in done[1]
+            assert all(words in done[1] for words in ("/* report */", "'application'"))
+            assert len(done) == 2
+            assert on_tcp.leftovers(before, claims) == ()
+            assert [each.poll() for each in (older, report, application)] == [None, None, None]
 
 
-def test_a_statement_that_ends_by_itself_is_waited_for(on_dsn: ProcessRuntime, dsn: str) -> None:
-    before = on_dsn.mark_before()
-    with statement(dsn, "SELECT pg_sleep(0.5)") as errors:
-        said = on_dsn.end_leftovers(before, 20)
-        assert said[0].startswith("waited")
-        assert errors == []
+@pytest.mark.parametrize("before", [{}, {"at": "2026-01-05T09:00:00+00:00", "sessions": []}])
+def test_where_nothing_proves_it_nothing_is_ended(on_tcp: ProcessRuntime, before: dict[str, Json]) -> None:
+    with client(on_tcp, "SELECT pg_sleep(60) /* unproved */") as unproved:
+        claims = on_tcp.claim(before, [unproved.pid])
+        assert claims == ()
+        done = on_tcp.end_leftovers(before, claims, 0)
+        assert not any("terminated" in words or "cancelled" in words for words in done)
+        assert [("left alone" in words, "/* unproved */" in words) for words in done] == [(True, True)] * bool(before)
+        assert unproved.poll() is None
+
+
+def test_a_role_that_may_not_see_the_session_ends_nothing(on_tcp: ProcessRuntime) -> None:
+    """Neither client nor statement of another role's session is shown to a role without that privilege."""
+    with on_tcp.connect() as connection:
+        connection.execute("DROP ROLE IF EXISTS reader")
+        connection.execute("CREATE ROLE reader LOGIN PASSWORD 'r'")
+    target = on_tcp.database_url().replace("course:secret@", "reader:r@")
+    reader = runtime(on_tcp.folder, target)
+    before = reader.mark_before("run/1")
+    with client(on_tcp, "SELECT pg_sleep(60) /* hidden */") as hidden:
+        claims = reader.claim(before, [hidden.pid])
+        assert claims == ()
+        [told] = reader.end_leftovers(before, claims, 0)
+        assert "left alone" in told
+        assert "<insufficient privilege>" in told
+        assert hidden.poll() is None
+
+
+def test_a_way_that_rewrites_ports_proves_nothing(on_tcp: ProcessRuntime) -> None:
+    """A relay on this machine, as a tunnel or a pooler is one: PostgreSQL sees the relay's end, not the client's."""
+    port = free_port()
+    target = target_of(on_tcp.database_url())
+    relay = subprocess.Popen([sys.executable, "-c", RELAY, str(port), str(target.port)], stdout=subprocess.PIPE)
+    assert relay.stdout is not None
+    try:
+        assert relay.stdout.readline() == b"up\n"
+        through = runtime(on_tcp.folder, on_tcp.database_url().replace(f":{target.port}/", f":{port}/"))
+        before = through.mark_before("run/1")
+        with client(through, "SELECT pg_sleep(60) /* relayed */") as relayed:
+            for here, pids in ((through, [relayed.pid]), (on_tcp, [relayed.pid])):
+                assert here.claim(before, pids, ["SELECT pg_sleep(60) /* relayed */"]) == ()
+            assert "left alone" in through.end_leftovers(before, (), 0)[0]
+            assert relayed.poll() is None
+    finally:
+        relay.kill()
+        relay.communicate()
+
+
+RELAY = """
+import socket, sys, threading
+def copy(source, target):
+    while data := source.recv(65536):
+        target.sendall(data)
+    target.shutdown(socket.SHUT_WR)
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("up", flush=True)
+while True:
+    client, _ = listener.accept()
+    server = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+    for pair in ((client, server), (server, client)):
+        threading.Thread(target=copy, args=pair, daemon=True).start()
+"""
+
+
+def test_a_statement_that_ends_by_itself_is_waited_for(on_tcp: ProcessRuntime) -> None:
+    before = on_tcp.mark_before("run/1")
+    with client(on_tcp, "SELECT pg_sleep(1)") as child:
+        claims = on_tcp.claim(before, [child.pid])
+        done = on_tcp.end_leftovers(before, claims, 20)
+        assert done[0].startswith("waited")
+        assert child.poll() is None
 
 
 def test_our_own_server_is_started_on_the_urls_port_and_removed(tmp_path: Path) -> None:
@@ -149,7 +237,7 @@ def test_our_own_server_is_started_on_the_urls_port_and_removed(tmp_path: Path) 
         assert str(port) in here.database_line()
         assert "secret" not in here.database_line()
         assert here.wait_database(0) != ""
-        assert here.leftovers(here.mark_before()) == ()
+        assert here.leftovers(here.mark_before("run/1")) == ()
         here.start_database()
         here.start_database()
         assert here.database()["name"] == "catalogue"

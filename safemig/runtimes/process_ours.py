@@ -1,0 +1,44 @@
+"""Which sessions are a command's, where the project runs in plain processes, and how they are ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from checks.evidence import Json
+from safemig.runtimes import backends
+from safemig.runtimes.sockets import clients, of_processes, straight
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+def claim(
+    connection: psycopg.Connection, before: Mapping[str, Json], pids: Collection[int]
+) -> tuple[backends.Claim, ...]:
+    """The sessions whose sockets the processes hold. Where the way to the server is not straight (a tunnel, a pooler,
+    a port of a container) nothing is known of its other end, and nothing is proved."""
+    way = straight(connection)
+    if way is None:
+        return ()
+    return backends.claim(connection, before, lambda: backends.Held(clients(of_processes(pids), [way])))
+
+
+def end_leftovers(
+    connection: psycopg.Connection, before: Mapping[str, Json], claims: Collection[backends.Claim], patience: float
+) -> tuple[str, ...]:
+    """Wait ``patience`` seconds for the claimed sessions to end, then end them; what was done, and what is left
+    alone."""
+    began = time.monotonic()
+    first, _ = backends.at_work(connection, before, claims)
+    left = first
+    while left and time.monotonic() - began < patience:
+        time.sleep(0.1)
+        left, _ = backends.at_work(connection, before, claims)
+    done = backends.end(connection, claims) if left else ()
+    if first and not left:
+        words = "; ".join(each.words for each in first)
+        done = (f"waited {time.monotonic() - began:.1f} s until it ended by itself: {words}",)
+    _, others = backends.at_work(connection, before, claims)
+    return (*done, *backends.left_alone([each.words for each in others]))
