@@ -21,6 +21,7 @@ from safemig.config_schema import (
     PermissionConfig,
     ProjectConfig,
     ScriptConfig,
+    SuiteConfig,
     TickConfig,
 )
 from safemig.config_template import template
@@ -195,6 +196,7 @@ class _Reader:
             permissions=_of(keys, "permissions", self.permissions, PermissionConfig()),
             specs=_of(keys, "specs", _paths, ()),
             migration=_of(keys, "migration", self.migration, MigrationConfig()),
+            tests=_of(keys, "tests", self.tests, SuiteConfig()),
             ticks=_of(keys, "ticks", self.ticks, TickConfig()),
             environment=_of(keys, "environment", _Value.text, "development"),
         )
@@ -225,6 +227,11 @@ class _Reader:
     def migration(self, value: _Value) -> MigrationConfig:
         keys = value.keys(tuple(MigrationConfig.__dataclass_fields__))
         return MigrationConfig(gentle=_of(keys, "gentle", _Value.flag, True))
+
+    def tests(self, value: _Value) -> SuiteConfig:
+        keys = value.keys(tuple(SuiteConfig.__dataclass_fields__))
+        accept = _of(keys, "red_baseline", lambda each: each.one_of(("ask", "accept")), "ask") == "accept"
+        return SuiteConfig("accept" if accept else "ask")
 
     def ticks(self, value: _Value) -> TickConfig:
         """``ticks: proposed`` is short for ``ticks: {proposed: true}``."""

@@ -109,6 +109,13 @@ class MigrationConfig:
 
 
 @dataclass(frozen=True)
+class SuiteConfig:
+    """``red_baseline``: whether tests that are red before the change are asked about, or gone over."""
+
+    red_baseline: Literal["ask", "accept"] = "ask"
+
+
+@dataclass(frozen=True)
 class TickConfig:
     """``proposed``: items that are only proposed are ticked unasked too; ``words`` are further plain words."""
 
@@ -134,6 +141,7 @@ class Config:
     permissions: PermissionConfig = PermissionConfig()
     specs: tuple[str, ...] = ()
     migration: MigrationConfig = MigrationConfig()
+    tests: SuiteConfig = SuiteConfig()
     ticks: TickConfig = TickConfig()
     environment: str = "development"
 

@@ -41,6 +41,11 @@ _TICKS = """
 #  proposed: false
 #  words: [Tabelle, anlegen]
 """
+_TESTS = """
+# red_baseline: tests that are red before the change are asked about in every mode (ask), or gone over (accept).
+#tests:
+#  red_baseline: ask
+"""
 _PERMISSIONS = """
 # Rules on command lines and edits: deny comes before ask, ask before allow, in every mode.
 #permissions:
@@ -53,7 +58,7 @@ _PERMISSIONS = """
 def template(project: Project) -> str:
     """The commented file for ``project``; it holds no secret, no absolute path, and reads back without an error."""
     parts = [_HEAD, _where(project), _how(project), _commands(project), _database(project), _service(project)]
-    parts += [_ENDPOINTS, _timeouts(), _PERMISSIONS, _specs(project)]
+    parts += [_ENDPOINTS, _timeouts(), _TESTS, _PERMISSIONS, _specs(project)]
     return "".join(parts)
 
 

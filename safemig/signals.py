@@ -98,16 +98,17 @@ def _with_rows(tests: Signal, looked: Sequence[Evidence]) -> Signal:
 
 def _failures(before: Evidence | None, after: Evidence) -> list[str]:
     """The failed tests and errors by name, those that did not fail before first: an equal count hides nothing."""
-    failed = _failed(after)
+    failed = failed_tests(after)
     if before is None or not before.seen:
         return [f"failed: {name}" for name in failed[:SHOWN]]
-    known = set(_failed(before))
+    known = set(failed_tests(before))
     new = [f"failed, and did not before: {name}" for name in failed if name not in known]
     old = [f"failed, as before: {name}" for name in failed if name in known]
     return [*new, *old][: max(SHOWN, len(new))]
 
 
-def _failed(evidence: Evidence) -> list[str]:
+def failed_tests(evidence: Evidence) -> list[str]:
+    """The names of the tests that failed or had an error, and of the files that could not be collected."""
     places = evidence.data.get("error_places")
     errors = (
         [str(place.get("where")) for place in places if isinstance(place, dict)] if isinstance(places, list) else []

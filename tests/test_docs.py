@@ -24,6 +24,7 @@ from safemig.config_schema import (
     MigrationConfig,
     PermissionConfig,
     ProjectConfig,
+    SuiteConfig,
     TickConfig,
 )
 from safemig.events import Message, Verdict
@@ -117,6 +118,7 @@ def keys_of_config() -> set[str]:
         "database": DatabaseConfig,
         "permissions": PermissionConfig,
         "migration": MigrationConfig,
+        "tests": SuiteConfig,
         "ticks": TickConfig,
     }
     known |= {f"{name}.{one.name}" for name, kind in nested.items() for one in fields(kind)}

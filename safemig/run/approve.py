@@ -249,13 +249,14 @@ async def ask(s: Session, question: dict[str, Json], step: str = "") -> Message:
     return message
 
 
-async def ask_person(s: Session, step: Step, title: str, what: str, once: str, rule: str) -> None:
-    """A question that is no permission for an action. Raises RunEnds("refused") on no."""
+async def ask_person(s: Session, step: Step, title: str, what: str, once: str, rule: str, digest: str = "") -> None:
+    """A question that is no permission for an action; with a ``digest`` the answer stays known. Raises
+    RunEnds("refused") on no."""
     message = await ask(
         s,
         {
             "kind": "question",
-            "digest": "",
+            "digest": digest,
             "title": title,
             "effect": step.action.effect,
             "what": s.clean(what),
@@ -274,7 +275,7 @@ async def ask_person(s: Session, step: Step, title: str, what: str, once: str, r
         "approval.given",
         {
             "id": message.id,
-            "digest": "",
+            "digest": digest,
             "answer": answer.answer,
             "by": "person",
             "rule": rule,

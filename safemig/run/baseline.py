@@ -14,6 +14,7 @@ from safemig.plan import Step
 from safemig.plan_heads import merges_only
 from safemig.run import looks
 from safemig.run.approve import ask_person
+from safemig.run.red_tests import ask_red
 from safemig.run.session import RunEnds, Session
 from safemig.run.ticks import BASE, look_items
 from safemig.signals import container_problems, endpoint_problem
@@ -41,6 +42,7 @@ async def baseline(s: Session, step: Step) -> None:
     problems += [problem for answer in endpoints if (problem := endpoint_problem(answer))]
     if problems:
         await _ask_unhealthy(s, step, problems)
+    await ask_red(s, step)
     if s.facts.migration or s.facts.used:
         await desire_schema(s, step)
     elif merges_only(s.facts):

@@ -186,3 +186,12 @@ def test_the_gentle_form_can_be_declined() -> None:
     assert parse("migration: {gentle: false}\n").migration.gentle is False
     with pytest.raises(ConfigError, match=r"migration\.gentle must be true or false, not text"):
         parse("migration:\n  gentle: maybe\n")
+
+
+def test_red_tests_are_asked_about_unless_the_project_accepts_them() -> None:
+    assert parse("service: api\n").tests.red_baseline == "ask"
+    assert parse("tests:\n  red_baseline: accept\n").tests.red_baseline == "accept"
+    with pytest.raises(ConfigError, match="must be one of ask, accept"):
+        parse("tests:\n  red_baseline: never\n")
+    with pytest.raises(ConfigError, match=r"unknown key 'tests\.baseline'"):
+        parse("tests:\n  baseline: accept\n")

@@ -76,7 +76,7 @@ def spine(tmp_path: Path) -> Iterator[Spine]:
     remove_project(project)
 
 
-def tests_are(spine: Spine, *sources: str) -> None:
+def write_tests(spine: Spine, *sources: str) -> None:
     text = HEAD.format(dsn=spine.dsn) + "".join(sources)
     (spine.root / "tests/test_rows.py").write_text(text, encoding="utf-8")
 
@@ -99,7 +99,7 @@ def events(spine: Spine) -> tuple[Event, ...]:
     return read_events(run)
 
 
-def tests_signal(spine: Spine) -> dict[str, Json]:
+def signal_of_tests(spine: Spine) -> dict[str, Json]:
     signals = events(spine)[-1].data["signals"]
     assert isinstance(signals, dict) and isinstance(signals["tests"], dict)
     return signals["tests"]
@@ -118,19 +118,19 @@ def rows_seen(spine: Spine) -> list[dict[str, Json]]:
     ],
 )
 def test_tests_that_take_rows_end_the_run_and_are_not_good(spine: Spine, source: str, words: str) -> None:
-    tests_are(spine, source)
+    write_tests(spine, source)
     assert drive(spine) == 1
     final = events(spine)[-1].data
-    assert (final["verdict"], tests_signal(spine)["ok"]) == ("failed", False)
-    assert words in str(final["reason"]) and words in str(tests_signal(spine)["reasons"])
+    assert (final["verdict"], signal_of_tests(spine)["ok"]) == ("failed", False)
+    assert words in str(final["reason"]) and words in str(signal_of_tests(spine)["reasons"])
     assert spine.calls() == ["build", "start", "test"]  # nothing was changed after it
 
 
 def test_tests_that_keep_the_rows_are_good_and_what_they_leave_is_named(spine: Spine) -> None:
-    tests_are(spine, HARMLESS, LEAVES_THREE)
+    write_tests(spine, HARMLESS, LEAVES_THREE)
     assert drive(spine) == 0
     journal = events(spine)
-    assert (journal[-1].data["verdict"], tests_signal(spine)["ok"]) == ("passed", True)
+    assert (journal[-1].data["verdict"], signal_of_tests(spine)["ok"]) == ("passed", True)
     notes = [str(event.data["text"]) for event in journal if event.kind == "note"]
     assert [text for text in notes if "rows" in text] == [
         "`make test` left rows behind in public.course (50 → 53 rows)",
@@ -139,7 +139,7 @@ def test_tests_that_keep_the_rows_are_good_and_what_they_leave_is_named(spine: S
 
 
 def test_the_rows_of_before_are_known_after_a_kill_in_the_middle_of_the_tests(spine: Spine) -> None:
-    tests_are(spine, DELETES)
+    write_tests(spine, DELETES)
     assert drive(spine, kill="during:3") < 0
     assert drive(spine, "resume") == 1
     [seen] = rows_seen(spine)
@@ -167,11 +167,11 @@ def writing(dsn: str) -> Iterator[None]:
 
 
 def test_a_loss_while_others_write_is_not_told_apart_and_never_passes(spine: Spine) -> None:
-    tests_are(spine, DELETES)
+    write_tests(spine, DELETES)
     with writing(spine.dsn):
         drive(spine)
     assert events(spine)[-1].data["verdict"] != "passed"
-    signal = tests_signal(spine)
+    signal = signal_of_tests(spine)
     assert signal["ok"] is not True
     assert "not told apart" in str(signal["reasons"]) and "cleaner" in str(signal["reasons"])
     assert "50 → 0 rows" in str(signal["reasons"])
