@@ -222,6 +222,7 @@ class _Reader:
             version_table=_of(keys, "version_table", _Value.text, ""),
             version_table_schema=_of(keys, "version_table_schema", _Value.text, ""),
             binaries=_of(keys, "binaries", _Value.text, ""),
+            confirm=_of(keys, "confirm", _Value.text, ""),
         )
 
     def migration(self, value: _Value) -> MigrationConfig:

@@ -10,7 +10,9 @@ from typing import Literal
 
 from checks.evidence import Json
 
-ROLES = ("build", "start", "stop", "restart", "logs", "test", "migrate", "create", "seed", "downgrade", "clean")
+ROLES = (
+    "build", "start", "stop", "restart", "logs", "test", "migrate", "current", "create", "seed", "downgrade", "clean",
+)  # fmt: skip
 # Seconds. `healthy` is how long a started service may take to answer, `database` PostgreSQL, `endpoint` one request.
 TIMEOUTS: Mapping[str, float] = MappingProxyType(
     {
@@ -21,6 +23,7 @@ TIMEOUTS: Mapping[str, float] = MappingProxyType(
         "logs": 60.0,
         "test": 1800.0,
         "migrate": 1800.0,
+        "current": 120.0,
         "create": 600.0,
         "seed": 600.0,
         "downgrade": 1800.0,
@@ -58,13 +61,16 @@ class ProjectConfig:
 
 @dataclass(frozen=True)
 class DatabaseConfig:
-    """``url`` is a reference (env:NAME, file:PATH#KEY, compose:SERVICE#KEY), never the URL with its password."""
+    """``url`` is a reference (env:NAME, file:PATH#KEY, compose:SERVICE#KEY), never the URL with its password.
+    ``confirm`` is the database's name, as the person's word that it may be migrated although it is not of this machine
+    or project, and that commands and service use it where that cannot be proved."""
 
     service: str = ""
     url: str = ""
     version_table: str = ""
     version_table_schema: str = ""
     binaries: str = ""
+    confirm: str = ""
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ def _database(project: Project) -> str:
     special = tree.version_table if tree and tree.version_table != "alembic_version" else ""
     body += _line("version_table", special, "alembic_version", "  ")
     body += "#  version_table_schema: public\n"
+    body += "#  confirm: shop   # its name: it may be migrated although it is elsewhere, or its use is not proved\n"
     body += "#  binaries: /usr/lib/postgresql/15/bin   # process only: which PostgreSQL to run\n"
     opened = any(not line.startswith("#") for line in body.splitlines())
     return "\n# The application's database. Passwords stay where they are: only the place is named here.\n" + (

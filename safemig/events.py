@@ -18,7 +18,8 @@ Data of each kind of event (all keys always present unless marked ?):
 - evidence         moment (first | start | before | after | ""), evidence (the Evidence as an object)
 - approval.asked   id, kind (step | plan | question), digest, title, effect, what, detail, changes, undo, rule, once,
                    always, tool, proposed? (word for word what the answer grants; always (this line), tool and
-                   proposed (the proposed items of a checklist too) "" when they cannot be)
+                   proposed (the proposed items of a checklist too) "" when they cannot be), typed? (the words that the
+                   answer must carry in text)
 - approval.given   id, digest, answer (once | always | tool | proposed | no), by (person | rule | mode), rule, reason,
                    title; a plan's also digests (the actions that it approves), that of proposed items also lines
                    (which of them, by their lines; none means all)
@@ -64,7 +65,7 @@ class Message:
     attach: a face is there (when it goes, the engine finishes the step in flight and waits). decide: id, answer,
     reason, mode (of a plan's approval: the mode it runs in), text (answer edit: the command or the file's text as
     the person wants it, judged anew and asked again; answer proposed: the lines of the items that are meant, such as
-    12,14; "" means all). mode: mode. stop. tick, untick: file, line, text (the item's
+    12,14; "" means all; where the question says typed: those words, as the person has typed them). mode: mode. stop. tick, untick: file, line, text (the item's
     words as the person saw them: another item on that line is left alone). shell: line_text, cwd (relative to the
     project's root): the person's own shell line.
     """

@@ -16,6 +16,7 @@ Intent = Literal[
     "start",
     "observe",  # container, logs and endpoints as they are just after the start
     "revision",  # read the current revision and the pending ones
+    "same-database",  # the migrate command and the service use the database that is looked at
     "upgrade",  # bring the database to the heads that the code has
     "edit",  # one file becomes another text
     "test",

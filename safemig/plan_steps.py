@@ -56,6 +56,19 @@ def command_step(
     return Step(step_id, intent, title, phase, action, changes, taken, done_when, undo, cause)
 
 
+def same_database_step(facts: Facts) -> Step:
+    """Which database the migrate command and the service use; by the project's own `alembic current` where its line is
+    known."""
+    title = "Check that the migrate command and the service use the database that is looked at"
+    look = look_step("same-database", "same-database", title, "before")
+    current = facts.commands.get("current")
+    if current is None:
+        return look
+    action = Action("command", line=current.line, cwd=facts.folder, effect=current.effect, touches=current.touches)
+    changes = "nothing that is known; it runs the env.py of the project, as the migrate command does"
+    return replace(look, action=action, changes=changes)
+
+
 def edit_step(step_id: str, intent: Intent, title: str, phase: Phase, action: Action, cause: str = "") -> Step:
     verb = "delete" if action.before is None else "restore the earlier text of"
     return Step(

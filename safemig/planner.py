@@ -23,6 +23,7 @@ from safemig.plan_steps import (
     head_steps,
     look_step,
     named_step,
+    same_database_step,
     start_steps,
     test_step,
 )
@@ -56,9 +57,18 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
         *_modelling(facts),
         *_proving(facts),
     ]
+    steps = _checked(steps, facts)
     edited = {finding.step: finding.actions[0] for finding in findings if finding.name == "edited"}
     steps = as_written([replace(step, action=edited.get(step.id, step.action)) for step in steps], facts)
     return Plan(1, facts.target, tuple(steps), tuple(open_points(facts, findings)), tuple(notes(facts)))
+
+
+def _checked(steps: list[Step], facts: Facts) -> list[Step]:
+    """With the proof, before the first of them that changes the schema, that it is the right database."""
+    if not any(step.intent in ("upgrade", "generate") for step in steps):
+        return steps
+    at = next(number for number, step in enumerate(steps, 1) if step.id == "revision")
+    return [*steps[:at], same_database_step(facts), *steps[at:]]
 
 
 def revisions(facts: Facts, findings: Sequence[Finding] = ()) -> tuple[Plan, ...]:

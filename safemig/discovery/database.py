@@ -13,6 +13,7 @@ from safemig.discovery import alembic, compose_yaml
 from safemig.discovery.compose import Compose, Service
 from safemig.discovery.environment import interpolate, read_env_file
 from safemig.discovery.files import head
+from safemig.discovery.makefile import expand, read_makefile
 
 _KEY = re.compile(r"(?:DATABASE|DB|POSTGRES(?:QL)?|PG|SQLALCHEMY|ALEMBIC|DATABASE_URL)_?\w*(?:URL|URI|DSN)", re.I)
 _NOT_KEY = re.compile(r"TEST|REDIS|CELERY|MONGO|BROKER|REPLICA|READONLY|READ_ONLY|BULK|SHADOW", re.I)
@@ -22,6 +23,7 @@ _HOSTS = ("POSTGRES_HOST", "POSTGRES_SERVER", "DB_HOST", "DATABASE_HOST", "PGHOS
 _NAMES = ("POSTGRES_DB", "DB_NAME", "DATABASE_NAME", "PGDATABASE", "DB_DATABASE", "POSTGRES_NAME")
 _USERS = ("POSTGRES_USER", "DB_USER", "DATABASE_USER", "PGUSER", "DB_USERNAME", "POSTGRES_USERNAME")
 _PASSWORDS = ("POSTGRES_PASSWORD", "DB_PASSWORD", "DATABASE_PASSWORD", "PGPASSWORD", "DB_PASS")
+_HERE = ("", "localhost", "127.0.0.1", "::1", "0.0.0.0")
 _PORTS = ("POSTGRES_PORT", "DB_PORT", "DATABASE_PORT", "PGPORT")
 
 
@@ -82,6 +84,11 @@ def service_of_host(compose: Compose | None, host: str) -> str:
     return ""
 
 
+def is_here(found: DatabaseRef, host: str) -> bool:
+    """Whether its URL leads to ``host``, by the names alone; all names of this machine are one."""
+    return found.host == host or (found.host in _HERE and host in _HERE)
+
+
 def find_database(places: Places) -> DatabaseRef | None:
     """The database that the application uses, from the first of these that names one: the service's environment
     in compose, the ``.env`` files, alembic.ini, the defaults in its settings, the only PostgreSQL service."""
@@ -103,13 +110,13 @@ def _candidates(places: Places) -> Iterator[DatabaseRef]:
     compose = places.compose
     service = compose.services.get(places.service) if compose else None
     if service is not None:
-        yield from _from_environment(service.environment, f"compose:{places.service}#", compose)
+        yield from from_environment(service.environment, f"compose:{places.service}#", compose)
     for path in _env_files(places):
         try:
             values = read_env_file(path, places.environ)
         except OSError:
             continue
-        yield from _from_environment(values, f"file:{_relative(path, places.root)}#", compose)
+        yield from from_environment(values, f"file:{_relative(path, places.root)}#", compose)
     for tree in places.trees:
         if tree.url:
             key = "sqlalchemy.url" if tree.section == "alembic" else f"{tree.section}.sqlalchemy.url"
@@ -135,9 +142,10 @@ def _relative(path: Path, root: Path) -> str:
     return real.relative_to(base).as_posix() if real.is_relative_to(base) else path.name
 
 
-def _from_environment(
+def from_environment(
     values: Mapping[str, str | None] | Mapping[str, str], reference: str, compose: Compose | None
 ) -> Iterator[DatabaseRef]:
+    """What variables name, by their names; ``reference`` stands before each key."""
     keys = [key for key in values if _KEY.fullmatch(key) and not _NOT_KEY.search(key)]
     for key in sorted(keys, key=lambda each: (each != "DATABASE_URL", not each.startswith("DATABASE"))):
         found = parse_url(values[key] or "", reference + key, compose)
@@ -233,6 +241,9 @@ def _in_file(path: Path, key: str, environ: Mapping[str, str]) -> str | None:
         return alembic.option(parser, section, key.removeprefix(f"{section}."), path.parent) if parser else None
     if path.suffix == ".toml":
         return _in_toml(path, key)
+    if path.suffix == ".mk" or path.name in ("Makefile", "makefile", "GNUmakefile"):
+        makefile = read_makefile(path)
+        return expand(makefile.variables[key], makefile.variables) if key in makefile.variables else None
     try:
         values = read_env_file(path, environ)
     except OSError:

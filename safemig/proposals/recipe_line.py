@@ -42,6 +42,11 @@ _SEPARATOR = re.compile(r"""\\.|"(?:\\.|[^"\\])*"|'[^']*'|(?P<between>(?:&&|\|\|
 _BEGIN = re.compile(r"""(?:^@?|[;&|(]|\s-\w*c\s*["']|\b(?:then|do|else|env|time|exec))\s*(?:[A-Za-z_]\w*=\S*\s+)*$""")
 
 
+# A word of a shell line, quotes and all; the options that stand between a tool and its sub-command are such words.
+_WORD = r"""(?:"[^"]*"|'[^']*'|\\.|[^\s;&|"'\\])+"""
+_TO_UPGRADE = re.compile(rf"(?P<options>(?:\s+(?!upgrade\b){_WORD})*)\s+upgrade\b")
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a recipe line runs its tool: ``compose`` when through compose, in ``service`` ("" when unclear)."""
@@ -129,6 +134,20 @@ def command_line(line: str, variables: Mapping[str, str], words: Sequence[str]) 
         inside = line[begun] == "'"
         command = command.replace("'", "'\\''") if inside else re.sub(r'(["\\$`])', r"\\\1", command)
     return _assemble(line, found.start(), command).lstrip("@")
+
+
+def current_line(line: str, variables: Mapping[str, str]) -> str | None:
+    """The line with ``current --verbose`` in place of ``upgrade …``; None when it upgrades nothing by Alembic.
+
+    The options before the sub-command (-c, -n, -x, db) and all that leads to the tool stay as written: what is looked
+    at is the database that the upgrade would reach."""
+    line = _unfold(line, variables)
+    compose = _COMPOSE.search(line)
+    for tool in _TOOL.finditer(line, compose.end() if compose else 0):
+        if (tool["tool"] or tool["module"]) in ("alembic", "flask") and (rest := _TO_UPGRADE.match(line, tool.end())):
+            command = f"{tool.group()}{rest['options']} current --verbose"
+            return _assemble(line, tool.start(), command)
+    return None
 
 
 def bare_line(line: str, variables: Mapping[str, str], tests: str) -> str | None:

@@ -249,27 +249,32 @@ async def ask(s: Session, question: dict[str, Json], step: str = "") -> Message:
     return message
 
 
-async def ask_person(s: Session, step: Step, title: str, what: str, once: str, rule: str, digest: str = "") -> None:
+async def ask_person(
+    s: Session, step: Step, title: str, what: str, once: str, rule: str, digest: str = "", *, typed: str = ""
+) -> None:
     """A question that is no permission for an action; with a ``digest`` the answer stays known. Raises
-    RunEnds("refused") on no."""
-    message = await ask(
-        s,
-        {
-            "kind": "question",
-            "digest": digest,
-            "title": title,
-            "effect": step.action.effect,
-            "what": s.clean(what),
-            "detail": s.clean(what),
-            "changes": step.changes,
-            "undo": step.undo,
-            "rule": rule,
-            "once": once,
-            "always": "",
-            "tool": "",
-        },
-        step.id,
-    )
+    RunEnds("refused") on no.
+
+    With ``typed`` a yes counts only with those words in it, as the person has typed them; other words are asked again.
+    """
+    question: dict[str, Json] = {
+        "kind": "question",
+        "digest": digest,
+        "title": title,
+        "effect": step.action.effect,
+        "what": s.clean(what),
+        "detail": s.clean(what),
+        "changes": step.changes,
+        "undo": step.undo,
+        "rule": rule,
+        "once": once,
+        "always": "",
+        "tool": "",
+    }
+    message = await ask(s, {**question, "typed": typed} if typed else question, step.id)
+    while typed and message.answer != "no" and message.text.strip() != typed:
+        s.note(f"“{message.text.strip()}” is not “{typed}”; nothing is taken for a yes", step.id, "warning")
+        message = await ask(s, {**question, "typed": typed}, step.id)
     answer = replace(message, answer="no" if message.answer == "no" else "once")
     s.emit(
         "approval.given",

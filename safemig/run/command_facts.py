@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from safemig.discovery.makefile import Makefile, Target, asks, expand, message_variable, parse, recipe_digest
 from safemig.effects import Effects, effect_of, effect_of_line
 from safemig.facts import CommandFact, Facts
+from safemig.run.current_command import current_of
 
 if TYPE_CHECKING:
     from safemig.config import Config
@@ -32,6 +33,9 @@ def commands_of(project: Project, config: Config, message: str = "") -> dict[str
     undo = downgrade_of(project.makefile, found.get("migrate"))
     if undo and "downgrade" not in config.commands:
         found["downgrade"] = undo
+    look = current_of(project.makefile, found.get("migrate"), project.root)
+    if look and "current" not in config.commands:
+        found["current"] = look
     return found
 
 

@@ -240,7 +240,7 @@ async def _repeat_if_lost(s: Session, step: Step) -> None:
     """A command whose end nobody recorded (the machine went down) is never repeated unasked."""
     past = s.past.of(step.id)
     # The database itself knows whether an upgrade is done; a command that only looks has then shown nothing.
-    if not past.commands or step.intent in {"upgrade", "named"}:
+    if not past.commands or step.intent in {"upgrade", "named", "same-database"}:
         return
     known = past.ended.get(past.commands[-1])
     if known is None or known["how"] != "lost":

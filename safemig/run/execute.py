@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -35,6 +36,15 @@ async def run_command(s: Session, step: Step, ready: Callable[[], Awaitable[bool
             ended = await _take_up(s, step, number)
             return ended or await _run(s, step, number, ready)
     return await _run(s, step, await _announce(s, step), ready)
+
+
+async def run_anew(s: Session, step: Step, variables: Mapping[str, str]) -> commands.Ended:
+    """Runs the step's command, which only looks, whether or not it has run before; ``variables`` come on top of its
+    environment. What a dead engine left of it is ended first."""
+    past = s.past.of(step.id)
+    if past.commands and past.commands[-1] not in past.ended:
+        await _take_up(s, step, past.commands[-1])
+    return await _run(s, step, await _announce(s, step), None, variables)
 
 
 async def _take_up(s: Session, step: Step, number: int) -> commands.Ended | None:
@@ -93,17 +103,23 @@ async def _announce(s: Session, step: Step) -> int:
     return number
 
 
-async def _run(s: Session, step: Step, number: int, ready: Callable[[], Awaitable[bool]] | None) -> commands.Ended:
+async def _run(
+    s: Session,
+    step: Step,
+    number: int,
+    ready: Callable[[], Awaitable[bool]] | None,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> commands.Ended:
     """Runs an announced command that has not begun."""
     action = step.action
     files = files_of(s, number)
     command = commands.Command(
         action.line,
         s.root / action.cwd,
-        s.runtime.environment(),
+        {**s.runtime.environment(), **variables},
         s.limit(step),
         action.stdin,
-        needs_tty(s, action.target),
+        needs_tty(s, action.target) or bool(TTY.search(action.line)),
         mark_of(s, number),
         s.runtime.secrets(),
     )

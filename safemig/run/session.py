@@ -178,5 +178,7 @@ class Session:
 
     def limit(self, step: Step) -> float:
         """Seconds that a command of this step may take."""
-        role = {"upgrade": "migrate", "generate": "create", "models": "test"}.get(step.intent, step.intent)
+        role = {"upgrade": "migrate", "generate": "create", "models": "test", "same-database": "current"}.get(
+            step.intent, step.intent
+        )
         return self.config.timeout(role)

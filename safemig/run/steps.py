@@ -19,6 +19,7 @@ from safemig.run.modelled import check_models
 from safemig.run.named import run_named
 from safemig.run.remedy import find_remedy
 from safemig.run.rows import compared, require_kept
+from safemig.run.same_database import check_database
 from safemig.run.session import RunEnds, Session
 from safemig.run.ticks import judge_items, tick_items
 from safemig.run.watch import watching
@@ -232,6 +233,7 @@ STEPS: Mapping[str, Callable[[Session, Step], Awaitable[str | None]]] = {
     "start": _start,
     "observe": _observe,
     "revision": _revision,
+    "same-database": check_database,
     "upgrade": _upgrade,
     "edit": _edit,
     "create": _edit,

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import psycopg
 
     from checks.container import SentRequest
+    from checks.database_use import Identity
     from safemig.runtimes.backends import Claim
+    from safemig.runtimes.whose import ServerPlace, ServiceClients
 
 APPLICATION = "safemig"  # application_name of every session of ours
 
@@ -57,6 +59,18 @@ class Runtime(Protocol):
 
     def database(self) -> Mapping[str, Json]:
         """host, port, name, user, version, system_identifier, via (port | relay | direct); never a password."""
+
+    def database_place(self) -> ServerPlace:
+        """Where the application's database runs, and whether that is ours."""
+
+    def service_clients(self) -> ServiceClients:
+        """How the service's own sessions are told from others, as of now."""
+
+    def service_variables(self) -> Mapping[str, str]:
+        """The variables that the service was started with; they hold passwords. {} when they cannot be read."""
+
+    def identify(self, url: str) -> Identity | None:
+        """Which database a URL of the service leads to; None when no session can be had there."""
 
     def secrets(self) -> tuple[str, ...]:
         """Values to redact, as far as they are known by now. No I/O, never raises."""

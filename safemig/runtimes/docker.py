@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from checks import container as look_container
 from checks.evidence import Evidence, Json, now, unseen
-from safemig.runtimes import backends, docker_database, docker_ours, inside
+from safemig.runtimes import backends, docker_clients, docker_database, docker_ours, inside
 from safemig.runtimes.base import Unreachable
 from safemig.runtimes.docker_scratch import scratch, sweep
 from safemig.runtimes.engine import (
@@ -31,11 +31,14 @@ from safemig.runtimes.engine import (
 )
 from safemig.runtimes.marking import in_front
 from safemig.runtimes.paths import children_environment
+from safemig.runtimes.whose import ServerPlace, ServiceClients, clients_in
 
 if TYPE_CHECKING:
     import docker
     import psycopg
     from docker.models.containers import Container
+
+    from checks.database_use import Identity
 
 SECRET = re.compile(r"PASSW|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
 WEB_PORTS = (8000, 8080, 80, 5000, 3000)
@@ -141,6 +144,24 @@ class DockerRuntime:
                 "system_identifier": _one(connection, docker_database.IDENTITY),
                 "via": via,
             }
+
+    def database_place(self) -> ServerPlace:
+        """It is always a container of this project: the way to it is proved whenever a session is opened."""
+        return ServerPlace(True, f"the container {self._database().name} of this project")
+
+    def service_clients(self) -> ServiceClients:
+        """The addresses of the service's container."""
+        container = of_service(self._containers(), self.service)
+        return clients_in(container) if container is not None else ServiceClients()
+
+    def service_variables(self) -> Mapping[str, str]:
+        """Those that its container was made with."""
+        container = of_service(self._containers(), self.service)
+        return environment(container) if container is not None else {}
+
+    def identify(self, url: str) -> Identity | None:
+        """Names of the project's network lead to its containers, others are asked for from here."""
+        return docker_clients.identify(self._client(), self._containers(), url)
 
     def secrets(self) -> tuple[str, ...]:
         """Passwords of the containers looked at so far."""

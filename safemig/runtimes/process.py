@@ -11,56 +11,25 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from checks import container as look_container
+from checks.database_use import Identity, identity
 from checks.evidence import Evidence, Json
 from safemig import postgres
-from safemig.runtimes import backends, process_ours
+from safemig.runtimes import backends, process_ours, whose
 from safemig.runtimes.base import APPLICATION, Unreachable
+from safemig.runtimes.docker_clients import published_here
 from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, LOCK_WAIT, without_commands
 from safemig.runtimes.listener import listener, listens, log_of, started
 from safemig.runtimes.paths import children_environment
+from safemig.runtimes.target import Target, target_of
 
 if TYPE_CHECKING:
     import psutil
     import psycopg
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1", "")
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where a database URL points. ``password`` never leaves this process."""
-
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-    name: str
-    options: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def local(self) -> bool:
-        """Whether it names this machine over TCP."""
-        return self.host in LOOPBACK
-
-
-def target_of(url: str) -> Target:
-    """A SQLAlchemy or libpq URL taken apart; ValueError when it is no PostgreSQL URL. Only ssl options are kept."""
-    parts = urlsplit(url)
-    if not parts.scheme.startswith(("postgres", "postgis")):
-        raise ValueError("this is no PostgreSQL URL")
-    query = dict(parse_qsl(parts.query))
-    user = unquote(parts.username or query.get("user", "postgres"))
-    return Target(
-        parts.hostname or query.get("host", "127.0.0.1"),
-        parts.port or 5432,
-        user,
-        unquote(parts.password or query.get("password", "")),
-        unquote(parts.path.lstrip("/")) or user,
-        tuple((name, value) for name, value in query.items() if name.startswith("ssl")),
-    )
+    from safemig.runtimes.whose import ServerPlace, ServiceClients
 
 
 @dataclass
@@ -136,6 +105,39 @@ class ProcessRuntime:
                 "system_identifier": str(row[0]) if row else "",
                 "via": "direct",
             }
+
+    def database_place(self) -> ServerPlace:
+        """By the server's own process, else by the containers of this project that publish the port."""
+        target = self._target()
+        where = f"{target.host}:{target.port}"
+        with self.connect() as connection:
+            if whose.runs_here(connection):
+                return whose.ServerPlace(True, f"a PostgreSQL process of this machine, {where}")
+            server = identity(connection).system_identifier
+        if target.local and published_here(self.root or self.folder, target.port, server):
+            return whose.ServerPlace(True, f"a container of this project, {where}")
+        return whose.ServerPlace(False, f"{where}, where no PostgreSQL process of this machine answers")
+
+    def service_clients(self) -> ServiceClients:
+        """The sockets of the process that listens on the service's port, and of its children."""
+        return whose.clients_of(self._process())
+
+    def service_variables(self) -> Mapping[str, str]:
+        """Those of the process that listens."""
+        import psutil
+
+        process = self._process()
+        with contextlib.suppress(psutil.Error, OSError):
+            return process.environ() if process else {}
+        return {}
+
+    def identify(self, url: str) -> Identity | None:
+        """By a session of our own."""
+        import psycopg
+
+        with contextlib.suppress(psycopg.Error, ValueError, Unreachable), self._session(target_of(url)) as connection:
+            return identity(connection)
+        return None
 
     def secrets(self) -> tuple[str, ...]:
         """The password in the application's URL."""
@@ -330,9 +332,12 @@ class ProcessRuntime:
             return connection.info.server_version // 10000
 
     def _open(self) -> psycopg.Connection:
+        return self._session(self._target())
+
+    @staticmethod
+    def _session(target: Target) -> psycopg.Connection:
         import psycopg
 
-        target = self._target()
         try:
             return psycopg.connect(
                 host=target.host,

@@ -32,46 +32,53 @@ from tests.safemig.plans import (
         (
             FACTS,
             (),
-            "build start observe revision test baseline create migrate verify test-after prove judge tick",
+            "build start observe revision same-database test baseline create migrate verify test-after "
+            "prove judge tick",
         ),
         (
             PENDING,
             (),
-            "build start observe revision pending test baseline create migrate verify test-after prove judge tick",
+            "build start observe revision same-database pending test baseline create migrate verify "
+            "test-after prove judge tick",
         ),
         (
             replace(FACTS, test_target=TARGET),
             (),
-            "build start observe revision test-target test baseline create migrate verify test-after prove judge tick",
+            "build start observe revision same-database test-target test baseline create migrate verify "
+            "test-after prove judge tick",
         ),
         (
             FACTS,
             (HTTPX,),
-            "build start observe revision test remedy-1 remedy-2 rebuild restart check-image test-again baseline "
+            "build start observe revision same-database test remedy-1 remedy-2 rebuild restart "
+            "check-image test-again baseline "
             "create migrate verify test-after prove judge tick",
         ),
         (
             FACTS,
             (HTTPX, ASYNC),
-            "build start observe revision test remedy-1 remedy-2 rebuild restart check-image test-again "
+            "build start observe revision same-database test remedy-1 remedy-2 rebuild restart check-image test-again "
             "remedy-2-1 rebuild-2 restart-2 check-image-2 test-again-2 baseline "
             "create migrate verify test-after prove judge tick",
         ),
         (
             DOWN,
             (FOUND,),
-            "build start observe revision pending test baseline create migrate verify test-after prove judge tick",
+            "build start observe revision same-database pending test baseline create migrate verify "
+            "test-after prove judge tick",
         ),
         (
             replace(FACTS, reachable_source=False),
             (),
-            "build start observe revision test baseline create build-migration start-migration migrate verify "
+            "build start observe revision same-database test baseline create build-migration "
+            "start-migration migrate verify "
             "test-after prove judge tick",
         ),
         (
             replace(FACTS, migration=None, message="add rating"),
             (),
-            "build start observe revision test baseline generate migrate verify test-after prove judge tick",
+            "build start observe revision same-database test baseline generate migrate verify test-after "
+            "prove judge tick",
         ),
         (
             replace(FACTS, migration=None),
@@ -81,12 +88,12 @@ from tests.safemig.plans import (
         (
             replace(FACTS, start_database="(PostgreSQL of safemig)", spec=None),
             (),
-            "database build start observe revision test baseline create migrate verify test-after prove",
+            "database build start observe revision same-database test baseline create migrate verify test-after prove",
         ),
         (
             replace(FACTS, spec=replace(SPEC, items=())),
             (),
-            "build start observe revision test baseline create migrate verify test-after prove",
+            "build start observe revision same-database test baseline create migrate verify test-after prove",
         ),
         (
             Facts("t", "docker", ".", "", ""),
@@ -96,7 +103,8 @@ from tests.safemig.plans import (
         (
             without("build", "start"),
             (HTTPX,),
-            "observe revision test remedy-1 remedy-2 check-image test-again baseline create migrate verify "
+            "observe revision same-database test remedy-1 remedy-2 check-image test-again baseline "
+            "create migrate verify "
             "test-after prove judge tick",
         ),
         (
@@ -107,23 +115,26 @@ from tests.safemig.plans import (
         (
             shared("build", "migrate", facts=PENDING),
             (),
-            "build start observe revision test baseline create migrate verify test-after prove judge tick",
+            "build start observe revision same-database test baseline create migrate verify test-after "
+            "prove judge tick",
         ),
         (
             shared("build", "migrate", facts=PENDING),
             (FOUND,),
-            "build start observe revision pending test baseline create migrate verify test-after prove judge tick",
+            "build start observe revision same-database pending test baseline create migrate verify "
+            "test-after prove judge tick",
         ),
         (
             shared("build", "migrate", facts=replace(FACTS, reachable_source=False)),
             (),
-            "build start observe revision test baseline create start-migration migrate verify test-after prove "
+            "build start observe revision same-database test baseline create start-migration migrate "
+            "verify test-after prove "
             "judge tick",
         ),
         (
             shared("build", "start"),
             (HTTPX,),
-            "start observe revision test remedy-1 remedy-2 restart check-image test-again baseline "
+            "start observe revision same-database test remedy-1 remedy-2 restart check-image test-again baseline "
             "create migrate verify test-after prove judge tick",
         ),
     ],

@@ -19,7 +19,8 @@ from checks.evidence import Json
 from safemig.postgres import find_binaries
 from safemig.runtimes import paths
 from safemig.runtimes.base import Runtime, Unreachable
-from safemig.runtimes.process import ProcessRuntime, Target, target_of
+from safemig.runtimes.process import ProcessRuntime
+from safemig.runtimes.target import Target, target_of
 
 
 def free_port() -> int:

@@ -1,0 +1,119 @@
+"""Whether a command or the service uses the database that safemig looks at: judged from what was seen of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Proof = Literal["same", "different", "unknown", "none"]
+
+
+@dataclass(frozen=True)
+class DatabaseUse:
+    """Which database ``subject`` uses. ``proof``: same and different are proved, none is a service that was seen with
+    no database at all while every place that names one names this one; ``how`` says what it was seen by, or why it
+    could not be."""
+
+    subject: str
+    proof: Proof
+    database: str = ""
+    how: str = ""
+
+
+@dataclass(frozen=True)
+class CommandSeen:
+    """What was seen of a command that reads Alembic's table, over all its tries.
+
+    ``waited``: a session that came after its start waited for the table while it was held. ``marked`` and ``fresh``
+    are the databases of the sessions that carried its mark, and of those that came and went with it. ``held``: the
+    table was held for as long as it ran. ``crowded``: a session from before waited too, so that nothing follows from
+    its not waiting. ``printed`` is the database that its own output names, ``status`` its exit code, ``said`` the end
+    of its output where that is not 0.
+    """
+
+    waited: bool = False
+    marked: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    held: bool = False
+    crowded: bool = False
+    printed: str = ""
+    status: int | None = None
+    said: str = ""
+
+
+def judge_command(subject: str, ours: str, seen: CommandSeen) -> DatabaseUse:
+    """``ours`` is the name of the database that is looked at; what carries the command's mark counts first."""
+    if seen.marked and ours not in seen.marked:
+        return DatabaseUse(subject, "different", seen.marked[0], "by its session on this server")
+    if seen.waited:
+        how = "its session waited for Alembic's version table while safemig held it"
+        return DatabaseUse(subject, "same", ours, how)
+    if ours in seen.marked:
+        return DatabaseUse(subject, "same", ours, "by its session on this server")
+    if seen.status != 0:
+        why = f"it returned {seen.status}: {seen.said}" if seen.status is not None else "it did not end by itself"
+        return DatabaseUse(subject, "unknown", "", why)
+    if ours in seen.fresh:
+        if seen.printed == ours:
+            return DatabaseUse(subject, "same", ours, "its output names it, and a session came and went with it")
+        return DatabaseUse(subject, "unknown", "", "a session came and went with it, which may be somebody else's")
+    if seen.printed and seen.printed != ours:
+        return DatabaseUse(subject, "different", seen.printed, "its output names it, and no session of it was here")
+    if seen.held and not seen.crowded:
+        how = "it read a version table while safemig held the one of this database"
+        return DatabaseUse(subject, "different", seen.printed or "another one", how)
+    return DatabaseUse(subject, "unknown", "", "no session of it was seen on this server")
+
+
+@dataclass(frozen=True)
+class VariableSeen:
+    """A variable of the service that names a database: ``same`` None where no session could be had there."""
+
+    name: str
+    database: str
+    same: bool | None
+
+
+@dataclass(frozen=True)
+class ServiceSeen:
+    """What was seen of the running service while it was asked. ``sessions`` are the databases of its sessions on this
+    server, ``variables`` those of its variables that name a database, ``elsewhere`` where else it is connected.
+    ``agreed``: every place in the project that names a database names this one."""
+
+    sessions: tuple[str, ...] = ()
+    variables: tuple[VariableSeen, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    agreed: bool = False
+
+
+def judge_service(subject: str, ours: str, seen: ServiceSeen) -> DatabaseUse:
+    """A session says more than a variable, which the service may not read; a variable more than silence."""
+    if ours in seen.sessions:
+        return DatabaseUse(subject, "same", ours, "by its session on this server")
+    if seen.sessions:
+        return DatabaseUse(subject, "different", seen.sessions[0], "by its session on this server")
+    by_variable = _by_variable(subject, ours, seen.variables)
+    if by_variable is not None:
+        return by_variable
+    if seen.elsewhere:
+        shown = ", ".join(sorted(seen.elsewhere)[:3])
+        why = f"it has no session with this database, and is connected to {shown}"
+        return DatabaseUse(subject, "unknown", "", why)
+    if seen.agreed:
+        how = "it had no session with any database while it was asked; whatever names one here names this one"
+        return DatabaseUse(subject, "none", ours, how)
+    return DatabaseUse(subject, "unknown", "", "it had no session with any database while it was asked")
+
+
+def _by_variable(subject: str, ours: str, variables: Sequence[VariableSeen]) -> DatabaseUse | None:
+    for variable in variables:
+        if variable.same:
+            return DatabaseUse(subject, "same", ours, f"by its variable {variable.name}; no session of it was seen")
+    first = next((each for each in variables if each.same is False), None)
+    if first is not None:
+        return DatabaseUse(subject, "different", first.database, f"by its variable {first.name}")
+    if variables:
+        names = ", ".join(each.name for each in variables)
+        return DatabaseUse(subject, "unknown", "", f"where its variable {names} leads could not be looked up")
+    return None

@@ -1,0 +1,147 @@
+"""Watching a server's sessions while a command or the service is at work: who came, who waits, who is whose."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from checks.database_use import ClientSession, hold, sessions, table_oid, waiting
+from safemig.discovery.database import parse_url
+from safemig.runtimes.base import APPLICATION
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from safemig.runtimes.base import Runtime
+
+POLL = 0.005
+HOLD = 2.0  # seconds: who else reads the table waits no longer
+PAUSE = 0.02  # between two holds, so that they get their turn
+GONE = 0.5  # seconds that a session may outlive its command
+FAMILY = 0.1  # the service's sockets are looked up less often than the sessions: that reads all of /proc
+# What `alembic current --verbose` prints before the revision; the password in it is *** by Alembic itself.
+_PRINTED = re.compile(r"^Current revision\(s\) for (\S+?):?\s*$", re.MULTILINE)
+
+
+@dataclass
+class Sightings:
+    """See safemig.database_use.CommandSeen."""
+
+    waited: bool = False
+    crowded: bool = False
+    held: bool = False
+    marked: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    _seen: dict[tuple[int, str], ClientSession] = field(default_factory=dict)
+
+    def take(self, found: Iterable[ClientSession], before: frozenset[tuple[int, str]]) -> None:
+        """The sessions of one poll that were not there before."""
+        for each in found:
+            if (each.pid, each.began) not in before:
+                self._seen[each.pid, each.began] = each
+
+
+def watch_command(
+    runtime: Runtime,
+    table: tuple[str, str | None],
+    token: str,
+    ready: threading.Event,
+    ended: threading.Event,
+    *,
+    holds: bool,
+) -> Sightings:
+    """Watches from before the command begins (``ready``) until after it has ``ended``; holds Alembic's ``table``
+    meanwhile, two seconds at a time, until somebody new waits for it."""
+    seen = Sightings()
+    try:
+        with runtime.connect() as looking, runtime.connect() as locking:
+            before = frozenset((each.pid, each.began) for each in sessions(looking, APPLICATION))
+            known = frozenset(pid for pid, _ in before)
+            oid = table_oid(looking, *table) if holds else 0
+            always = bool(oid)
+            while oid and not (ended.is_set() or seen.waited):
+                always = _hold_once(looking, locking, table, oid, known, before, seen, ready, ended) and always
+            ready.set()
+            seen.held = always and not seen.waited
+            while not ended.is_set():
+                seen.take(sessions(looking, APPLICATION), before)
+                time.sleep(POLL)
+            _settle(looking, seen, token)
+    finally:
+        ready.set()
+    return seen
+
+
+def _hold_once(
+    looking: psycopg.Connection,
+    locking: psycopg.Connection,
+    table: tuple[str, str | None],
+    oid: int,
+    known: frozenset[int],
+    before: frozenset[tuple[int, str]],
+    seen: Sightings,
+    ready: threading.Event,
+    ended: threading.Event,
+) -> bool:
+    """Holds the table until somebody waits, the command has ended or the time is over; whether it was held."""
+    with hold(locking, *table) as held:
+        ready.set()
+        until = time.monotonic() + (HOLD if held else 0.2)
+        while time.monotonic() < until and not ended.is_set():
+            seen.take(sessions(looking, APPLICATION), before)
+            pids = waiting(locking, oid) if held else ()
+            if any(pid not in known for pid in pids):
+                seen.waited = True
+                break
+            if pids:
+                seen.crowded = True
+                break
+            time.sleep(POLL)
+    time.sleep(0 if seen.waited else PAUSE)
+    return held
+
+
+def _settle(connection: psycopg.Connection, seen: Sightings, token: str) -> None:
+    """The sessions that carried the mark, and those that have gone with the command."""
+    deadline = time.monotonic() + GONE
+    alive = {(each.pid, each.began) for each in sessions(connection, APPLICATION)}
+    while alive & seen._seen.keys() and time.monotonic() < deadline:
+        time.sleep(POLL * 4)
+        alive = {(each.pid, each.began) for each in sessions(connection, APPLICATION)}
+    found = seen._seen.values()
+    seen.marked = tuple(dict.fromkeys(each.database for each in found if each.application == token))
+    gone = [each for key, each in seen._seen.items() if key not in alive]
+    seen.fresh = tuple(dict.fromkeys(each.database for each in gone))
+
+
+def watch_service(runtime: Runtime, ours: str, ended: threading.Event) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The databases of the service's sessions on this server, and where else it is connected, until ``ended`` or until
+    a session with ``ours`` is seen."""
+    found: dict[tuple[int, str], ClientSession] = {}
+    with runtime.connect() as connection:
+        clients, looked = runtime.service_clients(), time.monotonic()
+        ports, addresses, elsewhere = set(clients.ports), set(clients.addresses), set(clients.elsewhere)
+        while True:
+            last = ended.is_set()
+            found.update({(each.pid, each.began): each for each in sessions(connection, APPLICATION)})
+            if last or time.monotonic() - looked > FAMILY:
+                clients, looked = runtime.service_clients(), time.monotonic()
+                ports |= clients.ports
+                addresses |= clients.addresses
+                elsewhere |= clients.elsewhere
+            own = [each for each in found.values() if each.address in addresses or each.port in ports]
+            databases = tuple(dict.fromkeys(each.database for each in own))
+            if last or ours in databases:
+                return databases, tuple(sorted(elsewhere))
+            time.sleep(POLL)
+
+
+def printed_database(output: str) -> str:
+    """The name of the database that `alembic current --verbose` says it has read; "" when it says none."""
+    found = _PRINTED.search(output)
+    ref = parse_url(found[1].rstrip(":"), "") if found else None
+    return ref.name if ref else ""
