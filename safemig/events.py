@@ -65,9 +65,9 @@ class Message:
     attach: a face is there (when it goes, the engine finishes the step in flight and waits). decide: id, answer,
     reason, mode (of a plan's approval: the mode it runs in), text (answer edit: the command or the file's text as
     the person wants it, judged anew and asked again; answer proposed: the lines of the items that are meant, such as
-    12,14; "" means all; where the question says typed: those words, as the person has typed them). mode: mode. stop. tick, untick: file, line, text (the item's
-    words as the person saw them: another item on that line is left alone). shell: line_text, cwd (relative to the
-    project's root): the person's own shell line.
+    12,14; "" means all; where the question says typed: those words, as the person has typed them). mode: mode. stop.
+    tick, untick: file, line, text (the item's words as the person saw them: another item on that line is left alone).
+    shell: line_text, cwd (relative to the project's root): the person's own shell line.
     """
 
     type: Literal["attach", "decide", "mode", "stop", "tick", "untick", "shell"]
