@@ -33,8 +33,9 @@ def serve(options: argparse.Namespace) -> int:
 
 
 async def _serve(options: argparse.Namespace) -> int:
-    inbox = Inbox()
+    inbox = Inbox(_started_by(options), headless=options.detach or bool(options.watch))
     reader = asyncio.ensure_future(_read_messages(inbox))
+    watcher = asyncio.ensure_future(inbox.watch())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: inbox.feed(Message("stop", by="signal")))
@@ -54,7 +55,23 @@ async def _serve(options: argparse.Namespace) -> int:
                 session.journal.close()
     finally:
         reader.cancel()
+        watcher.cancel()
         lock.release()
+
+
+def _started_by(options: argparse.Namespace) -> Callable[[], bool] | None:
+    """Whether those who started the run are all still there: the terminal form and its parent (``--watch``), else our
+    own parent. A process without one (1 has adopted it, or it began a container) was started to be on its own."""
+    import psutil
+
+    from safemig.commands import alive
+
+    pids = [] if options.detach else options.watch or [os.getppid()]
+    try:
+        starters = [psutil.Process(pid) for pid in pids if pid > 1]
+    except psutil.NoSuchProcess:  # gone before we could look
+        return lambda: False
+    return (lambda: all(alive(each) for each in starters)) if starters else None
 
 
 def _session(options: argparse.Namespace, opened: Opened, inbox: Inbox) -> Session:

@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace, copy: DemoCopy) -> int:
 
     options.command, options.project, options.run = "run", str(copy.folder), ""
     options.spec = options.phase = options.message = ""
-    options.removed = not options.keep
+    options.removed, options.detach = not options.keep, False
     return run.main(options)
 
 

@@ -49,7 +49,7 @@ def show(options: argparse.Namespace) -> int:
     interactive = can_ask(options)
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     face = Face(options.json, options.verbose, interactive, colour, kept=not getattr(options, "removed", False))
-    return asyncio.run(_drive(face, engine_line(options)))
+    return asyncio.run(_drive(face, [*engine_line(options), *_starters(options)]))
 
 
 def can_ask(options: argparse.Namespace) -> bool:
@@ -69,6 +69,13 @@ def engine_line(options: argparse.Namespace) -> list[str]:
     return line
 
 
+def _starters(options: argparse.Namespace) -> list[str]:
+    """Whose end ends the run after the step in flight: ours, however it comes, and that of whoever started us."""
+    if options.detach:
+        return ["--detach"]
+    return ["--watch", str(os.getpid()), "--watch", str(os.getppid())]
+
+
 async def _drive(face: Face, line: list[str]) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):  # before the child is there: it would go on without us
@@ -85,8 +92,6 @@ async def _drive(face: Face, line: list[str]) -> int:
     face.stdin = child.stdin
     if face.stops:
         _send(child.stdin, Message("stop"))
-    if face.interactive:
-        _send(child.stdin, Message("attach"))
     live = "resume" not in line
     async for raw in child.stdout:
         event = msgspec.json.decode(raw, type=Event)

@@ -62,6 +62,11 @@ def _driven(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--mode", choices=("default", "plan", "auto"), help="who is asked (default: ask before changes)")
     sub.add_argument("--json", action="store_true", help="print one JSON document at the end")
     sub.add_argument("--events", action="store_true", help="events as JSON lines on stdout, messages on stdin")
+    sub.add_argument("--watch", action="append", type=int, default=[], help=argparse.SUPPRESS)  # by the terminal form
+
+
+def _detached(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--detach", action="store_true", help="go on when this terminal or the parent process is gone")
 
 
 def _init(sub: argparse.ArgumentParser) -> None:
@@ -86,11 +91,13 @@ def _run(sub: argparse.ArgumentParser) -> None:
         "--message", default="", metavar="TEXT", help="let the project's create-migration write from models"
     )
     _driven(sub)
+    _detached(sub)
 
 
 def _resume(sub: argparse.ArgumentParser) -> None:
     _common(sub)
     _driven(sub)
+    _detached(sub)
     sub.add_argument("run", nargs="?", default="", metavar="RUN", help="the run (default: the newest unfinished one)")
 
 

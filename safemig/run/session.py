@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from safemig.spec.choose import Purpose
 
 T = TypeVar("T")
+STARTER_GONE = (
+    "the terminal or the process that started this run is gone; `safemig resume` goes on "
+    "(with --detach a run goes on by itself)"
+)
 
 
 class RunEnds(Exception):
@@ -166,9 +170,12 @@ class Session:
         }
 
     def check_stop(self) -> None:
-        """Raises RunEnds when the person has asked for a stop or the face has gone."""
+        """Raises RunEnds when the person has asked for a stop or whoever drives the run has gone."""
         if self.inbox.stop.is_set():
             raise RunEnds("interrupted", "stopped by the person")
+        self.inbox.look()
+        if self.inbox.left:
+            raise RunEnds("interrupted", STARTER_GONE)
         if self.inbox.attached and self.inbox.gone.is_set():
             raise RunEnds("waiting", "the screen that drove this run has gone; `safemig resume` goes on")
 

@@ -76,6 +76,8 @@ def main() -> int:
         phase="",
         message="",
         run="",
+        detach=False,
+        watch=[],
     )
     return at_border(lambda: serve(options))
 
