@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from safemig.items.claims import denies, is_claim, says, unsaid
 from safemig.items.found import Found, one_of, words_of
@@ -146,12 +146,13 @@ def _unlike(text: Said, found: Sequence[Found], came: Sequence[Found]) -> str:
     return ""
 
 
-def other_kind(text: Said, found: Sequence[Found]) -> str:
-    """A thing that is of another kind than the word before it says: a "unique constraint" that checks."""
+def other_kind(text: Said, found: Sequence[Found], but: Collection[str] = ()) -> str:
+    """A thing that is of another kind than the word before it says: a "unique constraint" that checks; words of
+    ``but`` aside."""
     for one, words in zip(found, text.of_spans, strict=False):
         kinds = kinds_of(one)
         for word, wanted in words:
-            if kinds and not wanted & kinds:
+            if kinds and not wanted & kinds and word.lower() not in but:
                 return f"{one.span.text} is no “{word}”: {one.text}"
     return ""
 

@@ -37,7 +37,8 @@ class Judged:
 def judge_item(item: Item, proofs: Proofs, worlds: Worlds = NOTHING, words: PlainWords | None = None) -> Judged:
     """The item against what the run made and ran, and what the world was before and is after."""
     read = named(item)
-    text = said(read, words or plain_words())
+    known = words or plain_words()
+    text = said(read, known)
     found = find(read, proofs, worlds)
     if text.asks_for("making") and not text.asks_for("running"):
         found = tuple(as_target(one) for one in found)
@@ -47,7 +48,8 @@ def judge_item(item: Item, proofs: Proofs, worlds: Worlds = NOTHING, words: Plai
     if not checkable:
         return Judged(item, False, "it names nothing that can be looked up")
     came = [one for one in checkable if _came_about(one, found)]
-    if against := _against(text, checkable, came) or denied(item, found) or (other_kind(text, found) * text.plain):
+    otherwise = other_kind(text, found, known.also_work) if text.plain else ""
+    if against := _against(text, checkable, came) or denied(item, found) or otherwise:
         return Judged(item, False, against, checkable=_hopeful(item, checkable))
     proof = "; ".join(dict.fromkeys(_evidence(one) for one in came))
     more = removed(text, came, checkable) if any(one.went for one in came) else beyond(text, found, came)

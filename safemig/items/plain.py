@@ -18,7 +18,7 @@ _LETTERS = r"(?:[^\W_]|[\u0300-\u036f\u0900-\u109f])+"  # with the marks that st
 _TOKEN = re.compile(rf"(?P<code>`+[^`]*`+)|(?P<word>{_LETTERS}(?:['’-]{_LETTERS})*)|(?P<sign>\S)")
 _LABEL = re.compile(r"\s*\d+(?:\.\d+)*[.)]\s")  # "2.1. Create …": the item's own number
 _SIGNS = frozenset(".,:;()*–—-")
-_ENDS = frozenset(".;")
+_ENDS = frozenset(".;:")  # behind them a kind is no longer said of the next span: "Models: `Course.ratings`"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class PlainWords:
     showing: frozenset[str]
     removing: frozenset[str]
     beside_removing: frozenset[str]
+    also_work: frozenset[str]
     kinds: Mapping[str, frozenset[str]]
 
     def with_own(self, words: Iterable[str]) -> PlainWords:
@@ -65,9 +66,10 @@ def plain_words() -> PlainWords:
     for kind, words in read["kinds"].items():
         for word in words:
             kinds[word] = kinds.get(word, frozenset()) | {kind}
-    any_, *asking, beside = (frozenset(read[name]) for name in ("any", *ASKING, "beside_removing"))
-    making, running, showing, removing = asking
-    return PlainWords(any_, making, running, showing, removing, beside, kinds)
+    any_, making, running, showing, removing, beside, work = (
+        frozenset(read[name]) for name in ("any", *ASKING, "beside_removing", "also_work")
+    )
+    return PlainWords(any_, making, running, showing, removing, beside, work, kinds)
 
 
 ASKING = ("making", "running", "showing", "removing")

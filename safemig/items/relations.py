@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from safemig.items.found import Found
 from safemig.items.kinds import kinds_of
 
+_COLUMNS = re.compile(r'^(?:CREATE .* USING \w+ |UNIQUE |PRIMARY KEY |FOREIGN KEY )\(([\w", ]+)\)')
 _DEEP = ("index ", "constraint ", "trigger ", "policy ")
 
 
@@ -45,7 +46,10 @@ def _not_on(came: Sequence[Found]) -> str:
     places = [(place, shown) for one in came for place, shown in _own(one)]
     deep = [each for each in places if each[0].startswith(_DEEP)]
     flat = [place for place, _ in places if place.startswith(("column ", "table "))]
+    named = {place.rpartition(".")[2] for place in flat if place.startswith("column ")}
     for place, shown in deep:
+        if named and (more := _columns_of(shown) - named):
+            return f"{place} is on {', '.join(sorted(more))} too"
         owner = place.partition(" ")[2].rpartition(".")[0]
         for other in flat:
             kind, _, name = other.partition(" ")
@@ -56,10 +60,15 @@ def _not_on(came: Sequence[Found]) -> str:
     return ""
 
 
+def _columns_of(definition: str) -> frozenset[str]:
+    """The columns that an index, a key or a unique constraint is on; none of a check or an expression."""
+    found = _COLUMNS.search(definition)
+    return frozenset(name.strip().strip('"') for name in found[1].split(",")) if found else frozenset()
+
+
 def _own(one: Found) -> list[tuple[str, str]]:
     """Its places, of a described table only the table itself."""
-    described = one.span.thing is not None and one.span.thing.kind == "object"
-    return list(one.places.items())[:1] if described else list(one.places.items())
+    return list(one.places.items())[: 1 if _is_described(one) else None]
 
 
 def _not_in(came: Sequence[Found]) -> str:
@@ -73,14 +82,26 @@ def _not_in(came: Sequence[Found]) -> str:
 
 
 def _of_which(came: Sequence[Found]) -> str:
-    owners = [one for one in came if kinds_of(one) & {"table", "class"} and "." not in one.span.text]
-    bare = [one for one in came if kinds_of(one) & {"column", "attribute", "method"} and "." not in one.span.text]
-    names = {one.span.text for one in owners}
-    return (
-        f"it does not say which of {' and '.join(sorted(names))} {bare[0].span.text} is of"
-        if bare and len(names) > 1
-        else ""
-    )
+    """A column, attribute or method whose table or class the item does not tell."""
+    owners = {_name(one) for one in came if kinds_of(one) & {"table", "class"} and "." not in _name(one)}
+    members = [one for one in came if kinds_of(one) & {"column", "attribute", "method"} and not _is_described(one)]
+    for one in members if owners else ():
+        tables = {place.partition(" ")[2].rpartition(".")[0] for place in one.places if place.startswith("column ")}
+        if "." in one.span.text:
+            continue
+        if len(owners) > 1:
+            return f"it does not say which of {' and '.join(sorted(owners))} {one.span.text} is of"
+        if tables and not tables & owners:
+            return f"{one.span.text} is a column of {tables.pop()}, which the item does not name"
+    return ""
+
+
+def _name(one: Found) -> str:
+    return one.span.thing.name if one.span.thing else one.span.text
+
+
+def _is_described(one: Found) -> bool:
+    return one.span.thing is not None and one.span.thing.kind == "object"
 
 
 def _says(name: str, text: str) -> bool:

@@ -225,3 +225,15 @@ def test_once_the_change_has_begun_nothing_takes_that_back(made: list[tuple[str,
         take(known, event)
         assert known.changing or not begun
         begun = known.changing
+
+
+def test_which_proposed_items_the_person_chose_is_known_after_a_resume() -> None:
+    given = {"id": "q1", "digest": "d1", "rule": "", "reason": "", "title": "tick", "by": "person"}
+    chosen = past(("approval.given", "tick", {**given, "answer": "proposed", "lines": [12, 14]}))
+    assert chosen.answers == {"d1": ("proposed", (12, 14))}
+    assert chosen.approved == {"d1"}
+    refused = past(("approval.given", "tick", {**given, "answer": "no"}))
+    assert refused.answers == {"d1": ("no", ())}
+    assert refused.approved == set()
+    unasked = past(("approval.given", "tick", {**given, "answer": "once", "by": "mode"}))
+    assert unasked.answers == {}

@@ -46,6 +46,21 @@ async def test_a_key_answers_once(tmp_path: Path, key: str, answer: str) -> None
         assert "y yes" not in screen_text(s.app)
 
 
+async def test_p_ticks_the_proposed_items_too_where_the_question_offers_them(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate", proposed="these and the 2 items proposed, which say more than was proved")
+        await s.play()
+        assert "p proposed: these and the 2 items proposed" in screen_text(s.app)
+        await s.press("p")
+        assert [(one.id, one.answer) for one in s.answers] == [("q1", "proposed")]
+    async with stage(tmp_path / "other") as s:
+        s.run.ask("migrate")
+        await s.play()
+        assert "proposed" not in screen_text(s.app)
+        await s.press("p")
+        assert s.answers == []
+
+
 @pytest.mark.parametrize("pane", ["1", "2", "3"])
 async def test_the_answer_comes_first_in_every_pane(tmp_path: Path, pane: str) -> None:
     async with stage(tmp_path) as s:
