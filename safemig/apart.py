@@ -19,7 +19,9 @@ from typing import IO, Any, Literal
 
 import msgspec
 
+from safemig import chain as chains
 from safemig import desired
+from safemig.chain import Chained
 from safemig.desired import Desired, RevisionFails, SpecFails
 from safemig.loading import ScratchFails
 from safemig.redact import redact
@@ -38,21 +40,25 @@ _START = "import sys; sys.path.append(sys.argv[1]); from safemig.apart import wo
 class Order(msgspec.Struct, frozen=True):
     """One call: the function's name and what it is called with."""
 
-    name: Literal["desire", "desire_applied", "restated", "union", "rendered"]
+    name: Literal["desire", "desire_applied", "restated", "union", "rendered", "chain"]
     dump: str
     wanted: Wanted | None
     revision: Wanted | None = None
     stated: bool = False
     pending: tuple[Wanted, ...] = ()
+    chain: tuple[Wanted | None, ...] = ()
+    mark: int = 0
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of the child: it wants a database, or it has ended with a value or an error."""
 
     kind: Literal[
-        "scratch", "desired", "restated", "rendered", "SpecFails", "RevisionFails", "ScratchFails", "OperationalError"
+        "scratch", "desired", "restated", "rendered", "chained", "SpecFails", "RevisionFails", "ScratchFails",
+        "OperationalError",
     ]
     desired: Desired | None = None
+    chained: Chained | None = None
     restated: Restated | None = None
     rendered: tuple[Rendered, ...] = ()
     file: str = ""
@@ -97,6 +103,13 @@ def rendered(steps: Sequence[Wanted]) -> tuple[Rendered, ...]:
         raise ScratchFails("text is made without a database")
 
     return _call(Order("rendered", "", None, pending=tuple(steps)), none).rendered
+
+
+def chain(steps: Sequence[Wanted | None], mark: int, scratch: Scratch, written: Wanted | None = None) -> Chained:
+    """As ``safemig.chain.chain``."""
+    found = _call(Order("chain", "", None, written, chain=tuple(steps), mark=mark), scratch).chained
+    assert found is not None
+    return found
 
 
 def _call(order: Order, scratch: Scratch) -> Said:
@@ -194,6 +207,8 @@ def _answer(order: Order) -> Said:
     if order.name == "rendered":
         return Said("rendered", rendered=tuple(render(step) for step in order.pending))
     try:
+        if order.name == "chain":
+            return Said("chained", chained=chains.chain(order.chain, order.mark, _asked, order.revision))
         if wanted is None:
             return Said("desired", desired.union(dump, order.pending, _asked))
         if order.name == "restated":

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from checks.migration.graph import Graph, UnknownRevision, pending
 from checks.schema.difference import Difference, compare
-from safemig import desired, loading
-from safemig.spec import operations, python_source
+from safemig.chain import Chained, chain
+from safemig.spec import python_source
 from safemig.spec.document import Block
 from safemig.spec.pieces import parse
 from safemig.spec.sources import Wanted
@@ -22,6 +22,9 @@ from safemig.spec.sql import statements
 if TYPE_CHECKING:
     from checks.schema.snapshot import Snapshot
 
+
+Scratch = Callable[[], AbstractContextManager[str]]
+Run = Callable[[Sequence[Wanted | None], int, Scratch, Wanted | None], Chained]
 
 # Statements of a module that only define.
 _DEFINES = (
@@ -37,11 +40,20 @@ _ELSEWHERE = re.compile(
 
 @dataclass(frozen=True)
 class Drift:
-    """``differences`` of the database from what its revisions make; None, with the reason, when that is not known."""
+    """``differences`` of the database from what its revisions make; None, with the reason, when that is not known.
+
+    ``applied`` are the keys of objects that the revisions since an earlier state make or change. ``unbuildable`` says
+    why the revisions cannot build an empty database, ``leans`` why the one still to be written cannot on top of them;
+    "" where they can, or where it is not known. ``covered`` are the keys of unexpected objects that this one makes.
+    """
 
     differences: tuple[Difference, ...] | None
     reason: str = ""
     made: Snapshot | None = None
+    applied: frozenset[str] = frozenset()
+    unbuildable: str = ""
+    leans: str = ""
+    covered: frozenset[str] = frozenset()
 
 
 class NotEvaluated(Exception):
@@ -54,34 +66,45 @@ def drift(
     folder: Path,
     found: Snapshot,
     scratch: Callable[[], AbstractContextManager[str]],
+    *,
+    since: Sequence[str] | None = None,
+    written: Wanted | None = None,
+    run: Run = chain,
 ) -> Drift:
     """The schema that the revisions up to ``current`` make, built on a scratch database, against ``found``.
 
     Nothing of the project is run: only listed operations with literals are evaluated. ``folder`` is where the graph's
-    file names start from. psycopg.Error and OSError are the caller's.
+    file names start from, ``since`` the revisions of an earlier state, ``written`` the revision still to be written,
+    ``run`` does the work. psycopg.Error, OSError and ScratchFails are the caller's.
     """
     try:
         # pending() sorts; what the code has beyond the current revisions is left out.
-        beyond = set(pending(graph, current))
+        beyond, later = set(pending(graph, current)), set(pending(graph, current if since is None else since))
         names = [name for name in pending(graph, ()) if name not in beyond]
-        steps = [(name, upgrade_of(folder / graph.revisions[name].file)) for name in names]
-    except UnknownRevision as error:
+        names.sort(key=lambda name: name in later)  # those of the earlier state first, each part in its order
+        steps = [upgrade_of(folder / graph.revisions[name].file) for name in names]
+    except (UnknownRevision, NotEvaluated) as error:
         return Drift(None, str(error))
-    except NotEvaluated as error:
-        return Drift(None, str(error))
-    with scratch() as conninfo:
-        own = loading.load("", conninfo)
-        with desired.engine(own) as target, target.connect() as connection:
-            for name, step in steps:
-                try:
-                    if step is not None:
-                        operations.apply(step, connection)
-                except (operations.Refused, operations.Failed) as error:
-                    file, line = step.place(error.line) if step else ("", 0)
-                    why = error.message if isinstance(error, operations.Failed) else f"{error.text!r} is not evaluated"
-                    return Drift(None, f"revision {name} ({file}:{line}): {why}")
-        made = desired.take(own)
-    return Drift(compare(made, found), "", made)
+    done = run(steps, sum(name not in later for name in names), scratch, written)
+    if done.made is None:
+        step = steps[done.failed]
+        file, line = step.place(done.line) if step else ("", 0)
+        reason = f"revision {names[done.failed]} ({file}:{line}): {done.message}"
+        return Drift(None, reason, unbuildable="" if done.refused else reason)
+    applied = frozenset(one.key for one in compare(done.earlier or done.made, done.made))
+    listed = differing(done.made, found)
+    left = {one.key for one in differing(done.after, found)} if done.after else {one.key for one in listed}
+    covered = frozenset(one.key for one in listed if one.aspect == "unexpected" and one.key not in left)
+    return Drift(listed, "", done.made, applied, leans=done.leans, covered=covered)
+
+
+def differing(
+    made: Snapshot, found: Snapshot, untouched: tuple[Snapshot, Snapshot] | None = None
+) -> tuple[Difference, ...]:
+    """How ``found`` differs from ``made``. Constraints and indexes are matched by definition: a naming convention of
+    the project's metadata, which is not evaluated, gives them other names."""
+    names = frozenset(key for key in made.objects if key.startswith(("constraint ", "index ")))
+    return compare(made, found, open_names=names, untouched=untouched)
 
 
 def upgrade_of(path: Path) -> Wanted | None:

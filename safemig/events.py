@@ -38,8 +38,9 @@ from typing import Literal
 from checks.evidence import Json
 
 Mode = Literal["default", "plan", "auto"]
-Verdict = Literal["passed", "failed", "refused", "interrupted", "waiting", "stale"]
+Verdict = Literal["passed", "unchanged", "failed", "refused", "interrupted", "waiting", "stale"]
 Answer = Literal["once", "always", "tool", "proposed", "edit", "no"]
+GOOD: tuple[Verdict, ...] = ("passed", "unchanged")  # the service was proved, and nothing is left to be done
 MODES: tuple[Mode, ...] = ("default", "plan", "auto")
 
 

@@ -140,8 +140,9 @@ class Facts:
     where it is not known which are pending), ``scripts`` what runs with them.
     ``used`` are pending revisions that make already what the spec asks for. ``models`` are the edits of a phase about
     models, ``models_check`` the line that imports them, ``models_tables`` the tables of the new ones. ``named`` are the
-    commands that the phase's open items name. ``applies`` are the places at which the project applies revisions by
-    itself, ``start_unread`` whether more may do so at a start that could not be read.
+    commands that the phase's open items name. ``adopted`` are tables that the phase asks for and that are there
+    although no revision makes them: ``migration`` leaves them. ``applies`` are the places at which the project applies
+    revisions by itself, ``start_unread`` whether more may do so at a start that could not be read.
 
     ``missing`` keeps a run from its end, ``stops`` (a part of it) from its beginning. ``unchosen`` says why no phase of
     a spec was chosen, then which phases there are.
@@ -167,6 +168,7 @@ class Facts:
     migration: MigrationFact | None = None
     merge: MigrationFact | None = None
     used: tuple[str, ...] = ()
+    adopted: tuple[str, ...] = ()
     risks: tuple[RiskFact, ...] = ()
     files: tuple[RevisionFact, ...] = ()
     scripts: tuple[ScriptFact, ...] = ()
@@ -190,8 +192,9 @@ class Finding:
     """What an outcome calls for, or an open point settled: one more input of the planner.
 
     ``database``: current, pending. ``remedy``: cause, actions (the edits, in order), packages. ``edited``: step, and
-    the action that the person made of it. ``contents``: files and scripts that are not as they were planned. Where
-    revisions were read again (also with ``database`` and ``edited``): files, scripts, and the risks of these files.
+    the action that the person made of it. ``there``: everything that the phase asks for is there. ``contents``: files
+    and scripts that are not as they were planned. Where revisions were read again (also with ``database`` and
+    ``edited``): files, scripts, and the risks of these files.
     """
 
     name: str

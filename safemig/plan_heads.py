@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from safemig.facts import Facts
+from collections.abc import Sequence
+
+from safemig.facts import Facts, Finding
 from safemig.plan_steps import also_plays
+
+NOTHING_TO_DO = "the database has already everything that the spec asks for; nothing is to be done"
+THERE = "there"  # the finding that everything the phase asks for is there
+
+
+def found_there(findings: Sequence[Finding]) -> bool:
+    """Whether nothing of the change is left to be done."""
+    return any(finding.name == THERE for finding in findings)
 
 
 def shares_migration(facts: Facts) -> bool:

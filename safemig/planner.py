@@ -12,7 +12,7 @@ from dataclasses import replace
 from safemig.facts import Facts, Finding, MigrationFact
 from safemig.plan import Action, Phase, Plan, Step, child
 from safemig.plan_contents import applying, as_written, reread
-from safemig.plan_heads import merges_only, shares_migration
+from safemig.plan_heads import found_there, merges_only, shares_migration
 from safemig.plan_points import notes, open_points, phase_words
 from safemig.plan_steps import (
     build_steps,
@@ -287,7 +287,7 @@ def _generated(facts: Facts) -> list[Step]:
 
 def _changing(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
     """Nothing without a way to migrate: a revision file that nothing applies would be half a change."""
-    if "migrate" not in facts.commands:
+    if "migrate" not in facts.commands or found_there(findings):
         return []
     if facts.merge and merges_only(facts):
         return _merged(facts, facts.merge, findings)

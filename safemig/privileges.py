@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,11 @@ def unread(wanted: Wanted) -> tuple[tuple[str, tuple[str, int]], ...]:
             text = " ".join(statement.text.split())
             found.append((text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…", place))
     return tuple(found)
+
+
+def roles_of(steps: Iterable[Wanted]) -> frozenset[str]:
+    """The roles that those upgrades name."""
+    return frozenset(role for step in steps for role in roles(step))
 
 
 def roles(wanted: Wanted) -> frozenset[str]:

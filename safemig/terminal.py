@@ -8,7 +8,7 @@ import msgspec
 
 from checks._text import plain
 from checks.evidence import Evidence, Json
-from safemig.events import Event
+from safemig.events import GOOD, Event
 from safemig.signals import container_words, endpoint_problem, tests_words
 
 COLOURS = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
@@ -166,7 +166,7 @@ def _finished(event: Event, paint: Paint) -> Iterator[str]:
     data = event.data
     verdict = _text(data, "verdict")
     yield ""
-    yield paint("good" if verdict == "passed" else "bad", f"=== {verdict.upper()} ===") + (
+    yield paint("good" if verdict in GOOD else "bad", f"=== {verdict.upper()} ===") + (
         f"  {_text(data, 'reason')}" if data["reason"] else ""
     )
     signals = data["signals"] if isinstance(data["signals"], dict) else {}

@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from safemig.events import MODES, Event, Message
+from safemig.events import GOOD, MODES, Event, Message
 from safemig.summary import Summary, empty, step
 from tui.bridge import EngineFeed, Feed, JournalFeed, engine_feed
 from tui.keys import APP, Own
@@ -157,7 +157,7 @@ class SafemigApp(App[int]):
             self.notify(
                 f"{said}: {why}" if why else said,
                 title=f"The run has ended ({more})",
-                severity="information" if self.summary.verdict == "passed" else "warning",
+                severity="information" if self.summary.verdict in GOOD else "warning",
                 timeout=15,
             )
 

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from checks.evidence import Evidence
+from safemig.events import GOOD
 from safemig.facts import Facts
 from safemig.summary_model import Summary
 from tui.words import MODE_WORDS, clean, duration, since
@@ -80,7 +81,7 @@ class HeaderBar(Widget):
         if not summary.began:
             return Content("")
         word = summary.verdict.upper() if summary.verdict else "" if self._attached else "NOT RUNNING"
-        shade = "bold $text-success" if summary.verdict == "passed" else "bold $text-error"
+        shade = "bold $text-success" if summary.verdict in GOOD else "bold $text-error"
         until = summary.ended if summary.verdict or not self._attached else ""
         seconds = duration(since(summary.began, until))
         return Content.assemble((word, shade), "  " if word else "", seconds)

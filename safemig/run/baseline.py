@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 from checks.evidence import Evidence, Json, now
 from checks.schema.difference import Difference, compare
 from checks.schema.snapshot import Snapshot
+from safemig import privileges
+from safemig.drift import Drift
 from safemig.plan import Step
-from safemig.plan_heads import merges_only
+from safemig.plan_heads import found_there, merges_only
 from safemig.run import looks
 from safemig.run.approve import ask_person
+from safemig.run.drifting import look_drift, plain, words
+from safemig.run.observe import wanted_of
 from safemig.run.red_tests import ask_red
 from safemig.run.session import RunEnds, Session
+from safemig.run.there import leave_out, left_unseen
 from safemig.run.ticks import BASE, look_items
 from safemig.signals import container_problems, endpoint_problem
 from safemig.spec.sources import Wanted
@@ -24,7 +29,6 @@ if TYPE_CHECKING:
     from safemig.desired import Desired
     from safemig.scratch import Scratch
 
-NOTHING_TO_DO = "the database has already everything that the spec asks for; nothing is to be done"
 BEFORE, WANTED = "schema-before.json", "schema-wanted.json"
 
 
@@ -38,15 +42,19 @@ async def baseline(s: Session, step: Step) -> None:
         s.observe(step.id, "before", tests)
     await looks.look_database(s, step.id, "before")
     await look_items(s, step)
+    asked = wanted_of(s.project, s.facts) if s.facts.spec and s.facts.spec.asks_schema else None
+    drift = await look_drift(s, step, await s.look(lambda: _planned(s)), asked)
     problems = [*container_problems(services)] if services.seen else [services.reason]
     problems += [problem for answer in endpoints if (problem := endpoint_problem(answer))]
     if problems:
         await _ask_unhealthy(s, step, problems)
     await ask_red(s, step)
     if s.facts.migration or s.facts.used:
-        await desire_schema(s, step)
+        await desire_schema(s, step, drift)
     elif merges_only(s.facts):
         await desire_union(s, step)
+    elif asked is not None and not s.facts.missing:
+        await prove_there(s, step, asked, drift)
 
 
 async def _ask_unhealthy(s: Session, step: Step, problems: list[str]) -> None:
@@ -57,15 +65,14 @@ async def _ask_unhealthy(s: Session, step: Step, problems: list[str]) -> None:
     await ask_person(s, step, title, text, "the run goes on, on an unhealthy service", "an unhealthy service asks")
 
 
-async def desire_schema(s: Session, step: Step) -> None:
+async def desire_schema(s: Session, step: Step, drift: Drift) -> None:
     """The spec's operations on a throwaway server, on top of the present schema: what the schema must become."""
     from safemig.apart import desire, desire_applied
     from safemig.desired import RevisionFails, SpecFails
     from safemig.loading import ScratchFails
-    from safemig.run.observe import wanted_of
     from safemig.scratch import on_scratch
 
-    if s.known(step.id, "before", "desired"):
+    if s.known(step.id, "before", "desired") or found_there(s.findings):
         return
     began = now()
     wanted = wanted_of(s.project, s.facts)
@@ -76,7 +83,7 @@ async def desire_schema(s: Session, step: Step) -> None:
     said: list[str] = []
     try:
         revision = _revision(s)
-        if s.facts.used:  # the pending revisions have made it by now
+        if s.facts.used or s.facts.adopted:  # it is there by now
             made = partial(desire_applied, dump, wanted)
         else:
             made = partial(desire, dump, wanted, revision=revision)
@@ -85,16 +92,50 @@ async def desire_schema(s: Session, step: Step) -> None:
         raise RunEnds("failed", f"the migration cannot go up, down and up again: {s.clean(str(error))}") from None
     except SpecFails as error:
         if not s.facts.used and await _there_already(s, partial(desire_applied, dump, wanted), present):
-            raise RunEnds("failed", NOTHING_TO_DO) from None
+            await _nothing_left(s, step, wanted, drift)
+            return
         raise RunEnds("failed", f"PostgreSQL refuses what the spec asks for: {s.clean(str(error))}") from None
     except ScratchFails as error:
         raise RunEnds("failed", f"the throwaway database could not be prepared: {s.clean(str(error))}") from None
     finally:
         for text in said:
             s.note(text, step.id, "warning")
-    if not compare(desired.wanted, desired.base):
-        raise RunEnds("failed", NOTHING_TO_DO)
-    _keep(s, step, desired, desired.base if s.facts.used else present, began)
+    if not compare(desired.wanted, desired.base) and not await s.look(lambda: left_unseen(wanted, looks.graph_of(s))):
+        await _nothing_left(s, step, wanted, drift)
+        return
+    _keep(s, step, desired, desired.base if s.facts.used or s.facts.adopted else present, began)
+
+
+async def _nothing_left(s: Session, step: Step, wanted: Wanted, drift: Drift) -> None:
+    """All of it is there, as was just compared: the rest of the run proves the service, without a change."""
+    _compared(s, step, "before", (), wanted, now())
+    await leave_out(s, step, wanted, drift)
+
+
+async def prove_there(s: Session, step: Step, wanted: Wanted, drift: Drift) -> None:
+    """Planning has found all of it there: looked at once more, as it is just now."""
+    from safemig.apart import desire_applied
+    from safemig.desired import SpecFails
+    from safemig.loading import ScratchFails
+    from safemig.scratch import on_scratch
+
+    if s.known(step.id, "before", "comparison"):
+        return
+    began = now()
+    present = await looks.snapshot_now(s)
+    dump = await s.look(s.runtime.dump_schema)
+    made = partial(desire_applied, dump, wanted, stated=True)
+    try:
+        desired = await s.look(lambda: on_scratch(s.runtime, made, lambda text: s.note(text, step.id, "warning")))
+    except (SpecFails, ScratchFails) as error:
+        raise RunEnds("failed", f"whether all of it is there cannot be told: {s.clean(str(error))}") from None
+    differences = mismatches(desired.base, desired.base, desired.wanted, present, desired.open_names)
+    _compared(s, step, "before", differences, wanted, began)
+    if differences:
+        raise RunEnds(
+            "failed", f"the schema is not what the spec asks for, and no change of it is planned: {words(differences)}"
+        )
+    await leave_out(s, step, wanted, drift)
 
 
 async def _there_already(s: Session, made: Callable[[Scratch], Desired], present: Snapshot) -> bool:
@@ -162,6 +203,16 @@ def _revision(s: Session) -> Wanted | None:
     return of_revision(planned.text, planned.path) if planned else None
 
 
+def _planned(s: Session) -> Wanted | None:
+    """The revision that is to be written, where it is made of operations; what it lacks else is said further below."""
+    from safemig.desired import RevisionFails
+
+    try:
+        return _revision(s)
+    except RevisionFails:
+        return None
+
+
 async def verify(s: Session, step: Step) -> None:
     """The schema as it is now against the one that was asked for. A command that returned 0 proves nothing."""
     revision, schema = await looks.look_database(s, step.id, "after")
@@ -179,13 +230,7 @@ async def verify(s: Session, step: Step) -> None:
         found,
         _names(desired),
     )
-    data: dict[str, Json] = {
-        "matches_spec": not differences,
-        "asked": desired.data["asked"],
-        "differences": [_plain(difference) for difference in differences],
-    }
-    repeat = "pg_dump --schema-only, compared with the spec on a throwaway server"
-    s.observe(step.id, "after", Evidence("comparison", s.facts.database, True, began, now(), repeat, data))
+    _compared(s, step, "after", differences, wanted_of(s.project, s.facts), began)
     if differences:
         first = differences[0]
         raise RunEnds(
@@ -193,6 +238,20 @@ async def verify(s: Session, step: Step) -> None:
             f"the migration ran, but the schema is not what the spec asked for: {first.key}: {first.aspect}"
             + (f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""),
         )
+
+
+def _compared(
+    s: Session, step: Step, moment: str, differences: Sequence[Difference], wanted: Wanted | None, began: str
+) -> None:
+    """Journals what the comparison found, with the statements that it could not look at."""
+    unread = privileges.unread(wanted) if wanted else ()
+    data: dict[str, Json] = {
+        "matches_spec": not differences,
+        "differences": [plain(difference) for difference in differences],
+        "not_checked": [f"{file}:{line}: {text}" for text, (file, line) in unread],
+    }
+    repeat = "pg_dump --schema-only, compared with the spec on a throwaway server"
+    s.observe(step.id, moment, Evidence("comparison", s.facts.database, True, began, now(), repeat, data))
 
 
 def mismatches(
@@ -205,12 +264,3 @@ def mismatches(
 def _names(desired: Evidence) -> frozenset[str]:
     names = desired.data["open_names"]
     return frozenset(str(name) for name in names) if isinstance(names, list) else frozenset()
-
-
-def _plain(difference: Difference) -> dict[str, Json]:
-    return {
-        "object": difference.key,
-        "aspect": difference.aspect,
-        "wanted": difference.wanted,
-        "found": difference.found,
-    }

@@ -26,7 +26,7 @@ from safemig.run.session import RunEnds, Session
 from safemig.run.steps import STEPS
 from safemig.run.ticks import judge_at_end
 from safemig.run.unfinished import name_unfinished
-from safemig.run.verdict import finish, judged
+from safemig.run.verdict import ending, finish
 
 Begin = Callable[[Session], Awaitable[Facts]]
 
@@ -276,10 +276,7 @@ async def _end(s: Session) -> int:
             raise RunEnds(
                 "stale", f"the schema has changed since it was verified: {looks.counts_changed(schema, fresh)}"
             )
-    if s.facts.missing:
-        return finish(s, "failed", s.facts.missing[0])
-    reasons = judged(s).reasons()
-    return finish(s, "failed" if reasons else "passed", reasons[0] if reasons else "")
+    return finish(s, *ending(s))
 
 
 __all__ = ["Begin", "JournalUnwritable", "drive", "next_step"]

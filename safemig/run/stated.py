@@ -17,6 +17,7 @@ from safemig import put_back, restate_types
 from safemig.facts import Facts
 from safemig.gentle_choices import Text, number_at
 from safemig.restate_reading import parts
+from safemig.run import adopting
 from safemig.spec import python_source
 from safemig.spec.document import Block
 from safemig.spec.pieces import parse
@@ -71,13 +72,47 @@ def with_stated(
     if undone:
         file = found.origin[0]
         return _stopped(facts, *(f"{file}:{line}: {_UNSEEN.format(_short(text))}" for line, text in undone)), None
+    if not result.wanted.upgrade.strip() and (bare := adopting.unmade(graph, found.tables)):
+        return _adopted(facts, found, bare)
     if not result.wanted.upgrade.strip():
         text = f"the schema is as {place} asks for already: no change of it is needed"
         return replace(facts, problems=(*facts.problems, text)), None
     if result.wanted.upgrade != found.upgrade:
         text = f"{place} makes a table that is there already: it is taken as the state after the change"
         facts = replace(facts, problems=(*facts.problems, text))
-    return facts, result.wanted
+    return _with_types(facts, result.wanted, found, graph, runtime)
+
+
+def _adopted(facts: Facts, found: Wanted, tables: Sequence[str]) -> tuple[Facts, Wanted | None]:
+    """The revision for tables that are there as the spec has them although no revision makes them."""
+    place, names = f"{found.origin[0]}:{found.origin[1]}", ", ".join(tables)
+    said = f"{place}: {names} is there as asked for, although no revision makes it"
+    try:
+        written = adopting.adopted(found)
+    except adopting.CannotAdopt as error:
+        return _stopped(facts, f"{said}, and none can be written that leaves it: {error}; write one, or stamp it"), None
+    text = f"{said}: the revision that is written makes it where it is missing, and leaves it here"
+    return replace(facts, adopted=tuple(tables), problems=(*facts.problems, text)), written
+
+
+def _with_types(
+    facts: Facts, written: Wanted, found: Wanted, graph: Graph, runtime: Runtime
+) -> tuple[Facts, Wanted | None]:
+    """``written`` with the enum types that are there although no revision makes them: an empty database lacks them."""
+    import psycopg
+
+    from safemig.runtimes.base import Unreachable
+
+    try:
+        made, types = adopting.with_types(written, found, graph, runtime)
+    except (psycopg.Error, Unreachable) as error:
+        return _stopped(facts, f"the enum types could not be read: {str(error).splitlines()[0]}; plan again"), None
+    said = (
+        f"the type {name.removeprefix('public.')} is there although no revision makes it: the revision makes it where "
+        "it is missing"
+        for name in types
+    )
+    return replace(facts, problems=(*facts.problems, *said)), made
 
 
 def without_done(graph: Graph, found: Wanted) -> Wanted:

@@ -8,18 +8,22 @@ import msgspec
 
 from checks.evidence import Evidence, Json
 from safemig.events import Verdict
-from safemig.plan_heads import merges_only
+from safemig.items.migrating import asks_migration
+from safemig.plan_heads import NOTHING_TO_DO, found_there, merges_only
 from safemig.run.session import Session
 from safemig.signals import Moment, Signal, judge
 
 EXIT_CODES: dict[Verdict, int] = {
     "passed": 0,
+    "unchanged": 0,
     "failed": 1,
     "refused": 1,
     "stale": 1,
     "waiting": 4,
     "interrupted": 130,
 }
+
+NOTHING_ASKED = "no change was asked for, and none was made"
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,50 @@ def judged(s: Session) -> Judged:
         past.all("endpoint", "after"),
         past.all("rows", "after"),
     )
-    comparison = past.last("comparison", "after")
+    comparison = past.last("comparison", "after", "before")
     matches = comparison.data.get("matches_spec") if comparison and comparison.seen else None
     differences = comparison.data.get("differences") if comparison else None
     return Judged(
         judge(before, after),
         matches if isinstance(matches, bool) else None,
-        s.facts.migration is not None or bool(s.facts.used) or merges_only(s.facts),
+        s.facts.migration is not None or bool(s.facts.used) or merges_only(s.facts) or _asks_schema(s),
         tuple(d for d in differences if isinstance(d, dict)) if isinstance(differences, list) else (),
     )
+
+
+def _asks_schema(s: Session) -> bool:
+    return s.facts.spec is not None and s.facts.spec.asks_schema and not s.facts.missing
+
+
+def ending(s: Session) -> tuple[Verdict, str]:
+    """How a run ends that has come to its last step. "passed" needs that something was asked, done and proved."""
+    if s.facts.missing:
+        return "failed", s.facts.missing[0]
+    reasons = judged(s).reasons()
+    if reasons:
+        return "failed", reasons[0]
+    if _done(s):
+        return "passed", ""
+    spec = s.facts.spec
+    left = asks_migration(spec.items) if spec and not spec.asks_schema else ()
+    if spec and left:
+        why = "nothing in the phase says in code, a table or a model what it makes: name that, or tick it yourself"
+        return (
+            "failed",
+            f"{spec.path} has an open item that asks for a migration, and none was made: “{left[0]}”; {why}",
+        )
+    return "unchanged", NOTHING_TO_DO if found_there(s.findings) else NOTHING_ASKED
+
+
+def _done(s: Session) -> bool:
+    """Whether something of the change was done: revisions applied, models written."""
+    made = any(
+        step.intent == "upgrade" or step.id.startswith("models-") for step in s.plan.steps
+        if s.past.of(step.id).status == "done" and step.id != "models-check"
+    )  # fmt: skip
+    revision = s.past.last("revision")
+    known, at = s.facts.current, revision.data.get("current") if revision and revision.seen else None
+    return made or (known is not None and isinstance(at, list) and set(map(str, at)) != set(known))
 
 
 def finish(s: Session, verdict: Verdict, reason: str) -> int:

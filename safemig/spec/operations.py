@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 from safemig.spec.pieces import parse
@@ -71,16 +71,22 @@ def apply(wanted: Wanted, connection: Connection, *, side: Literal["up", "down"]
     Raises Refused for code that is not evaluated, Failed for what PostgreSQL refuses; with ``lenient`` a statement
     that PostgreSQL refuses is passed over. The connection must not be in a transaction; it is the caller's to close.
     """
-    from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
 
-    code = wanted.upgrade if side == "up" else wanted.downgrade
     context = MigrationContext.configure(connection)
     with context.begin_transaction():
-        if wanted.kind == "sql":
-            _run_sql(code, context, lenient)
-        else:
-            Evaluation(Operations(context), context, wanted.imports).run(code, lenient)
+        evaluate(wanted, context, side, lenient=lenient)
+
+
+def evaluate(wanted: Wanted, context: MigrationContext, side: Literal["up", "down"], *, lenient: bool = False) -> None:
+    """As ``apply``, in that context of Alembic as it stands."""
+    from alembic.operations import Operations
+
+    code = wanted.upgrade if side == "up" else wanted.downgrade
+    if wanted.kind == "sql":
+        _run_sql(code, context, lenient)
+    else:
+        Evaluation(Operations(context), context, wanted.imports).run(code, lenient)
 
 
 @contextmanager
@@ -97,10 +103,8 @@ def _attempt(context: MigrationContext) -> Iterator[None]:
 
 
 def needs_autocommit(statement: Statement) -> bool:
-    """Whether PostgreSQL refuses the statement inside a transaction, or is of no use there.
-
-    Validating a constraint is, and filling a new column: the lock of adding it would last until the end of it.
-    """
+    """Whether PostgreSQL refuses the statement inside a transaction, or it is of no use there, as validating a
+    constraint and filling a new column: the lock of adding it would last until the end of it."""
     words = [token.upper for token in statement.tokens]
     filling = words[:1] == ["UPDATE"] and words[-5:-3] == ["DEFAULT", "WHERE"] and words[-2:] == ["IS", "NULL"]
     validating = words[:2] == ["ALTER", "TABLE"] and words[-3:-1] == ["VALIDATE", "CONSTRAINT"]
@@ -112,7 +116,7 @@ def needs_autocommit(statement: Statement) -> bool:
 def _run_sql(code: str, context: MigrationContext, lenient: bool) -> None:
     for statement in statements(code):
         alone = needs_autocommit(statement) and not lenient
-        with _attempt(context) if lenient else context.autocommit_block() if alone else _nothing():
+        with _attempt(context) if lenient else context.autocommit_block() if alone else nullcontext():
             _run_statement(statement, context)
 
 
@@ -125,11 +129,6 @@ def _run_statement(statement: Statement, context: MigrationContext) -> None:
         context.connection.exec_driver_sql(statement.text, execution_options={"no_parameters": True})
     except DBAPIError as error:
         raise Failed(_line_of(error, statement), _message(error)) from error
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 def _line_of(error: Any, statement: Statement) -> int:
@@ -155,7 +154,7 @@ def _message(error: Any) -> str:
 
 
 class _Bind:
-    """Stands for ``op.get_bind()``: only an enum's create and drop may have it."""
+    """``op.get_bind()``, for an enum's create and drop alone."""
 
 
 class _Module:
@@ -185,7 +184,7 @@ class Evaluation:
         if tree is None:
             raise Refused(1, code.split("\n", 1)[0], "Python cannot read it")
         for node in _flat(tree.body) if lenient else tree.body:
-            with _attempt(self._context) if lenient else _nothing():
+            with _attempt(self._context) if lenient else nullcontext():
                 self._statement(node)
 
     def _import(self, node: ast.stmt) -> None:

@@ -101,6 +101,7 @@ def test_a_project_that_is_not_there_is_2(name: str, tmp_path: Path, capsys: pyt
 def test_verdicts_and_their_exit_codes() -> None:
     assert EXIT_CODES == {
         "passed": 0,
+        "unchanged": 0,
         "failed": 1,
         "refused": 1,
         "stale": 1,

@@ -1,0 +1,66 @@
+"""What a chain of upgrades makes of an empty database: the revisions of a project, and one still to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from checks.schema.snapshot import Snapshot
+from safemig import desired, privileges
+from safemig.loading import load
+from safemig.spec import operations
+from safemig.spec.sources import Wanted
+
+
+@dataclass(frozen=True)
+class Chained:
+    """The schema ``earlier``, after some of the upgrades, and ``made``, after all.
+
+    Where step ``failed`` (from 0) cannot be made, ``line`` of it and ``message`` say why; ``refused``: it is not
+    evaluated, else PostgreSQL refuses it. ``leans`` says why the upgrade that is still to be written cannot be made on
+    top of them, "" where it can; ``after`` is the schema with it.
+    """
+
+    earlier: Snapshot | None = None
+    made: Snapshot | None = None
+    failed: int = -1
+    refused: bool = False
+    line: int = 0
+    message: str = ""
+    leans: str = ""
+    after: Snapshot | None = None
+
+
+def chain(
+    steps: Sequence[Wanted | None],
+    mark: int,
+    scratch: Callable[[], AbstractContextManager[str]],
+    written: Wanted | None = None,
+) -> Chained:
+    """Those upgrades (None: an empty one) run in order on an empty scratch database, ``earlier`` taken after ``mark``
+    of them. psycopg.Error and ScratchFails are the caller's."""
+    with scratch() as conninfo:
+        own = load("", conninfo, privileges.roles_of([one for one in (*steps, written) if one is not None]))
+        earlier = None
+        with desired.engine(own) as target, target.connect() as connection:
+            for number, step in enumerate(steps):
+                if number == mark:
+                    earlier = desired.take(own)
+                try:
+                    if step is not None:
+                        operations.apply(step, connection)
+                except operations.Refused as error:
+                    return Chained(earlier, None, number, True, error.line, f"{error.text!r} is not evaluated")
+                except operations.Failed as error:
+                    return Chained(earlier, None, number, False, error.line, error.message)
+            made = desired.take(own)
+            leans, after = "", None
+            try:
+                if written is not None:
+                    operations.apply(written, connection)
+                    after = desired.take(own)
+            except (operations.Refused, operations.Failed) as error:
+                file, line = written.place(error.line) if written else ("", 0)
+                leans = f"{file}:{line}: {error.message if isinstance(error, operations.Failed) else error}"
+        return Chained(made if earlier is None else earlier, made, leans=leans, after=after)

@@ -1,0 +1,129 @@
+"""Tables and enum types that are there although no revision makes them: the revision that is written makes them where
+they are missing, and leaves them where they are."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checks.migration.graph import Graph
+from safemig import mend_words as words
+from safemig import restate_types
+from safemig.restate_reading import parts
+from safemig.spec import operations
+from safemig.spec.sources import Wanted
+from safemig.spec.sql import Statement, statements
+
+if TYPE_CHECKING:
+    from safemig.runtimes.base import Runtime
+
+
+class CannotAdopt(Exception):
+    """A statement has no form that passes over what is there."""
+
+
+def unmade(graph: Graph, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the tables and types that no file of a revision names: no revision makes them."""
+    texts = [_text(Path(revision.file)) for revision in graph.revisions.values()]
+    return tuple(name for name in names if not any(_names(text, name) for text in texts))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""  # the graph, or the drift, says what is wrong with it
+
+
+def _names(text: str, name: str) -> bool:
+    plain = name.rpartition(".")[2].strip('"')
+    return re.search(rf"(?<!\w){re.escape(plain)}(?!\w)", text, re.I) is not None
+
+
+def adopted(wanted: Wanted) -> Wanted:
+    """``wanted`` as SQL that passes over what is there; CannotAdopt where a statement cannot be written so."""
+    text = wanted.upgrade if wanted.kind == "sql" else _as_sql(wanted)
+    upgrade = "\n".join(f"{_guarded(one)};" for one in statements(text))
+    lines = (wanted.origin[1],) * (upgrade.count("\n") + 1)
+    return replace(
+        wanted, kind="sql", upgrade=upgrade, upgrade_lines=lines, downgrade="", downgrade_lines=(), imports=()
+    )  # fmt: skip
+
+
+def _as_sql(wanted: Wanted) -> str:
+    """The operations as the SQL that Alembic writes for them."""
+    from alembic.runtime.migration import MigrationContext
+
+    buffer = io.StringIO()
+    options = {"as_sql": True, "output_buffer": buffer, "literal_binds": True}
+    context = MigrationContext.configure(dialect_name="postgresql", opts=options)
+    try:
+        operations.evaluate(wanted, context, "up")
+    except (operations.Refused, operations.Failed) as error:
+        raise CannotAdopt(str(error)) from error
+    return buffer.getvalue()
+
+
+def _guarded(statement: Statement) -> str:
+    """The statement in a form that leaves what is there."""
+    own = statement.tokens
+    upper = [token.upper for token in own]
+    if upper[:1] == ["COMMENT"] or "EXISTS" in upper[:8]:
+        return statement.text
+    if upper[:2] == ["CREATE", "TABLE"]:
+        return _with(statement, own[1].end)
+    if upper[:1] == ["CREATE"] and "INDEX" in upper[1:3]:
+        at = upper.index("INDEX")
+        at += upper[at + 1] == "CONCURRENTLY"
+        if upper[at + 1] != "ON":  # an index without a name has nothing to be known by
+            return _with(statement, own[at].end)
+    if upper[:2] == ["CREATE", "TYPE"]:
+        return type_guard(statement.text)
+    raise CannotAdopt(f"{' '.join(statement.text.split())[:80]!r} has no form that passes over what is there")
+
+
+def _with(statement: Statement, at: int) -> str:
+    return f"{statement.text[:at]} IF NOT EXISTS{statement.text[at:]}"
+
+
+def type_guard(create: str) -> str:
+    """CREATE TYPE, which has no IF NOT EXISTS, where the type is missing."""
+    return f"DO $$ BEGIN {create.strip()}; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+
+
+def with_types(wanted: Wanted, found: Wanted, graph: Graph, runtime: Runtime) -> tuple[Wanted, tuple[str, ...]]:
+    """``wanted`` with a first statement for each enum type of ``found`` that is there although no revision makes it,
+    with the labels that it has; and those types. psycopg.Error and Unreachable are the caller's."""
+    names = unmade(graph, restate_types.made(parts(found)))
+    made = [(name, labels) for name in names if (labels := _labels(runtime, name))]
+    lines = [_type(name, labels, wanted.kind) for name, labels in made]
+    if not lines:
+        return wanted, ()
+    upgrade = "\n".join((*lines, wanted.upgrade))
+    numbers = ((wanted.origin[1],) * "\n".join(lines).count("\n") + (wanted.origin[1],), wanted.upgrade_lines)
+    return replace(wanted, upgrade=upgrade, upgrade_lines=(*numbers[0], *numbers[1])), tuple(name for name, _ in made)
+
+
+def _type(name: str, labels: Sequence[str], kind: str) -> str:
+    if kind == "sql":
+        listed = ", ".join("'" + label.replace("'", "''") + "'" for label in labels)
+        return f"{type_guard(f'CREATE TYPE {words.dotted(name)} AS ENUM ({listed})')};"
+    schema, _, own = name.rpartition(".")
+    place = f', schema="{schema}"' if schema not in ("", "public") else ""
+    listed = ", ".join(map(_quoted, labels))
+    return f'postgresql.ENUM({listed}, name="{own}"{place}).create(op.get_bind(), checkfirst=True)'
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if '"' not in text and "\\" not in text else repr(text)
+
+
+def _labels(runtime: Runtime, name: str) -> tuple[str, ...]:
+    """The labels of the enum type, () where it is not there."""
+    query = "SELECT enumlabel::text FROM pg_enum WHERE enumtypid = to_regtype(%s) ORDER BY enumsortorder"
+    with runtime.connect() as connection:
+        return tuple(str(row[0]) for row in connection.execute(query, (words.dotted(name),)).fetchall())
