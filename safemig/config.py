@@ -199,6 +199,7 @@ class _Reader:
             tests=_of(keys, "tests", self.tests, SuiteConfig()),
             ticks=_of(keys, "ticks", self.ticks, TickConfig()),
             environment=_of(keys, "environment", _Value.text, "development"),
+            settle=_of(keys, "settle", lambda value: value.number(0, _DAY), 10.0),
         )
 
     def project(self, value: _Value) -> ProjectConfig:

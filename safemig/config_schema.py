@@ -131,7 +131,8 @@ class TickConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """safemig.yaml as read, or the defaults. ``file`` is None when there is none."""
+    """safemig.yaml as read, or the defaults. ``file`` is None when there is none; ``settle`` is how many seconds after
+    the change the service is looked at again."""
 
     file: Path | None = None
     project: ProjectConfig = ProjectConfig()
@@ -150,6 +151,7 @@ class Config:
     tests: SuiteConfig = SuiteConfig()
     ticks: TickConfig = TickConfig()
     environment: str = "development"
+    settle: float = 10.0
 
     def timeout(self, role: str) -> float:
         """Seconds for a role, for `endpoint` or for `healthy`."""

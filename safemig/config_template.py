@@ -136,6 +136,7 @@ def _service(project: Project) -> str:
         + _line("service", project.service, "api")
         + f"#url: {project.url or 'http://127.0.0.1:8000'}\n"
         + "#health: /health\n#environment: development\n"
+        + "#settle: 10   # seconds after the change at which the service is looked at again\n"
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from checks.schema import snapshot
 from checks.schema.difference import compare
 from checks.schema.snapshot import Snapshot
-from safemig import privileges, put_back, undo
+from safemig import passed_over, privileges, put_back, undo
 from safemig.gentle_choices import sql_name
 from safemig.loading import STATEMENT_SECONDS, load
 from safemig.restate import Restated, restate
@@ -73,6 +73,7 @@ def desire(
         own = load(dump, conninfo, privileges.roles(wanted))
         base = take(own)
         change = _restated(own, wanted, base) if stated else Restated(wanted)
+        _refuse_other_form(own, change.wanted, base)
         with engine(own) as target, target.connect() as connection:
             _apply(change.wanted, connection)
         found = replace(_desired(base, take(own), wanted), kept=change.kept)
@@ -179,6 +180,15 @@ def _restated(conninfo: str, wanted: Wanted, base: Snapshot, *, refuse: bool = T
     if refuse and found.wanted.problems != wanted.problems:
         raise SpecFails(*_split(found.wanted.problems[-1], wanted))
     return found
+
+
+def _refuse_other_form(conninfo: str, wanted: Wanted, base: Snapshot) -> None:
+    with engine(conninfo) as target:
+        other = passed_over.other_form(wanted, target, base)
+    if other:
+        name = other[1].replace(" public.", " ", 1)
+        why = f"{name} is there in another form, which IF NOT EXISTS passes over: drop, change or rename it first"
+        raise SpecFails(*wanted.place(other[0]), why)
 
 
 def _split(problem: str, wanted: Wanted) -> tuple[str, int, str]:

@@ -93,9 +93,15 @@ def drift(
         return Drift(None, reason, unbuildable="" if done.refused else reason)
     applied = frozenset(one.key for one in compare(done.earlier or done.made, done.made))
     listed = differing(done.made, found)
-    left = {one.key for one in differing(done.after, found)} if done.after else {one.key for one in listed}
-    covered = frozenset(one.key for one in listed if one.aspect == "unexpected" and one.key not in left)
+    covered = _covered(listed, done.after, found) if done.after else frozenset()
     return Drift(listed, "", done.made, applied, leans=done.leans, covered=covered)
+
+
+def _covered(listed: Sequence[Difference], after: Snapshot, found: Snapshot) -> frozenset[str]:
+    """Those that the revision to be written makes as they are; of an enum it may make more labels, here and there."""
+    left = {one.key for one in differing(after, found)}
+    unexpected = (one.key for one in listed if one.aspect == "unexpected")
+    return frozenset(key for key in unexpected if key not in left or (key.startswith("enum ") and key in after.objects))
 
 
 def differing(

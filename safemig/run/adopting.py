@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from checks.migration.graph import Graph
 from safemig import mend_words as words
-from safemig import restate_types
+from safemig import restate_types, undo
+from safemig.authoring import CannotAuthor, with_downgrade
+from safemig.in_operations import executed, in_operations
 from safemig.restate_reading import parts
 from safemig.spec import operations
 from safemig.spec.sources import Wanted
-from safemig.spec.sql import Statement, statements
+from safemig.spec.sql import Statement, qualified, statements
 
 if TYPE_CHECKING:
     from safemig.runtimes.base import Runtime
@@ -45,12 +47,22 @@ def _names(text: str, name: str) -> bool:
 
 
 def adopted(wanted: Wanted) -> Wanted:
-    """``wanted`` as SQL that passes over what is there; CannotAdopt where a statement cannot be written so."""
+    """``wanted`` as operations that pass over what is there; CannotAdopt where a statement cannot be written so."""
     text = wanted.upgrade if wanted.kind == "sql" else _as_sql(wanted)
-    upgrade = "\n".join(f"{_guarded(one)};" for one in statements(text))
-    lines = (wanted.origin[1],) * (upgrade.count("\n") + 1)
+    try:
+        back = undo.derive(replace(wanted, kind="sql", upgrade=text, downgrade=""))
+    except undo.NoUndo as error:
+        raise CannotAdopt(str(error)) from error
+    # Each statement is read again by itself: its places are then those in its own text.
+    own = [each for one in statements(text) for each in statements(one.text)]
+    return _operations(wanted, [_guarded(one) for one in own], [executed(one) for one in statements(back)])
+
+
+def _operations(wanted: Wanted, upgrade: Sequence[str], downgrade: Sequence[str]) -> Wanted:
+    up, down = "\n".join(upgrade), "\n".join(downgrade)
     return replace(
-        wanted, kind="sql", upgrade=upgrade, upgrade_lines=lines, downgrade="", downgrade_lines=(), imports=()
+        wanted, kind="op", upgrade=up, downgrade=down, upgrade_lines=(wanted.origin[1],) * (up.count("\n") + 1),
+        downgrade_lines=(wanted.origin[1],) * (down.count("\n") + 1), imports=(),
     )  # fmt: skip
 
 
@@ -69,30 +81,28 @@ def _as_sql(wanted: Wanted) -> str:
 
 
 def _guarded(statement: Statement) -> str:
-    """The statement in a form that leaves what is there."""
+    """The statement as an operation that leaves what is there."""
     own = statement.tokens
     upper = [token.upper for token in own]
     if upper[:1] == ["COMMENT"] or "EXISTS" in upper[:8]:
-        return statement.text
+        return executed(statement)
     if upper[:2] == ["CREATE", "TABLE"]:
-        return _with(statement, own[1].end)
+        return _passing_over(statement, own[1].end)
     if upper[:1] == ["CREATE"] and "INDEX" in upper[1:3]:
         at = upper.index("INDEX")
         at += upper[at + 1] == "CONCURRENTLY"
         if upper[at + 1] != "ON":  # an index without a name has nothing to be known by
-            return _with(statement, own[at].end)
-    if upper[:2] == ["CREATE", "TYPE"]:
-        return type_guard(statement.text)
+            return _passing_over(statement, own[at].end)
+    if upper[:2] == ["CREATE", "TYPE"] and "ENUM" in upper[2:8]:
+        name, at = qualified(own, 2)
+        labels = [token.text[1:-1].replace("''", "'") for token in own[at:] if token.kind == "string"]
+        return _enum(name, labels)
     raise CannotAdopt(f"{' '.join(statement.text.split())[:80]!r} has no form that passes over what is there")
 
 
-def _with(statement: Statement, at: int) -> str:
-    return f"{statement.text[:at]} IF NOT EXISTS{statement.text[at:]}"
-
-
-def type_guard(create: str) -> str:
-    """CREATE TYPE, which has no IF NOT EXISTS, where the type is missing."""
-    return f"DO $$ BEGIN {create.strip()}; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+def _passing_over(statement: Statement, at: int) -> str:
+    (made,) = statements(f"{statement.text[:at]} IF NOT EXISTS{statement.text[at:]}")
+    return executed(made)
 
 
 def with_types(wanted: Wanted, found: Wanted, graph: Graph, runtime: Runtime) -> tuple[Wanted, tuple[str, ...]]:
@@ -100,18 +110,22 @@ def with_types(wanted: Wanted, found: Wanted, graph: Graph, runtime: Runtime) ->
     with the labels that it has; and those types. psycopg.Error and Unreachable are the caller's."""
     names = unmade(graph, restate_types.made(parts(found)))
     made = [(name, labels) for name in names if (labels := _labels(runtime, name))]
-    lines = [_type(name, labels, wanted.kind) for name, labels in made]
-    if not lines:
+    if not made:
         return wanted, ()
-    upgrade = "\n".join((*lines, wanted.upgrade))
-    numbers = ((wanted.origin[1],) * "\n".join(lines).count("\n") + (wanted.origin[1],), wanted.upgrade_lines)
-    return replace(wanted, upgrade=upgrade, upgrade_lines=(*numbers[0], *numbers[1])), tuple(name for name, _ in made)
+    try:
+        full = in_operations(with_downgrade(wanted))
+    except CannotAuthor:
+        return wanted, ()  # whoever writes the file says why it cannot be
+    if full.kind == "sql":
+        sides = (statements(full.upgrade), statements(full.downgrade))
+        full = _operations(full, *([executed(one) for one in side] for side in sides))
+    lines = [_enum(name, labels) for name, labels in made]
+    numbers = (*((wanted.origin[1],) * len(lines)), *full.upgrade_lines)
+    return replace(full, upgrade="\n".join((*lines, full.upgrade)), upgrade_lines=numbers), tuple(n for n, _ in made)
 
 
-def _type(name: str, labels: Sequence[str], kind: str) -> str:
-    if kind == "sql":
-        listed = ", ".join("'" + label.replace("'", "''") + "'" for label in labels)
-        return f"{type_guard(f'CREATE TYPE {words.dotted(name)} AS ENUM ({listed})')};"
+def _enum(name: str, labels: Sequence[str]) -> str:
+    """The operation that makes an enum type where it is missing: CREATE TYPE has no IF NOT EXISTS."""
     schema, _, own = name.rpartition(".")
     place = f', schema="{schema}"' if schema not in ("", "public") else ""
     listed = ", ".join(map(_quoted, labels))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -106,8 +106,11 @@ def _current(evidence: Evidence | None) -> tuple[str, ...] | None:
 
 def tables_of(wanted: Wanted | None) -> frozenset[str]:
     """The tables that a phase makes or changes, as they stand in a snapshot's keys."""
-    named = {*wanted.tables, *wanted.touched} if wanted else set()
-    parts = (table.rpartition(".")[::2] for table in named)
+    return _keyed({*wanted.tables, *wanted.touched}) if wanted else frozenset()
+
+
+def _keyed(tables: Iterable[str]) -> frozenset[str]:
+    parts = (table.rpartition(".")[::2] for table in tables)
     return frozenset(f"{part(schema or 'public')}.{part(name)}" for schema, name in parts)
 
 
@@ -174,9 +177,10 @@ async def _judge(s: Session, step: Step, known: Evidence) -> None:
     listed = drifted.differences or ()
     if not_made:
         raise RunEnds("failed", _not_made([one for one in listed if one.key in not_made]))
-    late = [one.key for one in listed if one.key in inside - covered and one.aspect == "unexpected"]
-    if s.facts.migration and not s.facts.adopted and (tables := [key for key in late if key.startswith("table ")]):
-        reason = f"{_short(tables[0])} has come since the plan was made, and no revision makes it"
+    fresh = {f"table {name}" for name in _keyed(s.facts.migration.tables)} if s.facts.migration else set()
+    late = [one.key for one in listed if one.key in fresh - covered and one.aspect == "unexpected"]
+    if late and not s.facts.adopted:
+        reason = f"{_short(late[0])} has come since the plan was made, and no revision makes it"
         raise RunEnds("stale", f"{reason}: start a new run, which offers the revision that makes it and leaves it here")
     asked = [one for one in listed if one.key in inside and (one.key not in covered or one.key.startswith("table "))]
     reasons = [words(asked)] if asked else []

@@ -23,6 +23,7 @@ from safemig.run.ours import files_of, mark_of
 from safemig.run.person import SHELL, end_own, take_message
 from safemig.run.scripts import CHECK
 from safemig.run.session import RunEnds, Session
+from safemig.run.settling import look_at_end
 from safemig.run.steps import STEPS
 from safemig.run.ticks import judge_at_end
 from safemig.run.unfinished import name_unfinished
@@ -276,6 +277,7 @@ async def _end(s: Session) -> int:
             raise RunEnds(
                 "stale", f"the schema has changed since it was verified: {looks.counts_changed(schema, fresh)}"
             )
+    await look_at_end(s)
     return finish(s, *ending(s))
 
 

@@ -21,6 +21,7 @@ from safemig.run.remedy import find_remedy
 from safemig.run.rows import compared, require_kept
 from safemig.run.same_database import check_database
 from safemig.run.session import RunEnds, Session
+from safemig.run.settling import settled
 from safemig.run.ticks import judge_items, tick_items
 from safemig.run.watch import watching
 from safemig.signals import container_problems, endpoint_problem, tests_good, tests_words
@@ -222,6 +223,7 @@ async def _check_image(s: Session, step: Step) -> None:
 
 async def _prove(s: Session, step: Step) -> None:
     await looks.serving(s, s.config.timeout("healthy"))
+    await settled(s, step)
     await looks.look_services(s, step.id, "after")
     before = [evidence.subject for evidence in s.past.all("endpoint", "before")]
     await looks.look_main(s, step.id, "after", before)

@@ -17,6 +17,7 @@ from safemig.spec.sources import Wanted
 if TYPE_CHECKING:
     from checks.migration.graph import Graph
 
+
 def left_unseen(wanted: Wanted, graph: Graph) -> tuple[tuple[int, str], ...]:
     """The statements that no comparison of schemas shows (GRANT, UPDATE, …) and that no revision has, with their lines
     in the spec: whether they were carried out is not told by tables that are as asked for."""

@@ -16,7 +16,7 @@ from tests.spine.project import ENV, FIRST, INI, SERVICE, SPEC
 ENTRY = Path(__file__).parents[2] / "safemig" / "entry.py"
 SECRET = "gEheim-4711-pw"
 NOWHERE = "db.invalid:5432"
-CONFIG = "runtime: process\ntimeouts: {healthy: 1, database: 1, build: 20, start: 20}\n"
+CONFIG = "runtime: process\nsettle: 0.2\ntimeouts: {healthy: 1, database: 1, build: 20, start: 20}\n"
 AUTO = ("run", "--mode", "auto", "--json")
 OURS = {".safemig", "__pycache__"}
 MAKEFILE = """\

@@ -170,7 +170,7 @@ def make_project(root: Path, *, makefile: str = MAKEFILE) -> Spine:
         "alembic/versions/1a2b3c4d5e6f_first.py": FIRST,
         "tests/test_truth.py": "def test_truth() -> None:\n    assert True\n",
         "docs/ratings_plan.md": SPEC,
-        "safemig.yaml": f"runtime: process\nurl: http://127.0.0.1:{service}\nhealth: /health\n",
+        "safemig.yaml": f"runtime: process\nurl: http://127.0.0.1:{service}\nhealth: /health\nsettle: 0.2\n",
     }
     for name, text in files.items():
         path = root / name
