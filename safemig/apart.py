@@ -54,7 +54,14 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of the child: it wants a database, or it has ended with a value or an error."""
 
     kind: Literal[
-        "scratch", "desired", "restated", "rendered", "chained", "SpecFails", "RevisionFails", "ScratchFails",
+        "scratch",
+        "desired",
+        "restated",
+        "rendered",
+        "chained",
+        "SpecFails",
+        "RevisionFails",
+        "ScratchFails",
         "OperationalError",
     ]
     desired: Desired | None = None

@@ -3,7 +3,6 @@ they are missing, and leaves them where they are."""
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -16,7 +15,6 @@ from safemig import restate_types, undo
 from safemig.authoring import CannotAuthor, with_downgrade
 from safemig.in_operations import executed, in_operations
 from safemig.restate_reading import parts
-from safemig.spec import operations
 from safemig.spec.sources import Wanted
 from safemig.spec.sql import Statement, qualified, statements
 
@@ -67,17 +65,12 @@ def _operations(wanted: Wanted, upgrade: Sequence[str], downgrade: Sequence[str]
 
 
 def _as_sql(wanted: Wanted) -> str:
-    """The operations as the SQL that Alembic writes for them."""
-    from alembic.runtime.migration import MigrationContext
+    from safemig.apart import rendered
 
-    buffer = io.StringIO()
-    options = {"as_sql": True, "output_buffer": buffer, "literal_binds": True}
-    context = MigrationContext.configure(dialect_name="postgresql", opts=options)
-    try:
-        operations.evaluate(wanted, context, "up")
-    except (operations.Refused, operations.Failed) as error:
-        raise CannotAdopt(str(error)) from error
-    return buffer.getvalue()
+    (found,) = rendered([wanted])
+    if found.unread:
+        raise CannotAdopt(found.unread)
+    return found.sql
 
 
 def _guarded(statement: Statement) -> str:

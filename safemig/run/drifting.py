@@ -161,19 +161,19 @@ def _aspect(one: Difference) -> str:
 
 
 def _warn(s: Session, step: Step, known: Evidence) -> None:
-    drifted, inside = _read(known), _keys(known, "phase")
+    drifted, asked = _read(known), _asked(known)
     if drifted.unbuildable:
         s.note(f"the revisions cannot build an empty database: {drifted.unbuildable}", step.id, "warning")
     if drifted.differences is None:
         s.note(f"drift not known: {drifted.reason}", step.id, "warning")
-    elif outside := [one for one in drifted.differences if one.key not in inside]:
+    elif outside := [one for one in drifted.differences if one not in asked]:
         s.note(f"drift: the database is not what its revisions make: {words(outside)}", step.id, "warning")
 
 
 async def _judge(s: Session, step: Step, known: Evidence) -> None:
     """Ends the run for what was not made; asks where the phase stands on what no revision makes."""
     drifted = _read(known)
-    inside, covered, not_made = (_keys(known, name) for name in ("phase", "covered", "not_made"))
+    covered, not_made = _keys(known, "covered"), _keys(known, "not_made")
     listed = drifted.differences or ()
     if not_made:
         raise RunEnds("failed", _not_made([one for one in listed if one.key in not_made]))
@@ -182,7 +182,7 @@ async def _judge(s: Session, step: Step, known: Evidence) -> None:
     if late and not s.facts.adopted:
         reason = f"{_short(late[0])} has come since the plan was made, and no revision makes it"
         raise RunEnds("stale", f"{reason}: start a new run, which offers the revision that makes it and leaves it here")
-    asked = [one for one in listed if one.key in inside and (one.key not in covered or one.key.startswith("table "))]
+    asked = _asked(known)
     reasons = [words(asked)] if asked else []
     if drifted.leans:
         reasons.append(f"the new revision cannot be made on an empty database: {drifted.leans}")
@@ -196,6 +196,13 @@ async def _judge(s: Session, step: Step, known: Evidence) -> None:
         choices = _WRITTEN
     await ask_person(s, step, title, "; ".join((*reasons, choices)), once, "drift in the tables of the phase asks")
     s.note(f"drift, gone on with: {'; '.join(reasons)}", step.id, "warning")
+
+
+def _asked(known: Evidence) -> list[Difference]:
+    """The differences that a person is asked about: what else the new revision makes where it is missing is none."""
+    inside, covered = _keys(known, "phase"), _keys(known, "covered")
+    listed = _read(known).differences or ()
+    return [one for one in listed if one.key in inside and (one.key not in covered or one.key.startswith("table "))]
 
 
 def _keys(known: Evidence, name: str) -> frozenset[str]:
