@@ -95,6 +95,13 @@ def recipe_lines(facts: Facts, makefile: Makefile | None, roles: Sequence[str] =
             yield command.line
 
 
+def shell_lines(makefile: Makefile | None, target: str, line: str) -> tuple[str, ...]:
+    """What a command runs, as a shell takes it: the recipe of its make target, else the line itself."""
+    if not (target and makefile):
+        return (line,)
+    return tuple(raw.strip().lstrip("@-+").replace("$$", "$") for raw in whole_recipe(makefile, target))
+
+
 def _with_test_target(facts: Facts, makefile: Makefile) -> Makefile:
     """The Makefile with the test target that the plan adds to it."""
     return parse(facts.test_target.text, makefile.path) if facts.test_target else makefile

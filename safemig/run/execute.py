@@ -131,7 +131,12 @@ async def _run(
     async def ending(pids: tuple[int, ...]) -> None:
         await claim(s, number, pids)
 
-    ended = await commands.run(command, files, stop=s.inbox.stop, on_output=output, ready=ready, ending=ending)
+    try:
+        ended = await commands.run(command, files, stop=s.inbox.stop, on_output=output, ready=ready, ending=ending)
+    except RunEnds:  # what it was waited for cannot come any more, so it was ended
+        status = commands.read_status(files)
+        _finished(s, step, number, status or commands.Ended(None, "lost", 0.0, 0, _size(files.output)))
+        raise
     if ended.how in {"stopped", "limit", "lost"}:
         await end_leftovers(s, step, number)
     _finished(s, step, number, ended)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -21,6 +21,7 @@ from checks.evidence import Evidence, now, unseen
 from checks.migration.graph import Graph, read_graph
 from checks.schema.snapshot import Snapshot, TableHeld, evidence, take
 from safemig.run.session import RunEnds, Session
+from safemig.run.waiting import waiting
 
 if TYPE_CHECKING:
     import psycopg
@@ -162,8 +163,9 @@ def by_time_words(services: Evidence) -> tuple[str, ...]:
     return tuple(texts)
 
 
-async def serving(s: Session, seconds: float | None = None) -> bool:
-    """Waits until the service answers twice in a row with the same status (a --reload server settles).
+async def serving(s: Session, seconds: float | None = None, ended: Callable[[], Awaitable[bool]] | None = None) -> bool:
+    """Waits until the service answers twice in a row with the same status (a --reload server settles), or until
+    ``ended`` says that nothing will.
 
     Any HTTP answer counts as serving here; whether it is a good one is judged from the evidence.
     """
@@ -171,18 +173,20 @@ async def serving(s: Session, seconds: float | None = None) -> bool:
     if not base:
         return False
     limit = min(SETTLE_SECONDS, s.config.timeout("healthy")) if seconds is None else seconds
-    deadline = time.monotonic() + limit
+    probe = Probe(path=s.config.health or "/", seconds=3.0)
     last: object = None
-    while time.monotonic() < deadline and not s.inbox.stop.is_set():
-        probe = Probe(path=s.config.health or "/", seconds=3.0)
-        answer = await s.look(lambda probe=probe: look_endpoint(base, probe))  # type: ignore[misc]
-        status = answer.data.get("status") if answer.seen else None
-        if (request := _request(answer)) is not None:
-            s.requests.append(request)
-        if status is not None and status == last:
-            return True
-        last = status
-        await asyncio.sleep(POLL_SECONDS)
+    async with waiting(s, f"the service to answer at {base}", limit) as wait:
+        while wait.left:
+            answer = await s.look(lambda: look_endpoint(base, probe))
+            status = answer.data.get("status") if answer.seen else None
+            if (request := _request(answer)) is not None:
+                s.requests.append(request)
+            if status is not None and status == last:
+                return True
+            if status is None and ended is not None and await ended():
+                return False
+            last = status
+            await wait.pause(POLL_SECONDS)
     return False
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from checks.container import SentRequest
     from safemig.config import Config
     from safemig.discovery.project import Project
+    from safemig.living import Launched
     from safemig.runtimes.backends import Claim
     from safemig.runtimes.base import Runtime
     from safemig.spec.choose import Purpose
@@ -60,8 +61,9 @@ class Request:
 @dataclass
 class Session:
     """What the parts of a run share. ``facts`` and ``plan`` are set once the journal holds them; ``requests`` are those
-    that this engine sent to the service beside the endpoints in the journal. By their command's number: ``claims`` are
-    the sessions that are proved to be its own, ``statements`` the SQL that it applies."""
+    that this engine sent to the service beside the endpoints in the journal, ``launched`` is what its last start left
+    running on this machine. By their command's number: ``claims`` are the sessions that are proved to be its own,
+    ``statements`` the SQL that it applies."""
 
     project: Project
     config: Config
@@ -78,6 +80,7 @@ class Session:
     own: set[asyncio.Task[None]] = field(default_factory=set)
     follower: asyncio.Task[None] | None = None
     requests: list[SentRequest] = field(default_factory=list)
+    launched: Launched | None = None
     plan: Plan = field(init=False)
 
     def __post_init__(self) -> None:

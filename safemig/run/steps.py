@@ -22,6 +22,7 @@ from safemig.run.rows import compared, require_kept
 from safemig.run.same_database import check_database
 from safemig.run.session import RunEnds, Session
 from safemig.run.settling import settled
+from safemig.run.starting import come_up, start, wait_database
 from safemig.run.ticks import judge_items, tick_items
 from safemig.run.watch import watching
 from safemig.signals import container_problems, endpoint_problem, tests_good, tests_words
@@ -47,29 +48,9 @@ def _image(s: Session, step: Step, images: Mapping[str, str]) -> Evidence:
     )
 
 
-async def _start(s: Session, step: Step) -> None:
-    async def ready() -> bool:
-        services = await s.look(s.runtime.look_services)
-        return services.seen and not container_problems(services) and await looks.serving(s, 3.0)
-
-    ended = await run_command(s, step, ready)
-    require_success(s, step, ended)
-    if ended.how == "ready":
-        s.note(f"`{step.action.line}` stays in the foreground; the service answers, so the run goes on", step.id)
-    await wait_database(s, step)
-    await looks.serving(s)
-
-
 async def _database(s: Session, step: Step) -> None:
     await s.look(s.runtime.start_database)
     await wait_database(s, step)
-
-
-async def wait_database(s: Session, step: Step) -> None:
-    """Waits until PostgreSQL accepts connections; raises RunEnds when it does not in time."""
-    why = await s.look(lambda: s.runtime.wait_database(s.config.timeout("database")))
-    if why:
-        raise RunEnds("failed", f"{step.title}: the database does not accept connections: {s.clean(why)}")
 
 
 async def _observe(s: Session, step: Step) -> None:
@@ -79,12 +60,25 @@ async def _observe(s: Session, step: Step) -> None:
             "the service is not running and no make target starts it; start it yourself, "
             "or name the command in safemig.yaml (commands: start: ...)",
         )
-    await looks.serving(s, s.config.timeout("healthy"))
+    await come_up(s, step)
     services = await looks.look_services(s, step.id, "start")
-    endpoints = await looks.look_main(s, step.id, "start")
-    problems = [problem for answer in endpoints if (problem := endpoint_problem(answer))]
-    for problem in (*container_problems(services), *problems):
+    problems = list(container_problems(services))
+    if pending := await _unapplied(s):
+        listed = ", ".join(pending)
+        s.note(f"revisions are pending ({listed}): the endpoints are asked in the baseline, not before", step.id)
+    else:
+        endpoints = await looks.look_main(s, step.id, "start")
+        problems += [problem for answer in endpoints if (problem := endpoint_problem(answer))]
+    for problem in problems:
         s.note(f"after the start: {problem}", step.id, "warning")
+
+
+async def _unapplied(s: Session) -> tuple[str, ...]:
+    """The revisions that the database has not yet: an endpoint may need what they make."""
+    if s.project.tree is None:
+        return ()
+    revision = await looks.revision_now(s)
+    return await s.look(lambda: pending_of(s, _strings(revision))) if revision.seen else ()
 
 
 async def _revision(s: Session, step: Step) -> None:
@@ -232,7 +226,7 @@ async def _prove(s: Session, step: Step) -> None:
 STEPS: Mapping[str, Callable[[Session, Step], Awaitable[str | None]]] = {
     "database": _database,
     "build": _build,
-    "start": _start,
+    "start": start,
     "observe": _observe,
     "revision": _revision,
     "same-database": check_database,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from checks.container import SentRequest
     from checks.database_use import Identity
     from safemig.runtimes.backends import Claim
+    from safemig.runtimes.instances import Instance
     from safemig.runtimes.whose import ServerPlace, ServiceClients
 
 APPLICATION = "safemig"  # application_name of every session of ours
@@ -53,6 +54,9 @@ class Runtime(Protocol):
 
     def look_services(self, requests: Sequence[SentRequest] = ()) -> Evidence:
         """Evidence of kind "container"; ``requests`` are those that we sent to the service. Never raises."""
+
+    def instances(self) -> Mapping[str, Instance]:
+        """service -> the container or process that is behind it now; a service that is not there is left out."""
 
     def connect(self) -> AbstractContextManager[psycopg.Connection]:
         """A session on the application's database: autocommit, connect timeout 5 s."""

@@ -29,6 +29,7 @@ from safemig.runtimes.engine import (
     published,
     run_inside,
 )
+from safemig.runtimes.instances import Instance, of_containers
 from safemig.runtimes.marking import in_front
 from safemig.runtimes.paths import children_environment
 from safemig.runtimes.whose import ServerPlace, ServiceClients, clients_in
@@ -122,6 +123,11 @@ class DockerRuntime:
             )
         except Unreachable as error:
             return unseen("container", self.project or str(self.folder), "docker ps --all", str(error), began)
+
+    def instances(self) -> Mapping[str, Instance]:
+        """By the containers' own records."""
+        with asking():
+            return of_containers(self._client(), self._containers())
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[psycopg.Connection]:

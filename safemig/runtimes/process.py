@@ -21,6 +21,7 @@ from safemig.runtimes import backends, process_ours, whose
 from safemig.runtimes.base import APPLICATION, Unreachable
 from safemig.runtimes.docker_clients import published_here
 from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, LOCK_WAIT, without_commands
+from safemig.runtimes.instances import Instance, of_process
 from safemig.runtimes.listener import listener, listens, log_of, started
 from safemig.runtimes.paths import children_environment
 from safemig.runtimes.target import Target, target_of
@@ -84,6 +85,11 @@ class ProcessRuntime:
         return look_container.look_process(
             self.service or "service", process.pid, started=started(process), log=log_of(process), requests=requests
         )
+
+    def instances(self) -> Mapping[str, Instance]:
+        """The process that listens on the service's port."""
+        process = self._process()
+        return {self.service or "service": of_process(process, started(process))} if process else {}
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[psycopg.Connection]:

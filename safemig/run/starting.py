@@ -1,0 +1,177 @@
+"""Starting the service: the command to its end, or as long as it rightly stays; then what it brought up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+from safemig import commands
+from safemig.foreground import of_words, staying
+from safemig.living import Launched, leaves
+from safemig.plan import Step
+from safemig.run import looks
+from safemig.run.command_facts import shell_lines
+from safemig.run.execute import files_of, mark_of, require_success, run_command
+from safemig.run.gone import ended_services, last_lines, launched_by, launched_ended
+from safemig.run.session import RunEnds, Session
+from safemig.run.waiting import waiting
+from safemig.runtimes.instances import Instance
+
+DATABASE_SLICE = 2.0
+QUIET_SECONDS = 3.0  # without an address nobody answers: a container that cannot start has ended by then
+ATTACHED = b"Attaching to "  # what `docker compose up` writes once every container is the one it is to be
+ATTACHED_WITHIN = 4 * 1024 * 1024
+
+Ended = Callable[[], Awaitable[str]]
+
+
+async def start(s: Session, step: Step) -> None:
+    """Runs the start command, and sees to it that what answers then is what it brought up."""
+    await _end_earlier(s, step)
+    before = await s.look(s.runtime.instances)
+    stays = staying(shell_lines(s.project.makefile, step.action.target, step.action.line))
+    ready = None if stays == "returns" else partial(_serves, s, step, before)
+    ended = await run_command(s, step, ready)
+    require_success(s, step, ended)
+    number = s.past.of(step.id).commands[-1]
+    left = await launched_by(s, number) if ended.how == "exit" else ()
+    s.launched = Launched(number, bool(left), next((each.log for each in left if each.log), None), before)
+    if ended.how == "ready":
+        s.note(f"`{step.action.line}` stays in the foreground; the service answers, so the run goes on", step.id)
+    await wait_database(s, step, partial(_ended, s, step, before, {}))
+    await _came_up(s, step, before)
+
+
+async def _end_earlier(s: Session, step: Step) -> None:
+    """An earlier start of this run that keeps the service in its foreground makes room for the new one."""
+    now = await s.look(s.runtime.instances)
+    for past in s.past.steps.values():
+        for number in past.commands:
+            if past.ended.get(number, {}).get("how") != "ready" or past is s.past.of(step.id):
+                continue
+            processes = {each.pid for each in await launched_by(s, number)}
+            if any(each.pid in processes for each in now.values() if each.pid):
+                for text in await commands.end(files_of(s, number), mark_of(s, number)):
+                    s.note(f"command {number}, which keeps the service in its foreground: {text}", step.id)
+
+
+async def _serves(s: Session, step: Step, before: Mapping[str, Instance]) -> bool:
+    """Whether a start that still runs does nothing more than keep the service in the foreground, and it answers."""
+    if reason := await _ended(s, step, before, before):
+        raise RunEnds("failed", f"{step.title}: {reason}")
+    number = s.past.of(step.id).commands[-1]
+    now = await s.look(s.runtime.instances)
+    services = [instance for name, instance in now.items() if name.partition("#")[0] == s.facts.service]
+    services = services or list(now.values())
+    pid = next((instance.pid for instance in services if instance.pid), 0)
+    processes = await launched_by(s, number)
+    if pid and pid not in {each.pid for each in processes}:
+        return False  # the process that answers is none of this command's
+    working = [each for each in leaves(processes, pid) if each.pid != pid]
+    if not processes or any(of_words(each.arguments) != "foreground" for each in working):
+        return False
+    renewed = any(not instance.same(before.get(name)) for name, instance in now.items() if instance in services)
+    return (renewed or await s.look(lambda: _attached(s, number))) and await looks.serving(s, 3.0)
+
+
+def _attached(s: Session, number: int) -> bool:
+    with files_of(s, number).output.open("rb") as file:
+        return ATTACHED in file.read(ATTACHED_WITHIN)
+
+
+async def wait_database(s: Session, step: Step, ended: Ended | None = None) -> None:
+    """Waits until PostgreSQL accepts connections; raises RunEnds when it does not in time."""
+    seconds = s.config.timeout("database")
+    async with waiting(s, "the database to accept connections", seconds) as wait:
+        while why := await s.look(lambda: s.runtime.wait_database(min(DATABASE_SLICE, wait.left))):
+            if wait.left <= 0:
+                s.check_stop()
+                raise RunEnds("failed", f"{step.title}: the database does not accept connections: {s.clean(why)}")
+            if ended and (reason := await ended()):
+                raise RunEnds("failed", f"{step.title}: {reason}")
+            await wait.pause(0)
+
+
+async def _came_up(s: Session, step: Step, before: Mapping[str, Instance]) -> None:
+    calm = await s.look(s.runtime.instances)
+    reason = ""
+
+    async def ended() -> bool:
+        nonlocal reason
+        reason = reason or await _ended(s, step, before, calm)
+        return bool(reason)
+
+    serves = await looks.serving(s, ended=ended)
+    if serves and not reason:
+        await _until_new(s, before, ended)
+    elif not reason and not await s.look(s.runtime.base_url):
+        async with waiting(s, "the service to come up", QUIET_SECONDS) as wait:
+            while wait.left and not await ended():
+                await wait.pause(looks.POLL_SECONDS)
+    if reason or await ended():
+        raise RunEnds("failed", f"{step.title}: {reason}")
+    await require_new(s, step)
+
+
+async def come_up(s: Session, step: Step) -> None:
+    """Waits until the service answers; raises RunEnds as soon as it has ended, or where it is the one of before."""
+    known = await s.look(s.runtime.instances)
+    reason = ""
+
+    async def ended() -> bool:
+        nonlocal reason
+        reason = reason or await _ended(s, step, known, known)
+        return bool(reason)
+
+    await looks.serving(s, s.config.timeout("healthy"), ended)
+    if reason or await ended():
+        raise RunEnds("failed", f"{step.title}: {reason}")
+    await require_new(s, step)
+
+
+async def _until_new(s: Session, before: Mapping[str, Instance], ended: Callable[[], Awaitable[bool]]) -> None:
+    """A process that answers at once may be the one from before, while the new one only begins to load."""
+    async with waiting(s, "the new process to answer", looks.SETTLE_SECONDS) as wait:
+        while wait.left and not await ended():
+            now = await s.look(s.runtime.instances)
+            processes = await launched_by(s, s.launched.number) if s.launched else ()
+            old = [each for name, each in now.items() if each.pid and each.same(before.get(name))]
+            if not (old and processes) or old[0].pid in {each.pid for each in processes}:
+                return
+            await wait.pause(looks.POLL_SECONDS)
+
+
+async def _ended(s: Session, step: Step, before: Mapping[str, Instance], calm: Mapping[str, Instance]) -> str:
+    """What of the start has ended, with the last lines of its log; "" when nothing has."""
+    now = await s.look(s.runtime.instances)
+    if s.launched and (reason := await launched_ended(s, now, s.launched)):
+        return reason
+    ended = ended_services(before, calm or now, now, s.facts.service)
+    if not ended:
+        return ""
+    services = await looks.look_services(s, step.id, "start")
+    return "; ".join(f"{name} {how}{_behind(last_lines(services, name))}" for name, how in ended.items())
+
+
+def _behind(text: str) -> str:
+    return f"; its last lines: {text}" if text else ""
+
+
+async def require_new(s: Session, step: Step) -> None:
+    """Raises RunEnds where the service's container runs an image that has been built anew since: it was not
+    recreated, and what answers is the service of before. Of other services it is only said."""
+    for name, instance in (await s.look(s.runtime.instances)).items():
+        if instance.state != "running" or not instance.named or instance.named == instance.image:
+            continue
+        text = (
+            f"{name} still runs the image {_short(instance.image)}, started {instance.started[:19]}, but its image's "
+            f"name stands for {_short(instance.named)} now: it was built anew, and the container was not recreated"
+        )
+        if name.partition("#")[0] == s.facts.service:
+            what = "what answers is the service of before; let the start command recreate it (`docker compose up -d`)"
+            raise RunEnds("failed", f"{step.title}: {text}; {what}")
+        s.note(text, step.id, "warning")
+
+
+def _short(image: str) -> str:
+    return image.removeprefix("sha256:")[:12]
