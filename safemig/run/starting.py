@@ -45,14 +45,17 @@ async def start(s: Session, step: Step) -> None:
 async def _end_earlier(s: Session, step: Step) -> None:
     """An earlier start of this run that keeps the service in its foreground makes room for the new one."""
     now = await s.look(s.runtime.instances)
-    for past in s.past.steps.values():
-        for number in past.commands:
-            if past.ended.get(number, {}).get("how") != "ready" or past is s.past.of(step.id):
-                continue
-            processes = {each.pid for each in await launched_by(s, number)}
-            if any(each.pid in processes for each in now.values() if each.pid):
-                for text in await commands.end(files_of(s, number), mark_of(s, number)):
-                    s.note(f"command {number}, which keeps the service in its foreground: {text}", step.id)
+    staying_on = [
+        number
+        for name, past in s.past.steps.items()
+        for number, ended in past.ended.items()
+        if name != step.id and ended.get("how") == "ready"
+    ]
+    for number in staying_on:
+        processes = {each.pid for each in await launched_by(s, number)}
+        if any(each.pid in processes for each in now.values() if each.pid):
+            for text in await commands.end(files_of(s, number), mark_of(s, number)):
+                s.note(f"command {number}, which keeps the service in its foreground: {text}", step.id)
 
 
 async def _serves(s: Session, step: Step, before: Mapping[str, Instance]) -> bool:
@@ -93,43 +96,52 @@ async def wait_database(s: Session, step: Step, ended: Ended | None = None) -> N
 
 
 async def _came_up(s: Session, step: Step, before: Mapping[str, Instance]) -> None:
+    """Waits a while for an answer; raises RunEnds as soon as something of the start has ended."""
     calm = await s.look(s.runtime.instances)
-    reason = ""
-
-    async def ended() -> bool:
-        nonlocal reason
-        reason = reason or await _ended(s, step, before, calm)
-        return bool(reason)
-
-    serves = await looks.serving(s, ended=ended)
-    if serves and not reason:
+    ended = partial(_ended, s, step, before, calm)
+    if await _answers(s, calm, ended, min(looks.SETTLE_SECONDS, s.config.timeout("healthy"))):
         await _until_new(s, before, ended)
-    elif not reason and not await s.look(s.runtime.base_url):
-        async with waiting(s, "the service to come up", QUIET_SECONDS) as wait:
-            while wait.left and not await ended():
-                await wait.pause(looks.POLL_SECONDS)
-    if reason or await ended():
-        raise RunEnds("failed", f"{step.title}: {reason}")
-    await require_new(s, step)
+    await _require_good(s, step, ended)
 
 
 async def come_up(s: Session, step: Step) -> None:
     """Waits until the service answers; raises RunEnds as soon as it has ended, or where it is the one of before."""
     known = await s.look(s.runtime.instances)
-    reason = ""
+    ended = partial(_ended, s, step, known, known)
+    await _answers(s, known, ended, s.config.timeout("healthy"))
+    await _require_good(s, step, ended)
 
-    async def ended() -> bool:
-        nonlocal reason
-        reason = reason or await _ended(s, step, known, known)
-        return bool(reason)
 
-    await looks.serving(s, s.config.timeout("healthy"), ended)
-    if reason or await ended():
+async def _require_good(s: Session, step: Step, ended: Ended) -> None:
+    if reason := await ended():
         raise RunEnds("failed", f"{step.title}: {reason}")
     await require_new(s, step)
 
 
-async def _until_new(s: Session, before: Mapping[str, Instance], ended: Callable[[], Awaitable[bool]]) -> None:
+async def _answers(s: Session, calm: Mapping[str, Instance], ended: Ended, seconds: float) -> bool:
+    """Whether the service answers in time; False at once where it has ended, or runs and has no address."""
+
+    async def has_ended() -> bool:
+        return bool(await ended())
+
+    async with waiting(s, "the service to come up", seconds) as wait:
+        while wait.left and not await ended():
+            if await s.look(s.runtime.base_url):
+                if await looks.serving(s, wait.left, has_ended):
+                    return True
+            elif wait.seconds - wait.left > QUIET_SECONDS and await _steady(s, calm):
+                return False
+            await wait.pause(looks.POLL_SECONDS)
+    return False
+
+
+async def _steady(s: Session, calm: Mapping[str, Instance]) -> bool:
+    """Whether no container has been started again, or is about to be."""
+    now = await s.look(s.runtime.instances)
+    return all(each.state != "restarting" and each.same(calm.get(name)) for name, each in now.items())
+
+
+async def _until_new(s: Session, before: Mapping[str, Instance], ended: Ended) -> None:
     """A process that answers at once may be the one from before, while the new one only begins to load."""
     async with waiting(s, "the new process to answer", looks.SETTLE_SECONDS) as wait:
         while wait.left and not await ended():
