@@ -8,7 +8,7 @@ from pathlib import Path
 from checks._text import lines, plain
 from checks.evidence import Evidence
 from safemig.living import Launched, Living, living
-from safemig.run.execute import files_of, mark_of
+from safemig.run.ours import files_of, mark_of
 from safemig.run.session import Session
 from safemig.runtimes.instances import Instance
 

@@ -11,8 +11,9 @@ from safemig.living import Launched, leaves
 from safemig.plan import Step
 from safemig.run import looks
 from safemig.run.command_facts import shell_lines
-from safemig.run.execute import files_of, mark_of, require_success, run_command
+from safemig.run.execute import require_success, run_command
 from safemig.run.gone import ended_services, last_lines, launched_by, launched_ended
+from safemig.run.ours import files_of, mark_of
 from safemig.run.session import RunEnds, Session
 from safemig.run.waiting import waiting
 from safemig.runtimes.instances import Instance

@@ -14,12 +14,12 @@ import pytest
 
 from safemig import commands
 from safemig.cli.opening import open_project
-from safemig.run.execute import files_of, mark_of
+from safemig.run.ours import files_of, mark_of
 from tests.safemig.bad_projects import write
+from tests.safemig.composed import needs_docker
 from tests.safemig.starting import before_start
-from tests.safemig.test_runtime_docker import WHY_NOT
 
-pytestmark = [pytest.mark.docker, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "-")]
+pytestmark = needs_docker
 
 COMPOSE = """\
 services:

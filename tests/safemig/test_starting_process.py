@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from safemig import commands
-from safemig.run.execute import files_of, mark_of
+from safemig.run.ours import files_of, mark_of
 from safemig.runtimes.listener import listener
 from tests.safemig.bad_projects import write
 from tests.safemig.starting import Started, before_start
