@@ -54,6 +54,12 @@ def tests_words(evidence: Evidence | None) -> str:
     return (", ".join(words) or "nothing collected") + status + why
 
 
+def status_words(evidence: Evidence) -> str:
+    """That the exit code of the test command proves nothing, and why; "" where it does."""
+    lost = _texts(evidence.data, "status_lost")
+    return f"the exit code of `{evidence.repeat}` is no proof, the text is: {'; '.join(lost[:3])}" if lost else ""
+
+
 def tests_good(evidence: Evidence | None) -> bool | None:
     """A run that collected nothing, did not end, returned other than 0, or in which a session died has not passed."""
     if evidence is None or not evidence.seen:

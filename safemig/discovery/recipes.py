@@ -202,7 +202,7 @@ def _of_command(text: str, folder: str, makefile: Makefile, root: Path, depth: i
     if submake and depth < 3:
         yield from _of_submake(words(submake.group(1)), folder, makefile, root, depth)
         return
-    script = _script(text, folder, makefile, root)
+    script = script_of(text, folder, makefile, root)
     if script is not None and depth < 2:
         yield from _of_script(text, script, folder, makefile, root, depth)
         return
@@ -299,7 +299,7 @@ def _of_submake(tokens: list[str], folder: str, makefile: Makefile, root: Path, 
             yield from _of_target(other, target, root, depth + 1)
 
 
-def _script(text: str, folder: str, makefile: Makefile, root: Path) -> Path | None:
+def script_of(text: str, folder: str, makefile: Makefile, root: Path) -> Path | None:
     """The script of the project that the command runs, None when it runs none."""
     tokens = [word for word in words(text) if "=" not in word.split("/")[0]]
     while tokens and tokens[0] in ("bash", "sh", "sudo", "env", "exec", "nohup", "time", "source", "-e", "-x", "-eu"):

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from checks import tests as test_check
 from checks.evidence import Evidence, now, unseen
 from safemig import commands
+from safemig.discovery.statuses import statuses
 from safemig.facts import Finding
 from safemig.plan import Step
 from safemig.plan_contents import reread
@@ -25,7 +26,7 @@ from safemig.run.settling import settled
 from safemig.run.starting import come_up, start, wait_database
 from safemig.run.ticks import judge_items, tick_items
 from safemig.run.watch import watching
-from safemig.signals import container_problems, endpoint_problem, tests_good, tests_words
+from safemig.signals import container_problems, endpoint_problem, status_words, tests_good, tests_words
 
 
 async def _command(s: Session, step: Step) -> None:
@@ -180,6 +181,8 @@ async def _test(s: Session, step: Step) -> str:
         require_success(s, step, ended)
     evidence = await s.look(lambda: _tests(s, step, ended, began))
     s.observe(step.id, moment, evidence)
+    if lost := status_words(evidence):
+        s.note(lost, step.id, "warning")
     require_kept(s, step, moment)
     if step.phase == "before" and not s.past.changing and tests_good(evidence) is False:
         await find_remedy(s, step, evidence)
@@ -193,7 +196,13 @@ def _tests(s: Session, step: Step, ended: commands.Ended, began: str) -> Evidenc
     if ended.how != "exit":
         return unseen("tests", s.facts.service, line, f"the test command did not end by itself ({ended.how})", began)
     return test_check.read(
-        output_of(s, step), ended.status, subject=s.facts.service, repeat=line, began=began, ended=now()
+        output_of(s, step),
+        ended.status,
+        subject=s.facts.service,
+        repeat=line,
+        began=began,
+        ended=now(),
+        statuses=statuses(s.project.makefile, step.action.target, step.action.line, s.root),
     )
 
 
