@@ -13,7 +13,7 @@ from safemig.journal import read_events
 from safemig.report import render
 from safemig.spec.document import read
 from safemig.summary import fold
-from tests.spine.face import asked, converse, decide, of
+from tests.spine.face import Said, asked, converse, decide, of
 from tests.spine.project import Spine, make_project, remove_project
 from tests.spine.test_kill import drive
 
@@ -51,10 +51,14 @@ def test_the_question_offers_the_proposed_items_apart(
     spine: Spine, answer: str, lines: tuple[str, ...], more: set[str]
 ) -> None:
     chosen = ",".join(str(line_of(spine, text)) for text in lines)
-    code, events = converse(
-        spine,
-        lambda e: [decide(e, answer, text=chosen) if e["data"].get("proposed") else decide(e, "once")] * asked(e),
-    )
+
+    def answers(event: Said) -> list[Said]:
+        if not asked(event):
+            return []
+        offered = event["data"].get("proposed")
+        return [decide(event, answer, text=chosen) if offered else decide(event, "once")]
+
+    code, events = converse(spine, answers)
     assert code == 0
     [question] = of(events, "approval.asked", "tick")
     assert question["data"]["proposed"] == "these and the 3 items proposed, which say more than was proved"
