@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 RUNTIME ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-demo pins clean
+.PHONY: help demo test check bench bench-demo bench-strangers pins clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # requirements.txt pins every package by hash; it is made by `make pins`. editable_mode=compat: a path, as an installed
 # package has, where the import hook of the other mode costs 20 ms at each start of Python.
@@ -45,6 +45,11 @@ RUNS ?= 20
 bench-demo: $(STAMP) ## Run the demo RUNS times on each runtime: no run may raise a false alarm
 	$(BIN)/python bench/long/demo_runs.py --runs $(RUNS) --runtime process
 	$(BIN)/python bench/long/demo_runs.py --runs $(RUNS) --runtime docker
+
+STRANGERS ?= 500
+bench-strangers: $(STAMP) ## End steps beside STRANGERS sessions and processes of others on each runtime: none may be touched
+	$(BIN)/python bench/long/strangers.py --strangers $(STRANGERS) --runtime process
+	$(BIN)/python bench/long/strangers.py --strangers $(STRANGERS) --runtime docker
 
 pins: $(STAMP) ## Renew requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements.txt

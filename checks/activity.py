@@ -6,6 +6,7 @@ Reads statistics views only: nothing here waits for a lock that the migration ho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ SELECT a.pid, coalesce(a.state, ''), coalesce(left(a.query, 200), ''), pg_blocki
 FROM pg_stat_activity a LEFT JOIN pg_stat_progress_create_index p USING (pid)
 WHERE a.backend_type = 'client backend' AND a.datname = current_database() AND a.pid <> pg_backend_pid()
   AND a.application_name <> %(us)s AND a.state IS DISTINCT FROM 'idle'
-  AND a.backend_start >= %(since)s::timestamptz
+  AND a.backend_start >= %(since)s::timestamptz AND (%(pids)s::int[] IS NULL OR a.pid = ANY(%(pids)s::int[]))
 ORDER BY a.pid
 """
 _OTHERS = """
@@ -61,9 +62,11 @@ class Activity:
     behind: int
 
 
-def look(connection: psycopg.Connection, since: str, us: str) -> Activity:
-    """The activity of sessions that began at ``since`` (ISO 8601) or later and are not called ``us``."""
-    rows = connection.execute(_SESSIONS, {"since": since, "us": us}).fetchall()
+def look(connection: psycopg.Connection, since: str, us: str, pids: Sequence[int] | None = None) -> Activity:
+    """The activity of sessions that began at ``since`` (ISO 8601) or later and are not called ``us``; of ``pids`` alone
+    where they are known."""
+    only = None if pids is None else [*pids]
+    rows = connection.execute(_SESSIONS, {"since": since, "us": us, "pids": only}).fetchall()
     wanted = {pid for row in rows for pid in (*row[3], row[7]) if pid}
     holders = {
         pid: Holder(pid, state, query)

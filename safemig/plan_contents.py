@@ -36,6 +36,15 @@ def applying(step: Step, facts: Facts, revisions: Sequence[str]) -> Step:
     return _risky(step, [one for one in facts.risks if one.revision in revisions])
 
 
+def sql_of(step: Step, facts: Facts) -> tuple[str, ...]:
+    """The statements of the revisions that the step applies, as far as they are known."""
+    from safemig.spec.sql import statements
+
+    paths = {content.path for content in step.action.contents}
+    texts = [fact.sql for fact in facts.files if fact.path in paths and fact.sql]
+    return tuple(statement.text for text in texts for statement in statements(text))
+
+
 def _risky(step: Step, risks: Sequence[RiskFact]) -> Step:
     if not risks:
         return step

@@ -55,7 +55,7 @@ async def _take_up(s: Session, step: Step, number: int) -> commands.Ended | None
     async def ending(pids: tuple[int, ...]) -> None:
         nonlocal stopped
         stopped = True
-        await claim(s, number, pids)
+        await claim(s, step, number, pids)
 
     done = await commands.settle(
         files,
@@ -129,7 +129,7 @@ async def _run(
         s.emit("command.output", {"number": number, "file": name, "start": start, "end": end}, step.id)
 
     async def ending(pids: tuple[int, ...]) -> None:
-        await claim(s, number, pids)
+        await claim(s, step, number, pids)
 
     try:
         ended = await commands.run(command, files, stop=s.inbox.stop, on_output=output, ready=ready, ending=ending)

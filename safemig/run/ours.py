@@ -16,6 +16,7 @@ from checks.evidence import Json
 from safemig.commands import Files, survivors
 from safemig.journal import JournalUnwritable
 from safemig.plan import Step
+from safemig.plan_contents import reread, sql_of
 from safemig.run.session import Session
 
 if TYPE_CHECKING:
@@ -58,9 +59,9 @@ def claims_of(s: Session, number: int) -> tuple[Claim, ...]:
     return s.claims[number]
 
 
-async def claim(s: Session, number: int, pids: Collection[int] | None = None) -> tuple[Claim, ...]:
-    """Looks up which sessions are the command's by now, and keeps it; ``pids`` are its processes here, when they are
-    known. What cannot be looked up is not claimed."""
+async def claim(s: Session, step: Step, number: int, pids: Collection[int] | None = None) -> tuple[Claim, ...]:
+    """Looks up which sessions are those of the step's command by now, and keeps it; ``pids`` are its processes here,
+    when they are known. What cannot be looked up is not claimed."""
     import psycopg
 
     from safemig.runtimes.base import Unreachable
@@ -69,7 +70,7 @@ async def claim(s: Session, number: int, pids: Collection[int] | None = None) ->
 
     def look() -> tuple[Claim, ...]:
         living = pids if pids is not None else [each.pid for each in survivors(files_of(s, number), mark_of(s, number))]
-        return s.runtime.claim(before, living, s.statements.get(number, ()))
+        return s.runtime.claim(before, living, sql_of(step, reread(s.facts, s.findings)))
 
     try:
         async with asyncio.timeout(CLAIM_SECONDS):

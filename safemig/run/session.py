@@ -62,8 +62,7 @@ class Request:
 class Session:
     """What the parts of a run share. ``facts`` and ``plan`` are set once the journal holds them; ``requests`` are those
     that this engine sent to the service beside the endpoints in the journal, ``launched`` is what its last start left
-    running on this machine. By their command's number: ``claims`` are the sessions that are proved to be its own,
-    ``statements`` the SQL that it applies."""
+    running on this machine. ``claims`` are the sessions that are proved to be a command's, by its number."""
 
     project: Project
     config: Config
@@ -76,7 +75,6 @@ class Session:
     findings: list[Finding] = field(default_factory=list)
     numbers: int = 0
     claims: dict[int, tuple[Claim, ...]] = field(default_factory=dict)
-    statements: dict[int, tuple[str, ...]] = field(default_factory=dict)
     own: set[asyncio.Task[None]] = field(default_factory=set)
     follower: asyncio.Task[None] | None = None
     requests: list[SentRequest] = field(default_factory=list)
