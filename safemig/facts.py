@@ -191,7 +191,8 @@ class Facts:
 class Finding:
     """What an outcome calls for, or an open point settled: one more input of the planner.
 
-    ``database``: current, pending. ``remedy``: cause, actions (the edits, in order), packages. ``edited``: step, and
+    ``database``: current, pending. ``remedy``: cause, actions (the edits, in order), packages, and
+    ``install`` where no build of the project installs them. ``edited``: step, and
     the action that the person made of it. ``there``: everything that the phase asks for is there. ``contents``: files
     and scripts that are not as they were planned. Where revisions were read again (also with ``database`` and
     ``edited``): files, scripts, and the risks of these files.
@@ -203,6 +204,7 @@ class Finding:
     pending: tuple[str, ...] = ()
     actions: tuple[Action, ...] = ()
     packages: tuple[str, ...] = ()
+    install: CommandFact | None = None
     step: str = ""
     files: tuple[RevisionFact, ...] = ()
     scripts: tuple[ScriptFact, ...] = ()

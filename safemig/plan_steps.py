@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from safemig.facts import CommandFact, Facts, MigrationFact, NamedFact
+from safemig.facts import CommandFact, Facts, Finding, MigrationFact, NamedFact
 from safemig.plan import Action, Intent, Phase, Step
 
 
@@ -155,6 +155,25 @@ def build_steps(step_id: str, facts: Facts, cause: str = "") -> list[Step]:
             changes="images or installed packages" + also_migrates(facts, "build"),
             undo="the earlier image stays until it is removed; build the earlier state again",
             cause=cause,
+        )
+    ]
+
+
+def rebuild_steps(step_id: str, facts: Facts, remedy: Finding) -> list[Step]:
+    """What brings a remedy's packages to where the tests run: the build, else an install of the edited file."""
+    if "build" in facts.commands or remedy.install is None:
+        return build_steps(step_id, facts, remedy.cause)
+    return [
+        command_step(
+            step_id,
+            "build",
+            f"Install {', '.join(remedy.packages)}: no command of the project does",
+            "before",
+            remedy.install,
+            facts,
+            changes="installed packages",
+            undo="uninstall the packages",
+            cause=remedy.cause,
         )
     ]
 

@@ -23,6 +23,7 @@ from safemig.plan_steps import (
     head_steps,
     look_step,
     named_step,
+    rebuild_steps,
     same_database_step,
     start_steps,
     test_step,
@@ -222,7 +223,7 @@ def _testing(facts: Facts, remedies: Sequence[Finding]) -> list[Step]:
                     remedy.cause,
                 )
             )
-        steps += build_steps(f"rebuild{suffix}", facts, remedy.cause)
+        steps += rebuild_steps(f"rebuild{suffix}", facts, remedy)
         steps += start_steps(f"restart{suffix}", facts, remedy.cause)
         look = look_step(
             f"check-image{suffix}",

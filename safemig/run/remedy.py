@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from checks.evidence import Evidence
 from checks.symbols import walk
-from safemig.facts import Finding
+from safemig.facts import CommandFact, Finding
 from safemig.plan import Action, Step
 from safemig.proposals import dependencies, edit, failures, lock
 from safemig.run.execute import output_of, tail
@@ -51,7 +52,19 @@ def _remedy(s: Session, step: Step, evidence: Evidence) -> Finding | str:
         actions = _edits(s, folder, files, found)
     except (dependencies.NoPlace, lock.NotRenewed) as error:
         return f"{found.cause}; it calls for {', '.join(found.packages)}, but {error}"
-    return Finding("remedy", found.cause, actions=actions, packages=found.packages)
+    install = _install(s, actions) if found.packages and "build" not in s.facts.commands else None
+    return Finding("remedy", found.cause, actions=actions, packages=found.packages, install=install)
+
+
+def _install(s: Session, actions: tuple[Action, ...]) -> CommandFact | None:
+    """What installs the edited requirements file into the project's own environment on this machine."""
+    path = s.root / actions[0].path
+    pip = s.project.folder / ".venv" / "bin" / "pip"
+    if s.runtime.exec_line() or path.suffix != ".txt" or not pip.exists() or not path.is_relative_to(s.project.folder):
+        return None
+    file = path.relative_to(s.project.folder).as_posix()
+    line = f".venv/bin/pip install --disable-pip-version-check -r {shlex.quote(file)}"
+    return CommandFact(line, effect="write", touches=("installed packages",), why="it installs what the file declares")
 
 
 def _edits(s: Session, folder: Path, files: Mapping[str, str], found: failures.Remedy) -> tuple[Action, ...]:

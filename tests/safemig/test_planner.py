@@ -242,6 +242,15 @@ def test_revisions_form_a_chain_with_their_causes() -> None:
     assert {step.cause for step in added(second, third)} == {HTTPX.cause}
 
 
+def test_without_a_build_the_edited_requirements_are_installed() -> None:
+    install = CommandFact(".venv/bin/pip install -r requirements.txt", effect="write")
+    unbuilt = replace(FACTS, commands={role: each for role, each in FACTS.commands.items() if role != "build"})
+    plan = draft(unbuilt, (replace(HTTPX, install=install),))
+    assert plan.step("rebuild").action.line == install.line
+    assert draft(FACTS, (replace(HTTPX, install=install),)).step("rebuild").action.line != install.line
+    assert "rebuild" not in ids(draft(unbuilt, (HTTPX,)))
+
+
 def test_a_finding_that_changes_nothing_makes_no_revision() -> None:
     assert len(revisions(FACTS, (CLEAN,))) == 1
     assert len(revisions(DOWN, (CLEAN,))) == 2  # it settles the open point

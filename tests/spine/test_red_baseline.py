@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.spine.face import Said, asked, converse, decide, of
-from tests.spine.project import Spine, make_project, remove_project
+from tests.spine.project import MAKEFILE, Spine, make_project, remove_project
 from tests.spine.test_rows import drive, events, signal_of_tests
 
 NEEDS_THE_CHANGE = """
@@ -89,3 +89,36 @@ def test_a_project_that_accepts_red_is_not_asked_and_a_new_failure_is_named(spin
     assert signal["reasons"] == ["failed, and did not before: tests/test_more.py::test_no_ratings_yet"]
     assert any("red_baseline: accept" in str(event.data.get("text")) for event in journal if event.kind == "note")
     assert spine.calls() == [*BEFORE, "migrate", "test"]
+
+
+BELOW_ITS_LIMIT = """
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line("FAIL Required test coverage of 99% not reached. Total coverage: 41.20%")
+def pytest_sessionfinish(session):
+    session.exitstatus = 1
+"""
+LOOSE = MAKEFILE + "\t$(PY) -m pytest -q -p no:cacheprovider slow || true\n"
+
+
+@pytest.mark.parametrize(
+    ("makefile", "file", "source", "words"),
+    [
+        (MAKEFILE, "tests/conftest.py", BELOW_ITS_LIMIT, "coverage is below its limit"),
+        (LOOSE, "slow/conftest.py", "import no_such_faker\n", "ImportError while loading conftest"),
+    ],
+)
+def test_what_makes_the_tests_no_proof_is_named_and_nothing_is_changed(
+    tmp_path: Path, makefile: str, file: str, source: str, words: str
+) -> None:
+    spine = make_project(tmp_path / "project", makefile=makefile)
+    (spine.root / file).parent.mkdir(exist_ok=True)
+    (spine.root / file).write_text(source, encoding="utf-8")
+    (spine.root / file).with_name("test_slow.py").write_text("def test_slow(): pass\n", encoding="utf-8")
+    try:
+        assert drive(spine) == 4
+        assert words in str(events(spine)[-1].data["reason"])
+        assert len(revisions(spine)) == 1
+        notes = [str(event.data["text"]) for event in events(spine) if event.kind == "note"]
+        assert any("is no proof" in text and "|| true" in text for text in notes) is ("|| true" in makefile)
+    finally:
+        remove_project(spine)
