@@ -74,10 +74,16 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def desire(
-    dump: str, wanted: Wanted, scratch: Scratch, *, revision: Wanted | None = None, stated: bool = True
+    dump: str,
+    wanted: Wanted,
+    scratch: Scratch,
+    *,
+    revision: Wanted | None = None,
+    stated: bool = True,
+    pending: Sequence[Wanted] = (),
 ) -> Desired:
     """As ``safemig.desired.desire``."""
-    found = _call(Order("desire", dump, wanted, revision, stated), scratch).desired
+    found = _call(Order("desire", dump, wanted, revision, stated, tuple(pending)), scratch).desired
     assert found is not None
     return found
 
@@ -222,7 +228,8 @@ def _answer(order: Order) -> Said:
             return Said("restated", restated=desired.restated(dump, wanted, _asked, pending=order.pending))
         if order.name == "desire_applied":
             return Said("desired", desired.desire_applied(dump, wanted, _asked, stated=order.stated))
-        return Said("desired", desired.desire(dump, wanted, _asked, revision=order.revision, stated=order.stated))
+        made = desired.desire(dump, wanted, _asked, revision=order.revision, stated=order.stated, pending=order.pending)
+        return Said("desired", made)
     except SpecFails as error:
         kind: Literal["SpecFails", "RevisionFails"] = (
             "RevisionFails" if isinstance(error, RevisionFails) else "SpecFails"

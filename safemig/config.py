@@ -228,7 +228,10 @@ class _Reader:
 
     def migration(self, value: _Value) -> MigrationConfig:
         keys = value.keys(tuple(MigrationConfig.__dataclass_fields__))
-        return MigrationConfig(gentle=_of(keys, "gentle", _Value.flag, True))
+        return MigrationConfig(
+            gentle=_of(keys, "gentle", _Value.flag, True),
+            uncompared=_of(keys, "uncompared", lambda each: each.one_of(("ask", "accept")), "ask"),
+        )
 
     def tests(self, value: _Value) -> SuiteConfig:
         keys = value.keys(tuple(SuiteConfig.__dataclass_fields__))

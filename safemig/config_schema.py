@@ -109,9 +109,11 @@ class PermissionConfig:
 
 @dataclass(frozen=True)
 class MigrationConfig:
-    """``gentle``: operations on tables in use are written in the form that holds locks least."""
+    """``gentle``: operations on tables in use are written in the form that holds locks least. ``uncompared``: whether a
+    revision of which nothing tells beforehand what it makes of the schema is asked about, or accepted."""
 
     gentle: bool = True
+    uncompared: str = "ask"
 
 
 @dataclass(frozen=True)

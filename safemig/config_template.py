@@ -31,8 +31,10 @@ _ENDPOINTS = """
 """
 _MIGRATION = """
 # gentle: indexes, constraints and NOT NULL on tables in use are written so that others wait least.
+# uncompared: a revision of which nothing tells beforehand what it makes of the schema: ask, or accept it.
 #migration:
 #  gentle: true
+#  uncompared: ask
 """
 _TICKS = """
 # proposed: tick unasked (in auto mode) also what has evidence, but says more than was proved.

@@ -58,8 +58,10 @@ def desire(
     *,
     revision: Wanted | None = None,
     stated: bool = True,
+    pending: Sequence[Wanted] = (),
 ) -> Desired:
-    """What ``wanted`` makes of the schema in ``dump`` (the SQL of pg_dump --schema-only).
+    """What ``wanted`` makes of the schema in ``dump`` (the SQL of pg_dump --schema-only), after the upgrades of
+    ``pending``.
 
     With ``revision``, both sides of the file that is to be written (``of_revision``), that is proved too: its downgrade
     must give back the schema before and its upgrade the one after; RevisionFails where it does not. The CREATE of a
@@ -71,6 +73,9 @@ def desire(
     """
     with scratch() as conninfo:
         own = load(dump, conninfo, privileges.roles(wanted))
+        with engine(own) as target, target.connect() as connection:
+            for step in pending:
+                _apply(step, connection)
         base = take(own)
         change = _restated(own, wanted, base) if stated else Restated(wanted)
         _refuse_other_form(own, change.wanted, base)

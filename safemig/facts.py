@@ -136,6 +136,7 @@ class NamedFact:
 class Facts:
     """Everything the planner may use. ``current`` and ``pending`` are None when they could not be read. With ``merge``,
     a merge of the code's heads that is to be written first, ``heads`` and ``pending`` are those that it leads to.
+    ``in_use``: the database has tables beside Alembic's.
     ``risks`` are those of the revisions to be applied, ``files`` their files (of all revisions, without text and SQL,
     where it is not known which are pending), ``scripts`` what runs with them.
     ``used`` are pending revisions that make already what the spec asks for. ``models`` are the edits of a phase about
@@ -169,6 +170,7 @@ class Facts:
     merge: MigrationFact | None = None
     used: tuple[str, ...] = ()
     adopted: tuple[str, ...] = ()
+    in_use: bool = False
     risks: tuple[RiskFact, ...] = ()
     files: tuple[RevisionFact, ...] = ()
     scripts: tuple[ScriptFact, ...] = ()
@@ -191,11 +193,13 @@ class Facts:
 class Finding:
     """What an outcome calls for, or an open point settled: one more input of the planner.
 
-    ``database``: current, pending. ``remedy``: cause, actions (the edits, in order), packages, and
-    ``install`` where no build of the project installs them. ``edited``: step, and
-    the action that the person made of it. ``there``: everything that the phase asks for is there. ``contents``: files
-    and scripts that are not as they were planned. Where revisions were read again (also with ``database`` and
-    ``edited``): files, scripts, and the risks of these files.
+    ``database``: current, pending, in_use. ``generated``: the revisions that the project's own command wrote, and what
+    of their drops is ``foreign``. ``uncompared``: the step of which nothing tells what it makes of the schema.
+    ``remedy``: cause, actions (the edits, in order), packages, and ``install`` where
+    no build of the project installs them. ``edited``: step, and the action that the person made of
+    it. ``there``: everything that the phase asks for is there. ``contents``: files and scripts that are not as they
+    were planned. Where revisions were read again (also with ``database`` and ``edited``): files, scripts, and the risks
+    of these files.
     """
 
     name: str
@@ -209,3 +213,6 @@ class Finding:
     files: tuple[RevisionFact, ...] = ()
     scripts: tuple[ScriptFact, ...] = ()
     risks: tuple[RiskFact, ...] = ()
+    in_use: bool = False
+    foreign: tuple[RiskFact, ...] = ()
+    revisions: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ Intent = Literal[
     "check-image",  # image and package are the new ones
     "baseline",  # the state just before the change
     "create",  # write the migration file
+    "desire",  # find the wanted schema, where what it stands on comes about in the change
     "generate",  # let the project's own command write the migration file (models without a spec)
     "verify",  # the schema is what was asked for
     "models",  # the models can be imported, and what they and the database disagree on is listed

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from safemig.facts import Facts, Finding, SpecFact
 from safemig.plan import OpenPoint
+from safemig.plan_heads import shares_migration
+from safemig.plan_pending import changing
 
 
 def open_points(facts: Facts, findings: Sequence[Finding]) -> list[OpenPoint]:
@@ -63,6 +65,11 @@ def notes(facts: Facts) -> list[str]:
     if facts.used:
         notes.append(
             f"{', '.join(facts.used)} makes what the spec asks for and is pending: it is used, none is written"
+        )
+    if waiting := changing(facts, (), () if shares_migration(facts) else facts.pending):
+        notes.append(
+            f"the database is in use, so what is pending ({', '.join(waiting)}) is part of the change: the baseline is "
+            "taken before it, and it is compared and proved like a new revision"
         )
     if facts.migration:
         notes += [f"chosen for its locks: {text}" for text in facts.migration.choices]

@@ -13,6 +13,18 @@ from safemig.facts import Facts, Finding, MigrationFact
 from safemig.plan import Action, Phase, Plan, Step, child
 from safemig.plan_contents import applying, as_written, reread
 from safemig.plan_heads import found_there, merges_only, shares_migration
+from safemig.plan_pending import (
+    NEW,
+    changing,
+    desire_step,
+    generated,
+    in_use,
+    pending_change,
+    pending_step,
+    points,
+    uncompared,
+)
+from safemig.plan_pending import revisions as revisions_of
 from safemig.plan_points import notes, open_points, phase_words
 from safemig.plan_steps import (
     build_steps,
@@ -60,8 +72,9 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
     ]
     steps = _checked(steps, facts)
     edited = {finding.step: finding.actions[0] for finding in findings if finding.name == "edited"}
+    steps = uncompared(steps, findings)
     steps = as_written([replace(step, action=edited.get(step.id, step.action)) for step in steps], facts)
-    return Plan(1, facts.target, tuple(steps), tuple(open_points(facts, findings)), tuple(notes(facts)))
+    return Plan(1, facts.target, tuple(steps), (*open_points(facts, findings), *points(findings)), tuple(notes(facts)))
 
 
 def _checked(steps: list[Step], facts: Facts) -> list[Step]:
@@ -119,42 +132,15 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
         return steps
     steps += [] if shared else _merging(facts, again=True)
     # What a shared command has applied above; what is still pending after it comes as a finding.
-    current, pending = _revisions(facts, findings, () if shared else facts.pending)
-    if pending and "migrate" in facts.commands:
-        listed = ", ".join(pending)
-        step = command_step(
-            "pending",
-            "upgrade",
-            f"Apply the pending revisions: {listed}",
-            "before",
-            facts.commands["migrate"],
-            facts,
-            changes=f"database schema, by revision {listed}",
-            undo=downgrade_line(facts, ", ".join(current or ()) or "base"),
-            assumes=("schema", "heads"),
-            reaches=f"revision {listed}",
-            done_when=f"the database is at {', '.join(facts.heads)}",
-        )
-        steps.append(applying(step, facts, pending))
+    pending = revisions_of(facts, findings, () if shared else facts.pending)[1]
+    if pending and "migrate" in facts.commands and not in_use(facts, findings):
+        steps.append(pending_step(facts, findings, pending, "before"))
     return steps
-
-
-def _revisions(
-    facts: Facts, findings: Sequence[Finding], pending: tuple[str, ...] | None
-) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-    """Where the database is and what is pending, the merge that is planned with it, as last seen."""
-    current = facts.current
-    for finding in findings:
-        if finding.name == "database":
-            current, pending = finding.current, finding.pending
-            if facts.merge and facts.merge.revision not in (*pending, *current):
-                pending = (*pending, facts.merge.revision)  # looked at before the file was written
-    return current, pending
 
 
 def _merged(facts: Facts, merge: MigrationFact, findings: Sequence[Finding]) -> list[Step]:
     """The merge of the heads as the change: written, applied with what is pending, and compared."""
-    current, pending = _revisions(facts, findings, facts.pending)
+    current, pending = revisions_of(facts, findings, facts.pending)
     listed = ", ".join(pending or (merge.revision,))
     step = command_step(
         "migrate",
@@ -288,17 +274,25 @@ def _generated(facts: Facts) -> list[Step]:
 
 def _changing(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
     """Nothing without a way to migrate: a revision file that nothing applies would be half a change."""
-    if "migrate" not in facts.commands or found_there(findings):
+    if "migrate" not in facts.commands:
         return []
     if facts.merge and merges_only(facts):
         return _merged(facts, facts.merge, findings)
+    waiting = changing(facts, findings, () if shares_migration(facts) else facts.pending)
     steps: list[Step] = []
+    if found_there(findings):  # of what the phase asks for; what is pending is still to be applied
+        more = [desire_step(facts)] if facts.migration else []
+        return [*pending_change(facts, findings, waiting, more=bool(more)), *more] if waiting else []
     if facts.migration:
         steps = _written(facts, facts.migration)
+        steps = [desire_step(facts), *steps] if waiting else steps
     elif facts.message and "create" in facts.commands:
-        steps = _generated(facts)
+        steps = [*_generated(facts), desire_step(facts)]
+    first = pending_change(facts, findings, waiting, more=bool(steps)) if waiting else []
     if steps:
-        revision = facts.migration.revision if facts.migration else "the new revision"
+        made = generated(findings)
+        names = (facts.migration.revision,) if facts.migration else made.revisions if made else ()
+        revision = ", ".join(names) or NEW
         step = command_step(
             "migrate",
             "upgrade",
@@ -312,7 +306,8 @@ def _changing(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
             reaches=f"revision {revision}",
             done_when=f"the database is at {revision}",
         )
-        steps.append(applying(step, facts, (revision,)))
+        steps.append(applying(step, facts, names))
+    steps = [*first, *steps]
     if steps or facts.used:
         steps.append(
             look_step("verify", "verify", "Compare the schema in PostgreSQL with what was asked for", "change")

@@ -134,6 +134,9 @@ def _change(step: Step) -> Iterator[Content]:
     elif action.text:
         yield Content("")
         yield _highlighted(action.text, action.path)
+    elif step.detail:
+        yield Content("")
+        yield from _coloured(clean_lines("\n".join(step.detail)))
 
 
 def _approvals(summary: Summary, step_id: str) -> Iterator[Content]:

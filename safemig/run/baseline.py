@@ -14,10 +14,12 @@ from safemig import privileges
 from safemig.drift import Drift
 from safemig.plan import Step
 from safemig.plan_heads import found_there, merges_only
+from safemig.plan_pending import generated
 from safemig.run import looks
 from safemig.run.approve import ask_person
 from safemig.run.drifting import look_drift, plain, words
 from safemig.run.observe import wanted_of
+from safemig.run.pending import check_spec, desired_of, spec_differences, waiting
 from safemig.run.red_tests import ask_red
 from safemig.run.session import RunEnds, Session
 from safemig.run.there import leave_out, left_unseen
@@ -49,7 +51,11 @@ async def baseline(s: Session, step: Step) -> None:
     if problems:
         await _ask_unhealthy(s, step, problems)
     await ask_red(s, step)
-    if s.facts.migration or s.facts.used:
+    if pending := waiting(s):
+        await _desire_revisions(s, step, pending, "pending")
+        if s.facts.migration:
+            await check_spec(s, pending, _revision(s))
+    elif s.facts.migration or s.facts.used:
         await desire_schema(s, step, drift)
     elif merges_only(s.facts):
         await desire_union(s, step)
@@ -59,6 +65,8 @@ async def baseline(s: Session, step: Step) -> None:
 
 async def _ask_unhealthy(s: Session, step: Step, problems: list[str]) -> None:
     text = "; ".join(problems)
+    if pending := waiting(s):
+        text += f"; {', '.join(pending)} is pending, and the code may already expect what it makes of the database"
     if s.past.mode == "auto":
         raise RunEnds("failed", f"the service is unhealthy before the change, and auto mode does not go on: {text}")
     title = "The service is unhealthy before the change; go on?"
@@ -180,6 +188,27 @@ async def desire_union(s: Session, step: Step) -> None:
     _keep(s, step, desired, present, began)
 
 
+async def desire(s: Session, step: Step) -> None:
+    """The wanted schema of what follows: the generated revision's, or the spec's on top of the pending ones."""
+    written = generated(s.findings)
+    if written is not None:
+        await _desire_revisions(s, step, written.revisions, "migrate")
+    elif s.facts.migration:
+        drift = await look_drift(s, step, await s.look(lambda: _planned(s)), None)
+        await desire_schema(s, step, drift)
+
+
+async def _desire_revisions(s: Session, step: Step, names: Sequence[str], applied_by: str) -> None:
+    """The schema that revisions which others wrote must make of the present one."""
+    if s.known(step.id, "before", "desired"):
+        return
+    began = now()
+    present = await looks.snapshot_now(s)
+    desired = await desired_of(s, step, names, applied_by)
+    if desired is not None:
+        _keep(s, step, desired, present, began)
+
+
 def _keep(s: Session, step: Step, desired: Desired, before: Snapshot, began: str) -> None:
     asked = {difference.key for difference in compare(desired.wanted, desired.base)}
     asked |= set(desired.wanted.objects) - set(desired.base.objects)
@@ -219,17 +248,14 @@ async def verify(s: Session, step: Step) -> None:
     if not revision.seen or not schema.seen:
         raise RunEnds("failed", f"the schema could not be read after the change: {revision.reason or schema.reason}")
     began = now()
-    desired = s.past.last("desired")
-    if desired is None:
+    desired = _wanted(s, step)
+    alone = bool(s.facts.spec and s.facts.spec.asks_schema) and not s.facts.migration and bool(waiting(s))
+    if desired is None and not alone:
         return
     found = await looks.snapshot_now(s)
-    differences = mismatches(
-        looks.load_snapshot(s, BASE),
-        looks.load_snapshot(s, BEFORE),
-        looks.load_snapshot(s, WANTED),
-        found,
-        _names(desired),
-    )
+    differences = _differences(s, desired, found) if desired else ()
+    if alone:
+        differences = (*differences, *await spec_differences(s, step, found))
     _compared(s, step, "after", differences, wanted_of(s.project, s.facts), began)
     if differences:
         first = differences[0]
@@ -252,6 +278,18 @@ def _compared(
     }
     repeat = "pg_dump --schema-only, compared with the spec on a throwaway server"
     s.observe(step.id, moment, Evidence("comparison", s.facts.database, True, began, now(), repeat, data))
+
+
+def _differences(s: Session, desired: Evidence, found: Snapshot) -> tuple[Difference, ...]:
+    base, before, wanted = (looks.load_snapshot(s, name) for name in (BASE, BEFORE, WANTED))
+    return mismatches(base, before, wanted, found, _names(desired))
+
+
+def _wanted(s: Session, step: Step) -> Evidence | None:
+    """The wanted schema that this comparison is about; None where nothing told it beforehand."""
+    later = any(other.id == "desire" for other in s.plan.steps) and step.id == "verify"
+    known = s.known("desire" if later else "baseline", "before", "desired")
+    return known[-1] if known else None
 
 
 def mismatches(

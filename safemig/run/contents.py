@@ -67,10 +67,15 @@ def read_revisions(
     files = [fact for name in names if (fact := _file(root, graph, name, written.get(name))) is not None]
     told = {fact.revision: fact for fact in _told([fact for fact in files if sql or fact.revision in written])}
     return Reading(
-        tuple(told.get(fact.revision, fact) for fact in files),
+        tuple(_redacted(told.get(fact.revision, fact)) for fact in files),
         (),
         tuple(risk for fact in files for risk in _risks(fact)),
     )
+
+
+def _redacted(fact: RevisionFact) -> RevisionFact:
+    """The text is there to be shown: what has a meaning was read from it by now."""
+    return replace(fact, text=redact(fact.text), sql=None if fact.sql is None else redact(fact.sql))
 
 
 def _file(root: Path, graph: Graph, name: str, written: MigrationFact | None) -> RevisionFact | None:
@@ -90,7 +95,7 @@ def edited(facts: Facts, action: Action) -> Reading:
     for fact in (facts.merge, facts.migration):
         if fact and action.kind == "edit" and action.path == fact.path:
             files = tuple(_told([of_text(fact.revision, fact.path, action.text.encode())]))
-            return Reading(files, (), tuple(_risks(files[0])))
+            return Reading((_redacted(files[0]),), (), tuple(_risks(files[0])))
     return Reading()
 
 
@@ -137,7 +142,7 @@ def _told(files: Sequence[RevisionFact]) -> Iterator[RevisionFact]:
         yield from (replace(fact, unread=f"{fact.path}: {error}") for fact, _ in steps)
         return
     for (fact, _), one in zip(steps, told, strict=True):
-        yield replace(fact, sql=redact(one.sql), unread=one.unread)
+        yield replace(fact, sql=one.sql, unread=redact(one.unread))
 
 
 def _scripts(project: Project, tree: AlembicTree, graph: Graph, texts: Collection[str]) -> tuple[ScriptFact, ...]:
@@ -159,7 +164,7 @@ def _script(name: str, path: Path) -> ScriptFact | None:
         raw = path.read_bytes()
     except OSError:
         return None
-    text = raw.decode(errors="replace") if len(raw) <= _LONGEST else ""
+    text = redact(raw.decode(errors="replace")) if len(raw) <= _LONGEST else ""
     return ScriptFact(name, hashlib.sha256(raw).hexdigest(), text)
 
 

@@ -148,6 +148,7 @@ async def _step(s: Session, step: Step) -> None:
             {
                 "title": step.title,
                 "intent": step.intent,
+                "phase": step.phase,
                 "effect": step.action.effect,
                 "command": s.clean(step.action.line),
             },

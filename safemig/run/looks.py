@@ -105,6 +105,26 @@ async def revision_now(s: Session) -> Evidence:
         return unseen("revision", s.facts.database, "alembic current", s.clean(str(error)), began)
 
 
+async def in_use_now(s: Session) -> bool:
+    """Whether the database has tables beside Alembic's; True where that cannot be read: then nothing is taken for
+    empty."""
+    import psycopg
+
+    from checks.migration.in_use import in_use
+    from safemig.runtimes.base import Unreachable
+
+    tree = tree_of(s)
+
+    def look() -> bool:
+        with _connection(s) as connection:
+            return in_use(connection, table=tree.version_table, schema=tree.version_table_schema)
+
+    try:
+        return await s.look(look)
+    except (psycopg.Error, Unreachable):
+        return True
+
+
 async def look_database(s: Session, step: str, moment: str) -> tuple[Evidence, Evidence]:
     """Revision and schema, journalled. The two are what later steps take for granted."""
     revision = s.observe(step, moment, await revision_now(s))

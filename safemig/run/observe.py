@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 async def observe(project: Project, config: Config, runtime: Runtime, request: Request) -> Facts:
     """The facts for the plan. Raises ChoiceNeeded when a person must choose, never because the world is down."""
     tree = project.tree
-    graph, world = await asyncio.gather(
+    graph, (world, used) = await asyncio.gather(
         asyncio.to_thread(_graph, project, tree), asyncio.to_thread(_world, runtime, tree)
     )
     documents = _documents(project)
@@ -56,7 +56,7 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         unread=() if world.seen else (world.reason,),
         message=request.message,
     )
-    facts = _with_revision(facts, graph, world)
+    facts = replace(_with_revision(facts, graph, world), in_use=used)
     chosen, unsure = _choose(facts, project, runtime, documents, graph, request)
     facts = replace(facts, problems=(*facts.problems, *unsure))
     facts = _with_test_target(facts, project)
@@ -88,22 +88,23 @@ def _graph(project: Project, tree: AlembicTree | None) -> Graph:
     )
 
 
-def _world(runtime: Runtime, tree: AlembicTree | None) -> Evidence:
+def _world(runtime: Runtime, tree: AlembicTree | None) -> tuple[Evidence, bool]:
+    """The database's revision, and whether it has tables beside Alembic's."""
     import psycopg
 
     from checks.evidence import unseen
     from checks.migration.current import read_current
+    from checks.migration.in_use import in_use
     from safemig.runtimes.base import Unreachable
 
     try:
         with runtime.connect() as connection:
-            return read_current(
-                connection,
-                table=tree.version_table if tree else "alembic_version",
-                schema=tree.version_table_schema if tree else None,
-            )
+            table = tree.version_table if tree else "alembic_version"
+            schema = tree.version_table_schema if tree else None
+            revision = read_current(connection, table=table, schema=schema)
+            return revision, in_use(connection, table=table, schema=schema)
     except (psycopg.Error, Unreachable) as error:
-        return unseen("revision", "database", "alembic current", str(error).splitlines()[0])
+        return unseen("revision", "database", "alembic current", str(error).splitlines()[0]), False
 
 
 def _documents(project: Project) -> tuple[Document, ...]:

@@ -119,6 +119,7 @@ def _step_started(past: Past, event: Event) -> None:
     known.started, known.status = True, ""
     known.evidence.clear()  # a second attempt looks again
     past.in_flight = event.step
+    past.changing = past.changing or event.data.get("phase") == "change"
     past.changing = past.changing or event.step in CHANGE_STEPS or event.step.startswith("models-")
 
 

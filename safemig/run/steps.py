@@ -14,10 +14,11 @@ from safemig.plan import Step
 from safemig.plan_contents import reread
 from safemig.proposals import edit
 from safemig.run import contents, looks
-from safemig.run.baseline import baseline, verify
+from safemig.run.baseline import baseline, desire, verify
 from safemig.run.execute import output_of, require_success, run_command
 from safemig.run.modelled import check_models
 from safemig.run.named import run_named
+from safemig.run.pending import read_generated
 from safemig.run.remedy import find_remedy
 from safemig.run.rows import compared, require_kept
 from safemig.run.same_database import check_database
@@ -31,6 +32,11 @@ from safemig.signals import container_problems, endpoint_problem, status_words, 
 
 async def _command(s: Session, step: Step) -> None:
     require_success(s, step, await run_command(s, step))
+
+
+async def _generate(s: Session, step: Step) -> str:
+    await _command(s, step)
+    return await read_generated(s, step)
 
 
 async def _build(s: Session, step: Step) -> None:
@@ -91,6 +97,7 @@ async def _revision(s: Session, step: Step) -> None:
     pending = await s.look(lambda: pending_of(s, current))
     planned = any(step.id == "pending" for step in s.plan.steps)
     if (current, pending) != (s.facts.current, s.facts.pending) or (pending and not planned):
+        used = await looks.in_use_now(s)
         said = f"the database is at {', '.join(current) or 'no revision'}, pending: {', '.join(pending) or 'none'}"
         tree, graph = looks.tree_of(s), await s.look(lambda: looks.graph_of(s))
         reading = await s.look(
@@ -98,7 +105,14 @@ async def _revision(s: Session, step: Step) -> None:
         )
         s.find(
             Finding(
-                "database", said, current, pending, files=reading.files, scripts=reading.scripts, risks=reading.risks
+                "database",
+                said,
+                current,
+                pending,
+                files=reading.files,
+                scripts=reading.scripts,
+                risks=reading.risks,
+                in_use=used,
             )
         )
 
@@ -242,7 +256,8 @@ STEPS: Mapping[str, Callable[[Session, Step], Awaitable[str | None]]] = {
     "upgrade": _upgrade,
     "edit": _edit,
     "create": _edit,
-    "generate": _command,
+    "generate": _generate,
+    "desire": desire,
     "test": _test,
     "check-image": _check_image,
     "baseline": baseline,

@@ -9,7 +9,8 @@ import msgspec
 from checks.evidence import Evidence, Json
 from safemig.events import Verdict
 from safemig.items.migrating import asks_migration
-from safemig.plan_heads import NOTHING_TO_DO, found_there, merges_only
+from safemig.plan_heads import NOTHING_TO_DO, found_there
+from safemig.plan_pending import ACCEPTED, UNCOMPARED
 from safemig.run.session import Session
 from safemig.signals import Moment, Signal, judge
 
@@ -68,9 +69,16 @@ def judged(s: Session) -> Judged:
     return Judged(
         judge(before, after),
         matches if isinstance(matches, bool) else None,
-        s.facts.migration is not None or bool(s.facts.used) or merges_only(s.facts) or _asks_schema(s),
+        _compares(s) or _asks_schema(s),
         tuple(d for d in differences if isinstance(d, dict)) if isinstance(differences, list) else (),
     )
+
+
+def _compares(s: Session) -> bool:
+    """Whether a comparison of the schema is part of the plan, and not one that was said to be impossible."""
+    untold = {finding.step for finding in s.findings if finding.name in (UNCOMPARED, ACCEPTED)}
+    applied = [step.id for step in s.plan.steps if step.intent == "upgrade"]
+    return any(step.intent == "verify" for step in s.plan.steps) and not (untold & set(applied[-1:]))
 
 
 def _asks_schema(s: Session) -> bool:

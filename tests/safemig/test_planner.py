@@ -77,7 +77,7 @@ from tests.safemig.plans import (
         (
             replace(FACTS, migration=None, message="add rating"),
             (),
-            "build start observe revision same-database test baseline generate migrate verify test-after "
+            "build start observe revision same-database test baseline generate desire migrate verify test-after "
             "prove judge tick",
         ),
         (
