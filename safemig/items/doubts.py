@@ -16,6 +16,7 @@ from safemig.spec.document import Item
 _ALSO_NAMES = frozenset({"date", "time", "text", "timestamp", "uuid", "json", "interval", "char", "character", "key"})
 # A downgrade names the tables that it would drop, so their being there contradicts no ticked item.
 _STANDS = frozenset({"file", "folder", "target", "package", "symbol", "endpoint"})
+_OBJECTS = ("table ", "column ", "index ", "constraint ")
 _IN_DATABASE = frozenset({"table", "column", "index", "constraint", "check", "unique", "foreign key", "primary key"})
 
 
@@ -93,8 +94,9 @@ def denied(item: Item, found: Sequence[Found]) -> str:
     return f"no definition shows the {number} that the item speaks of" if number else not_on(found)
 
 
-def beyond(text: Said, found: Sequence[Found], came: Sequence[Found]) -> str:
-    """What the item says beyond what came about, so that a person decides; "" when nothing."""
+def beyond(text: Said, found: Sequence[Found], came: Sequence[Found], *, revised: bool = False) -> str:
+    """What the item says beyond what came about, so that a person decides; "" when nothing. ``revised``: what came
+    about in the database did so by a revision that the run wrote."""
     checkable = [one for one in found if one.state != "neutral"]
     for one in checkable:
         if one.state in ("unseen", "unknown"):
@@ -105,7 +107,7 @@ def beyond(text: Said, found: Sequence[Found], came: Sequence[Found]) -> str:
     changed = next((one for one in came if one.state == "changed"), None)
     if changed and not _claims(found):
         return f"it does not say what {changed.span.text} becomes"
-    return _unshown(found) or apart(came) or _strange(text) or _unlike(text, found, came)
+    return _unshown(found) or apart(came) or _strange(text) or _unlike(text, found, came, revised)
 
 
 def _strange(text: Said) -> str:
@@ -124,9 +126,11 @@ def _unshown(found: Sequence[Found]) -> str:
     return ""
 
 
-def _unlike(text: Said, found: Sequence[Found], came: Sequence[Found]) -> str:
+def _unlike(text: Said, found: Sequence[Found], came: Sequence[Found], revised: bool) -> str:
     """What the words ask for and the evidence is not of that kind: an index where a column was made."""
     every = frozenset[str]().union(*(kinds_of(one) for one in found))
+    if revised and any(place.startswith(_OBJECTS) for one in came for place in one.places):
+        every |= {"revision"}
     for word, wanted in text.kinds:
         if not wanted & every:
             return f"nothing that was found is what “{word}” says"

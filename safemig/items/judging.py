@@ -52,7 +52,11 @@ def judge_item(item: Item, proofs: Proofs, worlds: Worlds = NOTHING, words: Plai
     if against := _against(text, checkable, came) or denied(item, found) or otherwise:
         return Judged(item, False, against, checkable=_hopeful(item, checkable))
     proof = "; ".join(dict.fromkeys(_evidence(one) for one in came))
-    more = removed(text, came, checkable) if any(one.went for one in came) else beyond(text, found, came)
+    more = (
+        removed(text, came, checkable)
+        if any(one.went for one in came)
+        else beyond(text, found, came, revised=bool(proofs.revisions))
+    )
     if not more:
         return Judged(item, True, proof, "proved", checkable=True)
     # A person has decided about what is ticked already: there is nothing to propose.

@@ -16,7 +16,8 @@ from safemig.items.reader import Named
 
 _LETTERS = r"(?:[^\W_]|[\u0300-\u036f\u0900-\u109f])+"  # with the marks that stand on letters, as in Hindi
 _TOKEN = re.compile(rf"(?P<code>`+[^`]*`+)|(?P<word>{_LETTERS}(?:['’-]{_LETTERS})*)|(?P<sign>\S)")
-_LABEL = re.compile(r"\s*\d+(?:\.\d+)*[.)]\s")  # "2.1. Create …": the item's own number
+# The item's own number and marks: "2. Create …", "2.1 Create …", "T006 [P] [US1] Create …" (spec-kit).
+_LABEL = re.compile(r"\s*(?:\d+(?:\.\d+)*[.)]|\d+(?:\.\d+)+|T\d{3}(?: \[(?:P|US\d+)\])*)\s")
 _SIGNS = frozenset(".,:;()*–—-")
 _ENDS = frozenset(".;:")  # behind them a kind is no longer said of the next span: "Models: `Course.ratings`"
 
@@ -91,11 +92,23 @@ def said(read: Named, known: PlainWords) -> Said:
     whole = len(reader.of_spans) == len(read.spans)  # code spans that are not one token each cannot be followed
     alone = "" if "removing" in reader.asks else reader.beside
     return Said(
-        reader.strange or alone or ("" if whole else "`"),
+        reader.strange or alone or _strange_around(read.item.around, known) or ("" if whole else "`"),
         frozenset(reader.asks),
         tuple(reader.kinds),
         tuple(reader.of_spans),
     )
+
+
+def _strange_around(text: str, known: PlainWords) -> str:
+    """The first word of what is said around the item that is not plain: "Not yet:" above it, "once agreed" below."""
+    plain = known.any | known.making | known.kinds.keys()
+    for line in text.split("\n"):
+        label = _LABEL.match(line)
+        for token in _TOKEN.finditer(line, label.end() if label else 0):
+            strange = token["word"] and token["word"].lower() not in plain
+            if strange or (token["sign"] and token["sign"] not in _SIGNS):
+                return token[0]
+    return ""
 
 
 class _Reader:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +67,8 @@ class Item:
     """A checklist item.
 
     ``line`` is 1-based; ``offset`` is the byte offset in the file of the character between the brackets, ``mark``
-    that character (" " open, "x" or "X" checked, others such as "~" neither); ``codes`` are its code spans.
+    that character (" " open, "x" or "X" checked, others such as "~" neither); ``codes`` are its code spans. ``around``
+    is what else is said of it: the entries of the list that it stands in, its further paragraphs and plain entries.
     """
 
     line: int
@@ -76,6 +77,7 @@ class Item:
     text: str
     codes: tuple[str, ...] = ()
     mark: str = " "
+    around: str = ""
 
     @property
     def open(self) -> bool:
@@ -263,17 +265,50 @@ def _after(tokens: Sequence[Token], at: int) -> tuple[tuple[int, str, str], ...]
     return tuple(found)
 
 
+@dataclass
+class _Entry:
+    """One entry of a list: its first text, where it has one of its own, its further ones, and what it stands in."""
+
+    above: tuple[_Entry, ...]
+    first: Token | None = None
+    more: list[str] = field(default_factory=list)
+    below: list[str] = field(default_factory=list)
+
+    @property
+    def words(self) -> list[str]:
+        return [*([self.first.content] if self.first else []), *self.more]
+
+
+def _entries(tokens: Sequence[Token]) -> list[_Entry]:
+    """Every entry of every list, in their order."""
+    found: list[_Entry] = []
+    within: list[_Entry] = []
+    for at, token in enumerate(tokens):
+        if token.type == "list_item_open":
+            within.append(_Entry(tuple(within)))
+            found.append(within[-1])
+        elif token.type == "list_item_close":
+            within.pop()
+        elif token.type == "inline" and within:
+            first = tokens[at - 2].type == "list_item_open"
+            within[-1].first = token if first else within[-1].first
+            within[-1].more += [] if first else [token.content]
+    for entry in found:
+        if entry.first is None or not _BOX.match(entry.first.content):
+            for above in entry.above:
+                above.below += entry.words
+    return found
+
+
 def _items(tokens: Sequence[Token], lines: _Lines) -> tuple[Item, ...]:
     result = []
-    for at, token in enumerate(tokens[:-2]):
-        inline = tokens[at + 2]
-        if token.type != "list_item_open" or inline.type != "inline" or not inline.map:
-            continue
-        box = _BOX.match(inline.content)
-        if box:
-            item = _item(inline, box, lines)
-            if item:
-                result.append(item)
+    for entry in _entries(tokens):
+        inline = entry.first
+        box = _BOX.match(inline.content) if inline and inline.map else None
+        item = _item(inline, box, lines) if inline and box else None
+        if item:
+            words = [_BOX.sub("", text, count=1) for above in entry.above for text in above.words]
+            result.append(replace(item, around="\n".join([*words, *entry.more, *entry.below])))
     return tuple(result)
 
 

@@ -14,6 +14,7 @@ from safemig.config import ConfigError, load
 from safemig.config_schema import TickConfig
 from safemig.items.plain import plain_words, said
 from safemig.items.reader import named
+from safemig.spec.document import parse
 from tests.safemig.test_items_four_worlds import BEFORE as EMPTY
 from tests.safemig.test_items_four_worlds import RAN, STATES
 from tests.safemig.test_items_judging import BEFORE, State, phase_of, world
@@ -121,6 +122,29 @@ REVISIONS = [
 ]
 
 
+LABELLED = [
+    ("1.1 Create migration for `course_rating` table", "proved"),
+    ("2.1. Add index `ix_rating_course`", "proved"),
+    ("3) Add `CourseRating` model", "proved"),
+    ("T004 Apply the migration with `make migrate`", "proved"),
+    ("T006 [P] [US1] Create `CourseRating` model in `app/models.py`", "proved"),
+    ("T007 [US1] Implement `POST /courses/{id}/ratings`", "proposed"),
+    ("5 ratings in `course_rating`", "proposed"),
+    ("2 tables: `course_rating`", "proposed"),
+    ("[P] Create `course_rating`", "proposed"),
+]
+
+
+@pytest.mark.parametrize(("text", "state"), LABELLED)
+def test_an_item_s_own_number_says_nothing_and_a_count_does(root: Path, text: str, state: str) -> None:
+    phase = phase_of(text)
+    worlds = Worlds(world(root / "before", EMPTY, phase), world(root / "right", STATES["right"], phase))
+    (found,) = judge_all(phase, Proofs(commands_run=RAN["right"], revisions=(OWN,)), worlds)
+    assert found.state == state, found.reason
+    (without,) = judge_all(phase, Proofs(commands_run=RAN["right"]), worlds)
+    assert without.state == ("proposed" if text.startswith("1.1") else state)
+
+
 @pytest.mark.parametrize(("text", "state"), REVISIONS)
 def test_the_run_s_own_revision_is_evidence_and_an_older_one_is_not(tmp_path: Path, text: str, state: str) -> None:
     after = replace(REVISED, files={**REVISED.files, OWN: FUNCTIONS})
@@ -206,3 +230,25 @@ def test_any_text_is_read_and_what_is_not_on_the_list_is_strange(text: str) -> N
     found = said(named(items[0]), plain_words())
     assert found.strange  # x is on no list
     assert len(found.of_spans) <= len(items[0].codes) + items[0].text.count("`")
+
+
+AROUND = [
+    ("- [ ] Create table `course_rating`\n\n  only after the release\n", "proposed"),
+    ("- [ ] Create table `course_rating`\n  - once legal has agreed\n", "proposed"),
+    ("- [ ] Create table `course_rating`\n  - [ ] Tell legal\n", "proved"),  # an item of its own
+    ("- Do not do this:\n  - [ ] Create table `course_rating`\n", "proposed"),
+    ("- [ ] Never\n  - more\n    - [ ] Create table `course_rating`\n", "proposed"),
+    ("- Remove:\n  - [ ] Table `course_rating`\n", "proposed"),
+    ("- Tables:\n  - [ ] Create table `course_rating`\n", "proved"),
+    ("1. [ ] Add the tables\n   - [ ] Create table `course_rating`\n", "proved"),
+    ("- One thing\n- [ ] Create table `course_rating`\n- Never that\n", "proved"),
+]
+
+
+@pytest.mark.parametrize(("text", "state"), AROUND)
+def test_what_is_said_around_an_item_is_read_with_it(root: Path, text: str, state: str) -> None:
+    phase = parse(f"# P\n{text}".encode(), "p.md").phases[0]
+    worlds = Worlds(world(root / "before", EMPTY, phase), world(root / "right", STATES["right"], phase))
+    found = {one.item.text: one for one in judge_all(phase, Proofs(), worlds)}
+    own = found["Table `course_rating`" if "Remove" in text else "Create table `course_rating`"]
+    assert own.state == state, own.reason
