@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -38,12 +38,13 @@ _PATH = re.compile(r"/[\x21-\x7e]{0,499}")
 class Discovered:
     """The requests that prove the service, and what was left out as (path, reason).
 
-    ``document`` tells whether an OpenAPI document was found.
+    ``document`` tells whether an OpenAPI document was found, ``failed`` whether a request went wrong in the service.
     """
 
     probes: tuple[Probe, ...]
     left_out: tuple[tuple[str, str], ...]
     document: bool
+    failed: bool = False
 
 
 class _Unfit(Exception):
@@ -90,7 +91,9 @@ def discover(base_url: str, *, client: httpx.Client | None = None, seconds: floa
     own = client_for(client)
     try:
         search = _Search(own, base_url, seconds, time.monotonic() + PATIENCE)
-        return _discover(search)
+        found = _discover(search)
+        failed = any(answer is not None and answer.status >= 500 for answer in search.answers.values())
+        return replace(found, failed=failed)
     finally:
         if client is None:
             own.close()

@@ -116,7 +116,7 @@ class RunScreen(Screen[None]):
 
     def _take(self, event: Event) -> None:
         self.panes.take(event, self.folder)
-        if event.kind in ("progress", "step.started"):  # of a change: seen from a second connection
+        if event.kind in ("progress", "step.started"):  # of a change, or of a wait
             self._watched = str(event.data.get("text", ""))
         elif event.kind == "plan.revised":
             self.plan = load_plan(self.folder, str(event.data.get("file", ""))) or self.plan
@@ -139,7 +139,7 @@ class RunScreen(Screen[None]):
 
     def _read_progress(self) -> str:
         running = self.summary.running
-        if (step := self.summary.step(running)).intent == "upgrade":
+        if (step := self.summary.step(running)).intent == "upgrade" or self._watched:
             return self._watched
         commands = [one for one in self.summary.commands.values() if one.step == running]
         if not commands or commands[-1].how or step.intent not in ("test", "build"):

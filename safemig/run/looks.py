@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checks.container import SentRequest
-from checks.endpoints import Probe, discover
+from checks.endpoints import Discovered, Probe, discover
 from checks.endpoints import look as look_endpoint
 from checks.evidence import Evidence, now, unseen
 from checks.migration.graph import Graph, read_graph
@@ -147,14 +147,14 @@ def counts_changed(known: Evidence, fresh: Evidence) -> str:
 
 async def look_services(s: Session, step: str, moment: str) -> Evidence:
     """The containers (or processes) of the project, journalled."""
-    requests = _requests(s)
+    requests = requests_of(s)
     services = s.observe(step, moment, await s.look(lambda: s.runtime.look_services(requests)))
     for text in by_time_words(services):
         s.note(text, step, "warning")
     return services
 
 
-def _requests(s: Session) -> tuple[SentRequest, ...]:
+def requests_of(s: Session) -> tuple[SentRequest, ...]:
     """What this run has asked the service so far, with the time of each question and answer."""
     journalled = [evidence for _, _, evidence in s.past.evidence if evidence.kind == "endpoint"]
     return (*s.requests, *(request for evidence in journalled if (request := _request(evidence)) is not None))
@@ -183,6 +183,23 @@ def by_time_words(services: Evidence) -> tuple[str, ...]:
     return tuple(texts)
 
 
+async def ask(s: Session, base: str, probe: Probe) -> Evidence:
+    """One request that is not journalled: the run remembers when it was sent and how it ended."""
+    answer = await s.look(lambda: look_endpoint(base, probe))
+    if (request := _request(answer)) is not None:
+        s.requests.append(request)
+    return answer
+
+
+async def discovered(s: Session, base: str) -> Discovered:
+    """Which endpoints there are; the requests that it took are remembered as one."""
+    began = time.time()
+    found = await s.look(lambda: discover(base))
+    if found.failed:
+        s.requests.append(SentRequest(began, time.time(), 500))
+    return found
+
+
 async def serving(s: Session, seconds: float | None = None, ended: Callable[[], Awaitable[bool]] | None = None) -> bool:
     """Waits until the service answers twice in a row with the same status (a --reload server settles), or until
     ``ended`` says that nothing will.
@@ -197,10 +214,8 @@ async def serving(s: Session, seconds: float | None = None, ended: Callable[[], 
     last: object = None
     async with waiting(s, f"the service to answer at {base}", limit) as wait:
         while wait.left:
-            answer = await s.look(lambda: look_endpoint(base, probe))
+            answer = await ask(s, base, probe)
             status = answer.data.get("status") if answer.seen else None
-            if (request := _request(answer)) is not None:
-                s.requests.append(request)
             if status is not None and status == last:
                 return True
             if status is None and ended is not None and await ended():
@@ -219,7 +234,6 @@ def _configured(s: Session) -> tuple[Probe, ...]:
 
 async def look_endpoints(s: Session, step: str, moment: str, paths: Sequence[str] = ()) -> tuple[Evidence, ...]:
     """The main endpoints side by side. ``paths``: exactly those of an earlier look (subjects such as "GET /x")."""
-    began = time.time()
     base = await s.look(s.runtime.base_url)
     if not base:
         gone = unseen("endpoint", "GET /", "curl", "the service has no address that can be reached from here")
@@ -229,16 +243,13 @@ async def look_endpoints(s: Session, step: str, moment: str, paths: Sequence[str
         probes = [configured.get(subject) or _again(subject) for subject in paths if subject.startswith("GET /")]
         probes += [probe for subject, probe in configured.items() if probe not in probes]
     else:
-        found = await s.look(lambda: discover(base))
+        found = await discovered(s, base)
         probes = list({f"{p.method} {p.path}": p for p in (*found.probes, *configured.values())}.values())
         for route, reason in found.left_out:
             s.note(f"endpoint {route} is not checked: {reason}", step)
     looked = await asyncio.gather(
         *(s.look(lambda probe=probe: _ask(s, base, probe)) for probe in probes)  # type: ignore[misc]
     )
-    answers = [request for evidence in looked if (request := _request(evidence)) is not None]
-    # Which routes there are was asked for first, without an answer for each of those requests.
-    s.requests += [SentRequest(began, each.began, each.status) for each in answers if each.status >= 500][:1]
     return tuple(s.observe(step, moment, answer) for answer in looked)
 
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checks.database_use import identity
-from checks.endpoints import Probe, discover
-from checks.endpoints import look as look_endpoint
+from checks.endpoints import Probe
 from checks.evidence import Evidence, Json, now
 from safemig.database_use import (
     CommandSeen,
@@ -200,14 +199,14 @@ async def _ask_service(s: Session, watching: asyncio.Future[tuple[tuple[str, ...
 
     async def ask(probe: Probe) -> None:
         if not watching.done():
-            await s.look(lambda: look_endpoint(base, probe))
+            await looks.ask(s, base, probe)
 
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.shield(watching), 0.3)  # a pool keeps its sessions: no request is needed
     for _ in range(3):
         await ask(Probe(path=s.config.health or "/", seconds=3.0))
     if not watching.done():
-        found = await s.look(lambda: discover(base))
+        found = await looks.discovered(s, base)
         for probe in found.probes:
             await ask(probe)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from safemig.plan import Step
+from safemig.run import looks
 from safemig.run.clean import clean_evidence
 from safemig.run.session import Session
 
@@ -45,5 +46,6 @@ async def look_at_end(s: Session) -> None:
     """The services once more, when nothing that safemig started runs any more."""
     if s.past.last("container", "after") is None:
         return
-    services = clean_evidence(await s.look(s.runtime.look_services), s.clean)
+    requests = looks.requests_of(s)
+    services = clean_evidence(await s.look(lambda: s.runtime.look_services(requests)), s.clean)
     s.emit("evidence", {"moment": "after", "evidence": msgspec.to_builtins(services)})
