@@ -78,10 +78,13 @@ class VariableSeen:
 @dataclass(frozen=True)
 class ServiceSeen:
     """What was seen of the running service while it was asked. ``sessions`` are the databases of its sessions on this
-    server, ``variables`` those of its variables that name a database, ``elsewhere`` where else it is connected.
+    server, ``fresh`` those of sessions that came and went meanwhile, whose ever they were; ``variables`` those of its
+    variables that name a database. ``reached``: it was connected to this server; ``elsewhere`` where else it was.
     ``agreed``: every place in the project that names a database names this one."""
 
     sessions: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    reached: bool = False
     variables: tuple[VariableSeen, ...] = ()
     elsewhere: tuple[str, ...] = ()
     agreed: bool = False
@@ -96,14 +99,20 @@ def judge_service(subject: str, ours: str, seen: ServiceSeen) -> DatabaseUse:
     by_variable = _by_variable(subject, ours, seen.variables)
     if by_variable is not None:
         return by_variable
-    if seen.elsewhere:
-        shown = ", ".join(sorted(seen.elsewhere)[:3])
-        why = f"it has no session with this database, and is connected to {shown}"
+    if seen.fresh == (ours,) and (seen.reached or seen.agreed):
+        why = "it was connected to this server" if seen.reached else "whatever names a database here names this one"
+        return DatabaseUse(subject, "same", ours, f"sessions with it alone came and went while it was asked; {why}")
+    if seen.fresh and ours not in seen.fresh:
+        why = f"sessions with {', '.join(seen.fresh)} came and went while it was asked, none with this database"
+        return DatabaseUse(subject, "unknown", "", why)
+    if seen.elsewhere or seen.reached:
+        shown = ", ".join(sorted(seen.elsewhere)[:3]) or "this server"
+        why = f"no session of it with this database was seen, and it is connected to {shown}"
         return DatabaseUse(subject, "unknown", "", why)
     if seen.agreed:
-        how = "it had no session with any database while it was asked; whatever names one here names this one"
+        how = "no session of it with any database was seen while it was asked; whatever names one here names this one"
         return DatabaseUse(subject, "none", ours, how)
-    return DatabaseUse(subject, "unknown", "", "it had no session with any database while it was asked")
+    return DatabaseUse(subject, "unknown", "", "no session of it with any database was seen while it was asked")
 
 
 def _by_variable(subject: str, ours: str, variables: Sequence[VariableSeen]) -> DatabaseUse | None:

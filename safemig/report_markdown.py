@@ -3,75 +3,45 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 from checks.evidence import Evidence, Json
+from safemig.markdown_text import block, code, plain, table
 from safemig.plan import Plan, Step
-from safemig.redact import redact
 from safemig.row_changes import doubts, losses
 from safemig.signals import container_problems, endpoint_problem, tests_good
 from safemig.summary import Summary, verdict_of
-from safemig.summary_document import SIGNALS, proposed
+from safemig.summary_document import SIGNALS, proposed, used_database
 from safemig.summary_model import CommandState, SignalState, StepState
 
-_MARKUP = re.compile(r"([\\`*_\[\]<>|#~!&])")
-_LINE_START = re.compile(r"^(\s*)([-+=]|\d+[.)])", re.MULTILINE)
 _TITLES = {"tests": "Tests", "container": "Container", "endpoints": "Endpoints"}
 _KINDS = {"tests": ("tests", "rows"), "container": ("container",), "endpoints": ("endpoint",)}
-_LONGEST = 2_000
 _WORDS = {True: "good", False: "not good", None: "could not look"}
 
 
 def markdown(summary: Summary, plan: Plan | None) -> str:
     """The whole report; of an unfinished run it says so first."""
     lines: list[str] = []
-    sections = (_head, _signals, _first, _plans, _steps, _approvals, _own, _schema, _items, _ticks, _notes, _timeline)
+    sections = (
+        _head,
+        _signals,
+        _first,
+        _plans,
+        _steps,
+        _approvals,
+        _own,
+        _databases,
+        _schema,
+        _items,
+        _ticks,
+        _notes,
+        _timeline,
+    )
     for section in sections:
         made = list(section(summary, plan))
         if made:
             lines += [*made, ""]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def plain(text: str, longest: int = _LONGEST) -> str:
-    """Untrusted text as one line of Markdown text: redacted, without control characters, all markup escaped."""
-    line = " ".join(_printable(redact(text)).split())
-    line = line if len(line) <= longest else line[:longest] + " …"
-    return _LINE_START.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", line))
-
-
-def code(text: str) -> str:
-    """Untrusted text as a code span; "" for none."""
-    line = " ".join(_printable(redact(text)).split())
-    if not line:
-        return ""
-    line = line if len(line) <= _LONGEST else line[:_LONGEST] + " …"
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
-    pad = " " if line[0] == "`" or line[-1] == "`" else ""
-    return f"{fence}{pad}{line}{pad}{fence}"
-
-
-def block(text: str, language: str = "") -> list[str]:
-    """Untrusted text as a fenced block that nothing inside can close."""
-    clean = _printable(redact(text), keep="\n\t")
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", clean)), default=0))
-    return [f"{fence}{language}", *clean.rstrip("\n").split("\n"), fence]
-
-
-def _printable(text: str, keep: str = "") -> str:
-    # Bidirectional controls and the like are not printable either: they could show a command as another one.
-    return "".join(c if c.isprintable() or c in keep else " " if c.isspace() else "\ufffd" for c in text)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    found = list(rows)
-    if found:
-        yield "| " + " | ".join(head) + " |"
-        yield "|" + " --- |" * len(head)
-        for row in found:
-            # A pipe ends a cell even inside a code span.
-            yield "| " + " | ".join(re.sub(r"(?<!\\)\|", r"\|", cell) or " " for cell in row) + " |"
 
 
 def _head(summary: Summary, _: Plan | None) -> Iterator[str]:
@@ -113,7 +83,7 @@ def _signals(summary: Summary, _: Plan | None) -> Iterator[str]:
     yield "## The three signals"
     yield ""
     known = {name: summary.signals.get(name) for name in SIGNALS}
-    yield from _table(
+    yield from table(
         ("Signal", "", "Before", "After"),
         (
             (_TITLES[name], _word(one), plain(one.before) if one else "", plain(one.after) if one else "")
@@ -149,7 +119,7 @@ def _evidence(summary: Summary, name: str) -> Iterator[str]:
         yield ""
         yield f"### {_TITLES[name]}: evidence"
         yield ""
-        yield from _table(("What", "Before", "After", "To see it again"), rows)
+        yield from table(("What", "Before", "After", "To see it again"), rows)
 
 
 # The keys that say most, per kind; the journal holds the rest.
@@ -229,7 +199,7 @@ def _first(summary: Summary, _: Plan | None) -> Iterator[str]:
         yield "As the project was found, before any repair:"
         yield ""
         rows = ((plain(f"{one.kind} {one.subject}"), _facts(one), code(one.repeat)) for one in found)
-        yield from _table(("What", "Observed", "To see it again"), rows)
+        yield from table(("What", "Observed", "To see it again"), rows)
     for name, cause in summary.findings:
         yield from ("", f"- {plain(name)}: {plain(cause)}")
 
@@ -265,7 +235,7 @@ def _steps(summary: Summary, plan: Plan | None) -> Iterator[str]:
                 code(one.command),
             )
         )
-    yield from _table(("", "Step", "Effect", "Status", "Seconds", "Command"), rows)
+    yield from table(("", "Step", "Effect", "Status", "Seconds", "Command"), rows)
     planned = {step.id: step for step in plan.steps} if plan else {}
     for one in summary.steps:
         if one.id in planned:
@@ -297,7 +267,7 @@ def _approvals(summary: Summary, _: Plan | None) -> Iterator[str]:
     yield ""
     words = {"no": "refused", "once": "approved", "always": "approved, not to be asked again", "tool": "tool granted"}
     words["proposed"] = "approved, the proposed items too"
-    yield from _table(
+    yield from table(
         ("When", "What", "Answer", "By", "Rule", "Reason"),
         (
             (
@@ -324,7 +294,7 @@ def _own(summary: Summary, _: Plan | None) -> Iterator[str]:
         yield "Run beside the run by the person, no part of it:"
         yield ""
         rows = ((code(o.line), code(o.cwd), _ended(o), f"{o.seconds:.1f}", code(o.file)) for o in own)
-        yield from _table(("Line", "Folder", "Ended", "Seconds", "Output"), rows)
+        yield from table(("Line", "Folder", "Ended", "Seconds", "Output"), rows)
 
 
 def _ended(command: CommandState) -> str:
@@ -344,7 +314,22 @@ def _schema(summary: Summary, _: Plan | None) -> Iterator[str]:
         yield ""
         keys = list(dict.fromkeys(key for one in summary.differences for key in one))
         rows = ([code(_short(one[key])) if key in one else "" for key in keys] for one in summary.differences)
-        yield from _table([plain(key) for key in keys], rows)
+        yield from table([plain(key) for key in keys], rows)
+
+
+def _databases(summary: Summary, _: Plan | None) -> Iterator[str]:
+    """Which database each command used, and by what that was seen."""
+    found = [one.evidence for one in summary.evidence if one.evidence.kind == "database"]
+    if found:
+        yield "## Databases"
+        yield ""
+        yield f"Looked at: {plain(str(found[-1].data.get('looked_at')))}, {plain(str(found[-1].data.get('place')))}."
+        yield ""
+        rows = (
+            (plain(o.subject), plain(used_database(o)), plain(str(o.data.get("proof"))), plain(str(o.data.get("how"))))
+            for o in found
+        )
+        yield from table(("What", "Database", "Proof", "Seen by, or why not"), rows)
 
 
 def _items(summary: Summary, _: Plan | None) -> Iterator[str]:
@@ -365,7 +350,7 @@ def _items(summary: Summary, _: Plan | None) -> Iterator[str]:
             )
             yield ""
         rows = ((str(o.line), plain(o.text), plain(o.state), plain(o.reason), plain(o.at)) for o in summary.items)
-        yield from _table(("Line", "Item", "State", "Evidence", "When"), rows)
+        yield from table(("Line", "Item", "State", "Evidence", "When"), rows)
 
 
 def _ticks(summary: Summary, _: Plan | None) -> Iterator[str]:
@@ -386,4 +371,4 @@ def _timeline(summary: Summary, _: Plan | None) -> Iterator[str]:
     if summary.timeline:
         yield "## Timeline"
         yield ""
-        yield from _table(("When", "What"), ((plain(one.wall), plain(one.text, 400)) for one in summary.timeline))
+        yield from table(("When", "What"), ((plain(one.wall), plain(one.text, 400)) for one in summary.timeline))

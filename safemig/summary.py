@@ -271,6 +271,7 @@ _QUESTION = (
     "always",
     "tool",
     "proposed",
+    "typed",
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.evidence import Json
+from checks.evidence import Evidence, Json
 from safemig.summary_model import Approval, ItemState, Seen, SignalState, StepState, Summary
 
 SIGNALS = ("tests", "container", "endpoints")
@@ -34,6 +34,7 @@ def document(summary: Summary) -> dict[str, Json]:
         "signals": signals,
         "steps": [_step_document(one) for one in summary.steps],
         "rows": [_rows_document(one) for one in summary.evidence if one.evidence.kind == "rows"],
+        "databases": [_database_document(one.evidence) for one in summary.evidence if one.evidence.kind == "database"],
         "revision": {"before": summary.before, "after": summary.after},
         "schema": {"matches_spec": summary.matches_spec, "differences": [dict(one) for one in summary.differences]},
         "ticked": [{"file": one.file, "line": one.line, "text": one.text} for one in summary.ticks],
@@ -54,6 +55,19 @@ def _step_document(one: StepState) -> dict[str, Json]:
         "seconds": one.seconds,
         "command": one.command,
     }
+
+
+def used_database(evidence: Evidence) -> str:
+    """The database that was used, as far as it is known."""
+    key = "looked_at" if evidence.data.get("proof") in ("same", "none") else "database"
+    return str(evidence.data.get(key) or "not known")
+
+
+def _database_document(evidence: Evidence) -> dict[str, Json]:
+    """Which database a command or the service uses."""
+    keys = ("proof", "how", "looked_at", "system_identifier", "place")
+    told: dict[str, Json] = {key: evidence.data.get(key) for key in keys}
+    return {"subject": evidence.subject, "database": used_database(evidence), **told}
 
 
 def _rows_document(one: Seen) -> dict[str, Json]:

@@ -66,6 +66,7 @@ class Question:
     always: str
     tool: str
     proposed: str = ""
+    typed: str = ""
 
 
 @dataclass(frozen=True)

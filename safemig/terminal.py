@@ -10,6 +10,7 @@ from checks._text import plain
 from checks.evidence import Evidence, Json
 from safemig.events import GOOD, Event
 from safemig.signals import container_words, endpoint_problem, tests_words
+from safemig.summary_document import used_database
 
 COLOURS = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
 STATES = {
@@ -135,6 +136,11 @@ def evidence_words(evidence: Evidence) -> str:
         return f"database at {', '.join(map(str, current)) or 'no revision'}" if isinstance(current, list) else ""
     if evidence.kind == "comparison":
         return "the schema is what the spec asked for" if data.get("matches_spec") else "the schema is NOT as asked for"
+    if evidence.kind == "database":
+        words = {"same": "uses", "none": "is seen with no other than", "different": "uses ANOTHER one,"}
+        return (
+            f"{evidence.subject} {words.get(str(data.get('proof')), 'is not seen: database')} {used_database(evidence)}"
+        )
     if evidence.kind == "named":
         return f"{evidence.subject} {data.get('ended')}"
     if evidence.kind == "desired":

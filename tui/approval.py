@@ -21,6 +21,7 @@ from tui.approval_text import panel_text
 HINTS = {
     "early": "this question has just come up; press again to answer it",
     "reason": "no, because (goes into the report); Enter says no, Esc goes back:",
+    "typed": "the words that the question asks for; Enter goes on with exactly them, Esc goes back:",
     "edit": "the command as you want it; Enter asks again about it, Esc goes back:",
 }
 SETTLE = 0.4  # seconds: keys typed before the question could be read do not answer it
@@ -54,7 +55,7 @@ class ApprovalPanel(Vertical, can_focus=False):
         self._read: set[str] = set()
         self._decided: set[str] = set()
         self._early = ""  # the question that a key came too soon for
-        self._typing: Literal["", "reason", "edit"] = ""
+        self._typing: Literal["", "reason", "edit", "typed"] = ""
         self._focus_before: Widget | None = None
 
     def compose(self) -> ComposeResult:
@@ -145,7 +146,11 @@ class ApprovalPanel(Vertical, can_focus=False):
         """Opens the command for editing; Enter asks anew about what then stands there, and approves nothing."""
         self._type("edit", line)
 
-    def _type(self, what: Literal["reason", "edit"], value: str) -> None:
+    def ask_words(self) -> None:
+        """Opens the line for the words that the question wants typed: a key alone is no yes to it."""
+        self._type("typed", "")
+
+    def _type(self, what: Literal["reason", "edit", "typed"], value: str) -> None:
         self._typing = what
         self._focus_before = self.screen.focused
         field = self.query_one(Input)
@@ -172,6 +177,8 @@ class ApprovalPanel(Vertical, can_focus=False):
         event.stop()
         if self._typing == "reason":
             self.decide("no", reason=event.value.strip())
+        elif self._typing == "typed" and event.value.strip():
+            self.decide("once", text=event.value.strip())
         elif self._typing == "edit" and event.value.strip():
             self.decide("edit", text=event.value.strip())
 

@@ -103,7 +103,8 @@ def _grants(question: Question) -> list[tuple[str, Content]]:
     if question.kind == "plan":
         rows = [("y", f"yes: {once}"), ("a", "auto mode: these steps and what is added later, unasked")]
     else:
-        rows = [("y", f"once: {once}")]
+        typed = f"type “{clean(question.typed)}”: " if question.typed else "once: "
+        rows = [("y", f"{typed}{once}")]
         rows += [("a", f"always: {clean(question.always)}")] if question.always else []
         rows += [("t", f"tool: {clean(question.tool)}")] if question.tool else []
         rows += [("p", f"proposed: {clean(question.proposed)}")] if question.proposed else []

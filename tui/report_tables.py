@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from checks.evidence import Evidence, Json
-from safemig.summary_document import proposed
+from safemig.summary_document import proposed, used_database
 from safemig.summary_model import Moment, Summary
 from safemig.terminal import evidence_words
 from tui.words import clean, duration, since
@@ -36,7 +36,7 @@ class Table:
 
 def tables(summary: Summary) -> tuple[Table, ...]:
     """All parts that have something to say, in the order they are read."""
-    parts = (schema, looked, approvals, own_lines, ticked, not_ticked, notes, timeline)
+    parts = (databases, schema, looked, approvals, own_lines, ticked, not_ticked, notes, timeline)
     return tuple(made for part in parts if (made := part(summary)) is not None)
 
 
@@ -64,6 +64,17 @@ def schema(summary: Summary) -> Table | None:
         changed = before.data.get("fingerprint") != after.data.get("fingerprint")
         rows.append(("fingerprint", _short(before), _short(after) if changed else f"{_short(after)} (the same)"))
     return Table("Schema", tuple(said), ("", "BEFORE", "AFTER"), tuple(rows))
+
+
+def databases(summary: Summary) -> Table | None:
+    """Which database each command used, and by what that was seen."""
+    found = [one.evidence for one in summary.evidence if one.evidence.kind == "database"]
+    rows = [
+        (clean(o.subject), clean(used_database(o)), clean(str(o.data.get("proof"))), clean(str(o.data.get("how")), 300))
+        for o in found
+    ]
+    said = [f"Looked at: {clean(str(o.data.get('looked_at')))}, {clean(str(o.data.get('place')))}" for o in found[-1:]]
+    return Table("Databases", tuple(said), ("WHAT", "DATABASE", "PROOF", "SEEN BY"), tuple(rows)) if rows else None
 
 
 def _last(found: Sequence[Evidence]) -> Evidence | None:

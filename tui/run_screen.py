@@ -262,6 +262,8 @@ class RunScreen(Screen[None]):
             return
         if question.kind == "plan":
             self.approval.decide("once", mode="auto" if answer == "auto" else "default")
+        elif question.typed:
+            self.approval.ask_words()
         elif answer != "auto":
             self.approval.decide(answer)
 

@@ -155,14 +155,20 @@ async def _answer(face: Face, event: Event, stdin: asyncio.StreamWriter) -> None
     while not face.stops:
         kind, always, tool = str(data["kind"]), str(data["always"]), str(data["tool"])
         proposed = str(data.get("proposed", ""))
-        word = (await _read_line(face, f"{_choices(kind, always, tool, proposed)} > ")).strip().lower()
+        typed = str(data.get("typed", ""))
+        shown = _typed_choices(typed) if typed else _choices(kind, always, tool, proposed)
+        given = (await _read_line(face, f"{shown} > ")).strip()
+        if typed and given == typed:
+            _send(stdin, Message("decide", id=str(data["id"]), answer="once", text=given))
+            return
+        word = given.lower()
         if word == "d":
             face.say(printable(str(data["detail"]) or "nothing more to show", keep_lines=True))
             continue
         if proposed and (lines := _lines_of(word)) is not None:
             _send(stdin, Message("decide", id=str(data["id"]), answer="proposed", text=lines))
             return
-        answer = _answer_of(word, kind, always, tool)
+        answer = _answer_of(word, kind, always, tool) if not typed or word == "n" else None
         if answer is None:
             continue
         reason = await _read_line(face, "why (goes into the report, may be empty) > ") if answer[0] == "no" else ""
@@ -177,6 +183,10 @@ def _choices(kind: str, always: str, tool: str, proposed: str = "") -> str:
     more += "   [t] nor for this tool" if tool else ""
     more += "   [p] the proposed too (p 12,14-16: those lines)" if proposed else ""
     return f"[y] yes, once{more}   [n] no   [d] diff or details"
+
+
+def _typed_choices(typed: str) -> str:
+    return f"type {printable(typed)} to go on   [n] no   [d] details"
 
 
 def _lines_of(word: str) -> str | None:

@@ -25,7 +25,7 @@ from safemig.database_use import (
     judge_command,
     judge_service,
 )
-from safemig.discovery.database import from_environment
+from safemig.discovery.database import DatabaseRef, from_environment
 from safemig.discovery.database_names import NamedDatabase, agreed, named_databases, origin_of
 from safemig.plan import Step
 from safemig.plan_steps import also_plays
@@ -33,7 +33,7 @@ from safemig.run import looks
 from safemig.run.approve import ask_person
 from safemig.run.execute import cause, output_of, run_anew, tail
 from safemig.run.session import RunEnds, Session
-from safemig.run.use_watch import Sightings, printed_database, watch_command, watch_service
+from safemig.run.use_watch import ServiceSightings, Sightings, printed_database, watch_command, watch_service
 
 if TYPE_CHECKING:
     from checks.database_use import Identity
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 KIND = "database"
 MOMENT = "start"
 TRIES = 3
+ASKED = 10  # times: a session of one request is there for some 10 ms, and is missed now and then
 MARK = "PGAPPNAME"
 PRODUCTION = "prod"
 
@@ -54,6 +55,7 @@ class Ours:
     place: ServerPlace
     words: str
     origin: str
+    addresses: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -83,9 +85,13 @@ def _ours(s: Session) -> Ours:
     with s.runtime.connect() as connection:
         own = identity(connection)
     reached = s.runtime.database()
-    words = f"{own.name} on {reached['host']}:{reached['port']}"
+    host, port = str(reached["host"]), reached["port"]
+    words = f"{own.name} on {host}:{port}"
+    here = ("127.0.0.1", "::1") if host in ("127.0.0.1", "localhost", "::1", "") else (host,)
+    addresses = frozenset(f"{each}:{port}" for each in here)
     reference = s.config.database.url or (s.project.database.reference if s.project.database else "")
-    return Ours(own, s.runtime.database_place(), words, reference.partition(":")[2].replace("#", ", ") or reference)
+    origin = reference.partition(":")[2].replace("#", ", ") or reference
+    return Ours(own, s.runtime.database_place(), words, origin, addresses)
 
 
 def service_words(s: Session) -> str:
@@ -184,14 +190,16 @@ async def _service(s: Session, _: Step, ours: Ours, subject: str) -> DatabaseUse
         await _ask_service(s, watching)
     finally:
         ended.set()
-        sessions, elsewhere = await watching
-    variables = () if ours.name in sessions else await s.look(lambda: _variables(s, ours))
-    named = named_databases(s.project, os.environ)
-    seen = ServiceSeen(sessions, variables, elsewhere, agreed(named, s.project.database))
-    return judge_service(subject, ours.name, seen)
+        seen = await watching
+    variables = () if ours.name in seen.sessions else await s.look(lambda: _variables(s, ours))
+    alike = agreed(named_databases(s.project, os.environ), s.project.database)
+    elsewhere = seen.elsewhere - ours.addresses
+    reached = elsewhere != seen.elsewhere
+    sightings = ServiceSeen(seen.sessions, seen.fresh, reached, variables, tuple(sorted(elsewhere)), alike)
+    return judge_service(subject, ours.name, sightings)
 
 
-async def _ask_service(s: Session, watching: asyncio.Future[tuple[tuple[str, ...], tuple[str, ...]]]) -> None:
+async def _ask_service(s: Session, watching: asyncio.Future[ServiceSightings]) -> None:
     """The health path, then what else is asked of it; ends as soon as a session of it was seen."""
     base = await s.look(s.runtime.base_url)
     if not base:
@@ -203,7 +211,7 @@ async def _ask_service(s: Session, watching: asyncio.Future[tuple[tuple[str, ...
 
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.shield(watching), 0.3)  # a pool keeps its sessions: no request is needed
-    for _ in range(3):
+    for _ in range(ASKED):
         await ask(Probe(path=s.config.health or "/", seconds=3.0))
     if not watching.done():
         found = await looks.discovered(s, base)
@@ -230,7 +238,9 @@ def _different(s: Session, ours: Ours, uses: Sequence[DatabaseUse]) -> str:
     advice = ""
     for use in uses:
         role = "start" if use.subject.startswith("the service") else "migrate"
-        origin = origin_of(named_databases(s.project, os.environ, role), use.database)
+        named = named_databases(s.project, os.environ, role)
+        others = tuple(each for each in named if not _is_ours(each, s.project.database))
+        origin = origin_of(others, use.database)
         lines.append(f"{use.subject} uses {_shown(use, origin)}, {use.how}")
         advice = advice or (origin.reference if origin else "")
     where = f" ({ours.origin})" if ours.origin else ""
@@ -241,6 +251,10 @@ def _different(s: Session, ours: Ours, uses: Sequence[DatabaseUse]) -> str:
         f"another database is used than the one that is looked at, {ours.words}{where}: {'; '.join(lines)}; "
         f"{next_step} give the command and the service the address that is looked at"
     )
+
+
+def _is_ours(named: NamedDatabase, ours: DatabaseRef | None) -> bool:
+    return ours is not None and (named.ref.name, named.ref.host, named.ref.port) == (ours.name, ours.host, ours.port)
 
 
 def _shown(use: DatabaseUse, origin: NamedDatabase | None) -> str:

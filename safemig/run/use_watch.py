@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     import psycopg
 
     from safemig.runtimes.base import Runtime
+    from safemig.runtimes.whose import ServiceClients
 
 POLL = 0.005
 HOLD = 2.0  # seconds: who else reads the table waits no longer
 PAUSE = 0.02  # between two holds, so that they get their turn
 GONE = 0.5  # seconds that a session may outlive its command
-FAMILY = 0.1  # the service's sockets are looked up less often than the sessions: that reads all of /proc
+SPARE = 1.0  # the service's sockets are looked up for half of the time
 # What `alembic current --verbose` prints before the revision; the password in it is *** by Alembic itself.
 _PRINTED = re.compile(r"^Current revision\(s\) for (\S+?):?\s*$", re.MULTILINE)
 
@@ -118,26 +120,54 @@ def _settle(connection: psycopg.Connection, seen: Sightings, token: str) -> None
     seen.fresh = tuple(dict.fromkeys(each.database for each in gone))
 
 
-def watch_service(runtime: Runtime, ours: str, ended: threading.Event) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The databases of the service's sessions on this server, and where else it is connected, until ``ended`` or until
-    a session with ``ours`` is seen."""
+@dataclass(frozen=True)
+class ServiceSightings:
+    """See safemig.database_use.ServiceSeen."""
+
+    sessions: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    elsewhere: frozenset[str] = frozenset()
+
+
+def watch_service(runtime: Runtime, ours: str, ended: threading.Event) -> ServiceSightings:
+    """The sessions of the server and the sockets of the service, until ``ended`` or until a session of the service with
+    ``ours`` is seen. The two are looked at side by side: a session of one request lasts some 10 ms."""
+    over = threading.Event()
+    clients: list[ServiceClients] = []
+    sockets = threading.Thread(target=_watch_sockets, args=(runtime, clients, over), daemon=True)
     found: dict[tuple[int, str], ClientSession] = {}
     with runtime.connect() as connection:
-        clients, looked = runtime.service_clients(), time.monotonic()
-        ports, addresses, elsewhere = set(clients.ports), set(clients.addresses), set(clients.elsewhere)
-        while True:
-            last = ended.is_set()
-            found.update({(each.pid, each.began): each for each in sessions(connection, APPLICATION)})
-            if last or time.monotonic() - looked > FAMILY:
-                clients, looked = runtime.service_clients(), time.monotonic()
-                ports |= clients.ports
-                addresses |= clients.addresses
-                elsewhere |= clients.elsewhere
-            own = [each for each in found.values() if each.address in addresses or each.port in ports]
-            databases = tuple(dict.fromkeys(each.database for each in own))
-            if last or ours in databases:
-                return databases, tuple(sorted(elsewhere))
-            time.sleep(POLL)
+        before = {(each.pid, each.began) for each in sessions(connection, APPLICATION)}
+        sockets.start()
+        try:
+            while True:
+                last = ended.is_set()
+                alive = {(each.pid, each.began): each for each in sessions(connection, APPLICATION)}
+                found.update(alive)
+                own = [each for each in found.values() if any(one.own(each) for one in tuple(clients))]
+                databases = tuple(dict.fromkeys(each.database for each in own))
+                if last or ours in databases:
+                    gone = [each for key, each in found.items() if key not in before and key not in alive]
+                    fresh = tuple(dict.fromkeys(each.database for each in gone))
+                    elsewhere = frozenset(place for one in tuple(clients) for place in one.elsewhere)
+                    return ServiceSightings(databases, fresh, elsewhere)
+                time.sleep(POLL / 5)
+        finally:
+            over.set()
+            sockets.join()
+
+
+def _watch_sockets(runtime: Runtime, clients: list[ServiceClients], over: threading.Event) -> None:
+    """As often as it is cheap: a container's addresses take a call of its engine."""
+    from safemig.runtimes.base import Unreachable
+
+    while not over.is_set():
+        began = time.monotonic()
+        with contextlib.suppress(Unreachable):
+            known = runtime.service_clients()
+            if known not in clients:
+                clients.append(known)
+        over.wait(max(POLL / 5, SPARE * (time.monotonic() - began)))
 
 
 def printed_database(output: str) -> str:

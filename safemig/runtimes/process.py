@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from safemig.runtimes.whose import ServerPlace, ServiceClients
 
+FAMILY_SECONDS = 1.0
+
 
 @dataclass
 class ProcessRuntime:
@@ -51,6 +53,7 @@ class ProcessRuntime:
     name: Literal["docker", "process"] = "process"
     _known: set[str] = field(default_factory=set, repr=False)
     _listener: psutil.Process | None = field(default=None, repr=False)
+    _counted: tuple[float, list[psutil.Process]] = field(default=(0.0, []), repr=False)
 
     def describe(self) -> Mapping[str, Json]:
         """The service and, when the URL can be read, the database: running or not."""
@@ -125,8 +128,12 @@ class ProcessRuntime:
         return whose.ServerPlace(False, f"{where}, where no PostgreSQL process of this machine answers")
 
     def service_clients(self) -> ServiceClients:
-        """The sockets of the process that listens on the service's port, and of its children."""
-        return whose.clients_of(self._process())
+        """The sockets of the process that listens on the service's port, and of its children, who are counted anew
+        after a second: that reads all of /proc."""
+        moment = time.monotonic()
+        if moment - self._counted[0] > FAMILY_SECONDS:
+            self._counted = (moment, whose.family_of(self._process()))
+        return whose.clients_of(self._counted[1])
 
     def service_variables(self) -> Mapping[str, str]:
         """Those of the process that listens."""

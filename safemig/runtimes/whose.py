@@ -70,9 +70,9 @@ def _pid_inside(pid: int) -> int:
     return pid
 
 
-def clients_of(process: psutil.Process | None) -> ServiceClients:
-    """By the sockets of that process and of all that descend from it."""
-    found = [each for member in _family(process) for each in _sockets(member)]
+def clients_of(family: Iterable[psutil.Process]) -> ServiceClients:
+    """By the sockets of those processes."""
+    found = [each for member in family for each in _sockets(member)]
     listening = {each.laddr.port for each in found if each.status == "LISTEN"}
     out = [each for each in found if each.raddr and each.laddr.port not in listening]
     ports = {each.laddr.port for each in out}
@@ -80,7 +80,8 @@ def clients_of(process: psutil.Process | None) -> ServiceClients:
     return ServiceClients(ports=frozenset(ports), elsewhere=frozenset(elsewhere))
 
 
-def _family(process: psutil.Process | None) -> Iterable[psutil.Process]:
+def family_of(process: psutil.Process | None) -> list[psutil.Process]:
+    """The process and all that descend from it."""
     import psutil
 
     with contextlib.suppress(psutil.Error):

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from checks.evidence import Evidence, Json
+from safemig.markdown_text import block, code, plain
 from safemig.plan import Action, Plan, Step
 from safemig.report import render
-from safemig.report_markdown import block, code, first_red, plain
+from safemig.report_markdown import first_red
 from safemig.summary import document
 from safemig.summary_model import (
     Approval,

@@ -130,6 +130,7 @@ def test_the_document_of_a_finished_run() -> None:
             {"id": "test", "title": "", "effect": "", "status": "planned", "seconds": 0.0, "command": ""},
         ],
         "rows": [],
+        "databases": [],
         "revision": {"before": ["a1"], "after": ["b2"]},
         "schema": {"matches_spec": True, "differences": []},
         "ticked": [{"file": "plan.md", "line": 7, "text": "create the table"}],

@@ -87,7 +87,7 @@ def test_killed_at_every_record_in_one_chain(spine: Spine, when: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(1, 7))
+@pytest.mark.parametrize("number", range(1, 8))
 def test_killed_in_the_middle_of_every_command(spine: Spine, number: int) -> None:
     assert drive(spine, "run", f"during:{number}") == KILLED
     assert drive(spine, "resume") == 0

@@ -1,0 +1,77 @@
+"""What was seen of a command and of the service, and what that proves about the database they use."""
+
+from __future__ import annotations
+
+import pytest
+
+from safemig.database_use import CommandSeen, ServiceSeen, VariableSeen, judge_command, judge_service
+from safemig.run.use_watch import printed_database
+
+
+@pytest.mark.parametrize(
+    ("seen", "proof", "words"),
+    [
+        (CommandSeen(waited=True, status=0), "same", "waited"),
+        (CommandSeen(waited=True, status=255, said="Can't locate revision"), "same", "waited"),
+        # Somebody else waited too, but the command's own session is in another database.
+        (CommandSeen(waited=True, marked=("shop_dev",), status=0), "different", "shop_dev"),
+        (CommandSeen(marked=("shop",), status=0), "same", "session"),
+        (CommandSeen(status=1, said="connection refused"), "unknown", "connection refused"),
+        (CommandSeen(status=None), "unknown", "did not end"),
+        (CommandSeen(fresh=("shop",), printed="shop", status=0), "same", "came and went"),
+        (CommandSeen(fresh=("shop",), status=0), "unknown", "somebody else's"),
+        (CommandSeen(fresh=("shop",), printed="shop_dev", status=0), "unknown", "somebody else's"),
+        (CommandSeen(printed="shop_dev", status=0), "different", "shop_dev"),
+        (CommandSeen(held=True, status=0), "different", "held"),
+        # A server elsewhere with a database of the same name: it reads its table although ours is held.
+        (CommandSeen(held=True, printed="shop", status=0), "different", "held"),
+        (CommandSeen(held=True, crowded=True, printed="shop", status=0), "unknown", "no session"),
+        (CommandSeen(printed="shop", status=0), "unknown", "no session"),
+    ],
+)
+def test_a_command(seen: CommandSeen, proof: str, words: str) -> None:
+    use = judge_command("`make migrate`", "shop", seen)
+    assert use.proof == proof
+    assert words in f"{use.database} {use.how}"
+
+
+HERE, THERE, DARK = (VariableSeen("DB_URL", "shop", same) for same in (True, False, None))
+
+
+@pytest.mark.parametrize(
+    ("seen", "proof", "words"),
+    [
+        (ServiceSeen(("shop",), variables=(THERE,)), "same", "session"),
+        (ServiceSeen(("reports", "shop")), "same", "session"),
+        (ServiceSeen(("shop_dev",), variables=(HERE,), agreed=True), "different", "shop_dev"),
+        (ServiceSeen(variables=(HERE,)), "same", "variable DB_URL"),
+        (ServiceSeen(variables=(THERE,), agreed=True), "different", "variable DB_URL"),
+        (ServiceSeen(variables=(DARK, HERE)), "same", "variable DB_URL"),
+        (ServiceSeen(variables=(DARK,), agreed=True), "unknown", "could not be looked up"),
+        (ServiceSeen(elsewhere=("10.0.0.5:5432",), agreed=True), "unknown", "10.0.0.5:5432"),
+        (ServiceSeen(fresh=("shop",), agreed=True), "same", "came and went"),
+        (ServiceSeen(fresh=("shop",), reached=True), "same", "came and went"),
+        (ServiceSeen(fresh=("shop",)), "unknown", "no session"),
+        (ServiceSeen(fresh=("shop", "shop_dev"), reached=True), "unknown", "this server"),
+        (ServiceSeen(fresh=("shop_dev",), agreed=True), "unknown", "sessions with shop_dev"),
+        (ServiceSeen(agreed=True), "none", "names this one"),
+        (ServiceSeen(), "unknown", "with any database was seen"),
+    ],
+)
+def test_the_service(seen: ServiceSeen, proof: str, words: str) -> None:
+    use = judge_service("the service api", "shop", seen)
+    assert use.proof == proof
+    assert words in f"{use.database} {use.how}"
+
+
+@pytest.mark.parametrize(
+    ("output", "name"),
+    [
+        ("Current revision(s) for postgresql+psycopg://shop:***@db:5432/shop_dev:\nRev: a1 (head)\n", "shop_dev"),
+        ("INFO x\nCurrent revision(s) for postgresql://u@h/two%20words:\n", "two words"),
+        ("a1 (head)\n", ""),
+        ("Current revision(s) for sqlite:///shop.db:\n", ""),
+    ],
+)
+def test_what_alembic_says_it_has_read(output: str, name: str) -> None:
+    assert printed_database(output) == name
