@@ -154,7 +154,19 @@ async def _upgrade(s: Session, step: Step) -> None:
             f"{step.title}: `{step.action.line}` returned 0, but the database is at "
             f"{', '.join(_strings(revision)) or 'no revision'}, which is not where the code's heads are",
         )
+    await _same_contents(s, step)
     await looks.serving(s)
+
+
+async def _same_contents(s: Session, step: Step) -> None:
+    """What ran is what was asked about only where the code stayed as it was until the command had ended."""
+    code = [one for one in step.action.contents if one.path.endswith((".py", ".sql"))]
+    if changed := await s.look(lambda: contents.changed(s.root, code)):
+        raise RunEnds(
+            "failed",
+            f"{', '.join(changed)} changed while `{step.action.line}` ran: whether what was applied is what was asked "
+            "about is not known; read the file and compare it with the database (`safemig verify`)",
+        )
 
 
 async def _truth(s: Session, step: Step) -> Evidence:

@@ -17,7 +17,7 @@ from safemig.policy import Context, Grant, Rules, grant_for, judge
 from safemig.run.contents import changed, read_revisions
 from tests.safemig.bad_projects import safemig
 from tests.safemig.plans import FACTS, MIGRATION, PENDING
-from tests.spine.project import Spine, make_project, remove_project
+from tests.spine.project import MAKEFILE, Spine, make_project, remove_project
 
 REVISION = """\
 from alembic import op
@@ -169,3 +169,15 @@ def test_a_file_that_changes_while_the_service_starts_is_asked_anew(
     assert f"new in {file} since the plan was made" in asked["detail"]
     assert said in asked["detail"]
     assert file in asked["contents"]
+
+
+@pytest.mark.slow
+def test_a_recipe_that_changes_the_revision_before_it_applies_it_is_no_success(tmp_path: Path) -> None:
+    recipe = f"migrate:\n\techo '# more' >> {FIRST}\n"
+    spine = make_project(tmp_path / "shop", makefile=MAKEFILE.replace("migrate:\n", recipe))
+    try:
+        ended = safemig(spine.root, "run", "--mode", "auto")
+        assert ended.code == 1, ended.shown
+        assert f"{FIRST} changed while `make migrate` ran" in ended.shown
+    finally:
+        remove_project(spine)
