@@ -19,7 +19,7 @@ from safemig.proposals.edit import Changed
 from safemig.run import assume, contents, looks
 from safemig.run.approve import approve_plan, ask_person, permit
 from safemig.run.follow import end_following, follow
-from safemig.run.ours import files_of, mark_of
+from safemig.run.ours import before_of, claim, end_leftovers, files_of, mark_of
 from safemig.run.person import SHELL, end_own, take_message
 from safemig.run.scripts import CHECK
 from safemig.run.session import RunEnds, Session
@@ -105,8 +105,17 @@ async def _end_strays(s: Session) -> None:
             continue
         for number in past.commands:
             if number not in past.ended:
-                for text in await settle(files_of(s, number), mark_of(s, number), patience=0.0):
-                    s.note(text, step)
+                await _end_stray(s, step, number)
+
+
+async def _end_stray(s: Session, step: str, number: int) -> None:
+    async def ending(pids: tuple[int, ...]) -> None:
+        await claim(s, None, number, pids)
+
+    for text in await settle(files_of(s, number), mark_of(s, number), patience=0.0, ending=ending):
+        s.note(text, step)
+    if before_of(s, number):
+        await end_leftovers(s, step, number)
 
 
 async def _load_facts(s: Session, observe: Begin) -> None:

@@ -69,12 +69,12 @@ async def _take_up(s: Session, step: Step, number: int) -> commands.Ended | None
     ended = commands.read_status(files)
     if ended:
         if stopped or ended.status:  # a client that was killed leaves its process in the container
-            await end_leftovers(s, step, number)
+            await end_leftovers(s, step.id, number)
         _finished(s, step, number, ended)
         return ended
     if commands.state(files) == "absent":
         return None
-    await end_leftovers(s, step, number)
+    await end_leftovers(s, step.id, number)
     _finished(s, step, number, commands.Ended(None, "lost", 0.0, 0, _size(files.output)))
     return commands.Ended(None, "lost", 0.0, 0, _size(files.output))
 
@@ -138,7 +138,7 @@ async def _run(
         _finished(s, step, number, status or commands.Ended(None, "lost", 0.0, 0, _size(files.output)))
         raise
     if ended.how in {"stopped", "limit", "lost"}:
-        await end_leftovers(s, step, number)
+        await end_leftovers(s, step.id, number)
     _finished(s, step, number, ended)
     return ended
 

@@ -42,6 +42,14 @@ async def mark_before(s: Session, number: int) -> None:
     s.journal.save(f"commands/{number:03}.before.json", msgspec.json.encode(before))
 
 
+async def keep_before(s: Session, number: int) -> None:
+    """The same for a command that begins anyway: where nobody can look, nothing is proved to be its own later."""
+    from safemig.runtimes.base import Unreachable
+
+    with suppress(Unreachable):
+        await mark_before(s, number)
+
+
 def before_of(s: Session, number: int) -> dict[str, Json]:
     """What ran before the command; empty when nobody has looked."""
     saved = s.journal.folder / f"commands/{number:03}.before.json"
@@ -59,18 +67,19 @@ def claims_of(s: Session, number: int) -> tuple[Claim, ...]:
     return s.claims[number]
 
 
-async def claim(s: Session, step: Step, number: int, pids: Collection[int] | None = None) -> tuple[Claim, ...]:
-    """Looks up which sessions are those of the step's command by now, and keeps it; ``pids`` are its processes here,
-    when they are known. What cannot be looked up is not claimed."""
+async def claim(s: Session, step: Step | None, number: int, pids: Collection[int] | None = None) -> tuple[Claim, ...]:
+    """Looks up which sessions are the command's by now, and keeps it; ``step`` is the one that it runs for, ``pids``
+    are its processes here, when they are known. What cannot be looked up is not claimed."""
     import psycopg
 
     from safemig.runtimes.base import Unreachable
 
     before, known = before_of(s, number), claims_of(s, number)
+    statements = sql_of(step, reread(s.facts, s.findings)) if step else ()
 
     def look() -> tuple[Claim, ...]:
         living = pids if pids is not None else [each.pid for each in survivors(files_of(s, number), mark_of(s, number))]
-        return s.runtime.claim(before, living, sql_of(step, reread(s.facts, s.findings)))
+        return s.runtime.claim(before, living, statements)
 
     try:
         async with asyncio.timeout(CLAIM_SECONDS):
@@ -85,7 +94,7 @@ async def claim(s: Session, step: Step, number: int, pids: Collection[int] | Non
     return claims_of(s, number)
 
 
-async def end_leftovers(s: Session, step: Step, number: int) -> None:
+async def end_leftovers(s: Session, step: str, number: int) -> None:
     """Makes sure that nothing of the command still runs in a container or in PostgreSQL, and says what was done.
 
     Where that cannot be looked up (the database is down) it says so: the command itself has ended all the same.
@@ -98,7 +107,7 @@ async def end_leftovers(s: Session, step: Step, number: int) -> None:
     try:
         done = await s.look(lambda: s.runtime.end_leftovers(before, claims, LEFTOVER_PATIENCE))
     except (Unreachable, psycopg.Error) as error:
-        s.note(f"it could not be looked up whether a statement of the command still runs: {error}", step.id, "warning")
+        s.note(f"it could not be looked up whether a statement of the command still runs: {error}", step, "warning")
         return
     for text in done:
-        s.note(text, step.id)
+        s.note(text, step)

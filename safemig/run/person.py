@@ -12,7 +12,7 @@ from safemig.effects import effect_of_line
 from safemig.events import MODES, Message
 from safemig.plan import Action
 from safemig.run.approve import judge
-from safemig.run.ours import files_of, mark_of
+from safemig.run.ours import claim, end_leftovers, files_of, keep_before, mark_of
 from safemig.run.session import Session
 from safemig.spec.document import read
 
@@ -103,8 +103,15 @@ async def _run(s: Session, action: Action) -> None:
         mark=mark_of(s, number),
         secrets=s.runtime.secrets(),
     )
+
+    async def ending(pids: tuple[int, ...]) -> None:
+        await claim(s, None, number, pids)
+
     try:
-        ended = await commands.run(command, files, stop=s.inbox.stop, on_output=grown)
+        await keep_before(s, number)
+        ended = await commands.run(command, files, stop=s.inbox.stop, on_output=grown, ending=ending)
+        if ended.how != "exit":
+            await end_leftovers(s, SHELL, number)
     except commands.CommandError as error:
         s.note(str(error), SHELL, "error")
         ended = commands.Ended(None, "lost", 0.0, 0, 0)

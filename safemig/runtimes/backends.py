@@ -102,10 +102,11 @@ class Gateway:
 
 @dataclass(frozen=True)
 class Held:
-    """What the command's processes hold: the own ends of their connections to the server, and the way by which they
-    may come to it otherwise."""
+    """What the command's processes hold: the own ends of their connections to the server, the backends (process ids)
+    that they reach over unix sockets, and the way by which they may come to it otherwise."""
 
-    ends: frozenset[Address]
+    ends: frozenset[Address] = frozenset()
+    backends: frozenset[int] = frozenset()
     gateway: Gateway | None = None
 
 
@@ -163,7 +164,11 @@ def claim(
     there = look(connection)
     keys, holders = {each.key for each in there}, Counter(each.client for each in there)
     both = [each for each in first if each.key in keys]
-    proved = [each for each in both if each.client in held.ends and holders[each.client] == 1]
+    proved = [
+        each
+        for each in both
+        if (each.client in held.ends and holders[each.client] == 1) or (not each.client and each.pid in held.backends)
+    ]
     if proved or held.gateway is None or not isinstance(before.get("sessions"), list):
         return tuple(Claim(*each.key, "socket") for each in proved)
     matching = _by_statement(both, held.gateway, statements)

@@ -46,7 +46,7 @@ def held(
         found = inside.connections(engine, tree)
         ends |= clients(found, [Server(hosts, port, here)])
         others += found
-    return Held(ends, None if way else _gateway(route, port, (*local, *others)))
+    return Held(ends, gateway=None if way else _gateway(route, port, (*local, *others)))
 
 
 def _setting(connection: psycopg.Connection) -> int:

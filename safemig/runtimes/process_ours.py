@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from checks.evidence import Json
 from safemig.runtimes import backends
 from safemig.runtimes.sockets import clients, of_processes, straight
+from safemig.runtimes.unix_sockets import backends_of, is_here
 
 if TYPE_CHECKING:
     import psycopg
@@ -20,9 +21,16 @@ def claim(
     """The sessions whose sockets the processes hold. Where the way to the server is not straight (a tunnel, a pooler,
     a port of a container) nothing is known of its other end, and nothing is proved."""
     way = straight(connection)
-    if way is None:
+    if way is not None:
+        return backends.claim(connection, before, lambda: backends.Held(clients(of_processes(pids), [way])))
+    if not is_here(connection):
         return ()
-    return backends.claim(connection, before, lambda: backends.Held(clients(of_processes(pids), [way])))
+
+    def held() -> backends.Held:
+        there = [each.pid for each in backends.look(connection) if each.client is None]
+        return backends.Held(backends=backends_of(pids, there))
+
+    return backends.claim(connection, before, held)
 
 
 def end_leftovers(

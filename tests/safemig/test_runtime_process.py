@@ -120,7 +120,7 @@ with psycopg.connect(sys.argv[1], autocommit="BEGIN" not in sys.argv[2]) as conn
 @contextlib.contextmanager
 def client(here: ProcessRuntime, statement: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process with a session that runs the statement (a transaction stays open after ``BEGIN;``)."""
-    url = make_conninfo(here.database_url(), **more)
+    url = make_conninfo(here.database_url().replace("+psycopg", ""), **more)
     child = subprocess.Popen([sys.executable, "-c", CLIENT, url, statement], stdin=subprocess.PIPE)
     query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND state <> 'idle' AND pid <> pg_backend_pid()"
     try:
@@ -133,28 +133,30 @@ def client(here: ProcessRuntime, statement: str, **more: str) -> Iterator[subpro
         child.communicate()
 
 
-def test_only_the_sessions_of_the_commands_own_processes_are_ended(on_tcp: ProcessRuntime) -> None:
-    with client(on_tcp, "SELECT pg_sleep(60) /* older */") as older:
-        before = on_tcp.mark_before("run/1")
+@pytest.mark.parametrize("way", ["on_tcp", "on_dsn"])  # on_dsn: a unix socket
+def test_only_the_sessions_of_the_commands_own_processes_are_ended(request: pytest.FixtureRequest, way: str) -> None:
+    here: ProcessRuntime = request.getfixturevalue(way)
+    with client(here, "SELECT pg_sleep(60) /* older */") as older:
+        before = here.mark_before("run/1")
         with (
-            client(on_tcp, "SELECT pg_sleep(60) /* report */") as report,
-            client(on_tcp, "BEGIN;SELECT 'application'") as application,
-            client(on_tcp, "SELECT pg_sleep(60) /* ours */") as ours,
+            client(here, "SELECT pg_sleep(60) /* report */") as report,
+            client(here, "BEGIN;SELECT 'application'") as application,
+            client(here, "SELECT pg_sleep(60) /* ours */") as ours,
         ):
-            assert on_tcp.claim(before, []) == ()
-            claims = on_tcp.claim(before, [ours.pid])
+            assert here.claim(before, []) == ()
+            claims = here.claim(before, [ours.pid])
             assert [each.proof for each in claims] == ["socket"]
-            assert on_tcp.claim({**before, "command": ""}, [ours.pid]) == (), "an old mark proves nothing"
-            assert ["/* ours */" in words for words in on_tcp.leftovers(before, claims)] == [True]
+            assert here.claim({**before, "command": ""}, [ours.pid]) == (), "an old mark proves nothing"
+            assert ["/* ours */" in words for words in here.leftovers(before, claims)] == [True]
             ours.kill()  # what it held is known from now on by the claim alone
             ours.wait()
-            done = on_tcp.end_leftovers(before, claims, 0)
+            done = here.end_leftovers(before, claims, 0)
             assert "terminated" in done[0]
             assert "/* ours */" in done[0]
             assert "left alone" in done[1]
             assert all(words in done[1] for words in ("/* report */", "'application'"))
             assert len(done) == 2
-            assert on_tcp.leftovers(before, claims) == ()
+            assert here.leftovers(before, claims) == ()
             assert [each.poll() for each in (older, report, application)] == [None, None, None]
 
 
