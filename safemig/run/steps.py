@@ -209,7 +209,7 @@ async def _test(s: Session, step: Step) -> str:
     s.observe(step.id, moment, evidence)
     if lost := status_words(evidence):
         s.note(lost, step.id, "warning")
-    require_kept(s, step, moment)
+    require_kept(s, step)
     if step.phase == "before" and not s.past.changing and tests_good(evidence) is False:
         await find_remedy(s, step, evidence)
     if step.phase == "after":
