@@ -119,9 +119,9 @@ def _strange(text: Said) -> str:
 def _unshown(found: Sequence[Found]) -> str:
     """A claim beside the names that no definition bears out."""
     for names, given in _claims(found):
-        shown = _shown(names)
+        shown = [text for _, text in _shown(names) if text]  # a table says nothing of itself
         for claim in given:
-            if not shown or not all(says(text, claim) for _, text in shown):
+            if not shown or not all(says(text, claim) for text in shown):
                 return f"what was found does not show {claim}"
     return ""
 
@@ -133,7 +133,7 @@ def _unlike(text: Said, found: Sequence[Found], came: Sequence[Found], revised: 
         every |= {"revision"}
     for word, wanted in text.kinds:
         if not wanted & every:
-            return f"nothing that was found is what “{word}” says"
+            return f"nothing that was found bears out “{word}”"
     if wrong := other_kind(text, found):
         return wrong
     commands = [one for one in came if one.span.kind == "command" and not one.places]
