@@ -53,7 +53,7 @@ def old_code(name: str, instance: Instance, changed: Changed, *, mounted: bool, 
     if image and not built:
         return (
             f"{name} runs an image of {since:%Y-%m-%d %H:%M:%S} UTC, which this run has not built; {when}, and may "
-            "not be in it: let the start command build it (`docker compose up -d --build`), or name a command that builds"
+            "not be in it: let the start command build it (`docker compose up -d --build`), or name one that does"
         )
     if image:
         return ""
