@@ -21,6 +21,9 @@ from tests.safemig.test_items_judging import BEFORE, State, phase_of, world
 
 # Every thing that these name was made or run by right work, and every word of most of them is plain: yet none is true.
 TRAPS = [
+    "Drop the column `legacy_rating`",
+    "Remove the class `app/legacy.py`",
+    "Remove the dependency `DELETE /legacy`",
     "Confirm with product that `course_rating` is wanted",
     "Announce `POST /courses/{id}/ratings` in the changelog",
     "Set up monitoring for `course_rating`",
