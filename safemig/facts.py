@@ -51,12 +51,16 @@ class RiskFact:
 @dataclass(frozen=True)
 class AppliesFact:
     """A place at which the project applies revisions by itself: when it is built, started, tested, or, where a reloader
-    watches (``write``), when a file is written. ``text`` says what runs there; ``file`` is relative to the root."""
+    watches (``write``), when a file is written. ``text`` says what runs there; ``file`` is relative to the root.
+
+    Of another ``kind`` it applies none, but makes ``tables`` that are not there, or was seen to change the
+    ``schema``."""
 
     role: ApplyingRole
     text: str
     file: str = ""
     line: int = 0
+    kind: Literal["revisions", "tables", "schema"] = "revisions"
 
     @property
     def where(self) -> str:
@@ -143,7 +147,8 @@ class Facts:
     models, ``models_check`` the line that imports them, ``models_tables`` the tables of the new ones. ``named`` are the
     commands that the phase's open items name. ``adopted`` are tables that the phase asks for and that are there
     although no revision makes them: ``migration`` leaves them. ``applies`` are the places at which the project applies
-    revisions by itself, ``start_unread`` whether more may do so at a start that could not be read.
+    revisions by itself, ``start_unread`` whether more may do so at a start that could not be read; ``database_alone``
+    starts the database and nothing else.
 
     ``missing`` keeps a run from its end, ``stops`` (a part of it) from its beginning. ``unchosen`` says why no phase of
     a spec was chosen, then which phases there are.
@@ -180,6 +185,7 @@ class Facts:
     named: tuple[NamedFact, ...] = ()
     applies: tuple[AppliesFact, ...] = ()
     start_unread: bool = False
+    database_alone: str = ""
     reachable_source: bool = True
     bridge: bool = False
     missing: tuple[str, ...] = ()
@@ -193,10 +199,10 @@ class Facts:
 class Finding:
     """What an outcome calls for, or an open point settled: one more input of the planner.
 
-    ``database``: current, pending, in_use. ``generated``: the revisions that the project's own command wrote, and what
-    of their drops is ``foreign``. ``uncompared``: the step of which nothing tells what it makes of the schema.
-    ``remedy``: cause, actions (the edits, in order), packages, and ``install`` where
-    no build of the project installs them. ``edited``: step, and the action that the person made of
+    ``database``: current, pending, in_use; ``step`` where that is the look before the start. ``generated``: the
+    revisions that the project's own command wrote, and what of their drops is ``foreign``. ``uncompared``: the step of
+    which nothing tells what it makes of the schema. ``remedy``: cause, actions (the edits, in order), packages, and
+    ``install`` where no build of the project installs them. ``edited``: step, and the action that the person made of
     it. ``there``: everything that the phase asks for is there. ``contents``: files and scripts that are not as they
     were planned. Where revisions were read again (also with ``database`` and ``edited``): files, scripts, and the risks
     of these files.

@@ -14,6 +14,7 @@ Intent = Literal[
     "database",  # start the database of a process target
     "build",
     "start",
+    "service",  # stop the service, or start its database alone, by the project's own command
     "observe",  # container, logs and endpoints as they are just after the start
     "revision",  # read the current revision and the pending ones
     "same-database",  # the migrate command and the service use the database that is looked at
@@ -80,6 +81,8 @@ class Step:
     """One step: why, what exactly, what it changes, what it takes for granted, how to undo it.
 
     ``detail`` are lines for a person: the revision files that it applies, and the SQL that they come to.
+    ``applies`` are the revisions that it applies though it is no upgrade by name ("" for those that nobody could read),
+    ``moves`` what it may change of the schema beside: make ``tables`` that are not there, or anything (``schema``).
     """
 
     id: str
@@ -93,6 +96,8 @@ class Step:
     undo: str = ""
     cause: str = ""
     detail: tuple[str, ...] = ()
+    applies: tuple[str, ...] = ()
+    moves: Literal["", "tables", "schema"] = ""
 
 
 @dataclass(frozen=True)

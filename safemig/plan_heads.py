@@ -18,7 +18,8 @@ def found_there(findings: Sequence[Finding]) -> bool:
 
 def shares_migration(facts: Facts) -> bool:
     """Whether building or starting the service applies the migrations too."""
-    return also_plays(facts, "build", "migrate") or also_plays(facts, "start", "migrate")
+    named = any(place.role in ("build", "start") and place.kind == "revisions" for place in facts.applies)
+    return named or also_plays(facts, "build", "migrate") or also_plays(facts, "start", "migrate")
 
 
 def merges_only(facts: Facts) -> bool:

@@ -200,6 +200,27 @@ def start_steps(step_id: str, facts: Facts, cause: str = "") -> list[Step]:
     ]
 
 
+def restart_steps(step_id: str, facts: Facts, cause: str) -> list[Step]:
+    """Ends the running service and starts it anew, where nothing was built: a start alone may find it running."""
+    start, stop, restart = (facts.commands.get(role) for role in ("start", "stop", "restart"))
+    if restart is not None:
+        return [
+            replace(step, action=replace(step.action, line=restart.line, target=restart.target, recipe=restart.recipe))
+            for step in start_steps(step_id, facts, cause)
+        ]
+    steps = start_steps(step_id, facts, cause)
+    if stop is None or start is None:
+        return steps
+    title = "Stop the service, so that its start applies what is pending"
+    changes, undo = "running containers or processes", f"`{start.line}`"
+    return [
+        command_step(
+            f"stop-{step_id}", "service", title, "before", stop, facts, changes=changes, undo=undo, cause=cause
+        ),
+        *steps,
+    ]
+
+
 def downgrade_line(facts: Facts, revision: str) -> str:
     down = facts.commands.get("downgrade")
     if not down:

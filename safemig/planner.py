@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from safemig.facts import Facts, Finding, MigrationFact
 from safemig.plan import Action, Phase, Plan, Step, child
+from safemig.plan_applying import after_start, carrying, first_look, migrates_by_command, restarted, upgrades
 from safemig.plan_contents import applying, as_written, reread
 from safemig.plan_heads import found_there, merges_only, shares_migration
 from safemig.plan_pending import (
@@ -70,7 +71,7 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
         *_modelling(facts),
         *_proving(facts),
     ]
-    steps = _checked(steps, facts)
+    steps = carrying(_checked(steps, facts), facts, findings)
     edited = {finding.step: finding.actions[0] for finding in findings if finding.name == "edited"}
     steps = uncompared(steps, findings)
     steps = as_written([replace(step, action=edited.get(step.id, step.action)) for step in steps], facts)
@@ -119,20 +120,19 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
             )
         )
     shared = shares_migration(facts)
+    if facts.current is None and (shared or facts.start_unread):
+        steps += first_look(facts)
     # A start that migrates needs the merge before it; else the running service takes the new file up.
     steps += _merging(facts, again=False) if shared else []
     steps += build_steps("build", facts)
     steps += start_steps("start", facts)
-    if shared:
-        line, names = facts.commands["migrate"].line, facts.pending or tuple(one.revision for one in facts.files)
-        steps = [applying(step, facts, names) if step.action.line == line else step for step in steps]
     steps.append(look_step("observe", "observe", "Watch the start: containers, start-up log, first answers", "before"))
     steps.append(look_step("revision", "revision", "Read the current revision and the schema in PostgreSQL", "before"))
     if merges_only(facts):
         return steps
     steps += [] if shared else _merging(facts, again=True)
     # What a shared command has applied above; what is still pending after it comes as a finding.
-    pending = revisions_of(facts, findings, () if shared else facts.pending)[1]
+    pending = revisions_of(facts, after_start(facts, findings), () if shared else facts.pending)[1]
     if pending and "migrate" in facts.commands and not in_use(facts, findings):
         steps.append(pending_step(facts, findings, pending, "before"))
     return steps
@@ -167,7 +167,7 @@ def _merged(facts: Facts, merge: MigrationFact, findings: Sequence[Finding]) -> 
 def _merging(facts: Facts, *, again: bool) -> list[Step]:
     """The merge of several heads; ``again`` builds the service anew where its image holds the revisions."""
     fact = facts.merge
-    if fact is None or "migrate" not in facts.commands:
+    if fact is None or not upgrades(facts):
         return []
     action = Action(
         "edit", path=fact.path, before=None, text=fact.text, diff=fact.diff, effect="write", touches=("files",)
@@ -245,8 +245,10 @@ def _written(facts: Facts, fact: MigrationFact) -> list[Step]:
     if not facts.reachable_source:
         cause = "the source is baked into the image, so the migration file must be built in"
         again = (*build_steps("build-migration", facts, cause), *start_steps("start-migration", facts, cause))
-        migrate = facts.commands["migrate"].line
-        steps += [replace(step, phase="change") for step in again if step.action.line != migrate]
+        migrate = facts.commands.get("migrate")
+        steps += [
+            replace(step, phase="change") for step in again if migrate is None or step.action.line != migrate.line
+        ]
     return steps
 
 
@@ -274,11 +276,11 @@ def _generated(facts: Facts) -> list[Step]:
 
 def _changing(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
     """Nothing without a way to migrate: a revision file that nothing applies would be half a change."""
-    if "migrate" not in facts.commands:
+    if not upgrades(facts):
         return []
     if facts.merge and merges_only(facts):
         return _merged(facts, facts.merge, findings)
-    waiting = changing(facts, findings, () if shares_migration(facts) else facts.pending)
+    waiting = changing(facts, after_start(facts, findings), () if shares_migration(facts) else facts.pending)
     steps: list[Step] = []
     if found_there(findings):  # of what the phase asks for; what is pending is still to be applied
         more = [desire_step(facts)] if facts.migration else []
@@ -289,9 +291,11 @@ def _changing(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
     elif facts.message and "create" in facts.commands:
         steps = [*_generated(facts), desire_step(facts)]
     first = pending_change(facts, findings, waiting, more=bool(steps)) if waiting else []
-    if steps:
-        made = generated(findings)
-        names = (facts.migration.revision,) if facts.migration else made.revisions if made else ()
+    made = generated(findings)
+    names = (facts.migration.revision,) if facts.migration else made.revisions if made else ()
+    if steps and not migrates_by_command(facts):
+        steps += restarted(steps, facts)
+    elif steps:
         revision = ", ".join(names) or NEW
         step = command_step(
             "migrate",
@@ -345,7 +349,7 @@ def _modelling(facts: Facts) -> list[Step]:
 def _naming(facts: Facts, moment: Phase) -> list[Step]:
     """The commands that the items name, as they are after the change, and before it where that is cheap. Without a
     change there is nothing that they could prove."""
-    migrates = "migrate" in facts.commands and (facts.migration or facts.message)
+    migrates = upgrades(facts) and (facts.migration or facts.message)
     if not (migrates or facts.models):
         return []
     named = [(number, one) for number, one in enumerate(facts.named, 1) if one.runs]

@@ -252,6 +252,18 @@ def compose_call(text: str) -> tuple[str, tuple[str, ...]] | None:
     return command, tuple(_plain(rest))
 
 
+def compose_up(text: str, service: str) -> str:
+    """The line that starts that service alone and detached, called as ``text`` calls compose; "" where it does not."""
+    found = _COMPOSE.search(text)
+    if not found:
+        return ""
+    tokens = words(text[found.end() :])
+    _, rest = _options(tokens, _OF_ALL)
+    if rest[:1] != ["up"]:
+        return ""
+    return f"{text[: found.end()]} {shlex.join([*tokens[: len(tokens) - len(rest)], 'up', '-d', service])}"
+
+
 def _options(tokens: list[str], with_value: frozenset[str]) -> tuple[tuple[str, ...], list[str]]:
     """The -f files of compose's leading options, and what follows the options."""
     files: list[str] = []

@@ -17,17 +17,20 @@ from safemig.plan import Step, digest_of
 from safemig.plan_contents import reread
 from safemig.proposals.edit import Changed
 from safemig.run import assume, contents, looks
+from safemig.run.applied import applied_by, wait_applied
 from safemig.run.approve import approve_plan, ask_person, permit
 from safemig.run.follow import end_following, follow
+from safemig.run.guard import guarded
 from safemig.run.ours import before_of, claim, end_leftovers, files_of, mark_of
 from safemig.run.person import SHELL, end_own, take_message
 from safemig.run.scripts import CHECK
 from safemig.run.session import RunEnds, Session
 from safemig.run.settling import look_at_end
-from safemig.run.steps import STEPS
+from safemig.run.steps import STEPS, same_contents
 from safemig.run.ticks import judge_at_end
 from safemig.run.unfinished import name_unfinished
 from safemig.run.verdict import ending, finish
+from safemig.run.watch import watching
 
 Begin = Callable[[Session], Awaitable[Facts]]
 
@@ -140,6 +143,14 @@ def _load_findings(s: Session) -> None:
 
 async def _step(s: Session, step: Step) -> None:
     resumed = s.past.of(step.id).started and not s.past.of(step.id).status
+    if title := await applied_by(s, step):
+        reason = f"nothing is pending any more: “{title}” has applied it"
+        s.emit(
+            "step.finished",
+            {"status": "skipped", "seconds": 0.0, "reason": reason, "command": s.clean(step.action.line)},
+            step.id,
+        )
+        return
     permitted = await _permitted(s, step)
     if permitted is None and step.intent == "named":
         said: dict[str, Json] = {"status": "skipped", "seconds": 0.0, "reason": "not permitted"}
@@ -163,7 +174,7 @@ async def _step(s: Session, step: Step) -> None:
             },
             step.id,
         )
-    await _perform(s, step)
+    await _perform(s, step, resumed=resumed)
 
 
 async def _permitted(s: Session, step: Step) -> Step | None:
@@ -211,7 +222,18 @@ def _acting(s: Session, step: Step) -> bool:
     return ended["how"] not in {"stopped", "lost"}
 
 
-async def _perform(s: Session, step: Step) -> None:
+async def _act(s: Session, step: Step) -> str | None:
+    """The step's own doing; one that applies revisions is watched and waited for like an upgrade."""
+    if not step.applies or step.intent == "upgrade":
+        return await STEPS[step.intent](s, step)
+    async with watching(s, step):
+        remark = await STEPS[step.intent](s, step)
+        await wait_applied(s, step)
+        await same_contents(s, step)
+    return remark
+
+
+async def _perform(s: Session, step: Step, *, resumed: bool) -> None:
     from safemig.runtimes.base import Unreachable
 
     began = time.monotonic()
@@ -230,7 +252,8 @@ async def _perform(s: Session, step: Step) -> None:
 
     try:
         await _repeat_if_lost(s, step)
-        remark = await STEPS[step.intent](s, step)
+        async with guarded(s, step, resumed=resumed):
+            remark = await _act(s, step)
     except RunEnds as ends:
         if ends.verdict != "waiting":
             end("stopped" if ends.verdict == "interrupted" else "failed", ends.reason)

@@ -125,6 +125,19 @@ async def in_use_now(s: Session) -> bool:
         return True
 
 
+def strings(revision: Evidence) -> tuple[str, ...]:
+    """The revisions that the database is at; () where they could not be read."""
+    current = revision.data.get("current")
+    return tuple(str(name) for name in current) if isinstance(current, list) else ()
+
+
+async def at_heads(s: Session) -> bool:
+    """Whether the database is where the code's heads are."""
+    revision = await revision_now(s)
+    graph = await s.look(lambda: graph_of(s))
+    return revision.seen and set(graph.heads) == set(strings(revision))
+
+
 async def look_database(s: Session, step: str, moment: str) -> tuple[Evidence, Evidence]:
     """Revision and schema, journalled. The two are what later steps take for granted."""
     revision = s.observe(step, moment, await revision_now(s))

@@ -12,6 +12,7 @@ from checks.migration.graph import Graph, UnknownRevision, pending, read_graph
 from checks.migration.pattern import Pattern, read_pattern
 from safemig.authoring import message_of
 from safemig.facts import Facts, SpecFact
+from safemig.plan_applying import upgrades
 from safemig.proposals import edit, make_target
 from safemig.run.command_facts import commands_of, from_target
 from safemig.run.contents import with_contents
@@ -25,6 +26,8 @@ from safemig.spec.choose import Choice, Nothing, Tie, choose
 from safemig.spec.document import Document, Phase, read
 from safemig.spec.rated import label
 from safemig.spec.sources import Wanted, wanted
+from safemig.startup.reading import database_alone, read_startup
+from safemig.startup.seen import seen_before
 
 if TYPE_CHECKING:
     from safemig.config import Config
@@ -56,7 +59,7 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         unread=() if world.seen else (world.reason,),
         message=request.message,
     )
-    facts = replace(_with_revision(facts, graph, world), in_use=used)
+    facts = _with_startup(replace(_with_revision(facts, graph, world), in_use=used), project)
     chosen, unsure = _choose(facts, project, runtime, documents, graph, request)
     facts = replace(facts, problems=(*facts.problems, *unsure))
     facts = _with_test_target(facts, project)
@@ -73,7 +76,7 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
     stopping = stops(graph, project.root, merged=facts.merge is not None)
     return replace(
         facts,
-        missing=(*missing(project, facts.commands), *stopping, *facts.missing),
+        missing=(*missing(project, _played(facts)), *stopping, *facts.missing),
         stops=(*stopping, *facts.stops),
         problems=(*notes(project), *facts.problems),
     )
@@ -186,6 +189,24 @@ def _with_revision(facts: Facts, graph: Graph, world: Evidence) -> Facts:
         return replace(facts, current=current, pending=pending(graph, current))
     except UnknownRevision as error:
         return replace(facts, current=current, problems=(*facts.problems, f"the database is ahead: {error}"))
+
+
+def _played(facts: Facts) -> set[str]:
+    """The roles that something plays: a start that applies revisions plays that of migrating, too."""
+    return {*facts.commands, *(["migrate"] if upgrades(facts) else [])}
+
+
+def _with_startup(facts: Facts, project: Project) -> Facts:
+    """The facts with the places at which the project applies revisions by itself."""
+    startup = read_startup(project, facts.commands)
+    problems = (*facts.problems, *startup.notes)
+    return replace(
+        facts,
+        applies=(*startup.places, *seen_before(project.root / ".safemig")),
+        start_unread=startup.unread,
+        database_alone=database_alone(project, facts.commands),
+        problems=problems,
+    )
 
 
 def _with_test_target(facts: Facts, project: Project) -> Facts:

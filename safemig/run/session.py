@@ -186,7 +186,7 @@ class Session:
 
     def limit(self, step: Step) -> float:
         """Seconds that a command of this step may take."""
-        role = {"upgrade": "migrate", "generate": "create", "models": "test", "same-database": "current"}.get(
-            step.intent, step.intent
-        )
-        return self.config.timeout(role)
+        roles = {"upgrade": "migrate", "generate": "create", "models": "test", "service": "start"}
+        role = {**roles, "same-database": "current"}.get(step.intent, step.intent)
+        limit = self.config.timeout(role)
+        return max(limit, self.config.timeout("migrate")) if step.applies else limit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from checks import tests as test_check
 from checks.evidence import Evidence, now, unseen
@@ -11,6 +12,7 @@ from safemig import commands
 from safemig.discovery.statuses import statuses
 from safemig.facts import Finding
 from safemig.plan import Step
+from safemig.plan_applying import FIRST_LOOK
 from safemig.plan_contents import reread
 from safemig.proposals import edit
 from safemig.run import contents, looks
@@ -87,36 +89,35 @@ async def _unapplied(s: Session) -> tuple[str, ...]:
     if s.project.tree is None:
         return ()
     revision = await looks.revision_now(s)
-    return await s.look(lambda: pending_of(s, _strings(revision))) if revision.seen else ()
+    return await s.look(lambda: pending_of(s, looks.strings(revision))) if revision.seen else ()
 
 
 async def _revision(s: Session, step: Step) -> None:
+    first = step.id == FIRST_LOOK
+    if first and (s.facts.database_alone or s.facts.start_database):
+        await wait_database(s, step)
     revision, schema = await looks.look_database(s, step.id, "start")
+    if first and not revision.seen:
+        s.note(f"what is pending is not known before the start: {revision.reason}", step.id, "warning")
+        return
     if not revision.seen or not schema.seen:
         raise RunEnds("failed", f"the database could not be read: {revision.reason or schema.reason}")
     listed = revision.data["current"]
     current = tuple(str(name) for name in listed) if isinstance(listed, list) else ()
     pending = await s.look(lambda: pending_of(s, current))
-    planned = any(step.id == "pending" for step in s.plan.steps)
+    planned = first or any(step.id == "pending" for step in s.plan.steps)
     if (current, pending) != (s.facts.current, s.facts.pending) or (pending and not planned):
         used = await looks.in_use_now(s)
-        said = f"the database is at {', '.join(current) or 'no revision'}, pending: {', '.join(pending) or 'none'}"
+        when = "before the start " if first else ""
+        said = (
+            f"{when}the database is at {', '.join(current) or 'no revision'}, pending: {', '.join(pending) or 'none'}"
+        )
         tree, graph = looks.tree_of(s), await s.look(lambda: looks.graph_of(s))
         reading = await s.look(
             lambda: contents.read_again(s.project, tree, graph, reread(s.facts, s.findings), pending)
         )
-        s.find(
-            Finding(
-                "database",
-                said,
-                current,
-                pending,
-                files=reading.files,
-                scripts=reading.scripts,
-                risks=reading.risks,
-                in_use=used,
-            )
-        )
+        finding = Finding("database", said, current, pending, step=step.id if first else "", in_use=used)
+        s.find(replace(finding, files=reading.files, scripts=reading.scripts, risks=reading.risks))
 
 
 def pending_of(s: Session, current: tuple[str, ...]) -> tuple[str, ...]:
@@ -139,28 +140,28 @@ async def _upgrade(s: Session, step: Step) -> None:
     known = past.ended.get(past.commands[-1]) if past.commands else None
     if not past.commands or known:
         await wait_database(s, step)
-    if known and known["how"] in {"stopped", "lost"} and await _at_heads(s):
+    if known and known["how"] in {"stopped", "lost"} and await looks.at_heads(s):
         s.note("the database is already at the target revision; the command is not run again", step.id)
     else:
         async with watching(s, step):
             ended = await run_command(s, step)
-        if ended.how != "lost" or not await _at_heads(s):
+        if ended.how != "lost" or not await looks.at_heads(s):
             await _truth(s, step)
             require_success(s, step, ended)
     revision = await _truth(s, step)
     if not revision.seen:
         raise RunEnds("failed", f"{step.title}: the revision could not be read afterwards: {revision.reason}")
-    if not await _at_heads(s):
+    if not await looks.at_heads(s):
         raise RunEnds(
             "failed",
             f"{step.title}: `{step.action.line}` returned 0, but the database is at "
-            f"{', '.join(_strings(revision)) or 'no revision'}, which is not where the code's heads are",
+            f"{', '.join(looks.strings(revision)) or 'no revision'}, which is not where the code's heads are",
         )
-    await _same_contents(s, step)
+    await same_contents(s, step)
     await looks.serving(s)
 
 
-async def _same_contents(s: Session, step: Step) -> None:
+async def same_contents(s: Session, step: Step) -> None:
     """What ran is what was asked about only where the code stayed as it was until the command had ended."""
     code = [one for one in step.action.contents if one.path.endswith((".py", ".sql"))]
     if changed := await s.look(lambda: contents.changed(s.root, code)):
@@ -174,17 +175,6 @@ async def _same_contents(s: Session, step: Step) -> None:
 async def _truth(s: Session, step: Step) -> Evidence:
     revision, _ = await looks.look_database(s, step.id, "start" if step.phase == "before" else "after")
     return revision
-
-
-async def _at_heads(s: Session) -> bool:
-    revision = await looks.revision_now(s)
-    graph = await s.look(lambda: looks.graph_of(s))
-    return revision.seen and set(graph.heads) == set(_strings(revision))
-
-
-def _strings(revision: Evidence) -> tuple[str, ...]:
-    current = revision.data.get("current")
-    return tuple(str(name) for name in current) if isinstance(current, list) else ()
 
 
 async def _edit(s: Session, step: Step) -> None:
@@ -265,6 +255,7 @@ STEPS: Mapping[str, Callable[[Session, Step], Awaitable[str | None]]] = {
     "database": _database,
     "build": _build,
     "start": start,
+    "service": _command,
     "observe": _observe,
     "revision": _revision,
     "same-database": check_database,

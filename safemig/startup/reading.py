@@ -17,7 +17,7 @@ from safemig.discovery import services as services_of
 from safemig.discovery.compose import Compose, Service, mounted
 from safemig.discovery.files import head
 from safemig.discovery.makefile import Makefile, expand, read_makefile
-from safemig.discovery.recipes import compose_call, split, words
+from safemig.discovery.recipes import compose_call, compose_up, split, words
 from safemig.facts import AppliesFact, ApplyingRole, CommandFact
 from safemig.startup.application import Program
 from safemig.startup.invocation import APPLIES, SERVED, Invocation, invocations
@@ -72,6 +72,19 @@ def read_startup(project: Project, commands: Mapping[str, CommandFact]) -> Start
     notes = [*unread, *(text for reading in readings for text in reading.notes)]
     starts = any(reading.role == "start" and reading.unread for reading in readings)
     return Startup(tuple(dict.fromkeys(places)), tuple(dict.fromkeys(notes)), starts)
+
+
+def database_alone(project: Project, commands: Mapping[str, CommandFact]) -> str:
+    """The line that starts the database's container and nothing else, as the start command calls compose; "" where the
+    start is no plain ``up``."""
+    command = commands.get("start")
+    if command is None or not project.database_service:
+        return ""
+    lines = [command.line]
+    if command.target and project.makefile:
+        lines = [text for text, _, _ in recipe_of(project.makefile, command.target)]
+    alone = (compose_up(part, project.database_service) for line in lines for part in split(line))
+    return next((line for line in alone if line), "")
 
 
 class _Reading:
@@ -206,7 +219,7 @@ class _Reading:
             return
         place = world if world.service else World(world.root, makefile.path.parent)
         for name in names or [target.name for target in makefile.targets[:1]]:
-            for text, file, number in _recipe(makefile, name):
+            for text, file, number in recipe_of(makefile, name):
                 key = (file, number, text, world.service)
                 if key not in self._seen:
                     self._seen.add(key)
@@ -344,13 +357,13 @@ def _makefile(path: Path | None, root: Path) -> Makefile | None:
         return None
 
 
-def _recipe(makefile: Makefile, name: str, seen: frozenset[str] = frozenset()) -> Iterator[tuple[str, Path, int]]:
+def recipe_of(makefile: Makefile, name: str, seen: frozenset[str] = frozenset()) -> Iterator[tuple[str, Path, int]]:
     """The lines that making ``name`` runs, prerequisites first, each with its target's file and line."""
     target = makefile.target(name)
     if target is None or name in seen:
         return
     for prerequisite in target.prerequisites:
-        yield from _recipe(makefile, prerequisite, seen | {name})
+        yield from recipe_of(makefile, prerequisite, seen | {name})
     variables = {**makefile.variables, **target.variables}
     for line in target.recipe:
         text = expand(line.lstrip().lstrip("@-+ \t").replace("$$", "\0"), variables)
