@@ -20,9 +20,12 @@ DEMO = Path(__file__).resolve().parents[1] / "demo"
 """The project as it came with safemig: beside this package in a checkout and in an installed wheel."""
 
 DemoRuntime = Literal["docker", "process"]
+DemoShape = Literal["", "entrypoint", "reload"]
+"""How the copy applies revisions: with `make migrate` alone; in its image's entry point, with the source built in; or
+when the application starts, under a reloader."""
 
 # What running the demo in place leaves behind; none of it belongs into a fresh copy.
-_LEFT_OUT = (".env", ".venv", ".run", ".safemig", ".pytest_cache", "__pycache__", "*.pyc", "uv.lock")
+_LEFT_OUT = ("shapes", ".env", ".venv", ".run", ".safemig", ".pytest_cache", "__pycache__", "*.pyc", "uv.lock")
 _DATABASE_HOST = "@db:5432/"
 _HOLDING_THE_URL = ("alembic.ini", "app/database.py")
 _LOCK_SECONDS = 300
@@ -66,17 +69,24 @@ def is_demo(folder: Path) -> bool:
         return False
 
 
-def copy_demo(target: Path | None, runtime: DemoRuntime, source: Path | None = None) -> DemoCopy:
+def copy_demo(
+    target: Path | None, runtime: DemoRuntime, source: Path | None = None, shape: DemoShape = ""
+) -> DemoCopy:
     """Copy the demo to ``target`` (a new or empty folder; None: a fresh temporary one), ready to be run.
 
-    ``source`` is the demo of another checkout. Raises DemoError, and then leaves the disk as it was.
+    ``source`` is the demo of another checkout, ``shape`` another way to apply revisions. Raises DemoError, and then
+    leaves the disk as it was.
     """
     source = source or DEMO
+    if shape and runtime != "docker":
+        raise DemoError(f"The shape {shape} of the demo needs containers", "--shape", "Leave --runtime process out.")
     if not (source / "backend").is_dir():
         raise DemoError("The demo project is missing", str(source), "Install safemig again, or use a checkout.")
     with _becoming(target) as (work, root):
         shutil.copytree(source, work, ignore=shutil.ignore_patterns(*_LEFT_OUT), dirs_exist_ok=True)
         folder = work / "backend"
+        if shape:
+            shutil.copytree(source / "shapes" / shape, folder, dirs_exist_ok=True)
         api_port, db_port = free_ports(2)
         if runtime == "process":
             _turn_into_processes(folder, db_port)

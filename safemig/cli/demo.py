@@ -29,7 +29,7 @@ def main(options: argparse.Namespace) -> int:
     keep = Path(options.keep).resolve() if options.keep else None
     say = sys.stderr.write if options.json or options.events else sys.stdout.write
     try:
-        copy = copy_demo(keep, "docker" if runtime == "docker" else "process")
+        copy = copy_demo(keep, "docker" if runtime == "docker" else "process", shape=options.shape)
     except DemoError as error:
         raise UsageError(str(error)) from error
     say(f"demo project: {copy.root} ({runtime})\n")

@@ -147,6 +147,8 @@ def _compose_edit(sub: argparse.ArgumentParser) -> None:
 def _demo(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("-v", "--verbose", action="store_true", help="show the output of commands as it comes")
     sub.add_argument("--runtime", choices=("auto", "docker", "process"), default="auto")
+    shapes = "how it applies revisions by itself: in its image's entry point, or under a reloader (containers only)"
+    sub.add_argument("--shape", choices=("entrypoint", "reload"), default="", help=shapes)
     sub.add_argument("--keep", default="", metavar="DIR", help="copy to this folder and leave everything running there")
     _driven(sub)
 
