@@ -69,9 +69,7 @@ def is_demo(folder: Path) -> bool:
         return False
 
 
-def copy_demo(
-    target: Path | None, runtime: DemoRuntime, source: Path | None = None, shape: DemoShape = ""
-) -> DemoCopy:
+def copy_demo(target: Path | None, runtime: DemoRuntime, source: Path | None = None, shape: DemoShape = "") -> DemoCopy:
     """Copy the demo to ``target`` (a new or empty folder; None: a fresh temporary one), ready to be run.
 
     ``source`` is the demo of another checkout, ``shape`` another way to apply revisions. Raises DemoError, and then

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from checks.evidence import Evidence
 from checks.schema.difference import Difference, compare
 from checks.schema.snapshot import Snapshot
 from safemig.facts import AppliesFact
@@ -29,8 +30,13 @@ class Mark:
     """Where the database was just before ``step``."""
 
     step: str
-    current: tuple[str, ...]
+    revision: Evidence
     snapshot: Snapshot
+
+    @property
+    def current(self) -> tuple[str, ...]:
+        """The revisions that it was at."""
+        return looks.strings(self.revision)
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,9 @@ async def after(s: Session, step: Step, mark: Mark | None) -> Moved | None:
     if moved is None:
         return None
     if not moved.covered(step):
+        if s.past.last("revision", "before", "start") is None:
+            s.observe(step.id, "start", mark.revision)
+        s.observe(step.id, "", fresh.revision)
         _remember(s, step, moved)
         raise RunEnds(
             "failed",
@@ -147,10 +156,7 @@ async def _mark(s: Session, step: Step) -> Mark | None:
     def look() -> Mark | None:
         with s.runtime.connect() as connection:
             revision = read_current(connection, table=tree.version_table, schema=tree.version_table_schema)
-            listed = revision.data.get("current")
-            if not revision.seen or not isinstance(listed, list):
-                return None
-            return Mark(step.id, tuple(str(name) for name in listed), take(connection))
+            return Mark(step.id, revision, take(connection)) if revision.seen else None
 
     try:
         return await s.look(look)

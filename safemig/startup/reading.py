@@ -31,6 +31,7 @@ _KEYWORDS = frozenset(("if", "then", "else", "elif", "while", "until", "do", "!"
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
 # A conftest.py with one of these decides for itself which database it prepares.
 _OTHER_DATABASE = re.compile(r"set_main_option|environ\b|setenv|testcontainers|create_engine|attributes\[")
+_CARRIERS = ("quiet", "line", "script", "make")  # what these carry decides whether a command was understood
 _DEEPEST = 12
 _SHOWN = 80
 
@@ -66,7 +67,7 @@ def read_startup(project: Project, commands: Mapping[str, CommandFact]) -> Start
     readings = [_Reading(project, role) for role in ROLES if role in commands]
     at = _At(project.makefile.path if project.makefile else project.root / "safemig.yaml")
     for reading in readings:
-        reading.line(commands[reading.role].line, World(project.root, project.folder), at)
+        reading.whole(commands[reading.role].line, at)
     places = [place for reading in readings for place in reading.places.values()]
     unread = [f"{text}; revision and schema are compared before and after it" for r in readings for text in r.unread]
     notes = [*unread, *(text for reading in readings for text in reading.notes)]
@@ -100,6 +101,12 @@ class _Reading:
         self._understood = False
         self._unknown = False
 
+    def whole(self, line: str, at: _At) -> None:
+        """The role's command, as it is run on this machine."""
+        self.line(line, World(self.project.root, self.project.folder), at)
+        if self.role == "start" and self._unknown and not self._understood:
+            self.unread.append(f"what `{_short(line)}` runs could not be read")
+
     def line(self, text: str, world: World, at: _At) -> None:
         """Every simple command of a shell line."""
         for part in split(text) if at.depth < _DEEPEST else ():
@@ -121,7 +128,7 @@ class _Reading:
         known = invocations(tokens, world)
         self._unknown = self._unknown or not known
         for each in known:
-            self._understood = self._understood or each.kind != "quiet"
+            self._understood = self._understood or each.kind not in _CARRIERS
             self._follow(each, world, replace(at, reloads=at.reloads or each.reloads))
 
     def _follow(self, each: Invocation, world: World, at: _At) -> None:
@@ -146,7 +153,8 @@ class _Reading:
             self._python(Invocation("file", words=tuple(rest), path=path, program=True), world, at)
             return
         key = (path, world.service, at.reloads)
-        if key not in self._seen:
+        self._unknown = self._unknown or "\0" in body  # a program, no text
+        if key not in self._seen and "\0" not in body:
             self._seen.add(key)
             for number, text in _lines(body):
                 self.line(text, world, at.below(path, number))
@@ -194,6 +202,7 @@ class _Reading:
             shown = f"`{_short(texts[0][0])}`" if texts and texts[0][0] else "the entry point of its base image"
             self.unread.append(f"what service {service.name} runs when it starts could not be read ({shown})")
         self._understood = known or self._understood
+        self._unknown = False
 
     def _concerns(self, compose: Compose, service: Service) -> bool:
         app = self.project.service

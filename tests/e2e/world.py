@@ -22,7 +22,7 @@ import psycopg
 
 from safemig import entry
 from safemig.cli.opening import open_project
-from safemig.demo import copy_demo
+from safemig.demo import DemoShape, copy_demo
 from safemig.events import Event, Message
 from safemig.journal import read_events
 from safemig.run.follow import LOGS
@@ -110,10 +110,10 @@ class Demo:
 
 
 @contextmanager
-def demo(root: Path, runtime: str, *, copied: bool = True) -> Iterator[Demo]:
+def demo(root: Path, runtime: str, *, copied: bool = True, shape: DemoShape = "") -> Iterator[Demo]:
     """The demo at ``root``, gone afterwards with everything that was started for it."""
     if copied:
-        copy_demo(root, "docker" if runtime == "docker" else "process")
+        copy_demo(root, "docker" if runtime == "docker" else "process", shape=shape)
     world = Demo(root, runtime)
     try:
         yield world

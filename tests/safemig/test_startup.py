@@ -229,6 +229,16 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize(
+    ("line", "unread"),
+    [("./launcher", True), ("sh go.sh", True), ("/opt/launcher --port 8000", True), ("uvicorn shop.main:app", False)],
+)
+def test_a_start_on_this_machine_that_cannot_be_read_is_a_note(line: str, unread: bool, tmp_path: Path) -> None:
+    files = {"Makefile": LOCAL.format(flags=""), "launcher": "\x7fELF\0\0", "go.sh": "#!/bin/sh\nexec /opt/launcher\n"}
+    found = startup(tmp_path, files, Config(commands={"start": line}))
+    assert (found.unread, bool(found.notes)) == (unread, unread)
+
+
+@pytest.mark.parametrize(
     ("files", "expected"),
     [
         ({"shop/main.py": LIFESPAN, "shop/schema.py": UP_TO_DATE}, ["start shop/schema.py:6"]),
