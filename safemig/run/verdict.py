@@ -108,7 +108,7 @@ def ending(s: Session) -> tuple[Verdict, str]:
 def _done(s: Session) -> bool:
     """Whether something of the change was done: revisions applied, models written."""
     made = any(
-        step.intent == "upgrade" or step.id.startswith("models-") for step in s.plan.steps
+        step.intent == "upgrade" or any(step.applies) or step.id.startswith("models-") for step in s.plan.steps
         if s.past.of(step.id).status == "done" and step.id != "models-check"
     )  # fmt: skip
     revision = s.past.last("revision")
