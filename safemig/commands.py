@@ -37,6 +37,7 @@ SHORT = 1.0  # a command that runs longer is looked at less often
 LADDER = (("interrupt", "SIGINT"), ("terminate", "SIGTERM"), ("kill", "SIGKILL"))
 RUNG_SECONDS = 5.0
 MARK = "SAFEMIG_COMMAND"
+LOOK = "SAFEMIG_LOOK"  # the name by which PostgreSQL shows the sessions of a command that only looks
 
 
 @dataclass(frozen=True)

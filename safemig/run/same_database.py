@@ -17,6 +17,7 @@ import msgspec
 from checks.database_use import identity
 from checks.endpoints import Probe
 from checks.evidence import Evidence, Json, now
+from safemig.commands import LOOK
 from safemig.database_use import (
     CommandSeen,
     DatabaseUse,
@@ -43,7 +44,7 @@ KIND = "database"
 MOMENT = "start"
 TRIES = 3
 ASKED = 10  # times: a session of one request is there for some 10 ms, and is missed now and then
-MARK = "PGAPPNAME"
+NAME = "PGAPPNAME"  # libpq calls its sessions so; in containers the `docker` of safemig's commands hands it on
 PRODUCTION = "prod"
 
 
@@ -163,7 +164,7 @@ async def _try(s: Session, step: Step) -> CommandSeen:
     )
     try:
         await s.look(lambda: ready.wait(10.0))
-        done = await run_anew(s, step, {MARK: token})
+        done = await run_anew(s, step, {LOOK: token, NAME: token})
     finally:
         ended.set()
         sightings: Sightings = await watching

@@ -14,7 +14,7 @@ import shlex
 import shutil
 from pathlib import Path
 
-from safemig.commands import MARK
+from safemig.commands import LOOK, MARK
 
 PROGRAMS = ("docker", "docker-compose")
 SCRIPT = """#!/bin/sh
@@ -46,7 +46,7 @@ for word; do
   shift
   number=$((number + 1))
   set -- "$@" "$word"
-  [ "$number" -ne "$place" ] || set -- "$@" -e "{MARK}=${MARK}{end}"
+  [ "$number" -ne "$place" ] || set -- "$@" -e "{MARK}=${MARK}{end}" ${{{LOOK}:+-e "PGAPPNAME=${LOOK}"}}
 done
 exec "$real" "$@"
 """
@@ -78,7 +78,7 @@ def in_front(folder: Path, path: str) -> str:
 
 def _script(name: str, real: str) -> str:
     at = "docker" if name == "docker" else "compose"
-    return SCRIPT.format(name=name, real=shlex.quote(real), at=at, MARK=MARK, end=END)
+    return SCRIPT.format(name=name, real=shlex.quote(real), at=at, MARK=MARK, LOOK=LOOK, end=END)
 
 
 def _write(path: Path, text: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safemig.commands import MARK
+from safemig.commands import LOOK, MARK
 from safemig.runtimes import marking
 from safemig.runtimes.backends import Backend, Claim, Gateway, _by_statement, left_alone, runs_one_of
 from safemig.runtimes.inside import Process, _parsed, descending
@@ -81,9 +81,17 @@ def test_a_connection_leads_to_the_server_or_it_does_not(
         ("docker", ""),
     ],
 )
-@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize(
+    ("variables", "mark"),
+    [
+        ({}, []),
+        ({LOOK: "a look"}, []),
+        ({MARK: "run/1"}, ["-e", marking.variable("run/1")]),
+        ({MARK: "run/1", LOOK: "a look"}, ["-e", marking.variable("run/1"), "-e", "PGAPPNAME=a look"]),
+    ],
+)
 def test_the_mark_goes_where_the_command_line_takes_variables(
-    tmp_path: Path, line: str, words: list[str] | str, marked: bool
+    tmp_path: Path, line: str, words: list[str] | str, variables: dict[str, str], mark: list[str]
 ) -> None:
     real = tmp_path / "real"
     real.mkdir()
@@ -95,13 +103,12 @@ def test_the_mark_goes_where_the_command_line_takes_variables(
     assert marking.in_front(front, path) == path, "it never stands in front of itself"
     done = subprocess.run(
         ["sh", "-c", line],
-        env={"PATH": path} | ({MARK: "run/1"} if marked else {}),
+        env={"PATH": path} | variables,
         capture_output=True,
         text=True,
         check=True,
     )
     given_words = words if isinstance(words, list) else words.split()
-    mark = ["-e", marking.variable("run/1")] if marked else []
     expected = [part for word in given_words for part in (mark if word == "+" else [word])]
     assert done.stdout.splitlines() == expected
 
