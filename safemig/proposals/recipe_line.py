@@ -150,6 +150,18 @@ def current_line(line: str, variables: Mapping[str, str]) -> str | None:
     return None
 
 
+def one_off_line(line: str, variables: Mapping[str, str], services: Mapping[str, Sequence[str]]) -> str | None:
+    """A line that runs a service whose own command upgrades (`docker compose run --rm migrate`), with the command that
+    only looks behind it; None for any other. ``services`` are the words of each one's command, not its entry point."""
+    line = _unfold(line, variables, compose=True)
+    found = _COMPOSE.search(line)
+    if found is None or found["verb"] != "run":
+        return None
+    service, inner = _service(line[found.end() :], "run")
+    made = current_line(shlex.join(services.get(service, ())), {}) if not inner.strip() else None
+    return f"{line.rstrip()} {made.replace('$', '$$')}" if made else None
+
+
 def bare_line(line: str, variables: Mapping[str, str], tests: str) -> str | None:
     """A line that only opens a shell or another tool in the service, turned into one that runs the tests there."""
     line = _unfold(line, variables, compose=True)

@@ -33,7 +33,7 @@ def commands_of(project: Project, config: Config, message: str = "") -> dict[str
     undo = downgrade_of(project.makefile, found.get("migrate"))
     if undo and "downgrade" not in config.commands:
         found["downgrade"] = undo
-    look = current_of(project.makefile, found.get("migrate"), project.root)
+    look = current_of(project.makefile, found.get("migrate"), project.root, project.compose)
     if look and "current" not in config.commands:
         found["current"] = look
     return found

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from safemig.discovery.compose import Compose
 from safemig.discovery.makefile import Makefile, Target, expand, read_makefile
 from safemig.effects import effect_of_line
 from safemig.facts import CommandFact
-from safemig.proposals.recipe_line import current_line
+from safemig.proposals.recipe_line import current_line, one_off_line
 
 TARGET = "safemig-current"
 _SUBMAKE = re.compile(r"^(?P<before>[-+@\s]*(?:cd\s+[^;&|]+&&\s*)?)(?P<make>\$[({]MAKE[)}]|make)\s+(?P<words>[^;&|]+)$")
 _ONE_SHELL = re.compile(r"^\.ONESHELL\s*:", re.MULTILINE)
 _DEPTH = 3
+Services = Mapping[str, Sequence[str]]
 
 
-def current_of(makefile: Makefile | None, migrate: CommandFact | None, root: Path) -> CommandFact | None:
+def current_of(
+    makefile: Makefile | None, migrate: CommandFact | None, root: Path, compose: Compose | None = None
+) -> CommandFact | None:
     """The command that says at which revision the database of ``migrate`` is; None where no line of it is known to
     upgrade by Alembic.
 
@@ -28,7 +32,8 @@ def current_of(makefile: Makefile | None, migrate: CommandFact | None, root: Pat
         return None
     if makefile is None or not migrate.target:
         return _fact(current_line(migrate.line, {}) or "")
-    made = next(_of_target(makefile, migrate.target, root), None)
+    services = {name: each.argv or () for name, each in compose.services.items()} if compose else {}
+    made = next(_of_target(makefile, migrate.target, root, services), None)
     if made is None:
         return None
     words, line = made
@@ -49,20 +54,22 @@ def _fact(line: str, runs: str = "") -> CommandFact | None:
     return CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why)
 
 
-def _of_target(makefile: Makefile, name: str, root: Path, depth: int = 0) -> Iterator[tuple[tuple[str, ...], str]]:
+def _of_target(
+    makefile: Makefile, name: str, root: Path, services: Services, depth: int = 0
+) -> Iterator[tuple[tuple[str, ...], str]]:
     """The options that give make the target, and the line that it runs in the end: those of the recipe first, then
     those of its prerequisites."""
     target = makefile.target(name)
     if target is None or depth > _DEPTH:
         return
     for line in _lines(makefile, target):
-        made = current_line(line, makefile.variables)
+        made = current_line(line, makefile.variables) or one_off_line(line, makefile.variables, services)
         if made is not None:
             yield (*_settings(makefile, name), f"--eval={TARGET}: ; {made}"), made.lstrip("@")
         elif (found := _SUBMAKE.match(line.strip())) is not None:
-            yield from _of_submake(makefile, name, found, root, depth)
+            yield from _of_submake(makefile, name, found, root, services, depth)
     for prerequisite in target.prerequisites:
-        for words, line in _of_target(makefile, prerequisite, root, depth + 1):
+        for words, line in _of_target(makefile, prerequisite, root, services, depth + 1):
             yield (*_settings(makefile, name), *words), line
 
 
@@ -84,7 +91,7 @@ def _settings(makefile: Makefile, name: str) -> tuple[str, ...]:
 
 
 def _of_submake(
-    makefile: Makefile, name: str, found: re.Match[str], root: Path, depth: int
+    makefile: Makefile, name: str, found: re.Match[str], root: Path, services: Services, depth: int
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """`$(MAKE) -C backend migrate`: the same call with our target instead of that one."""
     folder = makefile.path.parent
@@ -104,7 +111,7 @@ def _of_submake(
     inner = _makefile(other, root)
     if inner is None or len(goals) != 1:
         return
-    for inner_words, line in _of_target(inner, goals[0], root, depth + 1):
+    for inner_words, line in _of_target(inner, goals[0], root, services, depth + 1):
         evals = " ".join(shlex.quote(word).replace("$", "$$") for word in inner_words)
         shown = " ".join([found["before"].lstrip("-+@ ") + found["make"], *map(shlex.quote, options), evals, TARGET])
         yield (*_settings(makefile, name), f"--eval={TARGET}: ; @{shown}"), line

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safemig.discovery.makefile import parse, read_makefile
-from safemig.proposals.recipe_line import current_line
+from safemig.proposals.recipe_line import current_line, one_off_line
 from safemig.run.command_facts import from_line, from_target
 from safemig.run.current_command import current_of
 from tests.safemig.bad_projects import write
@@ -46,6 +46,29 @@ from tests.safemig.bad_projects import write
 )
 def test_only_the_sub_command_is_another(line: str, expected: str | None) -> None:
     assert current_line(line, {}) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("docker compose run --rm migrate", "docker compose run --rm migrate alembic current --verbose"),
+        (
+            "docker-compose -f a.yml run --rm -e DSN=$(DSN) deep",
+            "docker-compose -f a.yml run --rm -e DSN=$(DSN) deep sh -c 'cd $$HERE && alembic current --verbose'",
+        ),
+        ("docker compose run --rm api", None),
+        ("docker compose run --rm migrate seed", None),
+        ("docker compose up migrate", None),
+        ("docker compose run --rm elsewhere", None),
+    ],
+)
+def test_a_service_whose_own_command_upgrades(line: str, expected: str | None) -> None:
+    services = {
+        "migrate": ("alembic", "upgrade", "head"),
+        "deep": ("sh", "-c", "cd $HERE && alembic upgrade head"),
+        "api": ("uvicorn", "app:app"),
+    }
+    assert one_off_line(line, {}, services) == expected
 
 
 @given(st.text(st.sampled_from("alembic upgrade head;&|\"'$(){} -x=db\n"), max_size=60))
