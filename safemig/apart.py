@@ -48,6 +48,7 @@ class Order(msgspec.Struct, frozen=True):
     pending: tuple[Wanted, ...] = ()
     chain: tuple[Wanted | None, ...] = ()
     mark: int = 0
+    written: tuple[Wanted | None, ...] = ()
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -118,9 +119,11 @@ def rendered(steps: Sequence[Wanted]) -> tuple[Rendered, ...]:
     return _call(Order("rendered", "", None, pending=tuple(steps)), none).rendered
 
 
-def chain(steps: Sequence[Wanted | None], mark: int, scratch: Scratch, written: Wanted | None = None) -> Chained:
+def chain(
+    steps: Sequence[Wanted | None], mark: int, scratch: Scratch, written: Sequence[Wanted | None] = ()
+) -> Chained:
     """As ``safemig.chain.chain``."""
-    found = _call(Order("chain", "", None, written, chain=tuple(steps), mark=mark), scratch).chained
+    found = _call(Order("chain", "", None, chain=tuple(steps), mark=mark, written=tuple(written)), scratch).chained
     assert found is not None
     return found
 
@@ -221,7 +224,7 @@ def _answer(order: Order) -> Said:
         return Said("rendered", rendered=tuple(render(step) for step in order.pending))
     try:
         if order.name == "chain":
-            return Said("chained", chained=chains.chain(order.chain, order.mark, _asked, order.revision))
+            return Said("chained", chained=chains.chain(order.chain, order.mark, _asked, order.written))
         if wanted is None:
             return Said("desired", desired.union(dump, order.pending, _asked))
         if order.name == "restated":

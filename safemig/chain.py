@@ -18,7 +18,7 @@ class Chained:
     """The schema ``earlier``, after some of the upgrades, and ``made``, after all.
 
     Where step ``failed`` (from 0) cannot be made, ``line`` of it and ``message`` say why; ``refused``: it is not
-    evaluated, else PostgreSQL refuses it. ``leans`` says why the upgrade that is still to be written cannot be made on
+    evaluated, else PostgreSQL refuses it. ``leans`` says why the upgrades that are still to be run cannot be made on
     top of them, "" where it can; ``after`` is the schema with it.
     """
 
@@ -36,12 +36,12 @@ def chain(
     steps: Sequence[Wanted | None],
     mark: int,
     scratch: Callable[[], AbstractContextManager[str]],
-    written: Wanted | None = None,
+    written: Sequence[Wanted | None] = (),
 ) -> Chained:
     """Those upgrades (None: an empty one) run in order on an empty scratch database, ``earlier`` taken after ``mark``
     of them. psycopg.Error and ScratchFails are the caller's."""
     with scratch() as conninfo:
-        own = load("", conninfo, privileges.roles_of([one for one in (*steps, written) if one is not None]))
+        own = load("", conninfo, privileges.roles_of([one for one in (*steps, *written) if one is not None]))
         earlier = None
         with desired.engine(own) as target, target.connect() as connection:
             for number, step in enumerate(steps):
@@ -55,12 +55,12 @@ def chain(
                 except operations.Failed as error:
                     return Chained(earlier, None, number, False, error.line, error.message)
             made = desired.take(own)
-            leans, after = "", None
+            leans, after, one = "", None, None
             try:
-                if written is not None:
-                    operations.apply(written, connection)
+                for one in filter(None, written):
+                    operations.apply(one, connection)
                     after = desired.take(own)
             except (operations.Refused, operations.Failed) as error:
-                file, line = written.place(error.line) if written else ("", 0)
+                file, line = one.place(error.line) if one else ("", 0)
                 leans = f"{file}:{line}: {error.message if isinstance(error, operations.Failed) else error}"
         return Chained(made if earlier is None else earlier, made, leans=leans, after=after)

@@ -288,7 +288,7 @@ def _again(own: str, change: Wanted, wanted: Wanted, untouched: Snapshot, *, sta
     with engine(own) as target, target.connect() as connection:
         operations.apply(back, connection, side="down", lenient=True)
     base = take(own)
-    if base == untouched:
+    if base == untouched and not any(one.unseen() for one in parts(change)):
         return None
     try:
         found = _restated(own, wanted, base) if stated else Restated(wanted)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 Scratch = Callable[[], AbstractContextManager[str]]
-Run = Callable[[Sequence[Wanted | None], int, Scratch, Wanted | None], Chained]
+Run = Callable[[Sequence[Wanted | None], int, Scratch, Sequence[Wanted | None]], Chained]
 
 # Statements of a module that only define.
 _DEFINES = (
@@ -85,7 +85,8 @@ def drift(
         steps = [upgrade_of(folder / graph.revisions[name].file) for name in names]
     except (UnknownRevision, NotEvaluated) as error:
         return Drift(None, str(error))
-    done = run(steps, sum(name not in later for name in names), scratch, written)
+    more = _upto(graph, pending(graph, current), folder, written) if written else ()
+    done = run(steps, sum(name not in later for name in names), scratch, more)
     if done.made is None:
         step = steps[done.failed]
         file, line = step.place(done.line) if step else ("", 0)
@@ -95,6 +96,14 @@ def drift(
     listed = differing(done.made, found)
     covered = _covered(listed, done.after, found) if done.after else frozenset()
     return Drift(listed, "", done.made, applied, leans=done.leans, covered=covered)
+
+
+def _upto(graph: Graph, names: Sequence[str], folder: Path, written: Wanted) -> tuple[Wanted | None, ...]:
+    """The revisions that are pending, and the one to be written on top of them; () where one is not evaluated."""
+    try:
+        return (*(upgrade_of(folder / graph.revisions[name].file) for name in names), written)
+    except NotEvaluated:
+        return ()
 
 
 def _covered(listed: Sequence[Difference], after: Snapshot, found: Snapshot) -> frozenset[str]:

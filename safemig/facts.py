@@ -146,9 +146,9 @@ class Facts:
     ``used`` are pending revisions that make already what the spec asks for. ``models`` are the edits of a phase about
     models, ``models_check`` the line that imports them, ``models_tables`` the tables of the new ones. ``named`` are the
     commands that the phase's open items name. ``adopted`` are tables that the phase asks for and that are there
-    although no revision makes them: ``migration`` leaves them. ``applies`` are the places at which the project applies
-    revisions by itself, ``start_unread`` whether more may do so at a start that could not be read; ``database_alone``
-    starts the database and nothing else.
+    although no revision makes them: ``migration`` leaves them. ``undone`` are statements on rows that nothing writes.
+    ``applies`` are the places at which the project applies revisions by itself, ``start_unread`` whether more may do
+    so at a start that could not be read; ``database_alone`` starts the database and nothing else.
 
     ``missing`` keeps a run from its end, ``stops`` (a part of it) from its beginning. ``unchosen`` says why no phase of
     a spec was chosen, then which phases there are.
@@ -176,6 +176,7 @@ class Facts:
     used: tuple[str, ...] = ()
     adopted: tuple[str, ...] = ()
     in_use: bool = False
+    undone: tuple[str, ...] = ()
     risks: tuple[RiskFact, ...] = ()
     files: tuple[RevisionFact, ...] = ()
     scripts: tuple[ScriptFact, ...] = ()

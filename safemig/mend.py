@@ -35,6 +35,9 @@ def mend(difference: Difference, wanted: Snapshot, found: Snapshot) -> Mend | No
     left, right = wanted.objects.get(difference.key), found.objects.get(difference.key)
     if left is None or right is None:
         return None  # matched under another name
+    if difference.aspect == "enforcement":
+        off = str(right.get("enforcement", "")).removeprefix("off on ").split(", ")
+        return Mend("\n".join(f"ALTER TABLE {table} ENABLE TRIGGER ALL;" for table in off)) if off != [""] else None
     if difference.aspect == "comment":
         return Mend(comment(difference.key, left))
     if kind == "column" and (plain := _column(name, difference.aspect, left, right)):

@@ -60,6 +60,7 @@ def notes(facts: Facts) -> list[str]:
         notes.append(f"{phase_words(facts.spec)} of {facts.spec.path} was chosen: {facts.spec.why}")
     if facts.spec:
         notes += [f"the spec contradicts itself: {text}" for text in facts.spec.differences]
+    notes += [f"not done, nothing tells whether it is asked for or an example: {text}" for text in facts.undone]
     if facts.merge:
         notes.append(f"the code has several heads ({', '.join(facts.merge.down)}): a merge revision joins them first")
     if facts.used:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from checks.evidence import Json
 from safemig.spec.pieces import parse
 from safemig.spec.python_source import sql_of
 from safemig.spec.sources import Wanted
@@ -21,6 +22,8 @@ _UNSEEN = (
     "TEXT SEARCH", "COLLATION", "DEFAULT PRIVILEGES", "ROLE", "USER", "GROUP", "DATABASE", "TABLESPACE", "LANGUAGE",
     "CONVERSION", "TRANSFORM", "ACCESS METHOD",
 )  # fmt: skip
+# Statements whose whole effect a snapshot of the schema shows, or that leave none.
+SHOWN = ("CREATE", "ALTER", "DROP", "COMMENT", "SET", "RESET", "BEGIN", "START", "COMMIT", "END")
 _LONGEST = 120  # letters of a statement that are shown
 _TABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 _ALL = {"table": _TABLE, "sequence": ("USAGE", "SELECT", "UPDATE"), "schema": ("USAGE", "CREATE")}
@@ -46,6 +49,22 @@ class Lacking:
     place: tuple[str, int]
 
 
+def shown(one: Lacking) -> dict[str, Json]:
+    """A privilege that is missing, as a difference."""
+    said, _, found = one.text.partition(": ")
+    return {"object": f"privilege {said}", "aspect": "missing", "wanted": said, "found": found}
+
+
+@dataclass(frozen=True)
+class Wider:
+    """Privileges that a role has on ``name`` beyond what the spec grants it; ``sql`` takes them away."""
+
+    text: str
+    sql: str
+    place: tuple[str, int]
+    name: str
+
+
 def granted(wanted: Wanted) -> tuple[Granted, ...]:
     """The GRANTs of the upgrade on whole tables, sequences and schemas."""
     found = []
@@ -57,24 +76,26 @@ def granted(wanted: Wanted) -> tuple[Granted, ...]:
 
 
 def unread(wanted: Wanted) -> tuple[tuple[str, tuple[str, int]], ...]:
-    """The statements whose effect neither a snapshot nor ``lacking`` sees, with their file and line: privileges on
-    single columns, functions or all tables of a schema, REVOKE, owners, publications, roles and the like."""
+    """The statements whose effect neither a snapshot nor ``lacking`` sees, with their file and line: rows, privileges
+    on single columns, functions or all tables of a schema, REVOKE, owners, publications, roles and the like."""
     found = []
     for statement, line in _statements(wanted):
-        words = [token.upper for token in statement.tokens]
         place = wanted.place(line)
-        if statement.head == "GRANT":
-            hidden = _read(statement.tokens, place) is None
-        elif statement.head == "REVOKE":
-            hidden = True
-        else:
-            hidden = statement.head in ("CREATE", "ALTER", "DROP") and (
-                " ".join(words[1:3]).startswith(_UNSEEN) or "OWNER TO" in " ".join(words)
-            )
-        if hidden:
+        if statement.head != "GRANT" or _read(statement.tokens, place) is None:
+            if not beside_schema(statement):
+                continue
             text = " ".join(statement.text.split())
             found.append((text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…", place))
     return tuple(found)
+
+
+def beside_schema(statement: Statement) -> bool:
+    """Whether the statement does what no snapshot of a schema shows."""
+    if statement.head not in SHOWN:
+        return True
+    words = " ".join(token.upper for token in statement.tokens)
+    kind = " ".join(token.upper for token in statement.tokens[1:3])
+    return statement.head in ("CREATE", "ALTER", "DROP") and (kind.startswith(_UNSEEN) or "OWNER TO" in words)
 
 
 def roles_of(steps: Iterable[Wanted]) -> frozenset[str]:
@@ -92,6 +113,39 @@ def roles(wanted: Wanted) -> frozenset[str]:
             mark = "TO" if statement.head == "GRANT" else "FROM"
             found |= set(_names(own, words.index(mark) + 1)) if mark in words else set()
     return frozenset(found - {"public", "current_user", "session_user", "current_role"})
+
+
+def wider(connection: psycopg.Connection[Any], grants: tuple[Granted, ...]) -> tuple[Wider, ...]:
+    """What roles have on the named objects beyond what the spec grants them. psycopg.Error is the caller's."""
+    asked: dict[tuple[str, str, str], set[str]] = {}
+    places: dict[tuple[str, str, str], tuple[str, int]] = {}
+    for grant in grants:
+        for role in grant.roles:
+            for name in grant.objects:
+                asked.setdefault((grant.kind, name, role), set()).update(grant.privileges)
+                places.setdefault((grant.kind, name, role), grant.place)
+    result = []
+    for (kind, name, role), privileges in asked.items():
+        more = sorted(_held(connection, kind, name, role) - privileges)
+        if more and privileges != set(_ALL[kind]):
+            word = "" if kind == "table" else f"{kind.upper()} "
+            sql = f"REVOKE {', '.join(more)} ON {word}{_ident(name)} FROM {_ident(role)};"
+            result.append(Wider(f"{', '.join(more)} on {name} for {role}", sql, places[kind, name, role], name))
+    return tuple(result)
+
+
+def _held(connection: psycopg.Connection[Any], kind: str, name: str, role: str) -> set[str]:
+    """The privileges that were given to that role itself; an owner's own are none."""
+    catalog, acl, owner = (
+        ("pg_namespace", "nspacl", "nspowner") if kind == "schema" else ("pg_class", "relacl", "relowner")
+    )
+    lookup = "to_regnamespace" if kind == "schema" else "to_regclass"
+    query = (
+        f"SELECT a.privilege_type FROM {catalog} c CROSS JOIN LATERAL aclexplode(c.{acl}) a "
+        f"LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE c.oid = {lookup}(%s) AND a.grantee <> c.{owner} "
+        "AND coalesce(r.rolname, 'public') = %s"
+    )
+    return {str(row[0]) for row in connection.execute(query.encode(), (_ident(name), role)).fetchall()}
 
 
 def lacking(connection: psycopg.Connection[Any], grants: tuple[Granted, ...]) -> tuple[Lacking, ...]:

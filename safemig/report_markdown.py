@@ -301,15 +301,20 @@ def _ended(command: CommandState) -> str:
     return f"exit {command.status}" if command.how == "exit" else plain(command.how or "its end is not known")
 
 
+_AS_ASKED = "The schema is what the spec asked for."
+
+
 def _schema(summary: Summary, _: Plan | None) -> Iterator[str]:
     yield "## Schema"
     yield ""
-    words = {True: "The schema is what the spec asked for.", False: "**The schema is not what the spec asked for.**"}
+    good = "What was compared is what the spec asked for." if summary.not_checked else _AS_ASKED
+    words = {True: good, False: "**The schema is not what the spec asked for.**"}
     yield (
         words.get(bool(summary.matches_spec), "")
         if summary.matches_spec is not None
         else "The schema was not compared."
     )
+    yield from (line for one in summary.not_checked for line in ("", f"Not checked: {code(one)}"))
     if summary.differences:
         yield ""
         keys = list(dict.fromkeys(key for one in summary.differences for key in one))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from checks.schema.snapshot import Snapshot, part
 from safemig.alters import Spoken
+from safemig.privileges import beside_schema
 from safemig.spec import python_source, sql_source
 from safemig.spec.pieces import Objects, parse
 from safemig.spec.python_source import argument, literal
@@ -16,8 +17,7 @@ from safemig.spec.sources import Wanted
 from safemig.spec.sql import statements, table_elements
 
 _ALTERS = ("alter_column", "drop_column", "drop_constraint", "rename_table", "add_column", "batch_alter_table")
-# Statements and operations whose whole effect a snapshot of the schema shows, or that leave none.
-_SHOWN_SQL = ("CREATE", "ALTER", "DROP", "COMMENT", "SET", "RESET")
+# Operations whose whole effect a snapshot of the schema shows.
 _SHOWN = ("create_", "drop_", "add_column", "alter_column", "rename_table", "batch_alter_table")
 _NEUTRAL = ("f", "get_bind", "get_context", "inline_literal")
 # Words of a column that make objects of their own: those are compared and made by themselves.
@@ -50,13 +50,13 @@ class Part:
     def unseen(self) -> bool:
         """Whether it does what no comparison of schemas shows: rows, privileges, what is no literal."""
         if self.node is None:
-            return self.verb not in _SHOWN_SQL
+            return any(beside_schema(one) for one in statements(self.text))
         for call in ast.walk(self.node):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
                 continue
             if call.func.attr == "execute":
-                heads = [one.head for one in statements(python_source.sql_of(call))]
-                if not heads or any(head not in _SHOWN_SQL for head in heads):
+                own = statements(python_source.sql_of(call))
+                if not own or any(beside_schema(one) for one in own):
                     return True
             elif ast.unparse(call.func.value) not in ("op", "batch_op") or call.func.attr in _NEUTRAL:
                 continue

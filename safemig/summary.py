@@ -339,6 +339,7 @@ def _run_finished(summary: Summary, event: Event) -> Summary:
         signals=signals,
         matches_spec=_truth(schema, "matches_spec"),
         differences=_tables(schema, "differences"),
+        not_checked=_texts(schema, "not_checked"),
         before=revision.get("before"),
         after=revision.get("after"),
         ticks=(*summary.ticks, *(one for one in ticked if one not in summary.ticks)),

@@ -36,7 +36,11 @@ def document(summary: Summary) -> dict[str, Json]:
         "rows": [_rows_document(one) for one in summary.evidence if one.evidence.kind == "rows"],
         "databases": [_database_document(one.evidence) for one in summary.evidence if one.evidence.kind == "database"],
         "revision": {"before": summary.before, "after": summary.after},
-        "schema": {"matches_spec": summary.matches_spec, "differences": [dict(one) for one in summary.differences]},
+        "schema": {
+            "matches_spec": summary.matches_spec,
+            "differences": [dict(one) for one in summary.differences],
+            "not_checked": [*summary.not_checked],
+        },
         "ticked": [{"file": one.file, "line": one.line, "text": one.text} for one in summary.ticks],
         "proposed": [
             {"file": summary.spec, "line": one.line, "text": one.text, "reason": one.reason}

@@ -182,6 +182,7 @@ class Summary:
     signals: Mapping[str, SignalState] = field(default_factory=dict)
     matches_spec: bool | None = None
     differences: tuple[Mapping[str, Json], ...] = ()
+    not_checked: tuple[str, ...] = ()
     before: Json = None
     after: Json = None
 

@@ -135,7 +135,12 @@ def evidence_words(evidence: Evidence) -> str:
         current = data.get("current")
         return f"database at {', '.join(map(str, current)) or 'no revision'}" if isinstance(current, list) else ""
     if evidence.kind == "comparison":
-        return "the schema is what the spec asked for" if data.get("matches_spec") else "the schema is NOT as asked for"
+        if not data.get("matches_spec"):
+            return "the schema is NOT as asked for"
+        left = "what was compared is as asked for, but some statements were not checked"
+        return left if data.get("not_checked") else "the schema is what the spec asked for"
+    if evidence.kind == "drift":
+        return "the database is what its revisions make" if data.get("known") and not data.get("differences") else ""
     if evidence.kind == "database":
         words = {"same": "uses", "none": "is seen with no other than", "different": "uses ANOTHER one,"}
         return (
@@ -182,8 +187,12 @@ def _finished(event: Event, paint: Paint) -> Iterator[str]:
             yield from _signal(name, signal, paint)
     schema = data["schema"] if isinstance(data["schema"], dict) else {}
     matches = schema.get("matches_spec")
-    word = "as the spec asks" if matches else "not compared" if matches is None else "NOT as the spec asks"
+    unread = schema.get("not_checked")
+    left = [printable(str(one)) for one in unread] if isinstance(unread, list) else []
+    good = "as compared, but not all was checked" if left else "as the spec asks"
+    word = good if matches else "not compared" if matches is None else "NOT as the spec asks"
     yield f"  schema     {word}"
+    yield from (f"             not checked: {one}" for one in left)
     yield f"  state      {_text(data, 'state')}"
     if verdict in {"interrupted", "waiting"}:
         yield "  goes on with: safemig resume"

@@ -12,7 +12,7 @@ from safemig.spec.python_source import argument, literal
 from safemig.spec.sources import Wanted
 from safemig.spec.sql import Statement, Token, qualified, statements
 
-_DROPPED = ("TABLE", "INDEX", "VIEW", "TYPE", "SEQUENCE", "SCHEMA", "EXTENSION", "DOMAIN")
+_DROPPED = ("TABLE", "INDEX", "VIEW", "TYPE", "SEQUENCE", "SCHEMA", "EXTENSION", "DOMAIN", "PUBLICATION")
 _CONSTRAINTS = {
     "create_unique_constraint": "unique",
     "create_foreign_key": "foreignkey",
@@ -125,6 +125,9 @@ def _sql(statement: Statement, made: tuple[str, ...]) -> str:
         return _comment(own, words, made)
     elif _on(own, words) in made:
         return ""  # rows and privileges go with their table
+    elif words[0] == "GRANT" and "WITH" not in words and "ON" in words:
+        to = len(words) - 1 - words[::-1].index("TO") if "TO" in words else 0
+        found = f"REVOKE {_text(own[1:to])} FROM {_text(own[to + 1 :])};" if to else ""
     elif statement.head == "ALTER" and words[-3:-1] == ["RENAME", "TO"]:
         found = _renamed(own)
     elif words[:2] == ["ALTER", "TABLE"]:

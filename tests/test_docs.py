@@ -102,7 +102,7 @@ def test_every_command_and_option_is_documented() -> None:
 
 
 def test_the_exit_codes_are_those_of_the_program() -> None:
-    codes = {cli.PASSED, cli.FAILED, cli.USAGE, cli.BUG, cli.NEEDED, cli.INTERRUPTED}
+    codes = {cli.PASSED, cli.FAILED, cli.USAGE, cli.BUG, cli.NEEDED, cli.DRIFT, cli.INTERRUPTED}
     for name in ("README.md", "docs/commands.md"):
         assert {int(row[0]) for row in rows(name, "Exit codes") if row[0].isdigit()} == codes
     said = text("docs/commands.md").split("`passed` gives exit code")[1]

@@ -52,8 +52,10 @@ def schema(summary: Summary) -> Table | None:
     matches = summary.matches_spec
     if matches is None and compared is not None and compared.seen:
         matches = compared.data.get("matches_spec") is True
-    words = {True: "The schema is what the spec asked for.", False: "The schema is NOT what the spec asked for."}
+    good = "What was compared" if summary.not_checked else "The schema"
+    words = {True: f"{good} is what the spec asked for.", False: "The schema is NOT what the spec asked for."}
     said = ["The schema was not compared with a spec." if matches is None else words[matches]]
+    said += [f"not checked: {clean(one)}" for one in summary.not_checked]
     said += _made(before, after)
     differences = summary.differences or _tables(compared.data.get("differences") if compared else None)
     said += [f"differs: {_difference(one)}" for one in differences]

@@ -136,6 +136,18 @@ WHERE x.contype IN ('c', 'p', 'u', 'x', 'f', 'n')
   AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND {_SCHEMA} AND {_own("c", "pg_class")}
 """
 
+# A foreign key whose own triggers are disabled, on its table or on the parent, is there and enforces nothing.
+_ENFORCEMENT = f"""
+SELECT 'constraint' AS kind, ARRAY[n.nspname, c.relname, x.conname]::text[] AS parts,
+  'off on ' || string_agg(DISTINCT quote_ident(tn.nspname) || '.' || quote_ident(t.relname), ', ') AS enforcement
+FROM pg_trigger g JOIN pg_constraint x ON x.oid = g.tgconstraint AND x.contype = 'f' AND x.conparentid = 0
+JOIN pg_class c ON c.oid = x.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_class t ON t.oid = g.tgrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+WHERE g.tgisinternal AND g.tgenabled IN ('D', 'R')
+  AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND {_SCHEMA} AND {_own("c", "pg_class")}
+GROUP BY n.nspname, c.relname, x.conname
+"""
+
 # Also what is not as usual of the index behind a constraint: that is added to the constraint.
 _INDEXES = f"""
 SELECT CASE WHEN x.oid IS NULL THEN 'index' ELSE 'constraint' END AS kind,
@@ -303,6 +315,7 @@ QUERIES = (
     _TABLES,
     _COLUMNS,
     _CONSTRAINTS,
+    _ENFORCEMENT,
     _INDEXES,
     _SEQUENCES,
     _VIEWS,

@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-PASSED, FAILED, USAGE, BUG, NEEDED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+PASSED, FAILED, USAGE, BUG, NEEDED, DRIFT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 COMMANDS = {
     "init": ("safemig.cli.init", "write a commented safemig.yaml for this project"),
@@ -36,8 +36,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="safemig",
         description="Proves that a service works before a database migration, runs it, and proves that it still works.",
-        epilog="exit codes: 0 passed, 1 a check or the migration failed, 2 usage or configuration, 3 a bug in safemig, "
-        "4 an answer is needed and nobody can give it, 130 interrupted",
+        epilog="exit codes: 0 passed or unchanged, 1 a check or the migration failed, 2 usage or configuration, "
+        "3 a bug in safemig, 4 an answer is needed and nobody can give it, 5 (verify) drift, 130 interrupted",
     )
     from safemig import __version__
 

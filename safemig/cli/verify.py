@@ -13,18 +13,19 @@ from functools import partial
 import msgspec
 
 from checks.evidence import Json
-from checks.schema.difference import Difference, compare, table_of
+from checks.schema.difference import Difference, table_of
 from checks.schema.snapshot import Snapshot, TableHeld, part
 from safemig import desired as desired_schema
-from safemig import mend, mend_order, mend_words
+from safemig import mend, mend_order, mend_words, privileges
 from safemig.cli.errors import UsageError
+from safemig.cli.main import DRIFT, FAILED, PASSED
 from safemig.cli.opening import Opened, open_project
 from safemig.desired import SpecFails, last_name
-from safemig.drift import Drift
+from safemig.drift import Drift, differing
 from safemig.facts import Facts
 from safemig.loading import ScratchFails, load
 from safemig.plan_points import unchosen
-from safemig.privileges import Lacking
+from safemig.privileges import Lacking, Wider
 from safemig.redact import redact
 from safemig.run.observe import observe, wanted_of
 from safemig.run.session import Request
@@ -37,7 +38,8 @@ class CannotVerify(Exception):
 
 
 def main(options: argparse.Namespace) -> int:
-    """0 when the schema is what the spec asks for, 1 when not, with every difference, or when it cannot be told."""
+    """0 when the schema is what the spec asks for, 1 when not, with every difference, or when it cannot be told, 5 when
+    it is, but the database is otherwise not what its revisions make."""
     import psycopg
 
     from safemig.runtimes.base import Unreachable
@@ -56,7 +58,10 @@ def main(options: argparse.Namespace) -> int:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(document))
-    return 0 if document["matches_spec"] else 1
+    if not document["matches_spec"]:
+        return FAILED
+    drifted = document["drift"]
+    return DRIFT if isinstance(drifted, dict) and drifted["differences"] else PASSED
 
 
 def _head(facts: Facts) -> dict[str, Json]:
@@ -90,9 +95,9 @@ def _say(text: str) -> None:
 def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
     from checks.migration.graph import read_graph
     from checks.schema.snapshot import take
-    from safemig import privileges
     from safemig.apart import desire_applied
     from safemig.run.baseline import mismatches
+    from safemig.run.drifting import carried
     from safemig.run.stated import changed_since
     from safemig.scratch import on_scratch
 
@@ -101,6 +106,7 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
     with opened.runtime.connect() as connection:
         found = take(connection)
         lacking = privileges.lacking(connection, privileges.granted(wanted))
+        wider = privileges.wider(connection, privileges.granted(wanted))
     dump = opened.runtime.dump_schema()
     tree = opened.project.tree
     drifted = _drift(opened, facts, found)
@@ -114,14 +120,19 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
         # Another major prints views and expressions otherwise: what it makes of the schema as it is tells them apart.
         copy, original = on_scratch(opened.runtime, partial(reprinted, dump), lambda _: None), found
         if drifted.made is not None:
-            told = compare(drifted.made, found, untouched=(copy, found))
+            told = differing(drifted.made, found, (copy, found))
             drifted = replace(drifted, differences=told)
-    differences = mismatches(copy, original, desired.wanted, found, desired.open_names)
+    differences = carried(mismatches(copy, original, desired.wanted, found, desired.open_names), wanted, found)
     differences = (*differences, *unasked(drifted, differences, found, wanted))
     inorder = mend_order.ordered(differences, desired.wanted, found)
     shown: list[Json] = [shown_difference(one, desired.wanted, found, wanted) for one in inorder]
     shown += [_shown_privilege(one) for one in lacking]
+    shown += [_shown_wider(one) for one in wider if one.name in wanted.tables]
     unread = [f"{place[0]}:{place[1]}: {text}" for text, place in privileges.unread(wanted)]
+    unread += [
+        f"{one.place[0]}:{one.place[1]}: {one.text} is more than the spec grants, and may come from elsewhere"
+        for one in wider if one.name not in wanted.tables
+    ]  # fmt: skip
     head = _head(facts) | {"differences": shown, "left_out": [*desired.kept], "not_checked": [*unread]}
     # What was not looked at is never good.
     matches = False if shown else None if unread else True
@@ -129,13 +140,17 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
     return head | {"matches_spec": matches, "reason": reason, "drift": _drift_shown(drifted, found)}
 
 
-def _shown_privilege(one: Lacking) -> Json:
-    said, _, found = one.text.partition(": ")
+def _shown_privilege(one: Lacking) -> dict[str, Json]:
+    more = {"spec": f"{one.place[0]}:{one.place[1]}", "definition": None, "sql": one.sql, "why": None}
+    return privileges.shown(one) | more | {"destructive": False}
+
+
+def _shown_wider(one: Wider) -> dict[str, Json]:
     return {
-        "object": f"privilege {said}",
-        "aspect": "missing",
-        "wanted": said,
-        "found": found,
+        "object": f"privilege {one.text}",
+        "aspect": "unexpected",
+        "wanted": None,
+        "found": one.text,
         "spec": f"{one.place[0]}:{one.place[1]}",
         "definition": None,
         "sql": one.sql,
@@ -210,6 +225,7 @@ def _drift(opened: Opened, facts: Facts, found: Snapshot) -> Drift:
     import psycopg
 
     from checks.migration.graph import read_graph
+    from safemig.apart import chain
     from safemig.drift import drift
     from safemig.runtimes.base import Unreachable
     from safemig.scratch import on_scratch
@@ -221,7 +237,9 @@ def _drift(opened: Opened, facts: Facts, found: Snapshot) -> Drift:
     try:
         current = facts.current
         return on_scratch(
-            opened.runtime, lambda scratch: drift(graph, current, tree.versions[0], found, scratch), lambda _: None
+            opened.runtime,
+            lambda scratch: drift(graph, current, tree.versions[0], found, scratch, run=chain),
+            lambda _: None,
         )
     except (ScratchFails, Unreachable, psycopg.Error, OSError) as error:
         return Drift(None, " ".join(redact(str(error)).split()))

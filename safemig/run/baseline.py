@@ -17,7 +17,7 @@ from safemig.plan_heads import found_there, merges_only
 from safemig.plan_pending import generated
 from safemig.run import looks
 from safemig.run.approve import ask_person
-from safemig.run.drifting import look_drift, plain, words
+from safemig.run.drifting import carried, look_drift, plain, words
 from safemig.run.observe import wanted_of
 from safemig.run.pending import check_spec, desired_of, spec_differences, waiting
 from safemig.run.red_tests import ask_red
@@ -99,7 +99,10 @@ async def desire_schema(s: Session, step: Step, drift: Drift) -> None:
     except RevisionFails as error:
         raise RunEnds("failed", f"the migration cannot go up, down and up again: {s.clean(str(error))}") from None
     except SpecFails as error:
-        if not s.facts.used and await _there_already(s, partial(desire_applied, dump, wanted), present):
+        left = await s.look(lambda: left_unseen(wanted, looks.graph_of(s)))
+        if not (s.facts.used or left) and await _there_already(
+            s, wanted, partial(desire_applied, dump, wanted), present
+        ):
             await _nothing_left(s, step, wanted, drift)
             return
         raise RunEnds("failed", f"PostgreSQL refuses what the spec asks for: {s.clean(str(error))}") from None
@@ -138,6 +141,7 @@ async def prove_there(s: Session, step: Step, wanted: Wanted, drift: Drift) -> N
     except (SpecFails, ScratchFails) as error:
         raise RunEnds("failed", f"whether all of it is there cannot be told: {s.clean(str(error))}") from None
     differences = mismatches(desired.base, desired.base, desired.wanted, present, desired.open_names)
+    differences = carried(differences, wanted, present)
     _compared(s, step, "before", differences, wanted, began)
     if differences:
         raise RunEnds(
@@ -146,7 +150,7 @@ async def prove_there(s: Session, step: Step, wanted: Wanted, drift: Drift) -> N
     await leave_out(s, step, wanted, drift)
 
 
-async def _there_already(s: Session, made: Callable[[Scratch], Desired], present: Snapshot) -> bool:
+async def _there_already(s: Session, wanted: Wanted, made: Callable[[Scratch], Desired], present: Snapshot) -> bool:
     """Whether what PostgreSQL refuses to make is there, as ``safemig verify`` would find."""
     from safemig.desired import SpecFails
     from safemig.loading import ScratchFails
@@ -156,7 +160,8 @@ async def _there_already(s: Session, made: Callable[[Scratch], Desired], present
         desired = await s.look(lambda: on_scratch(s.runtime, made, lambda _: None))
     except (SpecFails, ScratchFails):
         return False
-    return not compare(desired.wanted, present, open_names=desired.open_names)
+    differences = compare(desired.wanted, present, open_names=desired.open_names)
+    return not carried(differences, wanted, present)
 
 
 async def desire_union(s: Session, step: Step) -> None:
@@ -256,7 +261,11 @@ async def verify(s: Session, step: Step) -> None:
     differences = _differences(s, desired, found) if desired else ()
     if alone:
         differences = (*differences, *await spec_differences(s, step, found))
-    _compared(s, step, "after", differences, wanted_of(s.project, s.facts), began)
+    wanted = wanted_of(s.project, s.facts)
+    lacking = await s.look(lambda: _lacking(s, wanted)) if wanted else ()
+    _compared(s, step, "after", differences, wanted, began, lacking)
+    if lacking and not differences:
+        raise RunEnds("failed", f"the migration ran, but a privilege was not granted: {lacking[0].text}")
     if differences:
         first = differences[0]
         raise RunEnds(
@@ -266,14 +275,26 @@ async def verify(s: Session, step: Step) -> None:
         )
 
 
+def _lacking(s: Session, wanted: Wanted) -> tuple[privileges.Lacking, ...]:
+    with s.runtime.connect() as connection:
+        return privileges.lacking(connection, privileges.granted(wanted))
+
+
 def _compared(
-    s: Session, step: Step, moment: str, differences: Sequence[Difference], wanted: Wanted | None, began: str
+    s: Session,
+    step: Step,
+    moment: str,
+    differences: Sequence[Difference],
+    wanted: Wanted | None,
+    began: str,
+    lacking: Sequence[privileges.Lacking] = (),
 ) -> None:
     """Journals what the comparison found, with the statements that it could not look at."""
     unread = privileges.unread(wanted) if wanted else ()
+    shown = (*map(plain, differences), *map(privileges.shown, lacking))
     data: dict[str, Json] = {
-        "matches_spec": not differences,
-        "differences": [plain(difference) for difference in differences],
+        "matches_spec": not shown,
+        "differences": [*shown],
         "not_checked": [f"{file}:{line}: {text}" for text, (file, line) in unread],
     }
     repeat = "pg_dump --schema-only, compared with the spec on a throwaway server"

@@ -28,6 +28,8 @@ _WRITTEN = (
     "yes writes the revision that makes it where it is missing and leaves it here; no stops: write one by hand, or "
     "stamp the one that makes it (`alembic stamp`)"
 )
+# What a statement makes beside tables, as its key begins.
+_KINDS = ("index", "view", "type", "sequence", "function", "trigger", "extension", "schema", "domain", "policy")
 
 
 async def look_drift(s: Session, step: Step, written: Wanted | None, asked: Wanted | None) -> Drift:
@@ -109,6 +111,18 @@ def tables_of(wanted: Wanted | None) -> frozenset[str]:
     return _keyed({*wanted.tables, *wanted.touched}) if wanted else frozenset()
 
 
+def carried(differences: Sequence[Difference], wanted: Wanted | None, found: Snapshot) -> tuple[Difference, ...]:
+    """The differences without those of other tables in what no dump carries, so that no copy has it either: foreign
+    keys that are not enforced, and indexes that are not valid. They are drift, and none of what the phase asks for."""
+    own = tables_of(wanted)
+
+    def elsewhere(one: Difference) -> bool:
+        there = found.objects.get(one.key, {})
+        return ("enforcement" in there or there.get("valid") is False) and table_of(one.key, there) not in own
+
+    return tuple(one for one in differences if not elsewhere(one))
+
+
 def _keyed(tables: Iterable[str]) -> frozenset[str]:
     parts = (table.rpartition(".")[::2] for table in tables)
     return frozenset(f"{part(schema or 'public')}.{part(name)}" for schema, name in parts)
@@ -118,7 +132,7 @@ def _named(wanted: Wanted | None) -> frozenset[str]:
     """The own names of what a phase makes beside tables: views, types, functions, extensions and the like."""
     keys = [key for one in parts(wanted) for key in one.what.keys] if wanted else []
     made = (key.partition(" ") for key in keys)
-    return frozenset(last_name(name) for kind, _, name in made if kind not in ("drop", "table", "column", "alter"))
+    return frozenset(last_name(name) for kind, _, name in made if kind in _KINDS)
 
 
 def _table(one: Difference, found: Snapshot | None, made: Snapshot | None) -> str:

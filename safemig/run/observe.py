@@ -22,6 +22,7 @@ from safemig.run.modelled import code_left_out, models_of, with_models
 from safemig.run.named import with_named
 from safemig.run.stated import with_stated
 from safemig.run.written import pending_makers, with_head_files, with_merge, with_migration
+from safemig.spec.beside_sql import undone
 from safemig.spec.choose import Choice, Nothing, Tie, choose
 from safemig.spec.document import Document, Phase, read
 from safemig.spec.rated import label
@@ -73,6 +74,8 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
     if tree:
         facts = with_head_files(facts, project, tree, graph)
         facts = with_contents(facts, project, tree, graph)
+    phases = [(chosen.document, chosen.phase)] if isinstance(chosen, Choice) else _phases(documents, request)
+    facts = replace(facts, undone=tuple(text for document, phase in phases for text in undone(document, phase)))
     stopping = stops(graph, project.root, merged=facts.merge is not None)
     return replace(
         facts,
@@ -112,6 +115,11 @@ def _world(runtime: Runtime, tree: AlembicTree | None) -> tuple[Evidence, bool]:
 
 def _documents(project: Project) -> tuple[Document, ...]:
     return tuple(read(path, project.root) for path in project.specs)
+
+
+def _phases(documents: Sequence[Document], request: Request) -> list[tuple[Document, Phase]]:
+    """All phases, where none was chosen; none where the person asked for something else."""
+    return [] if request.message else [(document, phase) for document in documents for phase in document.phases]
 
 
 def _choose(

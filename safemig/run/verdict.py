@@ -11,7 +11,6 @@ from safemig.events import Verdict
 from safemig.items.migrating import asks_migration
 from safemig.plan_heads import NOTHING_TO_DO, found_there
 from safemig.plan_pending import ACCEPTED, UNCOMPARED
-from safemig.run.past import rows_of
 from safemig.run.session import Session
 from safemig.signals import Moment, Signal, judge
 
@@ -36,6 +35,7 @@ class Judged:
     matches: bool | None
     asked: bool
     differences: tuple[dict[str, Json], ...]
+    not_checked: tuple[str, ...] = ()
 
     def reasons(self) -> tuple[str, ...]:
         """Why this is not "passed"; empty when it is."""
@@ -56,21 +56,24 @@ def judged(s: Session) -> Judged:
         past.last("tests", "before") or past.last("tests", "first"),
         past.last("container", "before"),
         past.all("endpoint", "before"),
+        (*past.all("rows", "first"), *past.all("rows", "before")),
     )
     after = Moment(
         past.last("tests", "after"),
         past.last("container", "after"),
         past.all("endpoint", "after"),
-        rows_of(past),
+        past.all("rows", "after"),
     )
     comparison = past.last("comparison", "after", "before")
     matches = comparison.data.get("matches_spec") if comparison and comparison.seen else None
     differences = comparison.data.get("differences") if comparison else None
+    unread = comparison.data.get("not_checked") if comparison else None
     return Judged(
         judge(before, after),
         matches if isinstance(matches, bool) else None,
         _compares(s) or _asks_schema(s),
         tuple(d for d in differences if isinstance(d, dict)) if isinstance(differences, list) else (),
+        tuple(map(str, unread)) if isinstance(unread, list) else (),
     )
 
 
@@ -94,6 +97,9 @@ def ending(s: Session) -> tuple[Verdict, str]:
         return "failed", reasons[0]
     if _done(s):
         return "passed", ""
+    if s.facts.undone:
+        why = "write it into the migration's code (op.execute), set it aside as an example, or tick what it belongs to"
+        return "failed", f"not done, and nothing was changed: {s.facts.undone[0]}; {why}"
     spec = s.facts.spec
     left = asks_migration(spec.items) if spec and not spec.asks_schema else ()
     if spec and left:
@@ -133,6 +139,7 @@ def finish(s: Session, verdict: Verdict, reason: str) -> int:
             "schema": {
                 "matches_spec": result.matches if result else None,
                 "differences": list(result.differences) if result else [],
+                "not_checked": list(result.not_checked) if result else [],
             },
             "ticked": [{"file": file, "line": line, "text": text} for file, line, text in s.past.ticked],
             "revision": {"before": _current(before), "after": _current(after)},

@@ -14,9 +14,10 @@ from safemig.spec.sql import Statement, Token, foreign, qualified, statements
 
 LANGUAGES = ("sql", "postgresql", "postgres", "psql", "pgsql", "plpgsql", "ddl", "mysql", "")
 _DDL = ("CREATE", "ALTER", "DROP", "COMMENT")
+_PRIVILEGES = ("GRANT", "REVOKE")
 # What may stand beside them; PostgreSQL judges it on the scratch server, COPY from a file among it.
 _WITH_DDL = (
-    *_DDL, "GRANT", "REVOKE", "DO", "INSERT", "UPDATE", "DELETE", "SELECT", "WITH", "COPY", "CALL", "SET", "LOCK",
+    *_DDL, *_PRIVILEGES, "DO", "INSERT", "UPDATE", "DELETE", "SELECT", "WITH", "COPY", "CALL", "SET", "LOCK",
     "ANALYZE", "TRUNCATE", "REFRESH", "MERGE",
 )  # fmt: skip
 _TRANSACTION = ("BEGIN", "COMMIT", "START", "END")
@@ -27,6 +28,10 @@ _DOWN_LINE = re.compile(
 _RELATION = (
     "TABLE", "INDEX", "VIEW", "TYPE", "SEQUENCE", "FUNCTION", "TRIGGER", "EXTENSION", "SCHEMA", "DOMAIN", "POLICY",
 )  # fmt: skip
+_MODIFIERS = (
+    "OR", "REPLACE", "TEMP", "TEMPORARY", "GLOBAL", "LOCAL", "UNLOGGED", "UNIQUE", "MATERIALIZED", "FOREIGN",
+    "RECURSIVE", "CONSTRAINT", "EVENT", "ON",
+)  # fmt: skip
 
 
 def concerns(block: Block) -> bool:
@@ -36,7 +41,7 @@ def concerns(block: Block) -> bool:
     own = _own(_without_meta(block.text))
     heads = [statement.head for statement in own]
     if all(head in _WITH_DDL for head in heads):
-        return any(head in _DDL for head in heads)
+        return any(head in (*_DDL, *_PRIVILEGES) for head in heads)
     made = (token.upper for one in own if one.head in _DDL for token in one.tokens[:8])
     return bool(block.language) and any(word in _RELATION for word in made)
 
@@ -153,10 +158,13 @@ def _piece(block: Block, text: str, skipped: int, side: str) -> tuple[Piece, ...
 def _target(statement: Statement) -> tuple[str, str, str]:
     """Kind and name of the object a statement makes, changes or drops, and the table it touches."""
     own = statement.tokens
+    if statement.head in _PRIVILEGES:
+        return statement.head.lower(), " ".join(token.text for token in own), ""
     if statement.head not in _DDL:
         return "", "", ""
-    at = next((place for place, token in enumerate(own[:8]) if token.upper in _RELATION), None)
-    if at is None:
+    # What is made stands first behind its modifiers: CREATE PUBLICATION … FOR TABLE makes no table.
+    at = next((place for place, token in enumerate(own[:8]) if place and token.upper not in _MODIFIERS), None)
+    if at is None or own[at].upper not in _RELATION:
         return statement.head.lower(), " ".join(token.text for token in own[:6]), ""
     kind = own[at].upper.lower()
     at += 1

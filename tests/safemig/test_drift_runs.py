@@ -36,7 +36,6 @@ def upgrade():
 
 
 def downgrade():
-    op.drop_table("taken")
     {back}
 '''
 RATING = (
@@ -116,16 +115,29 @@ def builds_empty(spine: Spine) -> None:
     ],
 )
 def test_a_revision_that_was_only_stamped_does_not_pass(used: Spine, body: str, back: str, missing: str) -> None:
-    execute(used, "CREATE TABLE taken (id integer)")
-    fails = '\n    op.create_table("taken", sa.Column("id", sa.Integer()))'
-    write(used.root, "alembic/versions/2b3c4d5e6f70_second.py", SECOND.format(body=f"    {body}{fails}", back=back))
-    makefile = (used.root / "Makefile").read_text()
+    """The database is a fresh one: what is pending is applied before the baseline."""
+    alembic(used, "downgrade", "base")
+    stamping(used, body, back)
+    result = safemig(used.root, *AUTO)
+    assert (result.code, verdict(result)) == (1, "failed"), result.err
+    assert missing in str(ended(used).data["reason"]), result.err
+
+
+def test_a_stamp_on_a_database_in_use_does_not_pass(used: Spine) -> None:
+    stamping(used, 'op.add_column("course", sa.Column("level", sa.Integer()))', 'op.drop_column("course", "level")')
+    result = safemig(used.root, *AUTO)
+    assert (result.code, verdict(result)) == (1, "failed"), result.err
+    assert "column public.course.level" in str(ended(used).data["reason"]), result.err
+
+
+def stamping(spine: Spine, body: str, back: str) -> None:
+    """A second revision, and a `make migrate` that only records it."""
+    write(spine.root, "alembic/versions/2b3c4d5e6f70_second.py", SECOND.format(body=f"    {body}", back=back))
+    makefile = (spine.root / "Makefile").read_text()
     upgrade = "$(PY) -m alembic upgrade head"
     assert upgrade in makefile
-    write(used.root, "Makefile", makefile.replace(upgrade, f"{upgrade} || $(PY) -m alembic stamp head"))
-    result = safemig(used.root, *AUTO)
-    assert (result.code, verdict(result)) == (1, "failed")
-    assert missing in str(ended(used).data["reason"]), result.err
+    stamped = "$(PY) -m alembic upgrade 1a2b3c4d5e6f && $(PY) -m alembic stamp head"
+    write(spine.root, "Makefile", makefile.replace(upgrade, stamped))
 
 
 def test_a_table_that_no_revision_makes_is_offered_its_revision(used: Spine) -> None:
