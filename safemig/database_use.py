@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -96,7 +95,7 @@ def judge_service(subject: str, ours: str, seen: ServiceSeen) -> DatabaseUse:
         return DatabaseUse(subject, "same", ours, "by its session on this server")
     if seen.sessions:
         return DatabaseUse(subject, "different", seen.sessions[0], "by its session on this server")
-    by_variable = _by_variable(subject, ours, seen.variables)
+    by_variable = _by_variable(subject, ours, seen)
     if by_variable is not None:
         return by_variable
     if seen.fresh == (ours,) and (seen.reached or seen.agreed):
@@ -115,14 +114,18 @@ def judge_service(subject: str, ours: str, seen: ServiceSeen) -> DatabaseUse:
     return DatabaseUse(subject, "unknown", "", "no session of it with any database was seen while it was asked")
 
 
-def _by_variable(subject: str, ours: str, variables: Sequence[VariableSeen]) -> DatabaseUse | None:
-    for variable in variables:
-        if variable.same:
-            return DatabaseUse(subject, "same", ours, f"by its variable {variable.name}; no session of it was seen")
-    first = next((each for each in variables if each.same is False), None)
-    if first is not None:
-        return DatabaseUse(subject, "different", first.database, f"by its variable {first.name}")
-    if variables:
-        names = ", ".join(each.name for each in variables)
-        return DatabaseUse(subject, "unknown", "", f"where its variable {names} leads could not be looked up")
-    return None
+def _by_variable(subject: str, ours: str, seen: ServiceSeen) -> DatabaseUse | None:
+    """None where no variable names a database. One that is not known may be the one that counts, and a session with
+    the database that is looked at may have been the service's: then nothing is proved."""
+    variables = seen.variables
+    if not variables:
+        return None
+    names = ", ".join(each.name for each in variables)
+    if any(each.same for each in variables):
+        return DatabaseUse(subject, "same", ours, f"by its variables ({names}); no session of it was seen")
+    if any(each.same is None for each in variables):
+        return DatabaseUse(subject, "unknown", "", f"where its variables lead could not be looked up: {names}")
+    if ours in seen.fresh:
+        why = f"its variables ({names}) name another database, and sessions with this one came and went"
+        return DatabaseUse(subject, "unknown", "", why)
+    return DatabaseUse(subject, "different", variables[0].database, f"by its variables ({names})")

@@ -248,10 +248,10 @@ def _in_file(path: Path, key: str, environ: Mapping[str, str]) -> str | None:
         values = read_env_file(path, environ)
     except OSError:
         return None
-    return _assembled(values) if key in _HOSTS else values.get(key)
+    return assembled(values) if key in _HOSTS else values.get(key)
 
 
-def _assembled(values: Mapping[str, str]) -> str | None:
+def assembled(values: Mapping[str, str]) -> str | None:
     """The URL that variables give in parts (POSTGRES_HOST, POSTGRES_USER…)."""
     parts = [quote(_first(values, keys), safe="") for keys in (_USERS, _PASSWORDS, _HOSTS, _PORTS, _NAMES)]
     user, password, host, port, name = parts
@@ -281,4 +281,4 @@ def _in_compose(compose: Compose, service: str, key: str, environ: Mapping[str, 
         found.update(read_env_file(compose.folder / interpolate(name, values)[0], values))
     for each, value in compose_yaml.pairs(body.get("environment")):
         found[each] = values.get(each, "") if value is None else interpolate(compose_yaml.text(value), values)[0]
-    return _assembled(found) if key in _HOSTS else found.get(key)
+    return assembled(found) if key in _HOSTS else found.get(key)

@@ -26,7 +26,7 @@ from safemig.database_use import (
     judge_command,
     judge_service,
 )
-from safemig.discovery.database import DatabaseRef, from_environment
+from safemig.discovery.database import DatabaseRef, assembled, from_environment
 from safemig.discovery.database_names import NamedDatabase, agreed, named_databases, origin_of
 from safemig.plan import Step
 from safemig.plan_steps import also_plays
@@ -226,8 +226,9 @@ def _variables(s: Session, ours: Ours) -> tuple[VariableSeen, ...]:
     compose = s.project.compose if s.project.runtime != "process" else None
     found: list[VariableSeen] = []
     for ref in from_environment(values, "", compose):
-        url = values.get(ref.reference, "")
-        there = s.runtime.identify(url) if "://" in url else None
+        named = values.get(ref.reference, "")
+        url = named if "://" in named else assembled(values)
+        there = s.runtime.identify(url) if url else None
         same = there == ours.identity if there is not None else None
         found.append(VariableSeen(ref.reference, ref.name, same))
     return tuple(found)

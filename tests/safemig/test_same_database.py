@@ -112,7 +112,11 @@ WAYS = {
         "shop_dev",
         "migrate",
     ),
-    "to another server's database of that name": (Way(front="DB_URL={other} ", far=True), "variable DB_URL", "service"),
+    "to another server's database of that name": (
+        Way(front="DB_URL={other} ", far=True),
+        "variables (DB_URL)",
+        "service",
+    ),
     "both to another server's database of that name": (
         Way(head="export DB_URL = {other}\n", far=True),
         "Makefile line 2",
