@@ -23,7 +23,7 @@ _VERBS = {
 
 def losses(looked: Iterable[Evidence]) -> tuple[str, ...]:
     """What test runs took from the database, table by table with figures, for each look in which nobody else wrote."""
-    return tuple(text for one in looked if one.seen and not _others(one) for text in _lost(one))
+    return tuple(dict.fromkeys(text for one in looked if one.seen and not _others(one) for text in _lost(one)))
 
 
 def doubts(looked: Iterable[Evidence]) -> tuple[str, ...]:

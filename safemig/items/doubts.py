@@ -111,30 +111,25 @@ def beyond(text: Said, found: Sequence[Found], came: Sequence[Found], *, revised
 
 
 def _strange(text: Said) -> str:
-    return f"“{text.strange}” is none of the plain words, so a person has to say whether that is done" * bool(
-        text.strange
-    )
+    if not text.strange:
+        return ""
+    return f"“{text.strange}” is none of the plain words, so a person has to say whether that is done"
 
 
 def _unshown(found: Sequence[Found]) -> str:
     """A claim beside the names that no definition bears out."""
     for names, given in _claims(found):
-        shown = _shown(names)
+        shown = [text for _, text in _shown(names) if text]  # a table says nothing of itself
         for claim in given:
-            if not shown or not all(says(text, claim) for _, text in shown):
+            if not shown or not all(says(text, claim) for text in shown):
                 return f"what was found does not show {claim}"
     return ""
 
 
 def _unlike(text: Said, found: Sequence[Found], came: Sequence[Found], revised: bool) -> str:
     """What the words ask for and the evidence is not of that kind: an index where a column was made."""
-    every = frozenset[str]().union(*(kinds_of(one) for one in found))
-    if revised and any(place.startswith(_OBJECTS) for one in came for place in one.places):
-        every |= {"revision"}
-    for word, wanted in text.kinds:
-        if not wanted & every:
-            return f"nothing that was found is what “{word}” says"
-    if wrong := other_kind(text, found):
+    objects = any(place.startswith(_OBJECTS) for one in came for place in one.places)
+    if wrong := _unborne(text, found, {"revision"} if revised and objects else ()) or other_kind(text, found):
         return wrong
     commands = [one for one in came if one.span.kind == "command" and not one.places]
     other = next((one for one in came if one not in commands), None)
@@ -150,6 +145,12 @@ def _unlike(text: Said, found: Sequence[Found], came: Sequence[Found], revised: 
     return ""
 
 
+def _unborne(text: Said, found: Sequence[Found], more: Collection[str]) -> str:
+    """A word for a kind that nothing of what was found is of; ``more`` are kinds that are known otherwise."""
+    every = frozenset(more).union(*(kinds_of(one) for one in found))
+    return next((f"nothing that was found bears out “{word}”" for word, kinds in text.kinds if not kinds & every), "")
+
+
 def other_kind(text: Said, found: Sequence[Found], but: Collection[str] = ()) -> str:
     """A thing that is of another kind than the word before it says: a "unique constraint" that checks; words of
     ``but`` aside."""
@@ -161,15 +162,15 @@ def other_kind(text: Said, found: Sequence[Found], but: Collection[str] = ()) ->
     return ""
 
 
-def removed(text: Said, came: Sequence[Found], checkable: Sequence[Found]) -> str:
+def removed(text: Said, found: Sequence[Found], came: Sequence[Found]) -> str:
     """What the item says beyond that something has gone; "" when it says no more."""
     gone = [one for one in came if one.went]
-    for one in checkable:
+    for one in (one for one in found if one.state != "neutral"):
         if one not in gone and not all(_held(one, other) for other in gone):
             return f"{one.text}, and what is to be done with it cannot be looked up"
-    if text.strange:
-        return _strange(text)
-    return "" if text.asks == {"removing"} else "its words do not plainly ask that something goes"
+    if text.asks != {"removing"} and text.plain:
+        return "its words do not plainly ask that something goes"
+    return _strange(text) or _unborne(text, found, ()) or other_kind(text, found)
 
 
 def _held(one: Found, gone: Found) -> bool:

@@ -53,7 +53,7 @@ def judge_item(item: Item, proofs: Proofs, worlds: Worlds = NOTHING, words: Plai
         return Judged(item, False, against, checkable=_hopeful(item, checkable))
     proof = "; ".join(dict.fromkeys(_evidence(one) for one in came))
     more = (
-        removed(text, came, checkable)
+        removed(text, found, came)
         if any(one.went for one in came)
         else beyond(text, found, came, revised=bool(proofs.revisions))
     )

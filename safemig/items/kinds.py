@@ -21,12 +21,12 @@ _DEFINED = {
 
 
 def kinds_of(one: Found) -> frozenset[str]:
-    """The kinds of everything that the span was found to be; none of what was not found."""
+    """The kinds of everything that the span was found to be, or was before it went; none of what was not found."""
     if one.span.kind == "command" and not one.places:
         tested, migrated = _TESTS.search(one.text), _MIGRATES.search(one.text)
         return frozenset({"command"} | ({"test"} if tested else set()) | ({"revision"} if migrated else set()))
     found: set[str] = {"test"} if is_test(one) else set()
-    for place, shown in one.places.items():
+    for place, shown in (one.was if one.went else one.places).items():
         file, colon, _ = place.rpartition(": ")
         if colon:
             found |= _in_file(file, shown)

@@ -10,9 +10,10 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from safemig.items.reader import Named
+if TYPE_CHECKING:
+    from safemig.items.reader import Named
 
 _LETTERS = r"(?:[^\W_]|[\u0300-\u036f\u0900-\u109f])+"  # with the marks that stand on letters, as in Hindi
 _TOKEN = re.compile(rf"(?P<code>`+[^`]*`+)|(?P<word>{_LETTERS}(?:['’-]{_LETTERS})*)|(?P<sign>\S)")
@@ -62,6 +63,8 @@ class Said:
 @lru_cache(maxsize=1)
 def plain_words() -> PlainWords:
     """The words that come with safemig."""
+    from importlib.resources import files
+
     read = tomllib.loads(files("safemig.items").joinpath("plain_words.toml").read_text(encoding="utf-8"))
     kinds: dict[str, frozenset[str]] = {}
     for kind, words in read["kinds"].items():

@@ -71,6 +71,14 @@ class Past:
         return tuple(found.values())
 
 
+def rows_of(past: Past) -> tuple[Evidence, ...]:
+    """Every comparison of rows: what a test run took stays taken, also where it was stopped and run again. One that
+    could not be made counts only while no later one of its subject could."""
+    found = [evidence for _, _, evidence in past.evidence if evidence.kind == "rows"]
+    newest = {evidence.subject: evidence for evidence in found}
+    return tuple(evidence for evidence in found if evidence.seen or newest[evidence.subject] is evidence)
+
+
 CHANGE_STEPS = frozenset({"create", "generate", "build-migration", "start-migration", "migrate"})
 
 

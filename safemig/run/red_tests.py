@@ -6,6 +6,7 @@ from checks.evidence import Evidence
 from safemig import row_changes
 from safemig.plan import Plan, Step, digest_of
 from safemig.run.approve import ask_person
+from safemig.run.past import rows_of
 from safemig.run.session import Session
 from safemig.signals import failed_tests, tests_good, tests_words
 
@@ -20,7 +21,7 @@ async def ask_red(s: Session, step: Step) -> None:
     Raises RunEnds: refused on no, waiting where nobody can answer. An answer holds for exactly these tests.
     """
     tests = s.past.last("tests", "first", "before")
-    doubts = row_changes.doubts((*s.past.all("rows", "first"), *s.past.all("rows", "before")))
+    doubts = row_changes.doubts(rows_of(s.past))
     reasons = red_reasons(tests, doubts)
     if not reasons or not changes_something(s.plan):
         return

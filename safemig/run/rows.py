@@ -14,11 +14,12 @@ from checks.evidence import Evidence, now, unseen
 from safemig import commands, row_changes
 from safemig.plan import Step
 from safemig.run.ours import files_of
+from safemig.run.past import rows_of
 from safemig.run.session import RunEnds, Session
 from safemig.runtimes.base import APPLICATION
 
 KIND = "rows"
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5  # an idle session goes on showing its last statement
 
 
 @asynccontextmanager
@@ -43,9 +44,9 @@ async def compared(s: Session, step: Step, moment: str) -> AsyncIterator[None]:
         s.note(text, step.id, "warning")
 
 
-def require_kept(s: Session, step: Step, moment: str) -> None:
+def require_kept(s: Session, step: Step) -> None:
     """Raises RunEnds where a test run before the change took rows: what the next one would take is not waited for."""
-    lost = row_changes.losses(s.known(step.id, moment, KIND))
+    lost = row_changes.losses(rows_of(s.past))
     if lost and step.phase == "before":
         raise RunEnds("failed", f"tests: {'; '.join(lost)}; {row_changes.ADVICE}")
 

@@ -135,7 +135,7 @@ async def _seen(s: Session, step: Step, ours: Ours, subject: str, look: Look) ->
 async def _command(s: Session, step: Step, ours: Ours, subject: str, *, service: DatabaseUse) -> DatabaseUse:
     """The migrate command, by its own `alembic current`; where the start migrates, what holds for the service."""
     if step.action.kind != "command":
-        if also_plays(s.facts, "start", "migrate"):
+        if also_plays(s.facts, "start", "migrate") or any(place.role == "start" for place in s.facts.applies):
             return replace(service, subject=subject, how=f"the service's start migrates: {service.how}")
         why = "no line of it is known to upgrade by Alembic; name the one that looks (commands: current: …)"
         return DatabaseUse(subject, "unknown", "", why)

@@ -21,6 +21,7 @@ from safemig.run.execute import output_of, require_success, run_command
 from safemig.run.modelled import check_models
 from safemig.run.named import run_named
 from safemig.run.pending import read_generated
+from safemig.run.present_code import tell_old_code
 from safemig.run.remedy import find_remedy
 from safemig.run.rows import compared, require_kept
 from safemig.run.same_database import check_database
@@ -80,6 +81,7 @@ async def _observe(s: Session, step: Step) -> None:
         problems += [problem for answer in endpoints if (problem := endpoint_problem(answer))]
     for problem in problems:
         s.note(f"after the start: {problem}", step.id, "warning")
+    await tell_old_code(s, step.id)
 
 
 async def _unapplied(s: Session) -> tuple[str, ...]:
@@ -199,7 +201,7 @@ async def _test(s: Session, step: Step) -> str:
     s.observe(step.id, moment, evidence)
     if lost := status_words(evidence):
         s.note(lost, step.id, "warning")
-    require_kept(s, step, moment)
+    require_kept(s, step)
     if step.phase == "before" and not s.past.changing and tests_good(evidence) is False:
         await find_remedy(s, step, evidence)
     if step.phase == "after":
@@ -246,6 +248,7 @@ async def _prove(s: Session, step: Step) -> None:
     await looks.look_services(s, step.id, "after")
     before = [evidence.subject for evidence in s.past.all("endpoint", "before")]
     await looks.look_main(s, step.id, "after", before)
+    await tell_old_code(s, step.id)
 
 
 STEPS: Mapping[str, Callable[[Session, Step], Awaitable[str | None]]] = {

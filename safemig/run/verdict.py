@@ -11,6 +11,7 @@ from safemig.events import Verdict
 from safemig.items.migrating import asks_migration
 from safemig.plan_heads import NOTHING_TO_DO, found_there
 from safemig.plan_pending import ACCEPTED, UNCOMPARED
+from safemig.run.past import rows_of
 from safemig.run.session import Session
 from safemig.signals import Moment, Signal, judge
 
@@ -56,13 +57,12 @@ def judged(s: Session) -> Judged:
         past.last("tests", "before") or past.last("tests", "first"),
         past.last("container", "before"),
         past.all("endpoint", "before"),
-        (*past.all("rows", "first"), *past.all("rows", "before")),
     )
     after = Moment(
         past.last("tests", "after"),
         past.last("container", "after"),
         past.all("endpoint", "after"),
-        past.all("rows", "after"),
+        rows_of(past),
     )
     comparison = past.last("comparison", "after", "before")
     matches = comparison.data.get("matches_spec") if comparison and comparison.seen else None

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Instance:
     """One container or local process. ``image`` is the id that it was made from, ``named`` the id that this image's
-    name stands for now ("" where that is not known); ``pid`` is that of a process of this machine, 0 in a container.
+    name stands for now ("" where that is not known), ``made`` when the image was; ``pid`` is that of a process of this
+    machine, 0 in a container; ``reloads``: its command says that it reads changed code again.
     """
 
     id: str
@@ -25,7 +26,9 @@ class Instance:
     restarts: int = 0
     image: str = ""
     named: str = ""
+    made: str = ""
     pid: int = 0
+    reloads: bool = False
 
     @property
     def ended(self) -> bool:
@@ -39,7 +42,7 @@ class Instance:
 
 def of_containers(engine: docker.DockerClient, found: Sequence[Container]) -> Mapping[str, Instance]:
     """service -> its container; a second one of a service is "name#2"."""
-    names: dict[str, str] = {}
+    names: dict[str, tuple[str, str]] = {}
     result: dict[str, Instance] = {}
     for container in found:
         service = str(container.labels.get("com.docker.compose.service", container.name))
@@ -51,11 +54,14 @@ def of_containers(engine: docker.DockerClient, found: Sequence[Container]) -> Ma
         reference = str((attrs.get("Config") or {}).get("Image", ""))
         if reference not in names:
             names[reference] = _image_of(engine, reference)
-        result[name] = _of_container(container, names[reference])
+        image = str(attrs.get("Image", ""))
+        if image not in names:
+            names[image] = _image_of(engine, image)
+        result[name] = _of_container(container, names[reference][0], names[image][1])
     return result
 
 
-def _of_container(container: Container, named: str) -> Instance:
+def _of_container(container: Container, named: str, made: str) -> Instance:
     state: Mapping[str, Any] = container.attrs.get("State") or {}
     status = str(state.get("Status", ""))
     return Instance(
@@ -66,18 +72,33 @@ def _of_container(container: Container, named: str) -> Instance:
         restarts=int(container.attrs.get("RestartCount") or 0),
         image=str(container.attrs.get("Image", "")),
         named=named,
+        made=made,
+        reloads=_reloads([str(container.attrs.get("Path", "")), *map(str, container.attrs.get("Args") or [])]),
     )
 
 
-def _image_of(engine: docker.DockerClient, reference: str) -> str:
+def _reloads(command: Sequence[str]) -> bool:
+    """Whether a server's words say so: `uvicorn --reload`, `fastapi dev`, `flask --debug`, `manage.py runserver`."""
+    return bool({"dev", "runserver"} & set(command)) or any("--reload" in each or "--debug" in each for each in command)
+
+
+def _image_of(engine: docker.DockerClient, reference: str) -> tuple[str, str]:
+    """The id of an image and when it was made."""
     from docker.errors import APIError
 
     try:
-        return str(engine.images.get(reference).id) if reference else ""
+        found = engine.images.get(reference) if reference else None
     except APIError:  # it has no name any more
-        return ""
+        found = None
+    return (str(found.id), str(found.attrs.get("Created", ""))) if found is not None else ("", "")
 
 
 def of_process(process: psutil.Process, started: str) -> Instance:
     """The local process that listens."""
-    return Instance(id=str(process.pid), started=started, pid=process.pid)
+    import psutil
+
+    try:
+        command = process.cmdline()
+    except psutil.Error:
+        command = []
+    return Instance(id=str(process.pid), started=started, pid=process.pid, reloads=_reloads(command))

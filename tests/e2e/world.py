@@ -217,6 +217,7 @@ def check_passed(world: Demo, done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     document = json.loads(done.stdout)
     check_document(document)
+    assert [one["proof"] for one in document["databases"]] == ["same", "same"], document["databases"]
     check_database(world, document)
     check_checklist(world)
     check_no_password(world, done.stdout, done.stderr, *check_reports(world))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from checks.evidence import Evidence, Json
 from safemig.events import Event
-from safemig.run.past import Past, fold, take
+from safemig.row_changes import doubts, losses
+from safemig.run.past import Past, fold, rows_of, take
 
 AT = "2026-01-01T00:00:00.000+00:00"
 
@@ -19,6 +20,11 @@ AT = "2026-01-01T00:00:00.000+00:00"
 def events(*made: tuple[str, str, dict[str, Any]]) -> list[Event]:
     """(kind, step, data) -> numbered events."""
     return [Event(number, kind, "r1", "t", step, AT, 1.0, data) for number, (kind, step, data) in enumerate(made, 1)]
+
+
+def event_of(made: tuple[str, str, dict[str, Any]], number: int) -> Event:
+    kind, step, data = made
+    return Event(number, kind, "r1", "t", step, AT, 1.0, data)
 
 
 def past(*made: tuple[str, str, dict[str, Any]]) -> Past:
@@ -127,6 +133,21 @@ def test_the_change_has_begun_once_one_of_its_steps_started(step: str) -> None:
 def test_before_the_change_nothing_of_it_has_begun() -> None:
     steps = ("build", "start", "observe", "revision", "pending", "test", "remedy-1", "baseline")
     assert not past(*(made for step in steps for made in (started(step), finished(step)))).changing
+
+
+def test_rows_that_a_stopped_test_run_took_are_not_forgotten_by_the_next_one() -> None:
+    blind = dict(seen("rows", "shop around test"), seen=False)
+    taken: list[Json] = [{"table": "public.order", "change": "fewer", "before": 5, "after": 0, "lost": 5}]
+    known = past(
+        started("test"),
+        evidence("test", "first", "rows", "shop around test", changes=taken),
+        finished("test", "stopped"),
+        started("test"),
+        ("evidence", "test", {"moment": "first", "evidence": blind}),
+    )
+    assert len(losses(rows_of(known))) == len(doubts(rows_of(known))) == 1
+    take(known, event_of(evidence("test", "first", "rows", "shop around test", changes=[]), 6))
+    assert (len(losses(rows_of(known))), doubts(rows_of(known))) == (1, ())
 
 
 def test_the_newest_evidence_counts() -> None:

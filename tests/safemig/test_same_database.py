@@ -264,6 +264,44 @@ def test_the_right_database_is_named_for_each_command(servers: Servers, tmp_path
     assert "waited for Alembic" in report
 
 
+def proofs(document: dict[str, object]) -> dict[str, str]:
+    """By what each was seen."""
+    found = document["databases"]
+    assert isinstance(found, list)
+    return {("service" if "service" in one["subject"] else "migrate"): f"{one['proof']}: {one['how']}" for one in found}
+
+
+@pytest.mark.slow
+def test_in_production_nothing_is_held(servers: Servers, tmp_path: Path) -> None:
+    reset(servers)
+    make(tmp_path, servers, Way())
+    config = (tmp_path / "safemig.yaml").read_text(encoding="utf-8")
+    write(tmp_path, "safemig.yaml", f"{config}environment: production\n")
+    with run(tmp_path) as (code, document, reason):
+        pass
+    assert code == 0, reason
+    assert proofs(document)["migrate"] == "same: by its session on this server"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_database_that_has_no_version_table_yet(elsewhere: bool, servers: Servers, tmp_path: Path) -> None:
+    reset(servers)
+    make(tmp_path, servers, Way(head="export DB_URL = {other}\n") if elsewhere else Way())
+    for name in ("shop", "shop_dev"):
+        with psycopg.connect(servers.url(name), autocommit=True) as connection:
+            connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    with run(tmp_path) as (code, document, reason):
+        pass
+    assert code == int(elsewhere), reason
+    word = "different" if elsewhere else "same"
+    assert proofs(document)["migrate"] == f"{word}: by its session on this server"
+    for name in ("shop", "shop_dev"):
+        with psycopg.connect(servers.url(name)) as connection:
+            made = connection.execute("SELECT to_regclass('course')").fetchone()
+        assert made == ((None,) if elsewhere or name != "shop" else ("course",))
+
+
 @pytest.mark.slow
 def test_a_reference_to_the_makefile_looks_at_what_it_exports(servers: Servers, tmp_path: Path) -> None:
     reset(servers)

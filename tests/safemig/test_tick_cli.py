@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safemig.cli.errors import UsageError
+from safemig.cli.face import _lines_of
 from safemig.cli.main import run_cli
 from safemig.cli.tick import numbers
+from safemig.run.offer import lines_of
 
 PLAN = (
     "# Plan\r\n"
@@ -122,3 +124,29 @@ def test_one_line_that_is_no_item_and_nothing_is_written(
     assert printed.out == ""
     assert word in printed.err
     assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--proved", "--proposed", "--json"])
+def test_lines_and_what_has_evidence_are_not_ticked_at_once(
+    plan: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_cli(["tick", "my plan.md:4", option]) == 2
+    assert plan.read_bytes() == PLAN.encode()
+    assert "but not both" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "lines"),
+    [
+        ("p", ""),
+        ("p ", ""),
+        ("p 12", "12"),
+        ("p 12,14-16", "12,14,15,16"),
+        ("p x", None),
+        ("y", None),
+        ("proposed", None),
+    ],
+)
+def test_the_answer_for_proposed_items_as_it_is_typed(word: str, lines: str | None) -> None:
+    assert _lines_of(word) == lines
+    assert lines is None or lines_of(lines) == tuple(int(one) for one in lines.split(",") if one)

@@ -325,3 +325,16 @@ async def test_escape_sequences_of_a_question_are_drawn_as_text(tmp_path: Path) 
         text = screen_text(s.app)
         assert "\x1b" not in text
         assert "$ make [b]x[/b]" in text
+
+
+async def test_where_a_name_must_be_typed_a_key_alone_is_no_yes(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate", kind="question", always="", tool="", typed="courses")
+        await s.play()
+        assert "y type “courses”: this command once" in screen_text(s.app)
+        await s.press("y")
+        assert s.answers == []
+        await s.press("enter")
+        assert s.answers == []
+        await s.press(*"courses", "enter")
+        assert [(one.answer, one.text) for one in s.answers] == [("once", "courses")]

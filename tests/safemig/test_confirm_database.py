@@ -1,0 +1,161 @@
+"""A database elsewhere is changed only where its name was typed, or stands in the configuration."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from checks.database_use import Identity
+from safemig.cli.face import Face, _answer
+from safemig.cli.opening import new_session, open_project
+from safemig.database_use import DatabaseUse
+from safemig.events import Event, Message, Mode
+from safemig.plan import Action, Step
+from safemig.run import same_database
+from safemig.run.inbox import Inbox
+from safemig.run.same_database import Ours
+from safemig.run.session import Request, RunEnds, Session
+from safemig.runtimes import whose
+from safemig.runtimes.whose import ServerPlace, runs_here
+from tests.safemig.bad_projects import CONFIG, make
+
+STEP = Step("same-database", "same-database", "Check the database", "before", Action("look"))
+HERE = ServerPlace(True, "a PostgreSQL process of this machine")
+ELSEWHERE = ServerPlace(False, "127.0.0.1:5432, where no PostgreSQL process of this machine answers")
+UNKNOWN = DatabaseUse("`make migrate`", "unknown", "", "it returned 1")
+
+
+def session(root: Path, mode: Mode, config: str = "") -> tuple[Session, list[Event]]:
+    """A run of a small project that has begun in that mode, and its events."""
+    make(root, config=CONFIG + config)
+    opened = open_project(argparse.Namespace(project=str(root), command="run"))
+    events: list[Event] = []
+    s = new_session(opened, Request(), events.append, Inbox())
+    s.emit("run.started", {"project": str(root), "mode": mode})
+    return s, events
+
+
+def ours(place: ServerPlace) -> Ours:
+    return Ours(Identity("7", 5, "shop"), place, "shop on 127.0.0.1:5432", "alembic.ini, sqlalchemy.url")
+
+
+async def answered(s: Session, events: list[Event], place: ServerPlace, *texts: str, unknown: bool = False) -> None:
+    """The question with those answers, one after the other; "no" is a no."""
+    asking = asyncio.ensure_future(same_database._confirm(s, STEP, ours(place), [UNKNOWN] if unknown else []))
+    for number, text in enumerate(texts, 1):
+        while not (asking.done() or [e for e in events if e.kind == "approval.asked"][number - 1 :]):
+            await asyncio.sleep(0)
+        if asking.done():
+            break
+        await asyncio.sleep(0)
+        s.inbox.feed(Message("decide", id=f"q{number}", answer="no" if text == "no" else "once", text=text))
+    if not texts:
+        s.inbox.close()
+    await asyncio.wait_for(asking, 10)
+
+
+async def test_only_the_name_itself_goes_on(tmp_path: Path) -> None:
+    s, events = session(tmp_path, "default")
+    await answered(s, events, ELSEWHERE, "", "yes", "Shop", " shop ")
+    asked = [event for event in events if event.kind == "approval.asked"]
+    assert [event.data["typed"] for event in asked] == ["shop"] * 4
+    assert [event.data["answer"] for event in events if event.kind == "approval.given"] == ["once"]
+
+
+async def test_a_no_needs_no_name(tmp_path: Path) -> None:
+    s, events = session(tmp_path, "default")
+    with pytest.raises(RunEnds) as ended:
+        await answered(s, events, ELSEWHERE, "no")
+    assert ended.value.verdict == "refused"
+
+
+async def test_auto_mode_asks_nobody(tmp_path: Path) -> None:
+    s, events = session(tmp_path, "auto")
+    with pytest.raises(RunEnds, match=r"database: \{confirm: shop\}") as ended:
+        await answered(s, events, ELSEWHERE, "shop")
+    assert ended.value.verdict == "waiting"
+    assert not [event for event in events if event.kind == "approval.asked"]
+
+
+@pytest.mark.parametrize("mode", ["default", "auto"])
+async def test_what_is_not_proved_asks_in_every_mode(mode: Mode, tmp_path: Path) -> None:
+    s, events = session(tmp_path, mode)
+    await answered(s, events, HERE, "", unknown=True)
+    [asked] = [event for event in events if event.kind == "approval.asked"]
+    assert "typed" not in asked.data
+    assert "it returned 1" in str(asked.data["what"])
+    assert "database: {confirm: shop}" in str(asked.data["rule"])
+
+
+async def test_nobody_there_leaves_it_waiting(tmp_path: Path) -> None:
+    s, events = session(tmp_path, "auto")
+    with pytest.raises(RunEnds) as ended:
+        await answered(s, events, HERE, unknown=True)
+    assert ended.value.verdict == "waiting"
+
+
+async def test_the_configuration_is_the_person_s_word_and_is_said(tmp_path: Path) -> None:
+    s, events = session(tmp_path, "auto", "database: {confirm: shop}\n")
+    await answered(s, events, ELSEWHERE, unknown=True)
+    notes = [str(event.data["text"]) for event in events if event.kind == "note"]
+    assert len(notes) == 2
+    assert all("not proved" in text for text in notes)
+
+
+async def test_what_is_proved_and_here_asks_nothing(tmp_path: Path) -> None:
+    s, events = session(tmp_path, "default")
+    await answered(s, events, HERE)
+    assert [event.kind for event in events] == ["run.started"]
+
+
+def test_a_server_of_this_machine_is_found_by_the_process_that_serves_us(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(dsn) as connection:
+        assert runs_here(connection)
+        # As through a tunnel: something answers here, but no process of this machine is the session's.
+        monkeypatch.setattr(whose, "_pid_inside", lambda pid: pid + 1_000_000)
+        assert not runs_here(connection)
+
+
+class Typist:
+    """The engine's end of the terminal's pipe."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, raw: bytes) -> None:
+        self.sent.append(raw)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["y", "a", "Shop", "shop"], b'"answer":"once","reason":"","mode":"","file":"","line":0,"text":"shop"'),
+        (["d", "n", "not today"], b'"answer":"no","reason":"not today"'),
+    ],
+)
+async def test_on_the_terminal_only_the_name_is_a_yes(
+    lines: list[str], expected: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = iter(lines)
+
+    async def read(_: Face, prompt: str) -> str:
+        assert "type shop to go on" in prompt or "why" in prompt
+        return next(given)
+
+    monkeypatch.setattr("safemig.cli.face._read_line", read)
+    question = {"id": "q1", "kind": "question", "always": "", "tool": "", "detail": "it is elsewhere", "typed": "shop"}
+    pipe = Typist()
+    event = Event(1, "approval.asked", "r", "t", "same-database", "", 0.0, question)
+    await _answer(Face(False, False, True, False), event, pipe)  # type: ignore[arg-type]
+    [sent] = pipe.sent
+    assert expected in sent
+    assert next(given, None) is None
