@@ -98,8 +98,9 @@ class DockerRuntime:
             found = shim(self.state / "bin")
             extra.append(found if found.is_dir() else found.parent)
         values = children_environment(os.environ, self.root or self.folder, self.state, extra)
-        path = in_front(self.state / "marking", values["PATH"])
-        return {**values, "PATH": path, "DOCKER_CLI_HINTS": "false"}
+        with contextlib.suppress(OSError):  # then nothing in a container is proved to be the command's
+            values["PATH"] = in_front(self.state / "marking", values["PATH"])
+        return {**values, "DOCKER_CLI_HINTS": "false"}
 
     def base_url(self) -> str:
         """The configured address, else the service's published port, else the guess."""

@@ -9,9 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
+import docker
 import psycopg
 import pytest
 
@@ -212,3 +215,54 @@ def test_only_the_commands_own_one_off_container_is_ended(published: DockerRunti
     for container in engine.containers(engine.open_engine(), published.folder, oneoff=True):
         container.kill()
     stranger.wait(20)
+
+
+NOBODY = 65534
+PROVED = "killed_here or one_off or published_port"
+
+
+def as_nobody(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python as an ordinary user whose only right is that to the engine's socket; another one of the same version
+    where ours may not be read by others."""
+    endpoint = docker.from_env().api.base_url
+    group = Path("/var/run/docker.sock").stat().st_gid if "docker" in endpoint else NOBODY
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    done = subprocess.CompletedProcess[str]([], 127, "", "")
+    for python in (sys.executable, f"/usr/bin/{version}"):
+        done = subprocess.run(
+            # setpriv itself may still read everything: env finds out whether that user may.
+            ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--groups", str(group), "env", python, *words],
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(folder),
+                "PYTHONPATH": os.pathsep.join(each for each in sys.path if each),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode not in (126, 127):
+            break
+    return done
+
+
+def test_an_ordinary_user_who_may_use_the_engine_is_told_the_same() -> None:
+    """The same tests once more: nothing of the proofs needs root on this machine."""
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("these tests ran as an ordinary user already, or cannot become one")
+    folder = Path(tempfile.mkdtemp(prefix="safemig-nobody-"))
+    try:
+        plugins = Path("~/.docker/cli-plugins").expanduser()
+        if plugins.is_dir():
+            shutil.copytree(plugins, folder / ".docker" / "cli-plugins")
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        if as_nobody(folder, "-c", "import docker, psycopg, pytest").returncode:
+            pytest.skip("another user cannot run this Python")
+        line = ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={folder}/tests", "-k", PROVED, __file__]
+        done = as_nobody(folder, *line)
+        assert done.returncode == 0, done.stdout[-3000:]
+        assert "skipped" not in done.stdout
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
