@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from checks._text import lines, plain
@@ -17,23 +18,32 @@ LAST_LINES = 3
 TAIL_BYTES = 4096
 
 
+@dataclass(frozen=True)
+class Gone:
+    """What has ended, in words; ``again``: the engine starts it again and again."""
+
+    words: str
+    again: bool = False
+
+
 def ended_services(
     before: Mapping[str, Instance], calm: Mapping[str, Instance], now: Mapping[str, Instance], service: str
-) -> Mapping[str, str]:
+) -> Mapping[str, Gone]:
     """service -> how it has ended since ``before``; ``calm`` is since when a restart is no start-up's any more.
 
-    A job that ended with 0 has done its work, unless it is the application's service.
+    A job that ended with 0 has done its work, unless it is the application's ``service``: that one has ended also
+    where it was not started.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Gone] = {}
     for name, instance in now.items():
         ours = name.partition("#")[0] == service
         fresh = ours or not instance.same(before.get(name))
         earlier = calm.get(name)
         restarts = instance.restarts - earlier.restarts if earlier and earlier.id == instance.id else 0
         if instance.ended and fresh and (instance.exit_code or ours):
-            found[name] = f"has ended (exit code {instance.exit_code})"
+            found[name] = Gone(f"has ended (exit code {instance.exit_code})")
         elif restarts >= LOOP:
-            found[name] = f"ends and is started again and again ({restarts} times just now)"
+            found[name] = Gone(f"ends and is started again and again ({restarts} times just now)", again=True)
     return found
 
 

@@ -12,9 +12,10 @@ from safemig.plan import Step
 from safemig.run import looks
 from safemig.run.command_facts import shell_lines
 from safemig.run.execute import require_success, run_command
-from safemig.run.gone import ended_services, last_lines, launched_by, launched_ended
+from safemig.run.gone import Gone, ended_services, last_lines, launched_by, launched_ended
 from safemig.run.ours import files_of, mark_of
 from safemig.run.session import RunEnds, Session
+from safemig.run.unapplied import unapplied
 from safemig.run.waiting import waiting
 from safemig.runtimes.instances import Instance
 
@@ -23,12 +24,13 @@ QUIET_SECONDS = 3.0  # without an address nobody answers: a container that canno
 ATTACHED = b"Attaching to "  # what `docker compose up` writes once every container is the one it is to be
 ATTACHED_WITHIN = 4 * 1024 * 1024
 
-Ended = Callable[[], Awaitable[str]]
+Ended = Callable[[], Awaitable[Gone | None]]
 
 
 async def start(s: Session, step: Step) -> None:
     """Runs the start command, and sees to it that what answers then is what it brought up."""
     await _end_earlier(s, step)
+    s.launched = None
     before = await s.look(s.runtime.instances)
     stays = staying(shell_lines(s.project.makefile, step.action.target, step.action.line))
     ready = None if stays == "returns" else partial(_serves, s, step, before)
@@ -61,8 +63,9 @@ async def _end_earlier(s: Session, step: Step) -> None:
 
 async def _serves(s: Session, step: Step, before: Mapping[str, Instance]) -> bool:
     """Whether a start that still runs does nothing more than keep the service in the foreground, and it answers."""
-    if reason := await _ended(s, step, before, before):
-        raise RunEnds("failed", f"{step.title}: {reason}")
+    # What had ended before is not started yet: only what has come since counts.
+    if gone := await _ended(s, step, before, before, whole=False):
+        raise RunEnds("failed", f"{step.title}: {gone.words}")
     number = s.past.of(step.id).commands[-1]
     now = await s.look(s.runtime.instances)
     services = [instance for name, instance in now.items() if name.partition("#")[0] == s.facts.service]
@@ -91,8 +94,8 @@ async def wait_database(s: Session, step: Step, ended: Ended | None = None) -> N
             if wait.left <= 0:
                 s.check_stop()
                 raise RunEnds("failed", f"{step.title}: the database does not accept connections: {s.clean(why)}")
-            if ended and (reason := await ended()):
-                raise RunEnds("failed", f"{step.title}: {reason}")
+            if ended and (gone := await ended()):
+                raise RunEnds("failed", f"{step.title}: {gone.words}")
             await wait.pause(0)
 
 
@@ -114,8 +117,13 @@ async def come_up(s: Session, step: Step) -> None:
 
 
 async def _require_good(s: Session, step: Step, ended: Ended) -> None:
-    if reason := await ended():
-        raise RunEnds("failed", f"{step.title}: {reason}")
+    if gone := await ended():
+        # An application that reads its tables when it starts comes up once they are there, if it is started again.
+        if not (gone.again and (pending := await unapplied(s))):
+            raise RunEnds("failed", f"{step.title}: {gone.words}")
+        s.note(
+            f"{gone.words}; revisions are pending ({', '.join(pending)}): it is judged after them", step.id, "warning"
+        )
     await require_new(s, step)
 
 
@@ -154,16 +162,19 @@ async def _until_new(s: Session, before: Mapping[str, Instance], ended: Ended) -
             await wait.pause(looks.POLL_SECONDS)
 
 
-async def _ended(s: Session, step: Step, before: Mapping[str, Instance], calm: Mapping[str, Instance]) -> str:
-    """What of the start has ended, with the last lines of its log; "" when nothing has."""
+async def _ended(
+    s: Session, step: Step, before: Mapping[str, Instance], calm: Mapping[str, Instance], *, whole: bool = True
+) -> Gone | None:
+    """What of the start has ended, with the last lines of its log; ``whole``: its command is through."""
     now = await s.look(s.runtime.instances)
     if s.launched and (reason := await launched_ended(s, now, s.launched)):
-        return reason
-    ended = ended_services(before, calm or now, now, s.facts.service)
+        return Gone(reason)
+    ended = ended_services(before, calm or now, now, s.facts.service if whole else "")
     if not ended:
-        return ""
+        return None
     services = await looks.look_services(s, step.id, "start")
-    return "; ".join(f"{name} {how}{_behind(last_lines(services, name))}" for name, how in ended.items())
+    texts = [f"{name} {gone.words}{_behind(last_lines(services, name))}" for name, gone in ended.items()]
+    return Gone("; ".join(texts), again=all(gone.again for gone in ended.values()))
 
 
 def _behind(text: str) -> str:

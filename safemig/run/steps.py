@@ -29,6 +29,7 @@ from safemig.run.session import RunEnds, Session
 from safemig.run.settling import settled
 from safemig.run.starting import come_up, start, wait_database
 from safemig.run.ticks import judge_items, tick_items
+from safemig.run.unapplied import pending_of, unapplied
 from safemig.run.watch import watching
 from safemig.signals import container_problems, endpoint_problem, status_words, tests_good, tests_words
 
@@ -73,7 +74,7 @@ async def _observe(s: Session, step: Step) -> None:
     await come_up(s, step)
     services = await looks.look_services(s, step.id, "start")
     problems = list(container_problems(services))
-    if pending := await _unapplied(s):
+    if pending := await unapplied(s):
         listed = ", ".join(pending)
         s.note(f"revisions are pending ({listed}): the endpoints are asked in the baseline, not before", step.id)
     else:
@@ -82,14 +83,6 @@ async def _observe(s: Session, step: Step) -> None:
     for problem in problems:
         s.note(f"after the start: {problem}", step.id, "warning")
     await tell_old_code(s, step.id)
-
-
-async def _unapplied(s: Session) -> tuple[str, ...]:
-    """The revisions that the database has not yet: an endpoint may need what they make."""
-    if s.project.tree is None:
-        return ()
-    revision = await looks.revision_now(s)
-    return await s.look(lambda: pending_of(s, looks.strings(revision))) if revision.seen else ()
 
 
 async def _revision(s: Session, step: Step) -> None:
@@ -118,21 +111,6 @@ async def _revision(s: Session, step: Step) -> None:
         )
         finding = Finding("database", said, current, pending, step=step.id if first else "", in_use=used)
         s.find(replace(finding, files=reading.files, scripts=reading.scripts, risks=reading.risks))
-
-
-def pending_of(s: Session, current: tuple[str, ...]) -> tuple[str, ...]:
-    """The revisions between ``current`` and the code's heads, in the order they run."""
-    from checks.migration.graph import UnknownRevision, pending
-
-    graph = looks.graph_of(s)
-    if graph.problems:
-        first = graph.problems[0]
-        raise RunEnds("failed", f"{first.file}, line {first.line}: {first.text}; mend the revision file first")
-    try:
-        return pending(graph, current)
-    except UnknownRevision as error:
-        reason = f"the database is ahead of the code: {error}; check out the code that made it"
-        raise RunEnds("failed", reason) from None
 
 
 async def _upgrade(s: Session, step: Step) -> None:

@@ -18,6 +18,7 @@ from safemig.run.ours import files_of, mark_of
 from tests.safemig.bad_projects import write
 from tests.safemig.composed import needs_docker
 from tests.safemig.starting import before_start
+from tests.spine.project import FIRST
 
 pytestmark = needs_docker
 
@@ -132,6 +133,16 @@ async def test_a_container_that_is_started_again_and_again_is_told(folder: Path)
     assert "no shelf to stand on" in reason
 
 
+async def test_one_that_may_wait_for_its_tables_is_judged_after_them(folder: Path) -> None:
+    """Its revisions are pending: the engine starts it again once they are applied."""
+    make(folder, "docker compose up -d", source=MOUNTED, more="restart: always")
+    write(folder, "alembic/versions/1a2b3c4d5e6f_first.py", FIRST)
+    write(folder, "server.py", "raise SystemExit('no table to stand on')\n")
+    started = before_start(folder)
+    assert await started.reason() == ""
+    assert "no table to stand on; revisions are pending (1a2b3c4d5e6f): it is judged after them" in started.notes()
+
+
 async def test_a_job_that_ends_well_is_no_service_that_has_ended(folder: Path) -> None:
     make(folder, "docker compose up -d", source=MOUNTED)
     path = folder / "compose.yaml"
@@ -150,6 +161,7 @@ async def test_compose_in_the_foreground_is_ready_with_the_new_container_only(fo
     make(folder, "docker compose up -d --build")
     compose(folder, "up", "-d", "--build")
     old = container(folder)
+    compose(folder, "kill", "api")  # one that has ended before is in nobody's way
     make(folder, "docker compose up --build", word="new", slow="RUN sleep 6\n")
     started = before_start(folder)
     try:
