@@ -105,7 +105,8 @@ async def _came_up(s: Session, step: Step, before: Mapping[str, Instance]) -> No
     ended = partial(_ended, s, step, before, calm)
     if await _answers(s, calm, ended, min(looks.SETTLE_SECONDS, s.config.timeout("healthy"))):
         await _until_new(s, before, ended)
-    await _require_good(s, step, ended)
+    await _require_up(s, step, ended)
+    await require_new(s, step)
 
 
 async def come_up(s: Session, step: Step) -> None:
@@ -113,10 +114,12 @@ async def come_up(s: Session, step: Step) -> None:
     known = await s.look(s.runtime.instances)
     ended = partial(_ended, s, step, known, known)
     await _answers(s, known, ended, s.config.timeout("healthy"))
-    await _require_good(s, step, ended)
+    await _require_up(s, step, ended)
+    if "start" not in s.facts.commands:  # else each start has looked, and a later one may be what recreates it
+        await require_new(s, step)
 
 
-async def _require_good(s: Session, step: Step, ended: Ended) -> None:
+async def _require_up(s: Session, step: Step, ended: Ended) -> None:
     if gone := await ended():
         # An application that reads its tables when it starts comes up once they are there, if it is started again.
         if not (gone.again and (pending := await unapplied(s))):
@@ -124,7 +127,6 @@ async def _require_good(s: Session, step: Step, ended: Ended) -> None:
         s.note(
             f"{gone.words}; revisions are pending ({', '.join(pending)}): it is judged after them", step.id, "warning"
         )
-    await require_new(s, step)
 
 
 async def _answers(s: Session, calm: Mapping[str, Instance], ended: Ended, seconds: float) -> bool:
