@@ -132,7 +132,7 @@ def test_the_document_of_a_finished_run() -> None:
         "rows": [],
         "databases": [],
         "revision": {"before": ["a1"], "after": ["b2"]},
-        "schema": {"matches_spec": True, "differences": []},
+        "schema": {"matches_spec": True, "differences": [], "not_checked": []},
         "ticked": [{"file": "plan.md", "line": 7, "text": "create the table"}],
         "proposed": [],
         "approvals": [
