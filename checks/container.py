@@ -245,7 +245,7 @@ def _is_same(created: float, started: str) -> bool:
 
 def _process_log(log: Path | None, start: int, agent: str, requests: Sequence[SentRequest]) -> dict[str, Json]:
     if log is None:
-        return _unread("it writes no log that is known")
+        return _unread("its process writes to no file that is known")
     try:
         size = log.stat().st_size
         start = start if 0 <= start <= size else 0  # shorter than before: it was written anew

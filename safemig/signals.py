@@ -180,9 +180,6 @@ def _container(before: Evidence | None, after: Evidence | None) -> Signal:
     words = (container_words(before), container_words(after))
     if after is None or not after.seen:
         return Signal(None, *words, (after.reason if after else "not looked at",))
-    unread = [str(x.get("log_reason")) for x in _services(after).values() if x.get("log_seen") is False]
-    if unread:
-        return Signal(None, *words, (f"a start-up log could not be read: {unread[0]}",))
     problems = list(container_problems(after))
     if before is not None and before.seen:
         old, new = _services(before), _services(after)
@@ -194,8 +191,14 @@ def _container(before: Evidence | None, after: Evidence | None) -> Signal:
                 problems.append(f"{name} was running and has ended (exit code 0)")
             if earlier.get("health") == "healthy" and service.get("health") not in {"healthy", "unhealthy"}:
                 problems.append(f"{name} was healthy, is {service.get('health') or 'without a health check'}")
+            if earlier.get("state") == "running" and service.get("state") == "absent":
+                problems.append(f"{name} was running and has ended")
         problems += [f"{name} is gone" for name in sorted(set(old) - set(new))]
-    return Signal(not problems, *words, tuple(problems))
+    # A process that is not there has no log: that it has ended is all there is to say.
+    there = [each for each in _services(after).values() if each.get("state") != "absent"]
+    unread = [str(each.get("log_reason")) for each in there if each.get("log_seen") is False]
+    reasons = (*problems, *(f"a start-up log could not be read: {reason}" for reason in unread[:1]))
+    return Signal(False if problems else None if unread else True, *words, reasons)
 
 
 def endpoint_problem(evidence: Evidence) -> str:

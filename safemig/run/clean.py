@@ -15,6 +15,7 @@ FREE_TEXT: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "container": (
         ("services", "*", "log_tail", "*"),
         ("services", "*", "startup_errors", "*", "text"),
+        ("services", "*", "startup_by_time", "*", "text"),
         ("services", "*", "log_reason"),
     ),
     "tests": (("error_places", "*", "cause"), ("summary",), ("junit",), ("problems", "*"), ("status_lost", "*")),

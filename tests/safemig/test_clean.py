@@ -30,6 +30,7 @@ def service(tail: str, error: str) -> dict[str, Json]:
                 "image": "sha256:aa",
                 "restarts": 0,
                 "startup_errors": [{"line": 3, "text": error}],
+                "startup_by_time": [{"line": 5, "text": error}],
                 "log_tail": ["started", tail],
                 "log_reason": tail,
             }

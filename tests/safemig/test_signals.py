@@ -309,3 +309,21 @@ def test_whatever_was_not_seen_is_never_ok(missing: set[str]) -> None:
         (blind("endpoint", "GET /"),) if "endpoints" in missing else GOOD.endpoints,
     )
     assert {name for name, one in judge(GOOD, after).items() if one.ok is not True} == missing
+
+
+@pytest.mark.parametrize(
+    ("state", "ok", "reasons"),
+    [
+        ("running", None, ("a start-up log could not be read: nowhere",)),
+        ("absent", False, ("app is absent", "app was running and has ended")),
+        ("exited", False, ("no container or process of this project runs", "app is exited", "a start-up log")),
+    ],
+)
+def test_what_has_ended_is_said_before_that_its_log_cannot_be_read(
+    state: str, ok: bool | None, reasons: tuple[str, ...]
+) -> None:
+    after = services(app=service(state=state, log_seen=False, log_reason="nowhere"))
+    found = signal("container", GOOD, replace(GOOD, container=after))
+    assert found.ok is ok
+    assert len(found.reasons) == len(reasons)
+    assert all(reason.startswith(words) for reason, words in zip(found.reasons, reasons, strict=True))
