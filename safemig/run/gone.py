@@ -54,9 +54,11 @@ async def launched_by(s: Session, number: int) -> tuple[Living, ...]:
 
 async def launched_ended(s: Session, now: Mapping[str, Instance], known: Launched) -> str:
     """How the local process that a start launched has ended, "" while it lives, where none was seen, or where the
-    service is another process than before all the same."""
+    service is another process than before all the same. Where containers are the service they tell themselves: what
+    was left beside them here (a follower of their logs) may end."""
     local = {name: each for name, each in now.items() if each.pid}
-    if not known.seen or any(not each.same(known.before.get(name)) for name, each in local.items()):
+    contained = len(local) < len(now)
+    if not known.seen or contained or any(not each.same(known.before.get(name)) for name, each in local.items()):
         return ""
     if await launched_by(s, known.number):
         return ""
@@ -64,6 +66,21 @@ async def launched_ended(s: Session, now: Mapping[str, Instance], known: Launche
     others = [f"pid {each.pid}, running since {each.started}" for each in local.values()]
     old = f"; what answers is the process of before ({others[0]})" if others else ""
     return f"the process that the start command launched has ended{old}{left}"
+
+
+async def service_gone(s: Session) -> bool:
+    """Whether it is plain that no service will answer: its containers have ended, or the process that the start
+    launched. A process that nobody of this run has launched may be about to come back."""
+    from safemig.runtimes.base import Unreachable
+
+    try:
+        now = await s.look(s.runtime.instances)
+    except Unreachable:
+        return False
+    if s.launched and await launched_ended(s, now, s.launched):
+        return True
+    own = [each for name, each in now.items() if name.partition("#")[0] == s.facts.service]
+    return bool(own) and all(each.ended for each in own)
 
 
 def tail_of(log: Path | None) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from checks.endpoints import look as look_endpoint
 from checks.evidence import Evidence, now, unseen
 from checks.migration.graph import Graph, read_graph
 from checks.schema.snapshot import Snapshot, TableHeld, evidence, take
+from safemig.run.gone import service_gone
 from safemig.run.session import RunEnds, Session
 from safemig.run.waiting import waiting
 
@@ -215,7 +217,7 @@ async def discovered(s: Session, base: str) -> Discovered:
 
 async def serving(s: Session, seconds: float | None = None, ended: Callable[[], Awaitable[bool]] | None = None) -> bool:
     """Waits until the service answers twice in a row with the same status (a --reload server settles), or until
-    ``ended`` says that nothing will.
+    ``ended`` says that nothing will: without another one, that the service is plainly gone.
 
     Any HTTP answer counts as serving here; whether it is a good one is judged from the evidence.
     """
@@ -231,7 +233,7 @@ async def serving(s: Session, seconds: float | None = None, ended: Callable[[], 
             status = answer.data.get("status") if answer.seen else None
             if status is not None and status == last:
                 return True
-            if status is None and ended is not None and await ended():
+            if status is None and await (ended or partial(service_gone, s))():
                 return False
             last = status
             await wait.pause(POLL_SECONDS)

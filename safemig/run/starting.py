@@ -37,8 +37,9 @@ async def start(s: Session, step: Step) -> None:
     ended = await run_command(s, step, ready)
     require_success(s, step, ended)
     number = s.past.of(step.id).commands[-1]
-    left = await launched_by(s, number) if ended.how == "exit" else ()
-    s.launched = Launched(number, bool(left), next((each.log for each in left if each.log), None), before)
+    left = await launched_by(s, number)
+    output = files_of(s, number).output if ended.how == "ready" else None
+    s.launched = Launched(number, bool(left), next((each.log for each in left if each.log), output), before)
     if ended.how == "ready":
         s.note(f"`{step.action.line}` stays in the foreground; the service answers, so the run goes on", step.id)
     await wait_database(s, step, partial(_ended, s, step, before, {}))

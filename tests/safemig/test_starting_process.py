@@ -5,15 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import psutil
 import pytest
 
 from safemig import commands
+from safemig.living import Launched
+from safemig.run import looks
+from safemig.run.gone import launched_ended, service_gone
 from safemig.run.ours import files_of, mark_of
+from safemig.run.session import Session
+from safemig.runtimes.instances import Instance
 from safemig.runtimes.listener import listener
 from tests.safemig.bad_projects import write
 from tests.safemig.starting import Started, before_start
@@ -154,6 +161,55 @@ async def test_a_start_that_finds_its_service_running_leaves_it(
     started = make(tmp_path / "new", postgres_server, port, guard)
     assert await started.reason() == ""
     assert (started.how, serving(port)) == ("exit", old.pid)
+
+
+@pytest.mark.parametrize("recipe", ["exec {serve}", "nohup {serve} > service.log 2>&1 &"])
+async def test_nobody_waits_for_a_service_that_has_ended_after_its_start(
+    tmp_path: Path, postgres_server: str, port: int, recipe: str
+) -> None:
+    started = make(tmp_path / "new", postgres_server, port, recipe)
+    assert await started.reason() == ""
+    service = psutil.Process(serving(port))
+    service.kill()
+    psutil.wait_procs([service], timeout=10)
+    began = time.monotonic()
+    assert not await looks.serving(started.session, 60.0)
+    assert time.monotonic() - began < 20
+
+
+async def test_what_is_left_beside_containers_may_end(tmp_path: Path) -> None:
+    """As `docker compose up -d; docker compose logs -f &` leaves a follower."""
+
+    async def look(call: Callable[[], object]) -> object:
+        return call()
+
+    journal = SimpleNamespace(folder=tmp_path, run="a run that launched nothing that lives")
+    session = cast(Session, SimpleNamespace(look=look, journal=journal))
+    known = Launched(1, seen=True, log=None, before={})
+    assert await launched_ended(session, {"api": Instance("a", "now")}, known) == ""
+    assert "has ended" in await launched_ended(session, {}, known)
+
+
+@pytest.mark.parametrize(
+    ("states", "gone"),
+    [
+        ({"api": "exited", "db": "running"}, True),
+        ({"api": "dead"}, True),
+        ({"api": "running", "db": "exited"}, False),
+        ({"api": "restarting"}, False),
+        ({"api": "exited", "api#2": "running"}, False),
+        ({"db": "exited"}, False),
+        ({}, False),  # a process that nobody of this run has launched may be about to come back
+    ],
+)
+async def test_a_service_is_gone_where_its_containers_have_ended(states: dict[str, str], gone: bool) -> None:
+    async def look(call: Callable[[], object]) -> object:
+        return call()
+
+    runtime = SimpleNamespace(instances=lambda: {name: Instance(name, "now", state) for name, state in states.items()})
+    facts = SimpleNamespace(service="api")
+    session = cast(Session, SimpleNamespace(look=look, runtime=runtime, facts=facts, launched=None))
+    assert await service_gone(session) is gone
 
 
 async def test_a_second_start_takes_the_place_of_the_one_in_the_foreground(
