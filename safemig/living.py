@@ -7,8 +7,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from safemig.commands import Files, survivors
+from safemig.commands import Files, marked, survivors
 from safemig.runtimes.instances import Instance
+
+_SERVER = ("postgres", "postmaster")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,24 @@ def living(files: Files, mark: str) -> tuple[Living, ...]:
         with contextlib.suppress(psutil.Error, OSError):
             found.append(Living(process.pid, process.ppid(), tuple(process.cmdline()), log_of(process)))
     return tuple(found)
+
+
+def of_run(run: str, service: Collection[int] = ()) -> Mapping[int, tuple[str, ...]]:
+    """The processes of this machine that carry the mark of a command of that run, in words, by the command's number.
+    Left out are a PostgreSQL server, and the processes ``service`` with all that they started: a recipe may bring up
+    either beside its own work."""
+    import psutil
+
+    found: dict[int, list[str]] = {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            owner, _, number = marked(process).rpartition("/")
+            if owner != run or not number.isdecimal() or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            family = {process.pid, *(parent.pid for parent in process.parents())}
+            if process.name() not in _SERVER and family.isdisjoint(service):
+                found.setdefault(int(number), []).append(f"{process.name()} (pid {process.pid})")
+    return {number: tuple(words) for number, words in found.items()}
 
 
 def leaves(found: Collection[Living], service: int = 0) -> tuple[Living, ...]:

@@ -27,6 +27,7 @@ from safemig.run.scripts import CHECK
 from safemig.run.session import RunEnds, Session
 from safemig.run.settling import look_at_end
 from safemig.run.steps import STEPS, same_contents
+from safemig.run.still_running import require_ended
 from safemig.run.ticks import judge_at_end
 from safemig.run.unfinished import name_unfinished
 from safemig.run.verdict import ending, finish
@@ -310,6 +311,7 @@ async def _end(s: Session) -> int:
             raise RunEnds(
                 "stale", f"the schema has changed since it was verified: {looks.counts_changed(schema, fresh)}"
             )
+    await require_ended(s)
     await look_at_end(s)
     return finish(s, *ending(s))
 

@@ -43,7 +43,7 @@ def seconds_since_change(s: Session) -> float:
 
 
 async def look_at_end(s: Session) -> None:
-    """The services once more, when nothing that safemig started runs any more."""
+    """The services once more, when no command of the run that was to end runs any more."""
     if s.past.last("container", "after") is None:
         return
     requests = looks.requests_of(s)
