@@ -10,6 +10,7 @@ from safemig.plan import Step
 from safemig.plan_heads import NOTHING_TO_DO, THERE
 from safemig.restate_reading import parts
 from safemig.run import looks
+from safemig.run.adopting import unmade
 from safemig.run.session import RunEnds, Session
 from safemig.run.stated import in_revisions, in_words
 from safemig.spec.sources import Wanted
@@ -32,9 +33,16 @@ async def leave_out(s: Session, step: Step, wanted: Wanted, drift: Drift) -> Non
     """The plan without the change, as all of it is there. Ends the run where no revision is known to have made it."""
     if drift.differences is None:
         graph = await s.look(lambda: looks.graph_of(s))
-        made = {table for revision in graph.revisions.values() for table in revision.creates}
-        if not wanted.tables or not set(wanted.tables) <= made:
+        if not _named_by(graph, wanted):
             reason = f"{NOTHING_TO_DO}; but whether the revisions make it is not known: {drift.reason}"
             raise RunEnds("failed", reason)
     s.note(NOTHING_TO_DO, step.id)
     s.find(Finding(THERE, NOTHING_TO_DO))
+
+
+def _named_by(graph: Graph, wanted: Wanted) -> bool:
+    """Whether revisions make every table of the phase, and name whatever else it makes."""
+    made = {table for revision in graph.revisions.values() for table in revision.creates}
+    keys = {key for one in parts(wanted) if not one.unseen() for key in one.what.keys}
+    others = [key.partition(" ")[2] for key in sorted(keys) if not key.startswith("table ")]
+    return bool(wanted.tables) and set(wanted.tables) <= made and not unmade(graph, others)
