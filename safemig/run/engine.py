@@ -235,6 +235,9 @@ async def _act(s: Session, step: Step) -> str | None:
 
 
 async def _perform(s: Session, step: Step, *, resumed: bool) -> None:
+    import psycopg
+
+    from checks.schema.snapshot import TableHeld
     from safemig.runtimes.base import Unreachable
 
     began = time.monotonic()
@@ -262,12 +265,10 @@ async def _perform(s: Session, step: Step, *, resumed: bool) -> None:
     except Changed as error:
         end("failed", str(error))
         raise RunEnds("stale", str(error)) from None
-    except Unreachable as error:
-        end("failed", str(error))
-        raise RunEnds("failed", f"{step.title}: {error}") from None
-    except OSError as error:
-        end("failed", str(error))
-        raise RunEnds("failed", f"{step.title}: {error}") from None
+    except (Unreachable, OSError, psycopg.Error, TableHeld) as error:
+        reason = str(error).strip()
+        end("failed", reason)
+        raise RunEnds("failed", f"{step.title}: {reason}") from None
     end("done", remark or "")
 
 
