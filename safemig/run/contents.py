@@ -227,7 +227,10 @@ def read_again(project: Project, tree: AlembicTree, graph: Graph, facts: Facts, 
     files = {fact.path: fact for fact in facts.files}
     scripts = {fact.path: fact for fact in facts.scripts}
     present = {fact.path for fact in reading.scripts}
-    gone = [ScriptFact(path, "", diff=f"{path} is gone\n") for path in scripts if path not in present]
+    # What only a revision that is not read here imports is no part of this reading, and may be there all the same.
+    rest = [(path, _script(path, project.root / path)) for path in scripts if path not in present]
+    reading = replace(reading, scripts=(*reading.scripts, *(fact for _, fact in rest if fact is not None)))
+    gone = [ScriptFact(path, "", diff=f"{path} is gone\n") for path, fact in rest if fact is None]
     beside = {edit.path: edit.text for fact in (facts.merge, facts.migration) if fact for edit in fact.beside}
     return replace(
         reading,

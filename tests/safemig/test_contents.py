@@ -6,15 +6,19 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from checks.migration.graph import read_graph
+from safemig.discovery.alembic import AlembicTree
+from safemig.discovery.project import Project
 from safemig.facts import Finding, MigrationFact, RevisionFact, RiskFact, ScriptFact
 from safemig.plan import Action, FileDigest
 from safemig.planner import draft, revisions
 from safemig.policy import Context, Grant, Rules, grant_for, judge
-from safemig.run.contents import changed, read_revisions
+from safemig.run.contents import changed, read, read_again, read_revisions, reread
 from tests.safemig.bad_projects import safemig
 from tests.safemig.plans import FACTS, MIGRATION, PENDING
 from tests.spine.project import MAKEFILE, Spine, make_project, remove_project
@@ -133,6 +137,32 @@ def test_the_edited_text_of_the_new_revision_is_the_one_that_is_migrated() -> No
     facts = replace(FACTS, files=(RevisionFact("b2", made.path, "11"),))
     assert draft(facts, [edited]).step("migrate").action.contents != draft(facts).step("migrate").action.contents
     assert isinstance(made, MigrationFact)
+
+
+def test_a_module_that_only_another_revision_imports_is_not_gone(tmp_path: Path) -> None:
+    """Seen: a changed helper of a pending revision was taken for gone, again and again, and ended the run."""
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    _tree(versions, a1="pass", b2="from helpers import name; name()")
+    helpers = tmp_path / "helpers.py"
+    helpers.write_text("def name(): ...\n")
+    project = cast(Project, SimpleNamespace(root=tmp_path, folder=tmp_path))
+    tree = AlembicTree(tmp_path / "alembic.ini", "alembic", versions, (versions,))
+    graph = read_graph([versions])
+    known = read(project, tree, graph, ("a1", "b2"))
+    facts = replace(FACTS, files=known.files, scripts=known.scripts)
+    assert [fact.path for fact in known.scripts] == ["helpers.py"]
+    # Less is pending than was thought: the module is as it was.
+    [same] = read_again(project, tree, graph, facts, ("a1",)).scripts
+    assert (same.sha256, same.diff) == (known.scripts[0].sha256, "")
+    helpers.write_text("def name(): drop_everything()\n")
+    finding = reread(project, tree, graph, facts, ("helpers.py",))
+    [fresh] = finding.scripts
+    assert "+def name(): drop_everything()" in fresh.diff
+    assert changed(tmp_path, [FileDigest(fresh.path, fresh.sha256)]) == ()
+    helpers.unlink()
+    [gone] = reread(project, tree, graph, facts, ("helpers.py",)).scripts
+    assert (gone.sha256, gone.diff) == ("", "helpers.py is gone\n")
 
 
 @pytest.fixture
