@@ -53,14 +53,13 @@ class AppliesFact:
     """A place at which the project applies revisions by itself: when it is built, started, tested, or, where a reloader
     watches (``write``), when a file is written. ``text`` says what runs there; ``file`` is relative to the root.
 
-    Of another ``kind`` it applies none, but makes ``tables`` that are not there, or was seen to change the
-    ``schema``."""
+    Of the kind ``schema`` it applies none, but was seen to change the schema."""
 
     role: ApplyingRole
     text: str
     file: str = ""
     line: int = 0
-    kind: Literal["revisions", "tables", "schema"] = "revisions"
+    kind: Literal["revisions", "schema"] = "revisions"
 
     @property
     def where(self) -> str:

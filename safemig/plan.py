@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 Effect = Literal["read", "write", "destructive"]
+EFFECTS: tuple[Effect, ...] = ("read", "write", "destructive")  # the worst last
 Phase = Literal["before", "change", "after"]
 Intent = Literal[
     "database",  # start the database of a process target
@@ -82,7 +83,7 @@ class Step:
 
     ``detail`` are lines for a person: the revision files that it applies, and the SQL that they come to.
     ``applies`` are the revisions that it applies though it is no upgrade by name ("" for those that nobody could read),
-    ``moves`` what it may change of the schema beside: make ``tables`` that are not there, or anything (``schema``).
+    ``moves`` is "schema" where it was seen to change that by no revision.
     """
 
     id: str
@@ -97,7 +98,7 @@ class Step:
     cause: str = ""
     detail: tuple[str, ...] = ()
     applies: tuple[str, ...] = ()
-    moves: Literal["", "tables", "schema"] = ""
+    moves: Literal["", "schema"] = ""
 
 
 @dataclass(frozen=True)

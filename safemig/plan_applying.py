@@ -136,20 +136,16 @@ def _carry(
 
 
 def _moving(step: Step, facts: Facts) -> Step:
-    """A step that is known to change the schema without any revision says so; what it does is in no file to be read, so
-    it is asked in every mode, unless it only makes tables that are not there."""
+    """A step that was seen to change the schema without any revision says so; what it does is in no file to be read, so
+    it is asked in every mode."""
     role = role_of(step)
-    known = [place for place in facts.applies if place.role == role and place.kind != "revisions"]
+    known = [place for place in facts.applies if place.role == role and place.kind == "schema"]
     if not known:
         return step
-    seen = any(place.kind == "schema" for place in known)
-    action = replace(
-        step.action,
-        effect="destructive" if seen else step.action.effect,
-        touches=tuple(dict.fromkeys((*step.action.touches, "database schema"))) if seen else step.action.touches,
-    )
+    touches = tuple(dict.fromkeys((*step.action.touches, "database schema")))
+    action = replace(step.action, effect="destructive", touches=touches)
     changes = f"{step.changes}; {'; '.join(place.where for place in known)}"
-    return replace(step, action=action, changes=changes, moves="schema" if seen else "tables")
+    return replace(step, action=action, changes=changes, moves="schema")
 
 
 def first_look(facts: Facts) -> list[Step]:

@@ -10,7 +10,7 @@ from safemig import permissions, policy
 from safemig.effects import effect_of_line
 from safemig.events import Message, Mode
 from safemig.facts import Finding
-from safemig.plan import Action, Step
+from safemig.plan import EFFECTS, Action, Step
 from safemig.plan_steps import named_of
 from safemig.plan_text import change_points, plan_lines, undo_points
 from safemig.planner import draft
@@ -81,7 +81,8 @@ async def _permit_named(s: Session, step: Step) -> bool:
 
 
 def _as_write(s: Session, action: Action) -> policy.Judgement:
-    return judge(s, replace(action, kind="command", effect="write"))
+    """The word on a command that only looks as on one that writes; what an earlier run saw to do more stays that."""
+    return judge(s, replace(action, kind="command", effect=max("write", action.effect, key=EFFECTS.index)))
 
 
 async def _ask_named(s: Session, step: Step, rule: str) -> None:
@@ -342,8 +343,7 @@ def _needs(s: Session, step: Step) -> bool:
 
 
 def _worst(steps: list[Step]) -> str:
-    order = ("read", "write", "destructive")
-    return max((step.action.effect for step in steps), key=order.index, default="read")
+    return max((step.action.effect for step in steps), key=EFFECTS.index, default="read")
 
 
 def _new(fresh: list[Step]) -> str:
