@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from safemig.facts import CommandFact, Facts, Finding, MigrationFact, NamedFact
-from safemig.plan import Action, Intent, Phase, Step
+from safemig.plan import EFFECTS, Action, Intent, Phase, Step
 
 
 def look_step(
@@ -203,11 +203,11 @@ def start_steps(step_id: str, facts: Facts, cause: str = "") -> list[Step]:
 def restart_steps(step_id: str, facts: Facts, cause: str) -> list[Step]:
     """Ends the running service and starts it anew, where nothing was built: a start alone may find it running."""
     start, stop, restart = (facts.commands.get(role) for role in ("start", "stop", "restart"))
-    if restart is not None:
-        return [
-            replace(step, action=replace(step.action, line=restart.line, target=restart.target, recipe=restart.recipe))
-            for step in start_steps(step_id, facts, cause)
-        ]
+    if start is not None and restart is not None:
+        both = max(start.effect, restart.effect, key=EFFECTS.index)
+        touches = tuple(dict.fromkeys((*start.touches, *restart.touches)))
+        again = replace(restart, effect=both, touches=touches)
+        return start_steps(step_id, replace(facts, commands={**facts.commands, "start": again}), cause)
     steps = start_steps(step_id, facts, cause)
     if stop is None or start is None:
         return steps

@@ -71,7 +71,7 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
         *_modelling(facts),
         *_proving(facts),
     ]
-    steps = carrying(_checked(steps, facts), facts, findings)
+    steps = _checked(carrying(steps, facts, findings), facts)
     edited = {finding.step: finding.actions[0] for finding in findings if finding.name == "edited"}
     steps = uncompared(steps, findings)
     steps = as_written([replace(step, action=edited.get(step.id, step.action)) for step in steps], facts)
@@ -79,8 +79,9 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
 
 
 def _checked(steps: list[Step], facts: Facts) -> list[Step]:
-    """With the proof, before the first of them that changes the schema, that it is the right database."""
-    if not any(step.intent in ("upgrade", "generate") for step in steps):
+    """With the proof, before the first of them that changes the schema, that it is the right database. A start that
+    applies something before the change is the first use of a database that there is: nothing can be seen before it."""
+    if not any(step.intent in ("upgrade", "generate") or (step.applies and step.phase == "change") for step in steps):
         return steps
     at = next(number for number, step in enumerate(steps, 1) if step.id == "revision")
     return [*steps[:at], same_database_step(facts), *steps[at:]]

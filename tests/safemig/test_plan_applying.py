@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from safemig.facts import AppliesFact, ApplyingRole, Facts, Finding, RiskFact
-from safemig.plan import Plan
+from safemig.facts import AppliesFact, ApplyingRole, CommandFact, Facts, Finding, RiskFact
+from safemig.plan import Effect, Plan
 from safemig.plan_applying import FIRST_LOOK
 from safemig.planner import draft
 from tests.safemig.plans import DOWN, FACTS, FOUND, HTTPX, PENDING, ids, shared, without
@@ -112,12 +112,40 @@ def test_a_remedy_s_restart_carries_nothing_that_the_first_start_has_applied() -
     assert carried(plan) == {"start": ("a0", "a1"), "start-migration": ("b2",)}
 
 
-@pytest.mark.parametrize(("kind", "effect"), [("schema", "destructive"), ("tables", "write")])
-def test_a_step_that_was_seen_to_change_the_schema_says_so(kind: str, effect: str) -> None:
-    place = AppliesFact("test", "an earlier run saw it", kind=kind)  # type: ignore[arg-type]
+def test_a_step_that_was_seen_to_change_the_schema_says_so() -> None:
+    place = AppliesFact("test", "an earlier run saw it", kind="schema")
     step = draft(replace(FACTS, applies=(place,))).step("test")
-    assert (step.moves, step.action.effect) == (kind, effect)
+    assert (step.moves, step.action.effect) == ("schema", "destructive")
     assert "an earlier run saw it" in step.changes
+
+
+@pytest.mark.parametrize(
+    ("facts", "at"),
+    [
+        (FACTS, "before"),
+        (applying(without("migrate", facts=BAKED), "start"), "before"),
+        (applying(without("migrate"), "start", "write"), "before"),
+        (shared("start", "migrate"), "before"),
+        (replace(FACTS, migration=None), ""),
+    ],
+)
+def test_whatever_applies_the_change_the_database_is_proved_before_it(facts: Facts, at: str) -> None:
+    assert [step.phase for step in draft(facts).steps if step.id == "same-database"] == ([at] if at else [])
+
+
+@pytest.mark.parametrize(
+    ("start", "restart", "effect"),
+    [("write", "destructive", "destructive"), ("destructive", "write", "destructive"), ("write", "read", "write")],
+)
+def test_a_restart_is_asked_as_what_its_own_line_does(start: Effect, restart: Effect, effect: Effect) -> None:
+    facts = applying(without("migrate"), "start")
+    own = CommandFact("make restart", "restart", "r9", restart, ("volumes",))
+    commands = {**facts.commands, "restart": own, "start": replace(facts.commands["start"], effect=start)}
+    step = draft(replace(facts, commands=commands)).step("start-migration")
+    action = step.action
+    assert (action.line, action.target, action.recipe, action.effect) == ("make restart", "restart", "r9", effect)
+    assert {"volumes", "containers"} <= set(action.touches)
+    assert "recipe" in step.assumes
 
 
 def test_several_heads_are_merged_before_a_start_that_applies() -> None:
