@@ -311,11 +311,11 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
-async def released(files: Files, patience: float) -> bool:
-    """Wait at most ``patience`` seconds until the command no longer runs."""
+async def released(files: Files, patience: float, stop: asyncio.Event | None = None) -> bool:
+    """Wait at most ``patience`` seconds, or until ``stop``, for the command to run no longer."""
     deadline = time.monotonic() + patience
     while state(files) == "running":
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= deadline or (stop is not None and stop.is_set()):
             return False
         await asyncio.sleep(TICK)
     return True
@@ -348,21 +348,25 @@ async def settle(
     *,
     patience: float,
     keep_daemons: bool = False,
+    stop: asyncio.Event | None = None,
     ending: Ending | None = None,
     rung: float = RUNG_SECONDS,
 ) -> tuple[str, ...]:
     """At a resume: wait for what a dead run left, or end it; says what it did, () when there was nothing.
 
-    ``keep_daemons`` spares what a command that ended with status 0 left behind on purpose (the service of a start).
+    ``stop`` ends the wait, and the command with it; ``keep_daemons`` spares what a command that ended with status 0
+    left behind on purpose (the service of a start).
     """
     said: list[str] = []
     if state(files) == "running":
         began = time.monotonic()
-        if await released(files, patience):
-            waited = time.monotonic() - began
+        ended = await released(files, patience, stop)
+        waited = time.monotonic() - began
+        if ended:
             said.append(f"command {files.number} still ran; waited {waited:.1f} s until it ended")
         else:
-            said.append(f"command {files.number} still ran after {patience:g} s and was ended")
+            after = patience if waited >= patience else round(waited, 1)
+            said.append(f"command {files.number} still ran after {after:g} s and was ended")
             keep_daemons = False
     known = read_status(files)
     if keep_daemons and known is not None and known.status == 0:

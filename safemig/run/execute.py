@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -50,7 +51,7 @@ async def run_anew(s: Session, step: Step, variables: Mapping[str, str]) -> comm
 async def _take_up(s: Session, step: Step, number: int) -> commands.Ended | None:
     """The end of a command that a dead engine started; None when it has never begun or may run again."""
     files = files_of(s, number)
-    stopped = False
+    running, stopped = commands.state(files) == "running", False
 
     async def ending(pids: tuple[int, ...]) -> None:
         nonlocal stopped
@@ -62,21 +63,21 @@ async def _take_up(s: Session, step: Step, number: int) -> commands.Ended | None
         mark_of(s, number),
         patience=s.limit(step),
         keep_daemons=step.intent in {"start", "database"},
+        stop=s.inbox.stop,
         ending=ending,
     )
     for text in done:
         s.note(text, step.id)
     ended = commands.read_status(files)
-    if ended:
-        if stopped or ended.status:  # a client that was killed leaves its process in the container
-            await end_leftovers(s, step.id, number)
-        _finished(s, step, number, ended)
-        return ended
-    if commands.state(files) == "absent":
+    if ended is None and commands.state(files) == "absent":
         return None
-    await end_leftovers(s, step.id, number)
-    _finished(s, step, number, commands.Ended(None, "lost", 0.0, 0, _size(files.output)))
-    return commands.Ended(None, "lost", 0.0, 0, _size(files.output))
+    if stopped or ended is None or ended.status:  # a client that was killed leaves its process in the container
+        await end_leftovers(s, step.id, number)
+    ended = ended or commands.Ended(None, "lost", 0.0, 0, _size(files.output))
+    if running and stopped and s.inbox.stop.is_set():  # by the person, so that it may run again
+        ended = replace(ended, how="stopped")
+    _finished(s, step, number, ended)
+    return ended
 
 
 def _size(path: Path) -> int:

@@ -258,6 +258,19 @@ async def test_a_command_that_does_not_end_is_ended_at_the_resume(tmp_path: Path
     assert commands.state(files) == "ended"
 
 
+async def test_a_stop_ends_the_wait_for_a_command_of_a_dead_engine(tmp_path: Path) -> None:
+    mark = uuid.uuid4().hex
+    files = await killed_engine(tmp_path, mark, "echo began; sleep 60")
+    stop = asyncio.Event()
+    settling = asyncio.create_task(commands.settle(files, mark, patience=600, stop=stop, rung=RUNG))
+    await asyncio.sleep(0)
+    assert not settling.done()
+    stop.set()
+    said = await asyncio.wait_for(settling, 20)
+    assert "was ended" in said[0] and "600" not in said[0]
+    assert dead(mark)
+
+
 async def test_a_signal_to_the_supervisor_reaches_the_command(tmp_path: Path) -> None:
     mark = uuid.uuid4().hex
     line = "trap 'echo told; exit 9' TERM; echo began; while :; do sleep 0.05; done"

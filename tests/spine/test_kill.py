@@ -14,7 +14,7 @@ import pytest
 
 from safemig.events import Event
 from safemig.journal import read_events
-from tests.spine.project import Spine, make_project, remove_project
+from tests.spine.project import MAKEFILE, Spine, make_project, remove_project
 
 DRIVER = Path(__file__).with_name("driver.py")
 UNBROKEN = ["build", "start", "migrate", "test", "migrate", "test"]
@@ -28,13 +28,18 @@ def spine(tmp_path: Path) -> Iterator[Spine]:
     remove_project(project)
 
 
+def environment(spine: Spine) -> dict[str, str]:
+    """All that an engine process gets."""
+    repository = str(DRIVER.parent.parent.parent)
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": repository, "HOME": str(spine.root)}
+
+
 def drive(spine: Spine, command: str, kill: str = "") -> int:
     """The exit code of one engine process."""
     line = [sys.executable, "-P", str(DRIVER), str(spine.root), command, kill]
-    repository = str(DRIVER.parent.parent.parent)
     done = subprocess.run(
         line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": repository, "HOME": str(spine.root)},
+        env=environment(spine),
     )  # fmt: skip
     assert done.returncode in {0, 1, KILLED}, done.stderr + done.stdout[-2000:]
     return done.returncode
@@ -103,3 +108,23 @@ def test_table_dropped_between_kill_and_resume_is_stale(spine: Spine, table: str
     final = events(spine)[-1]
     assert final.data["verdict"] == "stale"
     assert table in str(final.data["reason"])
+
+
+def test_a_stop_ends_the_wait_for_the_command_of_a_killed_engine(tmp_path: Path) -> None:
+    """The build goes on under its supervisor, and would for the ten minutes that it may take."""
+    lasting = MAKEFILE.replace("\techo build >> calls.log\n", "\techo build >> calls.log; sleep 600\n")
+    spine = make_project(tmp_path / "project", makefile=lasting)
+    try:
+        assert drive(spine, "run", "during:1") == KILLED
+        with subprocess.Popen(
+            [sys.executable, "-P", str(DRIVER), str(spine.root), "resume", ""], env=environment(spine),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        ) as engine:  # fmt: skip
+            while "run.resumed" not in [event.kind for event in events(spine)]:
+                assert engine.poll() is None
+            engine.send_signal(signal.SIGINT)
+            assert engine.wait(60) == 130
+        assert events(spine)[-1].data["verdict"] == "interrupted"
+        assert [event.data["how"] for event in events(spine) if event.kind == "command.finished"] == ["stopped"]
+    finally:
+        remove_project(spine)
