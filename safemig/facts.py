@@ -150,7 +150,8 @@ class Facts:
     so at a start that could not be read; ``database_alone`` starts the database and nothing else.
 
     ``missing`` keeps a run from its end, ``stops`` (a part of it) from its beginning. ``unchosen`` says why no phase of
-    a spec was chosen, then which phases there are.
+    a spec was chosen, then which phases there are; ``left_open`` are open items that ask for a migration then, in
+    phases that say in no code, table or model what it makes.
     """
 
     target: str
@@ -170,6 +171,7 @@ class Facts:
     running: tuple[str, ...] = ()
     spec: SpecFact | None = None
     unchosen: tuple[str, ...] = ()
+    left_open: tuple[str, ...] = ()
     migration: MigrationFact | None = None
     merge: MigrationFact | None = None
     used: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from checks.migration.graph import Graph, UnknownRevision, pending, read_graph
 from checks.migration.pattern import Pattern, read_pattern
 from safemig.authoring import message_of
 from safemig.facts import Facts, SpecFact
+from safemig.items.migrating import asks_migration
 from safemig.plan_applying import upgrades
 from safemig.proposals import edit, make_target
 from safemig.run.command_facts import commands_of, from_target
@@ -68,7 +69,8 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         facts = _with_spec(facts, project, config, runtime, tree, graph, chosen, documents)
         facts = with_named(facts, project, chosen.phase)
     elif isinstance(chosen, Nothing):
-        facts = replace(facts, unchosen=(chosen.reason, *chosen.near))
+        left = tuple(_left_open(documents)) if not request.message else ()
+        facts = replace(facts, unchosen=(chosen.reason, *chosen.near), left_open=left)
     if tree and not graph.problems and not (facts.merge or facts.stops) and (facts.spec is None or not facts.missing):
         facts = with_merge(facts, project, tree, graph, _pattern(tree, graph))
     if tree:
@@ -115,6 +117,16 @@ def _world(runtime: Runtime, tree: AlembicTree | None) -> tuple[Evidence, bool]:
 
 def _documents(project: Project) -> tuple[Document, ...]:
     return tuple(read(path, project.root) for path in project.specs)
+
+
+def _left_open(documents: Sequence[Document]) -> Iterator[str]:
+    """The open items that ask for a migration, of phases that ask for no schema, with their places."""
+    for document in documents:
+        others = [other for other in documents if other.path != document.path]
+        for phase in document.phases:
+            asking = [item for item in phase.items if item.open and asks_migration([item.text])]
+            if asking and wanted(document, phase, others) is None:
+                yield from (f"{document.path}:{item.line}: {item.text}" for item in asking)
 
 
 def _phases(documents: Sequence[Document], request: Request) -> list[tuple[Document, Phase]]:

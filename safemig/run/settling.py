@@ -38,7 +38,8 @@ def seconds_since_change(s: Session) -> float:
     changing |= {step.id for step in s.plan.steps if step.intent == "upgrade"}
     for event in reversed(s.journal.events):
         if event.kind == "step.finished" and event.step in changing and event.data["status"] == "done":
-            return (datetime.now(UTC) - datetime.fromisoformat(event.wall)).total_seconds()
+            passed = (datetime.now(UTC) - datetime.fromisoformat(event.wall)).total_seconds()
+            return max(0.0, passed)  # a clock that was set back must not make the wait longer
     return s.config.settle
 
 

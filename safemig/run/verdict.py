@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -25,6 +26,7 @@ EXIT_CODES: dict[Verdict, int] = {
     "interrupted": 130,
 }
 
+SHOWN = 3  # open items that a reason names
 NOTHING_ASKED = "no change was asked for, and none was made"
 
 
@@ -108,7 +110,16 @@ def ending(s: Session) -> tuple[Verdict, str]:
             "failed",
             f"{spec.path} has an open item that asks for a migration, and none was made: “{left[0]}”; {why}",
         )
-    return "unchanged", NOTHING_TO_DO if found_there(s.findings) else NOTHING_ASKED
+    return "unchanged", NOTHING_TO_DO if found_there(s.findings) else _nothing_asked(s.facts.left_open)
+
+
+def _nothing_asked(left_open: Sequence[str]) -> str:
+    """Without a phase nothing says which open items are meant: those that ask for a migration are named."""
+    if not left_open:
+        return NOTHING_ASKED
+    more = f" and {len(left_open) - SHOWN} more" if len(left_open) > SHOWN else ""
+    named = "; ".join(left_open[:SHOWN])
+    return f"{NOTHING_ASKED}; open items that ask for a migration in words alone, in no chosen phase: {named}{more}"
 
 
 def _done(s: Session) -> bool:

@@ -231,6 +231,9 @@ def test_no_change_asked_is_unchanged_but_no_open_item_is_passed_over(used: Spin
     nothing = safemig(used.root, *AUTO)
     assert (nothing.code, verdict(nothing)) == (0, "unchanged"), nothing.err
     write(used.root, "docs/ratings_plan.md", "# Notes\n\n## Phase 1: Words\n\n- [ ] Write the migration for ratings\n")
+    unnamed = safemig(used.root, *AUTO)
+    assert (unnamed.code, verdict(unnamed)) == (0, "unchanged"), unnamed.err
+    assert "docs/ratings_plan.md:5: Write the migration for ratings" in str(ended(used).data["reason"])
     left = safemig(used.root, *AUTO, "--spec", "ratings", "--phase", "1")
     assert (left.code, verdict(left)) == (1, "failed")
     assert "Write the migration for ratings" in left.err
