@@ -10,7 +10,7 @@ import msgspec
 
 from checks.evidence import Json
 from safemig.commands import settle, state
-from safemig.events import Mode
+from safemig.events import Mode, Verdict
 from safemig.facts import Facts, Finding
 from safemig.journal import JournalUnwritable
 from safemig.plan import Step, digest_of
@@ -46,6 +46,7 @@ async def drive(s: Session, observe: Begin, mode: Mode | None = None) -> int:
     s.inbox.serve(lambda message: take_message(s, message))
     try:
         await _begin(s, observe, mode)
+        _check_going_on(s)
         while (step := next_step(s)) is not None:
             await follow(s)
             s.check_stop()
@@ -66,6 +67,17 @@ async def drive(s: Session, observe: Begin, mode: Mode | None = None) -> int:
 def next_step(s: Session) -> Step | None:
     """The first step of the plan that has not finished."""
     return next((step for step in s.plan.steps if not s.past.finished(step.id)), None)
+
+
+def _check_going_on(s: Session) -> None:
+    """A step that failed or was refused ends the run, also where the engine died before it could say so."""
+    words: dict[str, tuple[Verdict, str]] = {"failed": ("failed", "failed"), "refused": ("refused", "been refused")}
+    for step in s.plan.steps:
+        past = s.past.of(step.id)
+        if past.status in words:
+            verdict, word = words[past.status]
+            reason = f": {past.reason}" if past.reason else ""
+            raise RunEnds(verdict, f"“{step.title}” had {word} when the engine before this one was gone{reason}")
 
 
 async def _begin(s: Session, observe: Begin, mode: Mode | None) -> None:

@@ -20,6 +20,7 @@ class StepPast:
     commands: list[int] = field(default_factory=list)
     ended: dict[int, dict[str, Json]] = field(default_factory=dict)
     evidence: list[tuple[str, Evidence]] = field(default_factory=list)
+    reason: str = ""
 
 
 @dataclass
@@ -132,7 +133,8 @@ def _step_started(past: Past, event: Event) -> None:
 
 
 def _step_finished(past: Past, event: Event) -> None:
-    past.of(event.step).status = str(event.data["status"])
+    known = past.of(event.step)
+    known.status, known.reason = str(event.data["status"]), str(event.data.get("reason", ""))
     if past.in_flight == event.step:
         past.in_flight = ""
 

@@ -128,3 +128,17 @@ def test_a_stop_ends_the_wait_for_the_command_of_a_killed_engine(tmp_path: Path)
         assert [event.data["how"] for event in events(spine) if event.kind == "command.finished"] == ["stopped"]
     finally:
         remove_project(spine)
+
+
+@pytest.mark.slow
+def test_a_step_that_failed_is_not_passed_over_by_an_engine_that_is_resumed(spine: Spine) -> None:
+    makefile = spine.root / "Makefile"
+    makefile.write_text(makefile.read_text().replace("build:\n", "build:\n\t@echo no space left; exit 3\n"))
+    assert drive(spine, "run", "done:build") == KILLED
+    assert not ended(spine)
+    assert drive(spine, "resume") == 1
+    final = events(spine)[-1].data
+    assert final["verdict"] == "failed"
+    assert "had failed when the engine before this one was gone" in str(final["reason"])
+    assert "no space left" in str(final["reason"])
+    assert spine.calls() == []
