@@ -64,15 +64,24 @@ def _at_start(facts: Facts, findings: Sequence[Finding]) -> tuple[tuple[str, ...
     return current, None if known is None else tuple(name for name in known if name != merged)
 
 
+def _after_start(findings: Sequence[Finding]) -> Finding | None:
+    """Where the database was found to be once the service had been started; None where that is no news."""
+    looks = (one for one in reversed(findings) if one.name == "database" and one.step != FIRST_LOOK)
+    return next(looks, None)
+
+
 def carrying(steps: Sequence[Step], facts: Facts, findings: Sequence[Finding]) -> list[Step]:
     """The steps, each with the revisions that it will in fact apply: those that no step before it has applied."""
     current, waiting = _at_start(facts, findings)
+    seen = _after_start(findings)
     planned = {fact.revision for fact in (facts.merge, facts.migration) if fact}
     every = (*(one.revision for one in facts.files), *(one.revision for one in facts.risks))
     left = tuple(name for name in dict.fromkeys(every) if name not in planned) if waiting is None else waiting
     unknown = waiting is None
     carried: list[Step] = []
     for step in steps:
+        if step.id == "revision" and seen is not None:
+            current, left, unknown = seen.current, seen.pending, False
         written = _written(step, facts, findings)
         left = (*left, *written)
         role = role_of(step)

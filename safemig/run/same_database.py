@@ -29,7 +29,7 @@ from safemig.database_use import (
 from safemig.discovery.database import DatabaseRef, assembled, from_environment
 from safemig.discovery.database_names import NamedDatabase, agreed, named_databases, origin_of
 from safemig.plan import Step
-from safemig.plan_steps import also_plays
+from safemig.plan_applying import migrates_by_command, places
 from safemig.run import looks
 from safemig.run.approve import ask_person
 from safemig.run.execute import cause, output_of, run_anew, tail
@@ -135,7 +135,7 @@ async def _seen(s: Session, step: Step, ours: Ours, subject: str, look: Look) ->
 async def _command(s: Session, step: Step, ours: Ours, subject: str, *, service: DatabaseUse) -> DatabaseUse:
     """The migrate command, by its own `alembic current`; where the start migrates, what holds for the service."""
     if step.action.kind != "command":
-        if also_plays(s.facts, "start", "migrate") or any(place.role == "start" for place in s.facts.applies):
+        if not migrates_by_command(s.facts) and places(s.facts, "start"):
             return replace(service, subject=subject, how=f"the service's start migrates: {service.how}")
         why = "no line of it is known to upgrade by Alembic; name the one that looks (commands: current: …)"
         return DatabaseUse(subject, "unknown", "", why)

@@ -10,7 +10,7 @@ from safemig.facts import AppliesFact, ApplyingRole, CommandFact, Facts, Finding
 from safemig.plan import Effect, Plan
 from safemig.plan_applying import FIRST_LOOK
 from safemig.planner import draft
-from tests.safemig.plans import DOWN, FACTS, FOUND, HTTPX, PENDING, ids, shared, without
+from tests.safemig.plans import CLEAN, DOWN, FACTS, FOUND, HTTPX, PENDING, ids, shared, without
 
 BAKED = replace(FACTS, reachable_source=False)
 LOSES = RiskFact("b2", "versions/b2.py:12 drops the column t.c with its data")
@@ -105,6 +105,20 @@ def test_what_is_not_known_before_the_start_is_read_first_or_counts_whole() -> N
 def test_a_file_that_is_generated_under_a_reloader_is_applied_before_anybody_has_read_it() -> None:
     facts = applying(replace(FACTS, migration=None, message="add rating"), "start", "write")
     assert draft(facts).step("generate").action.effect == "destructive"
+
+
+def test_what_was_seen_after_the_start_counts_from_there_on() -> None:
+    """Asked as what applies "whatever is pending" was each test run that upgrades, also where nothing was pending."""
+    facts = replace(applying(DOWN, "test"), risks=(RiskFact("a0", "versions/a0.py:3 drops the table t"),))
+    assert carried(draft(facts))["test"] == ("",)
+    assert "test" not in carried(draft(facts, (CLEAN,)))
+    used = draft(facts, (replace(FOUND, in_use=True),))
+    assert (carried(used)["test"], used.step("test").action.effect) == (("a1",), "write")
+    # The start did not apply what it was asked about: the next that does is asked, too.
+    both = replace(applying(PENDING, "start", "test"), in_use=True)
+    left = draft(both, (replace(FOUND, in_use=True),))
+    assert carried(left)["start"] == ("a0", "a1")
+    assert carried(left)["test"] == ("a1",)
 
 
 def test_a_remedy_s_restart_carries_nothing_that_the_first_start_has_applied() -> None:

@@ -4,6 +4,7 @@ that there is; nothing is changed then."""
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import json
 import os
@@ -12,14 +13,23 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import psutil
 import psycopg
 import pytest
 
 from safemig.cli.opening import open_project
+from safemig.database_use import DatabaseUse
+from safemig.facts import Facts
 from safemig.journal import read_events
+from safemig.plan_steps import same_database_step
+from safemig.run.same_database import Ours, _command
+from safemig.run.session import Session
 from tests.safemig.bad_projects import ENTRY, contents, write
+from tests.safemig.plans import FACTS, shared, without
+from tests.safemig.test_plan_applying import applying
 from tests.spine.project import FIRST, INI, SPEC, free_port
 
 # Like many a service: a session for each request, at the address of a variable, else of a file, else its own.
@@ -343,3 +353,20 @@ def test_what_is_not_proved_is_asked_unless_the_configuration_says_it(
     # What a script does is not read, so that the upgrade itself is asked about too: 4 where nothing else stops it.
     assert words in reason
     assert ended == (code or 4), (document["verdict"], reason)
+
+
+@pytest.mark.parametrize(
+    ("facts", "proof"),
+    [
+        (applying(FACTS, "start"), "unknown"),  # `make migrate` is another command, whatever the start does
+        (applying(without("migrate"), "start"), "same"),
+        (applying(without("migrate"), "build"), "unknown"),
+        (shared("start", "migrate"), "same"),
+    ],
+)
+def test_the_service_stands_for_the_migrate_command_only_where_its_start_is_that(facts: Facts, proof: str) -> None:
+    s = cast(Session, SimpleNamespace(facts=facts))
+    ours = cast(Ours, SimpleNamespace(name="shop"))
+    service = DatabaseUse("the service api", "same", "shop", "by its session on this server")
+    use = asyncio.run(_command(s, same_database_step(facts), ours, "the migrate command", service=service))
+    assert (use.subject, use.proof) == ("the migrate command", proof)
