@@ -119,10 +119,10 @@ def with_types(wanted: Wanted, found: Wanted, graph: Graph, runtime: Runtime) ->
 
 def _enum(name: str, labels: Sequence[str]) -> str:
     """The operation that makes an enum type where it is missing: CREATE TYPE has no IF NOT EXISTS."""
-    schema, _, own = name.rpartition(".")
-    place = f', schema="{schema}"' if schema not in ("", "public") else ""
+    *schema, own = (part.strip('"').replace('""', '"') for part in words.PART.findall(name))
+    place = f", schema={_quoted(schema[0])}" if schema and schema[0] != "public" else ""
     listed = ", ".join(map(_quoted, labels))
-    return f'postgresql.ENUM({listed}, name="{own}"{place}).create(op.get_bind(), checkfirst=True)'
+    return f"postgresql.ENUM({listed}, name={_quoted(own)}{place}).create(op.get_bind(), checkfirst=True)"
 
 
 def _quoted(text: str) -> str:
