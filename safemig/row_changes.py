@@ -15,9 +15,9 @@ _VERBS = {
     "emptied": "emptied",
     "fewer": "deleted rows of",
     "replaced": "deleted rows of, and put others into,",
-    "truncated": "emptied, which was empty before,",
+    "truncated": "truncated the empty table",
     "more": "left rows behind in",
-    "new": "left the table behind",
+    "new": "left behind the table",
 }
 
 

@@ -62,8 +62,8 @@ def test_a_loss_makes_the_tests_bad_whenever_it_was(
     ("evidence", "words"),
     [
         (look(change("more", 50, 53)), "`make test` left rows behind in public.order (50 → 53 rows)"),
-        (look(change("new", None, 2)), "`make test` left the table behind public.order (2 rows)"),
-        (look(change("truncated", 0, 0)), "which was empty before"),
+        (look(change("new", None, 2)), "`make test` left behind the table public.order (2 rows)"),
+        (look(change("truncated", 0, 0)), "`make test` truncated the empty table public.order (0 → 0 rows)"),
         (look(unread=("public.secret",)), "the rows of public.secret may not be read"),
         (look(change("more", 1, 2), others=("session 7 of shop: COMMIT",)), "not told apart"),
     ],
