@@ -197,10 +197,16 @@ async def desire(s: Session, step: Step) -> None:
     """The wanted schema of what follows: the generated revision's, or the spec's on top of the pending ones."""
     written = generated(s.findings)
     if written is not None:
-        await _desire_revisions(s, step, written.revisions, "migrate")
+        await _desire_revisions(s, step, written.revisions, _applied_by(s, written.revisions))
     elif s.facts.migration:
         drift = await look_drift(s, step, await s.look(lambda: _planned(s)), None)
         await desire_schema(s, step, drift)
+
+
+def _applied_by(s: Session, names: Sequence[str]) -> str:
+    """The step that applies what was generated: the upgrade, else the service's start."""
+    later = (one.id for one in s.plan.steps if one.id == "migrate" or set(names) & set(one.applies))
+    return next((step for step in later if not s.past.finished(step)), "migrate")
 
 
 async def _desire_revisions(s: Session, step: Step, names: Sequence[str], applied_by: str) -> None:

@@ -80,10 +80,16 @@ def judged(s: Session) -> Judged:
 
 
 def _compares(s: Session) -> bool:
-    """Whether a comparison of the schema is part of the plan, and not one that was said to be impossible."""
-    untold = {finding.step for finding in s.findings if finding.name in (UNCOMPARED, ACCEPTED)}
-    applied = [step.id for step in s.plan.steps if step.intent == "upgrade"]
-    return any(step.intent == "verify" for step in s.plan.steps) and not (untold & set(applied[-1:]))
+    """Whether a comparison of the schema is part of the plan, and not one that was said to be impossible of the last
+    step that applies revisions. One that was passed over was asked about by nobody: only safemig.yaml counts there."""
+    applying = [
+        step.id for step in s.plan.steps if step.intent == "upgrade" or (step.applies and step.phase == "change")
+    ]
+    run = [step for step in applying if s.past.of(step).status != "skipped"]
+    asked = {finding.step for finding in s.findings if finding.name == UNCOMPARED}
+    accepted = {finding.step for finding in s.findings if finding.name == ACCEPTED}
+    untold = (asked | accepted) & {*run[-1:]} or accepted & {*applying[-1:]}
+    return any(step.intent == "verify" for step in s.plan.steps) and not untold
 
 
 def _asks_schema(s: Session) -> bool:

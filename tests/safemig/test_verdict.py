@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
-from safemig.run.verdict import Judged
+from safemig.facts import Facts, Finding
+from safemig.plan_pending import ACCEPTED, UNCOMPARED
+from safemig.planner import draft
+from safemig.run.baseline import _applied_by
+from safemig.run.past import Past
+from safemig.run.session import Session
+from safemig.run.verdict import Judged, _compares
 from safemig.signals import Signal
+from tests.safemig.plans import FACTS, without
+from tests.safemig.test_plan_applying import BAKED, applying
 
 GOOD = Signal(True, "3 passed", "3 passed")
 
@@ -29,3 +40,42 @@ def judged(ok: bool | None = True, matches: bool | None = True, asked: bool = Tr
 )
 def test_every_reason_is_named(result: Judged, reasons: tuple[str, ...]) -> None:
     assert result.reasons() == reasons
+
+
+@pytest.mark.parametrize(
+    ("facts", "name", "step", "skipped", "compares"),
+    [
+        (FACTS, UNCOMPARED, "migrate", "", False),  # a person has said yes to it
+        (FACTS, ACCEPTED, "migrate", "", False),
+        (FACTS, "remedy", "migrate", "", True),
+        (FACTS, UNCOMPARED, "pending", "", True),  # the new revision is compared all the same
+        (applying(FACTS, "start", "write"), UNCOMPARED, "migrate", "migrate", True),  # a reloader had applied it
+        (applying(FACTS, "start", "write"), ACCEPTED, "migrate", "migrate", False),
+        (applying(BAKED, "start"), UNCOMPARED, "start-migration", "migrate", False),
+        (applying(without("migrate"), "start"), UNCOMPARED, "start-migration", "", False),
+    ],
+)
+def test_a_comparison_is_done_without_only_where_somebody_was_asked(
+    facts: Facts, name: str, step: str, skipped: str, compares: bool
+) -> None:
+    past = Past()
+    past.of(skipped).status = "skipped"
+    s = SimpleNamespace(past=past, plan=draft(facts), findings=[Finding(name, "cannot be told", step=step)])
+    assert _compares(cast(Session, s)) is compares
+
+
+@pytest.mark.parametrize(
+    ("facts", "done", "step"),
+    [
+        (FACTS, (), "migrate"),
+        (applying(without("migrate"), "start"), (), "start-migration"),
+        (applying(without("migrate"), "start", "write"), ("create",), "start-migration"),
+    ],
+)
+def test_what_cannot_be_compared_is_asked_at_the_step_that_applies_it(
+    facts: Facts, done: tuple[str, ...], step: str
+) -> None:
+    past = Past()
+    for name in done:
+        past.of(name).status = "done"
+    assert _applied_by(cast(Session, SimpleNamespace(past=past, plan=draft(facts))), ("b2",)) == step
