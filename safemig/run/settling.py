@@ -1,4 +1,5 @@
-"""The service some seconds after the change, and at the very end: what dies only then has not passed."""
+"""The service some seconds after the change, before anything is ticked and at the very end: what dies only then has not
+passed."""
 
 from __future__ import annotations
 

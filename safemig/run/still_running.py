@@ -1,4 +1,4 @@
-"""At the very end of a run: no command of it still runs, but what a start was asked to leave running."""
+"""Before anything is ticked and at the very end: no command of the run still runs, but what a start was to leave."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ _PATIENCE = 2.0  # seconds for the helpers of a command that has only just ended
 async def require_ended(s: Session) -> None:
     """Raises RunEnds where a command that changes the database still runs, on this machine, in a container or by a
     session of its own; of any other command of the run it is said."""
+    told = {str(event.data["text"]) for event in s.journal.events if event.kind == "note"}
     deadline = time.monotonic() + _PATIENCE
     while (left := await _left(s)) and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
     for number, words in left.items():
         step = _step_of(s, number)
-        text = f"command {number} still runs at the end of the run: {words}"
+        text = s.clean(f"command {number} still runs at the end of the run: {words}")
         if step is not None and _changes(step):
             raise RunEnds("failed", f"{step.title}: {text}; it may still change the database")
-        s.note(text, step.id if step else "", "warning")
+        if text not in told:
+            s.note(text, step.id if step else "", "warning")
 
 
 async def _left(s: Session) -> Mapping[int, str]:

@@ -21,6 +21,8 @@ from safemig.run.items import KIND, evidence, look_around, shown, subject_of, wo
 from safemig.run.named import folder_of, looked
 from safemig.run.offer import Offer, chosen, offer
 from safemig.run.session import RunEnds, Session
+from safemig.run.settling import look_at_end
+from safemig.run.still_running import require_ended
 from safemig.run.verdict import judged
 from safemig.signals import tests_good
 from safemig.spec.document import Item, Phase, read
@@ -34,12 +36,15 @@ async def tick_items(s: Session, step: Step) -> None:
     Which items and what the file becomes is journalled first, so that a resumed run knows whether it was written.
     """
     spec = s.facts.spec
+    known = s.known(step.id, "after", "ticks")
+    if not known:  # the question may have waited for hours, and what is ticked stays ticked
+        await require_ended(s)
+        await look_at_end(s)
     reasons = judged(s).reasons()
     if reasons or spec is None:
         s.note(f"nothing is ticked: {reasons[0] if reasons else 'no spec'}", step.id, "warning")
         return
     path = s.root / spec.path
-    known = s.known(step.id, "after", "ticks")
     if not known:
         found = await offer(s)
         items = chosen(s, found, step.action.digest)

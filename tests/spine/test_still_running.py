@@ -54,7 +54,9 @@ def test_what_a_command_leaves_running_is_told(folder: Path, recipe: str, verdic
         end = events[-1].data
         told = [str(event.data["text"]) for event in events if event.kind == "note"] + [str(end["reason"])]
         assert end["verdict"] == verdict, end["reason"]
-        assert any("still runs at the end of the run: sleep (pid" in text for text in told), told
+        assert ("- [x]" in (folder / "docs/ratings_plan.md").read_text()) is (verdict == "passed")
+        still = [text for text in told if "still runs at the end of the run: sleep (pid" in text]
+        assert still and len(still) == len(set(still)), told
     finally:
         remove_project(spine)
 
