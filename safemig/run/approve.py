@@ -143,8 +143,7 @@ async def _edit(s: Session, step: Step, text: str) -> None:
     planned = next((one.action for one in draft(s.facts, others).steps if one.id == step.id), action)
     if action.kind == "command":
         line = text.strip()
-        effects = effect_of_line(line)
-        fresh = replace(action, line=line, target="", recipe="", effect=effects.effect, touches=effects.touches)
+        fresh = _reworded(action, line)
         fresh = planned if line == planned.line else action if line == action.line else fresh
     else:
         before = edit.read(s.root, action.path) if action.before is not None else None
@@ -154,6 +153,16 @@ async def _edit(s: Session, step: Step, text: str) -> None:
         cause = f"the person edited “{step.title}” ({time}{fresh.digest[:8]})"
         reading = await s.look(lambda: contents.edited(s.facts, fresh))
         s.find(Finding("edited", cause, actions=(fresh,), step=step.id, files=reading.files, risks=reading.risks))
+
+
+def _reworded(action: Action, line: str) -> Action:
+    """The command with another line. The revision files that it applies lose what they lose, whatever the line is."""
+    effects = effect_of_line(line)
+    effect, touches = effects.effect, effects.touches
+    if policy.applies_revisions(action):
+        effect = max(effect, action.effect, key=EFFECTS.index)
+        touches = tuple(dict.fromkeys((*touches, *action.touches)))
+    return replace(action, line=line, target="", recipe="", effect=effect, touches=touches)
 
 
 def _context(s: Session) -> policy.Context:

@@ -14,10 +14,12 @@ import pytest
 from checks.migration.graph import read_graph
 from safemig.discovery.alembic import AlembicTree
 from safemig.discovery.project import Project
+from safemig.effects import effect_of_line
 from safemig.facts import Finding, MigrationFact, RevisionFact, RiskFact, ScriptFact
 from safemig.plan import Action, FileDigest
 from safemig.planner import draft, revisions
 from safemig.policy import Context, Grant, Rules, grant_for, judge
+from safemig.run.approve import _reworded
 from safemig.run.contents import changed, read, read_again, read_revisions, reread
 from tests.safemig.bad_projects import safemig
 from tests.safemig.plans import FACTS, MIGRATION, PENDING
@@ -129,6 +131,24 @@ def test_no_grant_covers_a_step_that_applies_revisions(action: Action, kind: str
     assert (found.answer, found.always, found.tool) == ("ask", "", "")
     plain = replace(action, contents=(), touches=(), asks="")
     assert judge(plain, context).answer == "allow"
+
+
+@pytest.mark.parametrize(
+    ("action", "effect"),
+    [
+        (Action("command", line="rm -r x", effect="destructive"), "read"),
+        (
+            Action("command", line="make up", effect="destructive", contents=(FileDigest("v/a1.py", "11"),)),
+            "destructive",
+        ),
+        (Action("command", line="make up", effect="write", touches=("database schema",)), "write"),
+    ],
+)
+def test_another_line_takes_no_risk_from_the_files_that_it_applies(action: Action, effect: str) -> None:
+    assert effect_of_line("ls").effect == "read"
+    fresh = _reworded(action, "ls")
+    assert (fresh.line, fresh.effect, fresh.contents) == ("ls", effect, action.contents)
+    assert set(action.touches) <= set(fresh.touches)
 
 
 def test_the_edited_text_of_the_new_revision_is_the_one_that_is_migrated() -> None:
