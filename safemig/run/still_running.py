@@ -62,4 +62,5 @@ def _step_of(s: Session, number: int) -> Step | None:
 
 
 def _changes(step: Step) -> bool:
-    return step.intent not in _LEAVING and (step.intent == "upgrade" or bool(step.applies))
+    """Whether what it leaves may still change the database; a build may also bring up what belongs to the service."""
+    return step.intent == "upgrade" or (bool(step.applies) and step.intent not in _LEAVING | {"build"})

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import psutil
 import pytest
@@ -14,6 +16,8 @@ from safemig.commands import MARK, marked
 from safemig.events import Event
 from safemig.journal import read_events
 from safemig.living import of_run
+from safemig.plan import Step
+from safemig.run.still_running import _changes
 from tests.spine.project import MAKEFILE, Spine, make_project, remove_project
 
 DRIVER = Path(__file__).with_name("driver.py")
@@ -71,3 +75,18 @@ def test_the_processes_of_a_run_are_known_by_their_mark() -> None:
         for process in (child, other):
             process.kill()
             process.wait()
+
+
+@pytest.mark.parametrize(
+    ("intent", "applies", "changes"),
+    [
+        ("upgrade", (), True),
+        ("test", ("1a2b",), True),
+        ("test", (), False),
+        ("build", ("1a2b",), False),
+        ("start", ("1a2b",), False),
+        ("service", (), False),
+    ],
+)
+def test_only_what_applies_revisions_must_not_go_on(intent: str, applies: tuple[str, ...], changes: bool) -> None:
+    assert _changes(cast(Step, SimpleNamespace(intent=intent, applies=applies))) is changes
