@@ -143,34 +143,34 @@ class Program:
         return _described(name, path, tree) if tree is not None else None
 
     def _visit_all(self, nodes: Sequence[ast.AST], module: _Module, *, top: bool) -> None:
-        for node in nodes:
-            self._visit(node, module, top=top)
+        """Not by recursion: an expression of some hundred terms is as deep as it is long."""
+        waiting = [*reversed(nodes)]
+        while waiting:
+            waiting += reversed(self._visit(waiting.pop(), module, top=top))
 
-    def _visit(self, node: ast.AST, module: _Module, *, top: bool) -> None:
+    def _visit(self, node: ast.AST, module: _Module, *, top: bool) -> Sequence[ast.AST]:
+        """Looks at one node; returns those below it that are to be visited next."""
         if isinstance(node, _Function):
-            self._visit_all(node.decorator_list, module, top=top)
-            if any(_STARTUP.search(ast.unparse(each)) for each in node.decorator_list):
+            if any(_STARTUP.search(_source(each)) for each in node.decorator_list):
                 self._waiting.append((module, node))
             elif not top:
-                self._visit_all(node.body, module, top=False)
-        elif isinstance(node, ast.ClassDef):
-            self._visit_all([*node.decorator_list, *node.bases], module, top=top)
-            self._visit_all([each for each in node.body if not isinstance(each, _Function)], module, top=top)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            self._visit_all(node.orelse, module, top=top)
-        elif isinstance(node, ast.If) and "__name__" in ast.unparse(node.test):
-            if module.name in (self._script, "__main__"):
-                self._visit_all(node.body, module, top=top)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
+                return [*node.decorator_list, *node.body]
+            return node.decorator_list
+        if isinstance(node, ast.ClassDef):
+            inside = [each for each in node.body if not isinstance(each, _Function)]
+            return [*node.decorator_list, *node.bases, *inside]
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in _source(node.test):
+            return node.orelse
+        if isinstance(node, ast.If) and "__name__" in _source(node.test):
+            return node.body if module.name in (self._script, "__main__") else ()
+        if isinstance(node, ast.Import | ast.ImportFrom):
             for target in _imported(node, module.package).values():
                 self._enter(target)
-        else:
-            self._look(node, module)
-            for field_name, value in ast.iter_fields(node):
-                if field_name in ("annotation", "returns"):
-                    continue
-                children = value if isinstance(value, list) else [value]
-                self._visit_all([each for each in children if isinstance(each, ast.AST)], module, top=top)
+            return ()
+        self._look(node, module)
+        values = [value for name, value in ast.iter_fields(node) if name not in ("annotation", "returns")]
+        children = [each for value in values for each in (value if isinstance(value, list) else [value])]
+        return [each for each in children if isinstance(each, ast.AST)]
 
     def _enter(self, dotted: str) -> None:
         """Importing a name runs every package on the way and the module itself."""
@@ -244,8 +244,8 @@ class Program:
             reload = next((each.value for each in node.keywords if each.arg == "reload"), None)
             off = reload is None or (isinstance(reload, ast.Constant) and not reload.value)
             self._add("serve", text, module, node.lineno, reloads=not off)
-        elif called.startswith(_COMMAND_LINES) and "upgrade" in ast.unparse(node):
-            self._add("upgrade", ast.unparse(node), module, node.lineno)
+        elif called.startswith(_COMMAND_LINES) and "upgrade" in _source(node):
+            self._add("upgrade", _source(node), module, node.lineno)
         elif called.partition(".")[0] in _PROCESSES:
             words = [word for each in node.args for word in _strings(each)]
             if words:
@@ -291,6 +291,14 @@ def _imported(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, str]
     above = parts[: len(parts) - node.level + 1] if node.level else []
     base = ".".join([*above, *([node.module] if node.module else [])])
     return {each.asname or each.name: f"{base}.{each.name}" if base else each.name for each in node.names}
+
+
+def _source(node: ast.AST) -> str:
+    """The code of the node; "" where it is nested too deep to be written out."""
+    try:
+        return ast.unparse(node)
+    except RecursionError:
+        return ""
 
 
 def _dotted(node: ast.AST, module: _Module) -> str:

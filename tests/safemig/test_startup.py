@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from safemig.config import Config
 from safemig.discovery.project import discover
 from safemig.run.command_facts import commands_of
+from safemig.startup.application import Program
 from safemig.startup.dockerfile import parse
 from safemig.startup.reading import Startup, read_startup
 
@@ -360,3 +361,15 @@ def test_the_exec_form_keeps_its_words(words: list[str]) -> None:
     image = parse(f"FROM a\nCMD {json.dumps(words)}\n")
     assert image is not None and image.command is not None
     assert shlex.split(image.command.text) == words
+
+
+@pytest.mark.parametrize(
+    "code", ["X = {chain}", "if {chain} == __name__:\n    X = 1", "@mark({chain})\ndef other(): ..."]
+)
+def test_an_expression_of_thousands_of_terms_does_not_make_the_reading_fail(code: str, tmp_path: Path) -> None:
+    chain = " + ".join(['"a"'] * 3_000)
+    start = "from alembic import command\n\n\ndef app():\n    command.upgrade(None, 'head')\n"
+    (tmp_path / "main.py").write_text(f"{start}\n\n{code.format(chain=chain)}\n", encoding="utf-8")
+    program = Program([tmp_path])
+    assert program.module("main", "app")
+    assert [kind for kind, _, _ in program.found] == ["upgrade"]
