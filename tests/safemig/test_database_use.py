@@ -47,6 +47,8 @@ HERE, THERE, DARK = (VariableSeen("DB_URL", "shop", same) for same in (True, Fal
         (ServiceSeen(variables=(HERE,)), "same", "variables (DB_URL"),
         (ServiceSeen(variables=(THERE,), agreed=True), "different", "variables (DB_URL"),
         (ServiceSeen(variables=(DARK, HERE)), "same", "variables (DB_URL, DB_URL)"),
+        (ServiceSeen(variables=(HERE, THERE)), "unknown", "name this database and another one"),
+        (ServiceSeen(variables=(THERE, DARK, HERE), agreed=True), "unknown", "name this database and another one"),
         (ServiceSeen(variables=(THERE, DARK)), "unknown", "could not be looked up"),
         (ServiceSeen(variables=(THERE,), fresh=("shop",)), "unknown", "came and went"),
         (ServiceSeen(variables=(DARK,), agreed=True), "unknown", "could not be looked up"),
