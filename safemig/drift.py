@@ -135,9 +135,11 @@ def upgrade_in(text: str, file: str) -> Wanted | None:
     """As ``upgrade_of``, for the text of a revision file that is called ``file`` in what is said of it."""
     try:
         pieces = python_source.pieces(Block("python", text, 1))
+        _refuse(file, text)
     except SyntaxError as error:
         raise NotEvaluated(f"{file} is no Python that can be read: {error.msg}") from error
-    _refuse(file, text)
+    except RecursionError as error:
+        raise NotEvaluated(f"{file} has an expression that is nested too deep to be read") from error
     piece = next((one for one in pieces if one.side == "up"), None)
     if piece is None:
         if python_source.is_empty_upgrade(text):

@@ -11,7 +11,7 @@ import pytest
 
 from checks.migration.graph import read_graph
 from safemig.desired import take
-from safemig.drift import drift
+from safemig.drift import NotEvaluated, drift, upgrade_in
 
 FIRST = '''"""first"""
 from alembic import op
@@ -107,3 +107,10 @@ def test_a_revision_that_is_not_in_utf_8_makes_drift_unknown(dsn: str, tmp_path:
     second.write_bytes(second.read_bytes() + b"# caf\xe9\n")
     result = drift(read_graph([folder]), ["b2"], folder, take(dsn), scratch)
     assert result.reason.startswith("b2_second.py is not in UTF-8")
+
+
+def test_an_expression_of_many_terms_is_not_evaluated() -> None:
+    terms = " + ".join(['"a"'] * 1_000)
+    code = f"from alembic import op\n\n\ndef upgrade():\n    op.execute({terms})\n"
+    with pytest.raises(NotEvaluated, match=r"a1\.py has an expression that is nested too deep"):
+        upgrade_in(code, "a1.py")
