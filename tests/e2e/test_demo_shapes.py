@@ -13,21 +13,24 @@ from tests.e2e.world import BASE, PLAN, TICKED, Demo, check_database, check_no_p
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker]
 NAMES_MAKE_MIGRATE = TICKED[1]
+COLUMN = "SELECT column_name FROM information_schema.columns WHERE (table_name, column_name) = ('course', 'created_at')"
 DROPS = """\
-# Slugs
+# Times
 
 ## Phase 1: Database
 
 ```python
 def upgrade():
-    op.drop_column("course", "summary")
+    op.drop_column("course", "created_at")
 
 
 def downgrade():
-    op.add_column("course", sa.Column("summary", sa.Text(), nullable=True))
+    op.add_column(
+        "course", sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False)
+    )
 ```
 
-- [ ] Column `course.summary` is gone
+- [ ] Column `course.created_at` is gone
 """
 
 
@@ -77,6 +80,6 @@ def test_what_loses_data_is_asked_before_the_start_applies_it(shape: DemoShape, 
         assert done.returncode == 4, done.stderr[-3000:]
         [question] = world.events("approval.asked")
         assert (question.step, question.data["effect"]) == (asked, "destructive")
-        assert "drops the column course.summary" in str(question.data["changes"])
+        assert "drops the column course.created_at" in str(question.data["changes"])
         assert world.rows("SELECT version_num FROM alembic_version") == {(BASE,)}
-        assert world.rows("SELECT 1 FROM information_schema.columns WHERE column_name = 'summary'") == {(1,)}
+        assert world.rows(COLUMN) == {("created_at",)}
