@@ -121,13 +121,14 @@ def _by_variable(subject: str, ours: str, seen: ServiceSeen) -> DatabaseUse | No
     if not variables:
         return None
     names = ", ".join(each.name for each in variables)
-    if any(each.same for each in variables):
-        if any(each.same is False for each in variables):
-            why = f"its variables ({names}) name this database and another one, and no session of it was seen"
-            return DatabaseUse(subject, "unknown", "", why)
-        return DatabaseUse(subject, "same", ours, f"by its variables ({names}); no session of it was seen")
-    if any(each.same is None for each in variables):
+    leads = {each.same for each in variables}
+    if leads >= {True, False}:
+        why = f"its variables ({names}) name this database and another one, and no session of it was seen"
+        return DatabaseUse(subject, "unknown", "", why)
+    if None in leads:
         return DatabaseUse(subject, "unknown", "", f"where its variables lead could not be looked up: {names}")
+    if True in leads:
+        return DatabaseUse(subject, "same", ours, f"by its variables ({names}); no session of it was seen")
     if ours in seen.fresh:
         why = f"its variables ({names}) name another database, and sessions with this one came and went"
         return DatabaseUse(subject, "unknown", "", why)

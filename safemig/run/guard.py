@@ -97,8 +97,17 @@ async def before(s: Session, step: Step, *, resumed: bool) -> Mark | None:
 
 async def after(s: Session, step: Step, mark: Mark | None) -> Moved | None:
     """What has moved since the mark; it is journalled where it was covered. Raises RunEnds where it was not."""
-    fresh = await _mark(s, step) if mark is not None else None
-    if mark is None or fresh is None:
+    if mark is None:
+        if s.facts.start_unread and role_of(step) == "start":
+            s.note(
+                "the database did not answer before this start, which cannot be read: whether it changed revision or "
+                "schema could not be compared",
+                step.id,
+                "warning",
+            )
+        return None
+    fresh = await _mark(s, step)
+    if fresh is None:
         return None
     moved = _moved(s, mark, fresh)
     if moved is None:

@@ -116,16 +116,18 @@ def ending(s: Session) -> tuple[Verdict, str]:
             "failed",
             f"{spec.path} has an open item that asks for a migration, and none was made: “{left[0]}”; {why}",
         )
-    return "unchanged", NOTHING_TO_DO if found_there(s.findings) else _nothing_asked(s.facts.left_open)
+    if found_there(s.findings):
+        # That the schema is there does not say that these are done: a backfill leaves no trace in it.
+        return "unchanged", _naming(NOTHING_TO_DO, "of the phase", asks_migration(spec.items) if spec else ())
+    return "unchanged", _naming(NOTHING_ASKED, "in words alone, in no chosen phase", s.facts.left_open)
 
 
-def _nothing_asked(left_open: Sequence[str]) -> str:
-    """Without a phase nothing says which open items are meant: those that ask for a migration are named."""
+def _naming(reason: str, which: str, left_open: Sequence[str]) -> str:
+    """The reason, with the open items that ask for a migration: a run that changed nothing has not done them."""
     if not left_open:
-        return NOTHING_ASKED
+        return reason
     more = f" and {len(left_open) - SHOWN} more" if len(left_open) > SHOWN else ""
-    named = "; ".join(left_open[:SHOWN])
-    return f"{NOTHING_ASKED}; open items that ask for a migration in words alone, in no chosen phase: {named}{more}"
+    return f"{reason}; open items that ask for a migration {which}: {'; '.join(left_open[:SHOWN])}{more}"
 
 
 def _done(s: Session) -> bool:

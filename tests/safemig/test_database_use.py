@@ -46,7 +46,7 @@ HERE, THERE, DARK = (VariableSeen("DB_URL", "shop", same) for same in (True, Fal
         (ServiceSeen(("shop_dev",), variables=(HERE,), agreed=True), "different", "shop_dev"),
         (ServiceSeen(variables=(HERE,)), "same", "variables (DB_URL"),
         (ServiceSeen(variables=(THERE,), agreed=True), "different", "variables (DB_URL"),
-        (ServiceSeen(variables=(DARK, HERE)), "same", "variables (DB_URL, DB_URL)"),
+        (ServiceSeen(variables=(DARK, HERE)), "unknown", "could not be looked up: DB_URL, DB_URL"),
         (ServiceSeen(variables=(HERE, THERE)), "unknown", "name this database and another one"),
         (ServiceSeen(variables=(THERE, DARK, HERE), agreed=True), "unknown", "name this database and another one"),
         (ServiceSeen(variables=(THERE, DARK)), "unknown", "could not be looked up"),

@@ -220,8 +220,11 @@ def test_drift_in_a_table_that_the_phase_changes_asks(used: Spine) -> None:
 def test_what_is_there_by_a_revision_is_unchanged(used: Spine) -> None:
     first = safemig(used.root, *AUTO)
     assert verdict(first) == "passed", first.err
+    plan = used.root / "docs/ratings_plan.md"
+    plan.write_text(plan.read_text() + "- [ ] Write a migration that fills in the ratings of before\n")
     again = safemig(used.root, *AUTO, "--spec", "ratings", "--phase", "1")
     assert (again.code, verdict(again)) == (0, "unchanged"), again.err
+    assert "Write a migration that fills in the ratings of before" in again.err, "the schema says nothing of rows"
     assert "=== UNCHANGED ===" in again.err
     assert "already everything" in again.err
 
