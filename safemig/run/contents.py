@@ -138,7 +138,7 @@ def _told(files: Sequence[RevisionFact]) -> Iterator[RevisionFact]:
         return
     try:
         told = rendered([step for _, step in steps])
-    except ScratchFails as error:
+    except (ScratchFails, OSError) as error:  # on a full disk there is no temporary file for its words
         yield from (replace(fact, unread=f"{fact.path}: {error}") for fact, _ in steps)
         return
     for (fact, _), one in zip(steps, told, strict=True):
