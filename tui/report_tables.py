@@ -36,7 +36,7 @@ class Table:
 
 def tables(summary: Summary) -> tuple[Table, ...]:
     """All parts that have something to say, in the order they are read."""
-    parts = (databases, schema, looked, approvals, own_lines, ticked, not_ticked, notes, timeline)
+    parts = (schema, looked, approvals, databases, own_lines, ticked, not_ticked, notes, timeline)
     return tuple(made for part in parts if (made := part(summary)) is not None)
 
 
