@@ -27,7 +27,7 @@ def test_default_mode_asks_once_before_each_step_that_changes_something(spine: S
     code, events = converse(spine, lambda e: [decide(e, "once")] if asked(e) else [])
     assert code == 0
     assert {event["step"] for event in of(events, "approval.asked")} == CHANGING
-    given = of(events, "approval.given")
+    given = [event for event in of(events, "approval.given") if event["step"] != "same-database"]  # it only looks
     assert {event["data"]["by"] for event in given} == {"person"}
     assert [event["data"]["id"] for event in given] == [event["data"]["id"] for event in of(events, "approval.asked")]
     assert spine.calls() == UNBROKEN
@@ -197,7 +197,8 @@ def test_a_second_face_answers_through_the_fifo(spine: Spine) -> None:
     code, events = converse(spine, answers)
     assert code == 0
     assert not (spine.runs()[0] / "inbox").exists()
-    assert len(of(events, "approval.given")) == len(CHANGING)
+    given = of(events, "approval.given")
+    assert len([event for event in given if event["data"]["by"] == "person"]) == len(CHANGING)
 
 
 def test_a_face_that_goes_lets_the_step_finish_and_resume_goes_on(spine: Spine) -> None:

@@ -18,10 +18,10 @@ from tests.spine.test_kill import KILLED, UNBROKEN, drive, events
 
 LOOKS = "\n".join((MAKEFILE, "look:", "\t@ls alembic/versions | grep rating", ""))
 ITEMS = """\
-- [ ] `make look` finds the revision
-- [ ] `psql -c "SELECT count(*) FROM rating"` answers
+- [ ] `make look` passes
+- [ ] `psql -c "SELECT count(*) FROM rating"` runs
 - [ ] `python -c "import service"` works
-- [ ] `rating` can be asked: `psql -c "SELECT stars FROM rating"`, `alembic current`
+- [ ] `rating` is there: `psql -c "SELECT stars FROM rating"`, `alembic current`
 - [ ] `pytest tests/test_rating.py` is green
 - [ ] Back with `alembic downgrade -1`
 """
