@@ -77,7 +77,10 @@ def with_named(facts: Facts, project: Project, phase: Phase) -> Facts:
         fact = from_target(makefile, name)
         return Effects(fact.effect, fact.touches, fact.why)
 
-    own = [command.line for command in facts.commands.values()] + [*recipe_lines(facts, makefile)]
+    # The look at the migrate command's database runs before the change: it says nothing of how things are after it.
+    after = {role: command for role, command in facts.commands.items() if role != "current"}
+    own = [command.line for command in after.values()]
+    own += recipe_lines(replace(facts, commands=after), makefile)
     folder = folder_of(project)
     known = Known(recipe, project.database.name if project.database else "", folder)
     found = [
