@@ -94,7 +94,8 @@ def test_auto_ticks_what_is_proposed_only_where_the_project_says_so(
 
 @pytest.mark.slow
 def test_with_the_setting_auto_ticks_it_too(spine: Spine) -> None:
-    (spine.root / "safemig.yaml").write_text("ticks: proposed\n")
+    config = spine.root / "safemig.yaml"
+    config.write_text(config.read_text() + "ticks: proposed\n")
     assert drive(spine, "run") == 0
     assert ticked(spine) == PROVED | {*PROPOSED}
 
