@@ -20,6 +20,7 @@ class StepPast:
     commands: list[int] = field(default_factory=list)
     ended: dict[int, dict[str, Json]] = field(default_factory=dict)
     evidence: list[tuple[str, Evidence]] = field(default_factory=list)
+    notes: set[str] = field(default_factory=set)
     reason: str = ""
 
 
@@ -127,6 +128,7 @@ def _step_started(past: Past, event: Event) -> None:
     known = past.of(event.step)
     known.started, known.status = True, ""
     known.evidence.clear()  # a second attempt looks again
+    known.notes.clear()
     past.in_flight = event.step
     past.changing = past.changing or event.data.get("phase") == "change"
     past.changing = past.changing or event.step in CHANGE_STEPS or event.step.startswith("models-")
@@ -154,6 +156,10 @@ def _evidence(past: Past, event: Event) -> None:
     moment = str(event.data["moment"])
     past.evidence.append((moment, event.step, evidence))
     past.of(event.step).evidence.append((moment, evidence))
+
+
+def _note(past: Past, event: Event) -> None:
+    past.of(event.step).notes.add(str(event.data["text"]))
 
 
 def _approval_asked(past: Past, _: Event) -> None:
@@ -210,6 +216,7 @@ _TAKERS: dict[str, Callable[[Past, Event], None]] = {
     "command.started": _command_started,
     "command.finished": _command_finished,
     "evidence": _evidence,
+    "note": _note,
     "approval.asked": _approval_asked,
     "approval.given": _approval_given,
     "tick": _tick,

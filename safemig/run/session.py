@@ -102,8 +102,10 @@ class Session:
         return event
 
     def note(self, text: str, step: str = "", level: str = "info") -> None:
-        """Says something to the person."""
-        self.emit("note", {"level": level, "text": self.clean(text)}, step)
+        """Tells the person something; within one attempt of a step a resumed engine does not repeat it."""
+        text = self.clean(text)
+        if not step or text not in self.past.of(step).notes:
+            self.emit("note", {"level": level, "text": text}, step)
 
     def clean(self, text: str) -> str:
         """``text`` without passwords."""
