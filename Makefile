@@ -1,4 +1,4 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Both make .venv when it is missing.
+# Two commands on a fresh machine: `make demo` and `make test-all`. Both make .venv when it is missing.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUNTIME ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-demo bench-strangers pins clean
+.PHONY: help demo quick test test-all slowest check bench bench-demo bench-strangers pins clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,9 +28,22 @@ $(STAMP): pyproject.toml requirements.txt
 demo: $(STAMP) ## Run the main job on a fresh copy of the demo project (RUNTIME=auto|docker|process)
 	$(BIN)/safemig demo --runtime $(RUNTIME) --mode auto
 
-# In two processes, a file at a time: most of the suite waits for databases, containers and terminals.
-test: $(STAMP) ## Run all tests; container tests run where a Docker Engine answers
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+# Most of the suite waits for databases, containers and terminals. Each worker begins with a share of neighbouring tests,
+# so that a module's fixtures are made once; a worker that is done takes from the end of another's share.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+
+quick: $(STAMP) ## Run the tests that need no server, container or whole run
+	$(PYTEST) -m "not slow and not docker and not server"
+
+test: $(STAMP) ## Run all tests but whole runs; container tests run where a Docker Engine answers
+	$(PYTEST) -m "not slow"
+
+test-all: $(STAMP) ## Run all tests: also whole runs, the container matrix and the chains of kills
+	$(PYTEST)
+
+slowest: $(STAMP) ## List the slowest 20 tests of the latest runs
+	@$(BIN)/python -m tests.suite
 
 check: $(STAMP) ## ruff and mypy --strict
 	$(BIN)/ruff format --check .

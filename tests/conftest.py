@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from safemig.postgres import throwaway
+from tests.suite import Suite
 
 # A loaded machine is no failure: what a property says does not depend on how fast its examples are made.
 settings.register_profile("safemig", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -18,6 +19,10 @@ settings.load_profile("safemig")
 # `make test` tells its children that they are a make below another one, which then say "Entering directory".
 for _name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
     os.environ.pop(_name, None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Suite(config), "suite")
 
 
 @pytest.fixture(scope="session")
