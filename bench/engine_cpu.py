@@ -126,11 +126,11 @@ def options(project: str) -> argparse.Namespace:
 def as_engine(project: str, notes: Path) -> int:
     """The engine's process."""
     inside = watch_checks()
-    from safemig import apart
-    from safemig.cli.border import serve
+    from safemig.cli.server import serve
+    from safemig.sandbox import worker
 
     scratch = notes.with_name("scratch")
-    apart._START += f"; import time; open({str(scratch)!r}, 'a').write(f'{{time.process_time()}} ')"
+    worker._START += f"; import time; open({str(scratch)!r}, 'a').write(f'{{time.process_time()}} ')"
     code = serve(options(project))
     proofs = sum(map(float, scratch.read_text().split()))
     notes.write_text(json.dumps({"own": used() - inside.seconds, "checks": inside.seconds, "scratch": proofs}))
@@ -139,11 +139,11 @@ def as_engine(project: str, notes: Path) -> int:
 
 def as_face(project: str, notes: Path) -> int:
     """The face's process."""
-    from safemig.cli import face
+    from safemig.cli import interactive
 
     name = str(notes.with_name("engine.json"))
-    face.engine_line = lambda _: [sys.executable, "-P", __file__, "engine", project, name]  # type: ignore[assignment]
-    code = face.show(options(project))
+    interactive.engine_line = lambda _: [sys.executable, "-P", __file__, "engine", project, name]  # type: ignore[assignment]
+    code = interactive.show(options(project))
     notes.write_text(json.dumps({"own": used()}))
     return code
 
@@ -153,7 +153,7 @@ def supervisor() -> float:
     import statistics
     import tempfile
 
-    from safemig import commands
+    from safemig.execution import command as commands
 
     found = []
     for _ in range(9):
@@ -168,8 +168,8 @@ def supervisor() -> float:
 
 def measure(name: str, project: Path, folder: Path, limit: float | None) -> int:
     """One run; prints its figures; 1 when it passes the limit."""
+    from safemig.engine.service_log import LOGS
     from safemig.journal import read_events
-    from safemig.run.follow import LOGS
 
     began = time.monotonic()
     line = [sys.executable, "-P", __file__, "face", str(project), str(folder / "face.json")]

@@ -29,7 +29,7 @@ from textual.app import App, ComposeResult
 
 if TYPE_CHECKING:
     from safemig.events import Event
-    from tui.log_pane import LogPane
+    from tui.log.pane import LogPane
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE, KEY_MS, RSS_MB = 200_000, 125.0, 250.0
@@ -73,7 +73,7 @@ class Bench(App[None]):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        from tui.log_pane import LogPane
+        from tui.log.pane import LogPane
 
         self.pane = LogPane(folder)
         self.waits: list[tuple[float, float]] = []  # milliseconds from each key to its frame, and of work among them
@@ -186,8 +186,8 @@ async def _typing(app: Bench) -> Any:
 
 async def live(folder: Path, lines: int, figures: Figures) -> None:
     """Lines that come in; then a search and a filter over all of them."""
-    from tui._log_level import ERROR
-    from tui._log_view import Filter
+    from tui.log.level import ERROR
+    from tui.log.view import Filter
 
     app, path = Bench(folder), folder / "0001.output"
     pane, store = app.pane, app.pane.store

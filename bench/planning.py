@@ -77,7 +77,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def measure(folder: Path) -> dict[str, float]:
     """Ratios to ast.parse, of the fastest of some rounds each: whatever else the machine does only makes one slower."""
-    from checks.migration.graph import pending, read_graph
+    from checks.revisions.graph import pending, read_graph
 
     files = [path for path in sorted(folder.rglob("*.py")) if path.name != "__init__.py"]
 

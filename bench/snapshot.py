@@ -30,8 +30,8 @@ def main(arguments: list[str]) -> int:
     from checks.schema.difference import compare
     from checks.schema.snapshot import take
     from safemig import entry
-    from safemig.postgres import throwaway
-    from safemig.postgres_binaries import find_binaries
+    from safemig.postgres.binaries import find_binaries
+    from safemig.postgres.server import throwaway
 
     entry.prepare()  # the collector as a run has it
     count = int(arguments[0]) if arguments else 2000

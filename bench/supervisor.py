@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from safemig import commands  # noqa: E402
+from safemig.execution import command as commands  # noqa: E402
 
 MEGABYTES = 64
 LIMIT = 20.0  # MB/s

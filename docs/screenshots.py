@@ -19,10 +19,10 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from safemig import checklist
+from safemig.checklist import ticks
 from safemig.events import Event, Message
 from safemig.journal import read_events
-from safemig.spec.document import parse
+from safemig.plan_document.document import parse
 from tui.app import SafemigApp
 from tui.keys import Own
 
@@ -94,7 +94,7 @@ def as_it_was(root: Path, later: tuple[Event, ...], copy: Path) -> Path:
             path = then / str(event.data["file"])
             document = parse(path.read_bytes(), str(event.data["file"]))
             items = [one for phase in document.phases for one in phase.items if one.line == event.data["line"]]
-            checklist.write_ticks(path, document.sha256, items, root=then, checked=False)
+            ticks.write_ticks(path, document.sha256, items, root=then, checked=False)
     return then
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from safemig.effects_lex import HOLE, SINKS, names
-from safemig.plan import Effect
+from safemig.planning.plan import Effect
 
 Words = tuple[str, ...]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from checks._text import encodable
 from checks.evidence import Json, now
+from checks.text import encodable
 from safemig.events import Event
 
 EVENTS = "events.jsonl"

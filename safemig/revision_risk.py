@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from safemig import sql_risk
+from safemig.migrations.fragments import parse
+from safemig.migrations.from_python import argument, literal
 from safemig.revision_names import Names, column_types, is_harmless
-from safemig.spec.pieces import parse
-from safemig.spec.python_source import argument, literal
-from safemig.spec.sql import statements
-from safemig.type_changes import keeps, of_code
+from safemig.sql.text import statements
+from safemig.sql.type_changes import keeps, of_code
 
 _OPERATIONS = frozenset({
     "add_column", "alter_column", "batch_alter_table", "bulk_insert", "create_check_constraint",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from safemig.spec.sql import Statement, Token, qualified
-from safemig.type_changes import keeps
+from safemig.sql.text import Statement, Token, qualified
+from safemig.sql.type_changes import keeps
 
 _HARMLESS = frozenset({
     "COMMENT", "SET", "RESET", "SHOW", "GRANT", "REVOKE", "ANALYZE", "VACUUM", "REINDEX", "REFRESH", "LOCK", "BEGIN",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import HealthCheck, settings
 
-from safemig.postgres import throwaway
+from safemig.postgres.server import throwaway
 from tests.suite import Suite
 
 # A loaded machine is no failure: what a property says does not depend on how fast its examples are made.

@@ -14,8 +14,12 @@ from typing import get_args, get_type_hints
 import pytest
 
 from safemig.cli import main as cli
-from safemig.config import FILE, load
-from safemig.config_schema import (
+from safemig.engine.verdict import EXIT_CODES
+from safemig.events import Message, Verdict
+from safemig.planning.plan import Effect, Intent
+from safemig.planning.planner import ASSUMES
+from safemig.project.config import FILE, load
+from safemig.project.config_schema import (
     ROLES,
     TIMEOUTS,
     Config,
@@ -27,10 +31,6 @@ from safemig.config_schema import (
     SuiteConfig,
     TickConfig,
 )
-from safemig.events import Message, Verdict
-from safemig.plan import Effect, Intent
-from safemig.planner import ASSUMES
-from safemig.run.verdict import EXIT_CODES
 from safemig.summary import document, empty
 
 ROOT = Path(__file__).parents[1]

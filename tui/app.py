@@ -19,7 +19,7 @@ from tui.bridge import EngineFeed, Feed, JournalFeed, engine_feed
 from tui.keys import APP, Own
 from tui.notice import NoticeLine
 from tui.palette import doings
-from tui.start_screen import StartScreen
+from tui.screens.start import StartScreen
 from tui.theme import take_themes
 from tui.words import clean
 
@@ -82,13 +82,13 @@ class SafemigApp(App[int]):
     @property
     def run_screen(self) -> Any:
         """The screen of the run; None before there is one. (Its module is loaded after the first paint.)"""
-        from tui.run_screen import RunScreen
+        from tui.screens.run import RunScreen
 
         return next((one for one in self.screen_stack if isinstance(one, RunScreen)), None)
 
     async def open_feed(self, feed: Feed) -> None:
         """Shows the run that ``feed`` tells of, in the screen that is there or in a fresh one."""
-        from tui.run_screen import RunScreen
+        from tui.screens.run import RunScreen
 
         self.feed = feed
         self._stops, self._wanted, self._again, self._live = 0, "", False, True
@@ -204,7 +204,7 @@ class SafemigApp(App[int]):
         await self.begin("resume", self.summary.run)
 
     def on_run_screen_report_asked(self) -> None:
-        from tui.panes import report_screen
+        from tui.panes.side_panes import report_screen
 
         self.push_screen(report_screen(self.summary, self.run_screen.folder))
 
@@ -239,7 +239,7 @@ class SafemigApp(App[int]):
 
     async def action_quit(self) -> None:
         """Leaves at once when nothing goes on, else asks."""
-        from tui.dialogs import LeaveScreen
+        from tui.screens.dialogs import LeaveScreen
 
         if isinstance(self.screen, LeaveScreen):
             return
@@ -250,8 +250,8 @@ class SafemigApp(App[int]):
         self.push_screen(LeaveScreen(text), lambda leave: self.exit(0) if leave else None)
 
     def action_help(self) -> None:
-        from tui.dialogs import keys_of
-        from tui.step_screen import TextScreen
+        from tui.screens.dialogs import keys_of
+        from tui.screens.step import TextScreen
 
         if not isinstance(self.screen, TextScreen):
             self.push_screen(keys_of(self.screen))

@@ -18,7 +18,7 @@ from typing import IO, Protocol
 
 import msgspec
 
-from checks._text import plain
+from checks.text import plain
 from safemig.events import Event, Message
 from safemig.journal import EVENTS, JournalBroken, read_events
 
@@ -136,7 +136,7 @@ class EngineFeed:
 
 def engine_feed(options: argparse.Namespace, command: str, mode: str, run: str = "") -> EngineFeed:
     """An engine not yet started: for a new run (command "run") in that mode, or to take up the run of that name."""
-    from safemig.cli.face import engine_line
+    from safemig.cli.interactive import engine_line
 
     told = vars(options)
     wanted = {name: told.get(name, "") if command == "run" else "" for name in ("spec", "phase")}

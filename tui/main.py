@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from safemig.events import Event
+from safemig.reports.terminal import render
 from safemig.summary import Summary, step
-from safemig.terminal import render
 from tui.app import RESUMABLE, SafemigApp
 from tui.bridge import EngineFeed, Feed, JournalFeed
 from tui.keys import own_file, read_own
@@ -71,7 +71,7 @@ def write_report(root: Path, summary: Summary) -> str:
     """Writes the report of an ended run; its path as seen from here, "" when there is none to be read."""
     if not summary.verdict:
         return ""
-    from tui import report_file
+    from tui.screens import report_file
 
     folder = root / ".safemig" / "runs" / summary.run
     path = folder / report_file.NAMES["md"]

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 
 from checks.evidence import Json
-from safemig import checklist
-from safemig.facts import Facts, SpecFact
-from safemig.plan import Action, Plan
-from safemig.signals import Moment, judge
-from safemig.spec.document import Document, Phase
+from safemig.checklist import ticks
+from safemig.plan_document.document import Document, Phase
+from safemig.planning.facts import Facts, SpecFact
+from safemig.planning.plan import Action, Plan
+from safemig.signals.comparison import Moment, judge
 from safemig.summary import Summary
 from safemig.summary_model import SignalState
 
@@ -81,7 +81,7 @@ def proved(summary: Summary, facts: Facts | None, plan: Plan | None, document: D
 
 def _own(phase: Phase, summary: Summary, facts: Facts, plan: Plan, root: Path) -> Proved:
     whole = replace(phase, items=tuple(replace(item, mark=" ", checked=False) for item in phase.items))
-    judged = checklist.judge(whole, _proofs(summary, facts, plan, root))
+    judged = ticks.judge(whole, _proofs(summary, facts, plan, root))
     lines = frozenset(one.item.line for one in judged if one.proved)
     reasons = {one.item.line: one.reason for one in judged}
     missing = _not_good(summary, facts)
@@ -93,7 +93,7 @@ def _own(phase: Phase, summary: Summary, facts: Facts, plan: Plan, root: Path) -
 
 def _journalled(summary: Summary, spec: SpecFact) -> Mapping[str, tuple[str, str]]:
     """What the engine has judged the phase's items to be, by their words: state and reason."""
-    from safemig.run.items import KIND, subject_of
+    from safemig.engine.item_context import KIND, subject_of
 
     found = [
         one.evidence.data.get("judged")
@@ -130,8 +130,8 @@ def _matches(summary: Summary) -> bool | None:
     return compared[-1].data.get("matches_spec") is True if compared else None
 
 
-def _proofs(summary: Summary, facts: Facts, plan: Plan, root: Path) -> checklist.Proofs:
-    from safemig.run.named import looked
+def _proofs(summary: Summary, facts: Facts, plan: Plan, root: Path) -> ticks.Proofs:
+    from safemig.engine.item_commands import looked
 
     ran: list[str] = []
     for step in plan.steps:
@@ -141,9 +141,9 @@ def _proofs(summary: Summary, facts: Facts, plan: Plan, root: Path) -> checklist
     desired = [seen.evidence for seen in summary.evidence if seen.evidence.kind == "desired"]
     asked = desired[-1].data.get("asked") if desired else None
     made = _new_objects(asked, root, summary) if _matches(summary) is True else []
-    tables, names = checklist.names_of(made)
+    tables, names = ticks.names_of(made)
     written = facts.migration is not None and summary.step("create").status == "done"
-    return checklist.Proofs(
+    return ticks.Proofs(
         files_made=(facts.migration.path,) if facts.migration and written else (),
         tables_made=tables,
         names_made=names,
@@ -154,7 +154,7 @@ def _proofs(summary: Summary, facts: Facts, plan: Plan, root: Path) -> checklist
 
 def _new_objects(asked: Json, root: Path, summary: Summary) -> list[str]:
     """The objects that were asked for and not there before; none when that cannot be read."""
-    from safemig.run.ticks import BASE
+    from safemig.engine.ticking import BASE
 
     try:
         raw = (root / ".safemig" / "runs" / summary.run / BASE).read_bytes()
@@ -173,7 +173,7 @@ class _Objects(msgspec.Struct):
 def _recipe(root: Path, action: Action) -> tuple[str, ...]:
     """The lines behind a make target, if its recipe is still the one that was run."""
     from safemig.discovery.makefile import read_makefile, recipe_digest
-    from safemig.run.command_facts import whole_recipe
+    from safemig.planning.collect.commands import whole_recipe
 
     path = next((path for name in _MAKEFILES if (path := root / action.cwd / name).is_file()), None)
     if not action.target or path is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from checks._text import plain
+from checks.text import plain
 
 MODE_WORDS = {
     "default": "default: asks before each change",

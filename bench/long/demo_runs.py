@@ -33,7 +33,7 @@ class Outcome:
 
 def run_demo(runtime: str) -> Outcome:
     """One whole run on a fresh copy that is removed again."""
-    from safemig.demo import copy_demo
+    from safemig.cli.demo_copy import copy_demo
 
     with tempfile.TemporaryDirectory(prefix="safemig-runs-") as folder:
         copy = copy_demo(Path(folder) / "demo", "docker" if runtime == "docker" else "process")

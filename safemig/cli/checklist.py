@@ -11,20 +11,20 @@ from dataclasses import replace
 import msgspec
 
 from checks.evidence import Evidence, Json
-from safemig import checklist
+from safemig.checklist import ticks
+from safemig.checklist.locations import World
+from safemig.checklist.plain_words import plain_words
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, open_project, runs
-from safemig.facts import Facts, NamedFact
-from safemig.items.places import World
-from safemig.items.plain import plain_words
-from safemig.plan_points import unchosen
-from safemig.run.items import KIND, look_around, shown, strings, subject_of, world_of
-from safemig.run.named import KIND as NAMED
-from safemig.run.named import folder_of, looked
-from safemig.run.observe import observe
+from safemig.engine.item_commands import KIND as NAMED
+from safemig.engine.item_commands import folder_of, looked
+from safemig.engine.item_context import KIND, look_around, shown, strings, subject_of, world_of
+from safemig.engine.session import Request
+from safemig.plan_document.document import Phase, read
+from safemig.planning.collect.observe import observe
+from safemig.planning.facts import Facts, NamedFact
+from safemig.planning.notes import unchosen
 from safemig.run.past import Past
-from safemig.run.session import Request
-from safemig.spec.document import Phase, read
 
 
 def main(options: argparse.Namespace) -> int:
@@ -60,7 +60,7 @@ def _judge(opened: Opened, facts: Facts, spec: str, phase: Phase) -> dict[str, J
     for baseline in baselines:  # the oldest baseline that knows a thing saw it before the phase's work
         before = {**world_of(baseline), **{key: places for key, places in before.items() if places is not None}}
     words = plain_words().with_own(opened.config.ticks.words)
-    found = checklist.judge_all(phase, proofs, checklist.Worlds(before, now), words)
+    found = ticks.judge_all(phase, proofs, ticks.Worlds(before, now), words)
     items: list[Json] = shown(found)
     states = [one.state for one in found]
     return {
@@ -70,12 +70,12 @@ def _judge(opened: Opened, facts: Facts, spec: str, phase: Phase) -> dict[str, J
         "title": phase.title,
         "baseline": baselines[0].ended if baselines else None,
         "items": items,
-        "counts": {state: states.count(state) for state in checklist.STATES},
+        "counts": {state: states.count(state) for state in ticks.STATES},
         "commands": [_command(one) for one in facts.named],
     }
 
 
-def _earlier(known: list[Past], named: Sequence[NamedFact], subject: str) -> tuple[list[Evidence], checklist.Proofs]:
+def _earlier(known: list[Past], named: Sequence[NamedFact], subject: str) -> tuple[list[Evidence], ticks.Proofs]:
     """The baselines of that phase, the oldest first, and the commands that its runs have run."""
     baselines: list[Evidence] = []
     ran: dict[str, None] = {}
@@ -90,7 +90,7 @@ def _earlier(known: list[Past], named: Sequence[NamedFact], subject: str) -> tup
             elif evidence.kind == NAMED and evidence.data.get("of") == subject:
                 ends[moment].append(evidence)
     ended = looked(named, ends["before"], ends["after"])
-    return baselines, checklist.Proofs(commands_run=tuple(ran), looked=ended, revisions=tuple(revisions))
+    return baselines, ticks.Proofs(commands_run=tuple(ran), looked=ended, revisions=tuple(revisions))
 
 
 def _command(one: NamedFact) -> Json:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
+from safemig.base import file_edit
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import open_project
-from safemig.proposals import edit
-from safemig.proposals.compose_command import edit_makefile
+from safemig.shell.compose_v1 import edit_makefile
 
 
 def main(options: argparse.Namespace) -> int:
@@ -17,9 +17,9 @@ def main(options: argparse.Namespace) -> int:
     if project.makefile is None:
         raise UsageError("no Makefile was found here")
     path = project.makefile.path.relative_to(project.root).as_posix()
-    action = edit.propose(path, project.makefile.text, edit_makefile(project.makefile.text))
+    action = file_edit.propose(path, project.makefile.text, edit_makefile(project.makefile.text))
     sys.stdout.write(action.diff or f"{path} does not call docker-compose\n")
     if options.write and action.diff:
-        edit.apply(project.root, action)
+        file_edit.apply(project.root, action)
         sys.stdout.write(f"wrote {path}\n")
     return 0

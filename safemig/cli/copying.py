@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from safemig.cli.errors import UsageError
-from safemig.config import Config
+from safemig.project.config import Config
 
 LEFT_OUT = (".git", ".venv", ".safemig", "node_modules", "__pycache__", ".pytest_cache", ".mypy_cache")
 
@@ -35,7 +35,7 @@ def docker_answers() -> bool:
 
 def _copy(source: Path, target: Path) -> None:
     """The demo gets its ports and its lock with the copy; any other folder is copied as it is."""
-    from safemig.demo import DemoError, copy_demo, is_demo
+    from safemig.cli.demo_copy import DemoError, copy_demo, is_demo
 
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     ignore = target.parent / ".gitignore"

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 from safemig.cli.copying import docker_answers
+from safemig.cli.demo_copy import DemoCopy, DemoError, copy_demo
 from safemig.cli.errors import UsageError
-from safemig.cli.face import can_ask
+from safemig.cli.interactive import can_ask
 from safemig.cli.opening import open_project
-from safemig.demo import DemoCopy, DemoError, copy_demo
-from safemig.run.gaps import ChoiceNeeded
+from safemig.planning.collect.gaps import ChoiceNeeded
 
 
 def main(options: argparse.Namespace) -> int:

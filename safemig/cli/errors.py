@@ -12,12 +12,12 @@ from pathlib import Path
 
 def at_border(call: Callable[[], int]) -> int:
     """Runs ``call``; known errors become one line, an unknown one a paste-ready file and exit code 3."""
-    from safemig.checklist import TickFails
-    from safemig.config import ConfigError
+    from safemig.base.redaction import redact
+    from safemig.checklist.ticks import TickFails
     from safemig.journal import JournalBroken, JournalUnwritable, RunBusy
-    from safemig.permissions import PermissionsError
-    from safemig.redact import redact
-    from safemig.run.gaps import ChoiceNeeded, NotReady
+    from safemig.planning.collect.gaps import ChoiceNeeded, NotReady
+    from safemig.policy.permissions import PermissionsError
+    from safemig.project.config import ConfigError
     from safemig.runtimes.base import Unreachable
 
     codes: dict[type[Exception], int] = {

@@ -11,7 +11,7 @@ from safemig.cli.opening import open_project
 
 def main(options: argparse.Namespace) -> int:
     """0 once the file is written."""
-    from safemig.config import template
+    from safemig.project.config import template
 
     opened = open_project(options)
     path = opened.project.root / "safemig.yaml"

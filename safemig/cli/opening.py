@@ -10,17 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safemig import commands
 from safemig.cli.errors import UsageError
 from safemig.events import Event
+from safemig.execution import command
 from safemig.journal import Journal, RunBusy, read_events, state_folder
 from safemig.run.past import Past, fold
 
 if TYPE_CHECKING:
-    from safemig.config import Config
-    from safemig.discovery.project import Project
-    from safemig.run.inbox import Inbox
-    from safemig.run.session import Request, Session
+    from safemig.engine.inbox import Inbox
+    from safemig.engine.session import Request, Session
+    from safemig.project.config import Config
+    from safemig.project.layout import Project
     from safemig.runtimes.base import Runtime
 
 RESUMABLE = {"", "interrupted", "waiting"}
@@ -43,9 +43,9 @@ class Opened:
 def open_project(options: argparse.Namespace) -> Opened:
     """Discovers the project around ``--project``. Changes nothing."""
     from safemig.cli.copying import root_of
-    from safemig.config import load
-    from safemig.discovery.files import find_root
-    from safemig.discovery.project import discover
+    from safemig.project.config import load
+    from safemig.project.files import find_root
+    from safemig.project.layout import discover
     from safemig.runtimes import open_runtime
 
     start = Path(options.project)
@@ -59,7 +59,7 @@ def open_project(options: argparse.Namespace) -> Opened:
 
 def new_session(opened: Opened, request: Request, listen: Callable[[Event], None], inbox: Inbox) -> Session:
     """A session on an empty journal."""
-    from safemig.run.session import Session
+    from safemig.engine.session import Session
 
     state = state_folder(opened.project.root)
     for name, past in runs(state):
@@ -72,7 +72,7 @@ def new_session(opened: Opened, request: Request, listen: Callable[[Event], None
 
 def old_session(opened: Opened, name: str, listen: Callable[[Event], None], inbox: Inbox) -> Session:
     """A session on the journal of an unfinished run (the newest one when ``name`` is empty)."""
-    from safemig.run.session import Request, Session
+    from safemig.engine.session import Request, Session
 
     state = state_folder(opened.project.root)
     name = name or _newest_unfinished(state)
@@ -119,4 +119,4 @@ def _newest_unfinished(state: Path) -> str:
 
 def _still_running(folder: Path, past: Past) -> bool:
     numbers = past.of(past.in_flight).commands
-    return bool(numbers) and commands.state(commands.Files(folder / "commands", numbers[-1])) == "running"
+    return bool(numbers) and command.state(command.Files(folder / "commands", numbers[-1])) == "running"

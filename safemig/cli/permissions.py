@@ -7,8 +7,8 @@ import sys
 
 import msgspec
 
-from safemig import permissions
 from safemig.cli.opening import open_project
+from safemig.policy import permissions
 
 
 def main(options: argparse.Namespace) -> int:

@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 
 from safemig.cli.opening import open_project
-from safemig.plan_text import plan_lines
-from safemig.planner import draft
-from safemig.run.observe import observe
-from safemig.run.session import Request
+from safemig.engine.session import Request
+from safemig.planning.collect.observe import observe
+from safemig.planning.planner import draft
+from safemig.planning.text import plan_lines
 
 
 def main(options: argparse.Namespace) -> int:

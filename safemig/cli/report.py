@@ -10,8 +10,8 @@ import msgspec
 
 from safemig.cli.opening import open_project, run_folder
 from safemig.journal import read_events
-from safemig.plan import Plan
-from safemig.report import render
+from safemig.planning.plan import Plan
+from safemig.reports.formats import render
 from safemig.summary import fold
 
 

@@ -8,9 +8,9 @@ import argparse
 def main(options: argparse.Namespace) -> int:
     """Returns the run's exit code."""
     if options.events:
-        from safemig.cli.border import serve
+        from safemig.cli.server import serve
 
         return serve(options)
-    from safemig.cli.face import show
+    from safemig.cli.interactive import show
 
     return show(options)

@@ -30,7 +30,7 @@ def add_arguments(sub: argparse.ArgumentParser) -> None:
 
 def root_of(options: argparse.Namespace) -> Path:
     """The project's root. Raises UsageError when there is no such folder."""
-    from safemig.discovery.files import find_root
+    from safemig.project.files import find_root
 
     start = Path(options.project)
     if not start.is_dir():
@@ -50,9 +50,9 @@ def look(options: argparse.Namespace) -> int:
     import asyncio
 
     from safemig.cli.opening import open_project
-    from safemig.plan_points import lacks
-    from safemig.run.observe import ChoiceNeeded, observe, refuse_ties
-    from safemig.run.session import Request
+    from safemig.engine.session import Request
+    from safemig.planning.collect.observe import ChoiceNeeded, observe, refuse_ties
+    from safemig.planning.notes import lacks
 
     opened = open_project(options)
     _say(_project(opened))
@@ -88,7 +88,7 @@ def look(options: argparse.Namespace) -> int:
 
 def _project(opened: Opened) -> dict[str, Json]:
     from safemig.cli.opening import RESUMABLE, runs
-    from safemig.config import FILE, template
+    from safemig.project.config import FILE, template
 
     project = opened.project
     rows: list[Json] = [
@@ -125,8 +125,8 @@ def _say(document: Mapping[str, Json]) -> None:
 
 def abandon(root: Path, name: str) -> int:
     """Gives an unfinished run up for good: its journal says so, and what it has changed stays as it is."""
-    from safemig import commands
     from safemig.cli.opening import RESUMABLE, run_folder
+    from safemig.execution import command
     from safemig.journal import Journal, ProjectLock, read_events, state_folder
     from safemig.run.past import fold
 
@@ -137,7 +137,7 @@ def abandon(root: Path, name: str) -> int:
     if not events or past.verdict not in RESUMABLE:
         raise UsageError(f"run {folder.name} has ended; there is nothing to abandon")
     numbers = past.of(past.in_flight).commands if past.in_flight else []
-    if numbers and commands.state(commands.Files(folder / "commands", numbers[-1])) == "running":
+    if numbers and command.state(command.Files(folder / "commands", numbers[-1])) == "running":
         raise UsageError(f"the command of “{past.in_flight}” in run {folder.name} still runs; resume the run, or wait")
     lock = ProjectLock(state)
     try:

@@ -8,11 +8,11 @@ import sys
 
 import msgspec
 
-from checks._text import plain
+from checks.text import plain
 from safemig.cli.opening import RESUMABLE, open_project, runs
-from safemig.plan_points import lacks
-from safemig.run.observe import observe
-from safemig.run.session import Request
+from safemig.engine.session import Request
+from safemig.planning.collect.observe import observe
+from safemig.planning.notes import lacks
 
 READ = ("current", "pending")  # null: could not be read
 LONG = ("running", "missing", "unread", "notes")  # lists of sentences: a line each

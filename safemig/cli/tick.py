@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 
 from checks.evidence import Json
-from safemig import checklist
+from safemig.checklist import ticks
 from safemig.cli.checklist import judged
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import open_project
-from safemig.spec.document import read
+from safemig.plan_document.document import read
 
 
 class _Row(msgspec.Struct):
@@ -48,7 +48,7 @@ def _waiting(options: argparse.Namespace) -> int:
     ]
     items = [still_open[one.line, one.text] for one in waiting if one.state in states]
     if items:
-        checklist.write_ticks(opened.project.root / spec, known.sha256, items, root=opened.project.root)
+        ticks.write_ticks(opened.project.root / spec, known.sha256, items, root=opened.project.root)
     told: list[Json] = [{"file": spec, **msgspec.to_builtins(one), "ticked": one.state in states} for one in waiting]
     if options.json:
         shown: dict[str, Json] = {"format": 1, "spec": spec, "phase": document["phase"], "items": told}
@@ -78,7 +78,7 @@ def _lines(options: argparse.Namespace) -> int:
         raise UsageError(f"{name}: no checklist item stands on line {', '.join(map(str, missing))}")
     fresh = [item for item in items if not item.checked]
     if fresh:
-        checklist.write_ticks(path, hashlib.sha256(content).hexdigest(), fresh)
+        ticks.write_ticks(path, hashlib.sha256(content).hexdigest(), fresh)
     for item in items:
         word = "already ticked" if item.checked else "[x]"
         sys.stdout.write(f"{name}:{item.line} {word} {item.text}\n")

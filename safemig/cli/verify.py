@@ -15,22 +15,24 @@ import msgspec
 from checks.evidence import Json
 from checks.schema.difference import Difference, table_of
 from checks.schema.snapshot import Snapshot, TableHeld, part
-from safemig import desired as desired_schema
-from safemig import mend, mend_order, mend_words, privileges
+from safemig.base.redaction import redact
 from safemig.cli.errors import UsageError
 from safemig.cli.main import DRIFT, FAILED, PASSED
 from safemig.cli.opening import Opened, open_project
-from safemig.desired import SpecFails, last_name
-from safemig.drift import Drift, differing
-from safemig.facts import Facts
-from safemig.loading import ScratchFails, load
-from safemig.plan_points import unchosen
-from safemig.privileges import Lacking, Wider
-from safemig.redact import redact
-from safemig.run.observe import observe, wanted_of
-from safemig.run.session import Request
-from safemig.scratch import Scratch
-from safemig.spec.sources import Wanted
+from safemig.engine.session import Request
+from safemig.planning.collect.observe import observe, wanted_of
+from safemig.planning.facts import Facts
+from safemig.planning.notes import unchosen
+from safemig.postgres.ddl import dependencies, names
+from safemig.postgres.ddl import tables as mend
+from safemig.requirements.sources import Wanted
+from safemig.sandbox import desired as desired_schema
+from safemig.sandbox.database import Scratch
+from safemig.sandbox.desired import SpecFails, last_name
+from safemig.sandbox.drift import Drift, differing
+from safemig.sandbox.restore import ScratchFails, load
+from safemig.sql import privileges
+from safemig.sql.privileges import Lacking, Wider
 
 
 class CannotVerify(Exception):
@@ -93,13 +95,13 @@ def _say(text: str) -> None:
 
 
 def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
-    from checks.migration.graph import read_graph
+    from checks.revisions.graph import read_graph
     from checks.schema.snapshot import take
-    from safemig.apart import desire_applied
-    from safemig.run.baseline import mismatches
-    from safemig.run.drifting import carried
-    from safemig.run.stated import changed_since
-    from safemig.scratch import on_scratch
+    from safemig.engine.baseline import mismatches
+    from safemig.engine.drift import carried
+    from safemig.planning.collect.existing_tables import changed_since
+    from safemig.sandbox.database import on_scratch
+    from safemig.sandbox.worker import desire_applied
 
     if wanted.problems:
         raise CannotVerify("the spec cannot be used as it stands: " + "; ".join(wanted.problems))
@@ -124,7 +126,7 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
             drifted = replace(drifted, differences=told)
     differences = carried(mismatches(copy, original, desired.wanted, found, desired.open_names), wanted, found)
     differences = (*differences, *unasked(drifted, differences, found, wanted))
-    inorder = mend_order.ordered(differences, desired.wanted, found)
+    inorder = dependencies.ordered(differences, desired.wanted, found)
     shown: list[Json] = [shown_difference(one, desired.wanted, found, wanted) for one in inorder]
     shown += [_shown_privilege(one) for one in lacking]
     shown += [_shown_wider(one) for one in wider if one.name in wanted.tables]
@@ -200,7 +202,7 @@ def shown_difference(one: Difference, wanted: Snapshot, found: Snapshot, spec: W
 def _definition(key: str, found: Snapshot) -> str | None:
     """The object as the catalog has it."""
     if key.startswith("column "):
-        return mend.column_sql(mend_words.last(key.partition(" ")[2]), found.objects[key])
+        return mend.column_sql(names.last(key.partition(" ")[2]), found.objects[key])
     return mend.create(key, found) or None
 
 
@@ -224,11 +226,11 @@ def _drift(opened: Opened, facts: Facts, found: Snapshot) -> Drift:
     """What the database has that no revision made."""
     import psycopg
 
-    from checks.migration.graph import read_graph
-    from safemig.apart import chain
-    from safemig.drift import drift
+    from checks.revisions.graph import read_graph
     from safemig.runtimes.base import Unreachable
-    from safemig.scratch import on_scratch
+    from safemig.sandbox.database import on_scratch
+    from safemig.sandbox.drift import drift
+    from safemig.sandbox.worker import chain
 
     tree = opened.project.tree
     if tree is None or facts.current is None:
@@ -250,7 +252,7 @@ def _drift_shown(result: Drift, found: Snapshot) -> dict[str, Json]:
         return {"known": False, "reason": result.reason, "differences": []}
     made = result.made
     listed: list[Json] = []
-    for one in mend_order.ordered(result.differences, made, found):
+    for one in dependencies.ordered(result.differences, made, found):
         mending = mend.mend(one, made, found)
         listed.append(
             {

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from safemig.runtimes.base import Runtime, RuntimeError_, Unreachable
 
 if TYPE_CHECKING:
-    from safemig.config import Config
-    from safemig.discovery.project import Project
+    from safemig.project.config import Config
+    from safemig.project.layout import Project
 
 __all__ = ["Runtime", "RuntimeError_", "Unreachable", "open_runtime"]
 
@@ -50,7 +50,7 @@ def open_runtime(project: Project, config: Config, state: Path) -> Runtime:
 
 def _bridge(project: Project) -> bool:
     """Whether recipes call a docker-compose that this machine does not have."""
-    from safemig.proposals.compose_command import needs_bridge
+    from safemig.shell.compose_v1 import needs_bridge
 
     if project.makefile is None:
         return False
@@ -60,7 +60,7 @@ def _bridge(project: Project) -> bool:
 
 def _database_url(project: Project, config: Config) -> Callable[[], str]:
     """Resolves the reference anew at each connection: what it yields holds the password."""
-    from safemig.discovery.database import resolve
+    from safemig.project.database_url import resolve
 
     def url() -> str:
         reference = config.database.url or (project.database.reference if project.database else "")

@@ -11,11 +11,11 @@ from checks.evidence import Evidence, Json
 if TYPE_CHECKING:
     import psycopg
 
-    from checks.container import SentRequest
-    from checks.database_use import Identity
+    from checks.database.use import Identity
+    from checks.service.container import SentRequest
     from safemig.runtimes.backends import Claim
+    from safemig.runtimes.database_owner import ServerPlace, ServiceClients
     from safemig.runtimes.instances import Instance
-    from safemig.runtimes.whose import ServerPlace, ServiceClients
 
 APPLICATION = "safemig"  # application_name of every session of ours
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from checks import container as look_container
 from checks.evidence import Evidence, Json, now, unseen
-from safemig.runtimes import backends, docker_clients, docker_database, docker_ours, inside
+from checks.service import container as look_container
+from safemig.runtimes import backends, docker_clients, docker_database, docker_ownership, exec_sessions
 from safemig.runtimes.base import Unreachable
-from safemig.runtimes.docker_scratch import scratch, sweep
-from safemig.runtimes.engine import (
+from safemig.runtimes.database_owner import ServerPlace, ServiceClients, clients_in
+from safemig.runtimes.docker_engine import (
     address,
     asking,
     containers,
@@ -29,17 +29,17 @@ from safemig.runtimes.engine import (
     published,
     run_inside,
 )
+from safemig.runtimes.docker_throwaway import scratch, sweep
+from safemig.runtimes.environment import children_environment
 from safemig.runtimes.instances import Instance, of_containers
 from safemig.runtimes.marking import in_front
-from safemig.runtimes.paths import children_environment
-from safemig.runtimes.whose import ServerPlace, ServiceClients, clients_in
 
 if TYPE_CHECKING:
     import docker
     import psycopg
     from docker.models.containers import Container
 
-    from checks.database_use import Identity
+    from checks.database.use import Identity
 
 SECRET = re.compile(r"PASSW|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
 WEB_PORTS = (8000, 8080, 80, 5000, 3000)
@@ -93,7 +93,7 @@ class DockerRuntime:
         command's mark into containers; docker without its hints."""
         extra: list[Path] = []
         if self.bridge:
-            from safemig.proposals.compose_command import shim
+            from safemig.shell.compose_v1 import shim
 
             found = shim(self.state / "bin")
             extra.append(found if found.is_dir() else found.parent)
@@ -115,7 +115,7 @@ class DockerRuntime:
         return f"http://{address(self._client(), host)}:{port}"
 
     def look_services(self, requests: Sequence[look_container.SentRequest] = ()) -> Evidence:
-        """By checks.container, with the containers' working folder as their label has it."""
+        """By checks.service.container, with the containers' working folder as their label has it."""
         began = now()
         try:
             self._containers()  # learns secrets, so that log lines are redacted
@@ -245,7 +245,7 @@ class DockerRuntime:
         """Execs, one-off containers and backends."""
         import psycopg
 
-        around = inside.mark(self._client(), self.folder)
+        around = exec_sessions.mark(self._client(), self.folder)
         try:
             with self.connect() as connection:
                 return {**around, **backends.mark(connection, command)}
@@ -262,7 +262,7 @@ class DockerRuntime:
             return backends.claim(
                 route.connection,
                 before,
-                lambda: docker_ours.held(self._client(), self.folder, before, pids, route),
+                lambda: docker_ownership.held(self._client(), self.folder, before, pids, route),
                 statements,
             )
 
@@ -294,7 +294,7 @@ class DockerRuntime:
             waited = time.monotonic() - began
             done.append(f"waited {waited:.1f} s until it ended by itself: {'; '.join(seen)}")
         if left:
-            done += docker_ours.end_inside(self._client(), lambda: self._trees(before), claim)
+            done += docker_ownership.end_inside(self._client(), lambda: self._trees(before), claim)
             with contextlib.suppress(Unreachable), self.connect() as connection:
                 done += backends.end(connection, known.values())
         return (*dict.fromkeys(done), *self._not_ours(before, known.values()))
@@ -302,14 +302,14 @@ class DockerRuntime:
     def _not_ours(self, before: Mapping[str, Json], claims: Collection[backends.Claim]) -> tuple[str, ...]:
         with self._route() as route:
             busy = backends.at_work(route.connection, before, claims)[1] if route else ()
-        words = [*inside.others(self._client(), self.folder, before), *(each.words for each in busy)]
+        words = [*exec_sessions.others(self._client(), self.folder, before), *(each.words for each in busy)]
         return backends.left_alone(words)
 
-    def _trees(self, before: Mapping[str, Json]) -> tuple[inside.Tree, ...]:
-        return inside.ours(self._client(), self.folder, before)
+    def _trees(self, before: Mapping[str, Json]) -> tuple[exec_sessions.Tree, ...]:
+        return exec_sessions.ours(self._client(), self.folder, before)
 
     @contextlib.contextmanager
-    def _route(self) -> Iterator[docker_ours.Route | None]:
+    def _route(self) -> Iterator[docker_ownership.Route | None]:
         """A session on the database and how it came there; None where no container of it runs."""
         import psycopg
 
@@ -319,7 +319,7 @@ class DockerRuntime:
             return
         try:
             with docker_database.session(self._client(), container, self._login(container)) as (connection, via, *_):
-                yield docker_ours.Route(connection, container, via == "port")
+                yield docker_ownership.Route(connection, container, via == "port")
         except psycopg.Error as error:
             raise Unreachable(
                 f"the database gave no answer: {str(error).strip()[:200]}",

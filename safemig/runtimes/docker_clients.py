@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from checks.database_use import Identity, identity
+from checks.database.use import Identity, identity
 from safemig.runtimes.base import Unreachable
 from safemig.runtimes.docker_database import Login, identifier_inside, login_of, open_session, session
-from safemig.runtimes.engine import asking, containers, label, open_engine, published
+from safemig.runtimes.docker_engine import asking, containers, label, open_engine, published
 
 if TYPE_CHECKING:
     import docker

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from safemig.runtimes.base import APPLICATION, Unreachable
-from safemig.runtimes.engine import address, environment, published, run_inside
+from safemig.runtimes.docker_engine import address, environment, published, run_inside
 from safemig.runtimes.relay import relay
 
 if TYPE_CHECKING:

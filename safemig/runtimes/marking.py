@@ -14,7 +14,7 @@ import shlex
 import shutil
 from pathlib import Path
 
-from safemig.commands import LOOK, MARK
+from safemig.execution.command import LOOK, MARK
 
 PROGRAMS = ("docker", "docker-compose")
 SCRIPT = """#!/bin/sh

@@ -13,24 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from checks import container as look_container
-from checks.database_use import Identity, identity
+from checks.database.use import Identity, identity
 from checks.evidence import Evidence, Json
-from safemig import postgres
-from safemig.runtimes import backends, process_ours, whose
+from checks.service import container as look_container
+from safemig.postgres import server as postgres
+from safemig.runtimes import backends, database_owner, process_ownership
 from safemig.runtimes.base import APPLICATION, Unreachable
+from safemig.runtimes.connection_target import Target, target_of
 from safemig.runtimes.docker_clients import published_here
 from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, LOCK_WAIT, without_commands
+from safemig.runtimes.environment import children_environment
 from safemig.runtimes.instances import Instance, of_process
-from safemig.runtimes.listener import listener, listens, log_of, started
-from safemig.runtimes.paths import children_environment
-from safemig.runtimes.target import Target, target_of
+from safemig.runtimes.port_owner import listener, listens, log_of, started
 
 if TYPE_CHECKING:
     import psutil
     import psycopg
 
-    from safemig.runtimes.whose import ServerPlace, ServiceClients
+    from safemig.runtimes.database_owner import ServerPlace, ServiceClients
 
 FAMILY_SECONDS = 1.0
 
@@ -120,20 +120,20 @@ class ProcessRuntime:
         target = self._target()
         where = f"{target.host}:{target.port}"
         with self.connect() as connection:
-            if whose.runs_here(connection):
-                return whose.ServerPlace(True, f"a PostgreSQL process of this machine, {where}")
+            if database_owner.runs_here(connection):
+                return database_owner.ServerPlace(True, f"a PostgreSQL process of this machine, {where}")
             server = identity(connection).system_identifier
         if target.local and published_here(self.root or self.folder, target.port, server):
-            return whose.ServerPlace(True, f"a container of this project, {where}")
-        return whose.ServerPlace(False, f"{where}, where no PostgreSQL process of this machine answers")
+            return database_owner.ServerPlace(True, f"a container of this project, {where}")
+        return database_owner.ServerPlace(False, f"{where}, where no PostgreSQL process of this machine answers")
 
     def service_clients(self) -> ServiceClients:
         """The sockets of the process that listens on the service's port, and of its children, who are counted anew
         after a second: that reads all of /proc."""
         moment = time.monotonic()
         if moment - self._counted[0] > FAMILY_SECONDS:
-            self._counted = (moment, whose.family_of(self._process()))
-        return whose.clients_of(self._counted[1])
+            self._counted = (moment, database_owner.family_of(self._process()))
+        return database_owner.clients_of(self._counted[1])
 
     def service_variables(self) -> Mapping[str, str]:
         """Those of the process that listens."""
@@ -298,7 +298,7 @@ class ProcessRuntime:
         if not self._serves():
             return ()
         with self.connect() as connection:
-            return process_ours.claim(connection, before, pids)
+            return process_ownership.claim(connection, before, pids)
 
     def leftovers(self, before: Mapping[str, Json], claims: Collection[backends.Claim] = ()) -> tuple[str, ...]:
         """Backends only; with no server there is none."""
@@ -314,7 +314,7 @@ class ProcessRuntime:
         if not self._serves():
             return ()
         with self.connect() as connection:
-            return process_ours.end_leftovers(connection, before, claims, patience)
+            return process_ownership.end_leftovers(connection, before, claims, patience)
 
     def _serves(self) -> bool:
         target = self._target()

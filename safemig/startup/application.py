@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from safemig.spec.pieces import parse
+from safemig.migrations.fragments import parse
 
 Kind = Literal["upgrade", "shell", "serve"]
 _UPGRADES = frozenset((

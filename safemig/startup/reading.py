@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safemig.discovery import services as services_of
-from safemig.discovery.compose import Compose, Service, mounted
-from safemig.discovery.files import head
 from safemig.discovery.makefile import Makefile, expand, read_makefile
-from safemig.discovery.recipes import compose_call, compose_up, split, words
-from safemig.facts import AppliesFact, ApplyingRole, CommandFact
+from safemig.planning.facts import AppliesFact, ApplyingRole, CommandFact
+from safemig.project import services as services_of
+from safemig.project.compose import Compose, Service, mounted
+from safemig.project.files import head
+from safemig.shell.recipes import compose_call, compose_up, split, words
 from safemig.startup.application import Program
 from safemig.startup.invocation import APPLIES, SERVED, Invocation, invocations
 from safemig.startup.world import World, container
 
 if TYPE_CHECKING:
-    from safemig.discovery.project import Project
+    from safemig.project.layout import Project
 
 ROLES: tuple[ApplyingRole, ...] = ("build", "start", "test")
 _KEYWORDS = frozenset(("if", "then", "else", "elif", "while", "until", "do", "!", "{", "exec", "(", "time"))

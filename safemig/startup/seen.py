@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from safemig.facts import AppliesFact
+from safemig.planning.facts import AppliesFact
 
 NAME = "applies.json"
 _LARGEST = 1_000_000

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from safemig.discovery.compose import Compose, Service
+from safemig.project.compose import Compose, Service
 from safemig.startup.dockerfile import Image, read_image
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from checks.activity import Activity, Holder, Session, look, words
+from checks.database.activity import Activity, Holder, Session, look, words
 from checks.evidence import now
 
 US = "safemig"

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks import container
-from checks._startup import MOST
 from checks.evidence import Evidence, Json
+from checks.service import container
+from checks.service.startup_log import MOST
 
 if TYPE_CHECKING:
     import docker

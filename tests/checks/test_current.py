@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from checks.migration.current import read_current
+from checks.revisions.current import read_current
 
 
 @pytest.mark.parametrize("autocommit", [True, False])
@@ -52,7 +52,7 @@ def test_a_closed_connection_is_unseen(dsn: str) -> None:
 
 
 def test_a_running_migration_is_not_waited_for_long(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("checks.migration.current.LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("checks.revisions.current.LOCK_TIMEOUT", "50ms")
     with psycopg.connect(dsn) as holder, psycopg.connect(dsn, autocommit=True) as connection:
         holder.execute("CREATE TABLE alembic_version (version_num text)")
         holder.commit()

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from checks.database_use import hold, identity, sessions, table_oid, waiting
+from checks.database.use import hold, identity, sessions, table_oid, waiting
 
 TABLE = ("alembic_version", None)
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks import endpoints
-from checks._http import LARGEST, curl
-from checks._json import NotJson, parse, unhealthy
-from checks.endpoints import Probe, contains, shape
 from checks.evidence import Json
+from checks.service import endpoints
+from checks.service.endpoints import Probe, contains, shape
+from checks.service.http import LARGEST, curl
+from checks.service.json_body import NotJson, parse, unhealthy
 
 Reply = tuple[int, dict[str, str], bytes]
 

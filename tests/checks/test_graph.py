@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.migration import graph as graphs
-from checks.migration.order import Parents, circles, upgrades
-from checks.migration.reading import LARGEST, Facts, read_source
+from checks.revisions import graph as graphs
+from checks.revisions.order import Parents, circles, upgrades
+from checks.revisions.reader import LARGEST, Facts, read_source
 
 
 def write(folder: Path, name: str, text: str) -> Path:

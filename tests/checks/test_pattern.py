@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.migration.graph import read_graph
-from checks.migration.header import downgrade_style, facts
-from checks.migration.naming import conventions, file_template, id_template
-from checks.migration.pattern import Pattern, read_pattern
+from checks.revisions.graph import read_graph
+from checks.revisions.style import Pattern, read_pattern
+from checks.revisions.style_header import downgrade_style, facts
+from checks.revisions.style_naming import conventions, file_template, id_template
 
 
 def read(folder: Path, **options: str) -> Pattern:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checks import endpoints
-from checks.endpoints import Probe
 from checks.evidence import Json
+from checks.service import endpoints
+from checks.service.endpoints import Probe
 from tests.checks.test_endpoints import Site, site
 
 __all__ = ["site"]

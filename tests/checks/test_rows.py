@@ -8,8 +8,8 @@ import msgspec
 import psycopg
 import pytest
 
-from checks import rows
-from checks.rows import Rows
+from checks.database import rows
+from checks.database.rows import Rows
 
 US = "looker"
 SCHEMA = """

@@ -26,8 +26,8 @@ from checks.schema.snapshot import (
     take,
     to_json,
 )
-from safemig.postgres import throwaway
-from safemig.postgres_binaries import PostgresError, find_binaries
+from safemig.postgres.binaries import PostgresError, find_binaries
+from safemig.postgres.server import throwaway
 
 DDL = """
 CREATE SCHEMA app;

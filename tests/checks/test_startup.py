@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks._startup import SentRequest, read_startup, startup_errors
+from checks.service.startup_log import SentRequest, read_startup, startup_errors
 
 SITE = "/usr/local/lib/python3.12/site-packages"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks import symbols
+from checks.source import symbols
 
 SOURCE = '''
 import os

@@ -11,21 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks import tests
-from checks._test_trouble import failed_below_make, trouble
 from checks.evidence import Evidence, now
-from checks.tests import Statuses
-from safemig.signals import tests_good as is_good
-from safemig.signals import tests_words as words_of
+from checks.tests import run
+from checks.tests.run import Statuses
+from checks.tests.trouble import failed_below_make, trouble
+from safemig.signals.comparison import tests_good as is_good
+from safemig.signals.comparison import tests_words as words_of
 
 GREEN = "def test_green(): pass\n"
 QUIET = ("-q", "-p", "no:cacheprovider")
 
 
-def look(folder: Path, text: str, exit_code: int | None = 0, statuses: Statuses = tests.UNKNOWN) -> Evidence:
+def look(folder: Path, text: str, exit_code: int | None = 0, statuses: Statuses = run.UNKNOWN) -> Evidence:
     path = folder / "output"
     path.write_text(text, encoding="utf-8")
-    return tests.read(path, exit_code, subject="t", repeat="make test", began=now(), ended=now(), statuses=statuses)
+    return run.read(path, exit_code, subject="t", repeat="make test", began=now(), ended=now(), statuses=statuses)
 
 
 def recipe(folder: Path, *lines: str) -> Evidence:

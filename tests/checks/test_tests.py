@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks import tests
-from checks._test_output import Reading
 from checks.evidence import Evidence, now
+from checks.tests import run as tests
+from checks.tests.output import Reading
 
 MIXED = """
 import pytest

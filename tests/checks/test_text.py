@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks._text import encodable, lines, plain
+from checks.text import encodable, lines, plain
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import psutil
 import psycopg
 
-from safemig.commands import Files, survivors
+from safemig.execution.command import Files, survivors
 from tests.e2e.world import Demo, kill_engine
 
 STATEMENT = "SELECT pg_sleep(600)"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from safemig.demo import DemoShape
+from safemig.cli.demo_copy import DemoShape
 from tests.e2e.test_demo_docker import missing
 from tests.e2e.world import BASE, PLAN, TICKED, Demo, check_database, check_no_password, check_reports, demo
 

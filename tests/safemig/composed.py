@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from safemig.runtimes import engine
+from safemig.runtimes import docker_engine
 from safemig.runtimes.base import Unreachable
 from safemig.runtimes.docker import DockerRuntime
 
@@ -38,7 +38,7 @@ def missing() -> str:
     if shutil.which("docker") is None:
         return "there is no docker command"
     try:
-        client = engine.open_engine()
+        client = docker_engine.open_engine()
         for image in (DATABASE_IMAGE, SERVICE_IMAGE):
             client.images.get(image)
     except Unreachable as error:

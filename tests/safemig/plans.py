@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from safemig.facts import CommandFact, Facts, Finding, MigrationFact, SpecFact
-from safemig.plan import Action, Plan
+from safemig.planning.facts import CommandFact, Facts, Finding, MigrationFact, SpecFact
+from safemig.planning.plan import Action, Plan
 
 COMMANDS = {
     "build": CommandFact("make build", "build", "r1", "write", ("images",)),

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import psycopg
 
-from checks.migration.pattern import Pattern
+from checks.revisions.style import Pattern
 from checks.schema.difference import compare
-from safemig.authoring import author, with_downgrade
-from safemig.desired import desire, engine, of_revision, restated, take
-from safemig.gentle import gentle
-from safemig.restate import Restated
-from safemig.spec import operations
-from safemig.spec.document import parse
-from safemig.spec.sources import Wanted, wanted
+from safemig.migrations import evaluator
+from safemig.migrations.online.forms import gentle
+from safemig.migrations.reconcile.tables import Restated
+from safemig.migrations.writer import author, with_downgrade
+from safemig.plan_document.document import parse
+from safemig.requirements.sources import Wanted, wanted
+from safemig.sandbox.desired import desire, engine, of_revision, restated, take
 from tests.conftest import fresh_database
 
 MOMENT = "2026-03-04T05:06:07+00:00"
@@ -65,7 +65,7 @@ def reached(server: str, base: str, code: str, language: str = "sql", rows: str 
             connection.execute(rows.encode())
         for side in ("up", "down", "up"):
             with engine(dsn) as target, target.connect() as connected:
-                operations.apply(revision, connected, side="down" if side == "down" else "up")
+                evaluator.apply(revision, connected, side="down" if side == "down" else "up")
         after = take(dsn)
         moved = [one for one in compare(desired.wanted, after) if one.aspect == "column order"]
         assert [one for one in compare(desired.wanted, after) if one not in moved] == []

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from checks.migration.in_use import in_use
+from checks.database.in_use import in_use
 from tests.safemig.bad_projects import Ended, safemig
 from tests.spine.project import Spine, make_project, remove_project
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from safemig.cli.opening import new_session, open_project
+from safemig.engine.inbox import Inbox
+from safemig.engine.service_start import start
+from safemig.engine.session import RunEnds, Session
 from safemig.events import Event
-from safemig.facts import Facts
-from safemig.plan import Step
-from safemig.plan_steps import start_steps
-from safemig.run.command_facts import commands_of
-from safemig.run.inbox import Inbox
-from safemig.run.session import RunEnds, Session
-from safemig.run.starting import start
+from safemig.planning.collect.commands import commands_of
+from safemig.planning.facts import Facts
+from safemig.planning.plan import Step
+from safemig.planning.steps import start_steps
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Started:
 
 def before_start(root: Path) -> Started:
     """The project at ``root``, about to be started."""
-    from safemig.run.session import Request
+    from safemig.engine.session import Request
 
     opened = open_project(argparse.Namespace(project=str(root), command="run"))
     events: list[Event] = []

@@ -10,8 +10,8 @@ import pytest
 from checks.schema.difference import Difference, compare
 from checks.schema.snapshot import Snapshot
 from safemig.cli.verify import unasked
-from safemig.desired import desire, desire_applied, restated
-from safemig.drift import Drift
+from safemig.sandbox.desired import desire, desire_applied, restated
+from safemig.sandbox.drift import Drift
 from tests.conftest import fresh_database
 from tests.safemig.restating import spec
 
@@ -63,8 +63,8 @@ def test_plan_run_and_verify_agree(state: str, postgres_server: str) -> None:
 
 
 def _found(dump: str, server: str) -> Snapshot:
-    from safemig.desired import take
-    from safemig.loading import load
+    from safemig.sandbox.desired import take
+    from safemig.sandbox.restore import load
 
     with fresh_database(server) as conninfo:
         return take(load(dump, conninfo))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from safemig.discovery.alembic import find_trees
+from safemig.project.alembic_config import find_trees
 
 ENV = "from alembic import context\ncontext.configure(connection=None)\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from safemig.desired import restated
+from safemig.sandbox.desired import restated
 from tests.conftest import fresh_database
 from tests.safemig.restating import reached, spec
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from safemig import apart, desired
-from safemig.apart import Scratch
-from safemig.desired import RevisionFails, SpecFails, of_revision
-from safemig.loading import ScratchFails
-from safemig.spec.document import parse
-from safemig.spec.sources import Wanted, wanted
+from safemig.plan_document.document import parse
+from safemig.requirements.sources import Wanted, wanted
+from safemig.sandbox import desired, worker
+from safemig.sandbox.desired import RevisionFails, SpecFails, of_revision
+from safemig.sandbox.restore import ScratchFails
+from safemig.sandbox.worker import Scratch
 
 DUMP = "CREATE TABLE public.course (id integer PRIMARY KEY, slug text);"
 UP = 'op.create_table("rating", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("note", sa.Text()))'
@@ -52,40 +52,42 @@ def test_the_answer_is_the_same_in_both_processes(postgres_server: str) -> None:
     def fresh() -> Scratch:
         return lambda: fresh_database(postgres_server)
 
-    here, there = (place.desire(DUMP, spec, fresh(), revision=file) for place in (desired, apart))
+    here, there = (place.desire(DUMP, spec, fresh(), revision=file) for place in (desired, worker))
     assert here == there
-    assert apart.desire_applied(DUMP, spec, fresh()) == here
-    assert apart.restated(DUMP, spec, fresh()) == desired.restated(DUMP, spec, fresh())
+    assert worker.desire_applied(DUMP, spec, fresh()) == here
+    assert worker.restated(DUMP, spec, fresh()) == desired.restated(DUMP, spec, fresh())
 
 
 def test_an_error_arrives_with_its_place(scratch: Scratch) -> None:
     with pytest.raises(SpecFails) as refused:
-        apart.desire(DUMP, _spec('op.add_column("nothing", sa.Column("a", sa.Text()))'), scratch)
+        worker.desire(DUMP, _spec('op.add_column("nothing", sa.Column("a", sa.Text()))'), scratch)
     assert (refused.value.file, refused.value.line) == ("plan.md", 3)
     assert '"nothing" does not exist' in refused.value.message
 
 
 def test_a_wrong_downgrade_is_the_revisions_failure(scratch: Scratch) -> None:
     with pytest.raises(RevisionFails, match="downgrade does not lead to the schema before"):
-        apart.desire(DUMP, _spec(UP), scratch, revision=of_revision(FILE.format(down='op.execute("SELECT 1")'), "m.py"))
+        worker.desire(
+            DUMP, _spec(UP), scratch, revision=of_revision(FILE.format(down='op.execute("SELECT 1")'), "m.py")
+        )
 
 
 def test_a_dump_that_cannot_be_loaded(scratch: Scratch) -> None:
     with pytest.raises(ScratchFails, match="missing"):
-        apart.desire("ALTER TABLE missing ADD COLUMN a int;", _spec(UP), scratch)
+        worker.desire("ALTER TABLE missing ADD COLUMN a int;", _spec(UP), scratch)
 
 
 def test_a_child_that_dies_is_no_answer(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "_START", "import os; os.kill(os.getpid(), 9)")
+    monkeypatch.setattr(worker, "_START", "import os; os.kill(os.getpid(), 9)")
     with pytest.raises(ScratchFails, match=r"without an answer \(-9\)"):
-        apart.desire(DUMP, _spec(UP), scratch)
+        worker.desire(DUMP, _spec(UP), scratch)
 
 
 def test_a_child_that_takes_too_long_is_ended(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "_START", "import time; time.sleep(60)")
-    monkeypatch.setattr(apart, "LIMIT_SECONDS", 0.2)
+    monkeypatch.setattr(worker, "_START", "import time; time.sleep(60)")
+    monkeypatch.setattr(worker, "LIMIT_SECONDS", 0.2)
     with pytest.raises(ScratchFails, match=r"was ended after 0 s without an answer"):
-        apart.desire(DUMP, _spec(UP), scratch)
+        worker.desire(DUMP, _spec(UP), scratch)
 
 
 @pytest.mark.parametrize(
@@ -101,15 +103,15 @@ def test_a_child_that_takes_too_long_is_ended(scratch: Scratch, monkeypatch: pyt
 def test_the_last_words_of_a_child_without_an_answer(
     scratch: Scratch, monkeypatch: pytest.MonkeyPatch, child: str, said: str
 ) -> None:
-    monkeypatch.setattr(apart, "_START", child)
+    monkeypatch.setattr(worker, "_START", child)
     with pytest.raises(ScratchFails, match=said):
-        apart.desire(DUMP, _spec(UP), scratch)
+        worker.desire(DUMP, _spec(UP), scratch)
 
 
 def test_a_child_that_does_not_read_its_order(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "_START", "import os; os.close(0); raise SystemExit('tired')")
+    monkeypatch.setattr(worker, "_START", "import os; os.close(0); raise SystemExit('tired')")
     with pytest.raises(ScratchFails, match="tired"):
-        apart.desire(DUMP + "-- " + "x" * 1_000_000, _spec(UP), scratch)
+        worker.desire(DUMP + "-- " + "x" * 1_000_000, _spec(UP), scratch)
 
 
 class Interrupted(BaseException):
@@ -137,10 +139,10 @@ def test_the_child_has_ended_before_its_databases_go(dsn: str, monkeypatch: pyte
 
     line = '{"kind":"scratch"}'
     asks = f"import time; print({line!r}, {line!r}, sep=chr(10), flush=True); time.sleep(60)"
-    monkeypatch.setattr(apart, "_START", asks)
+    monkeypatch.setattr(worker, "_START", asks)
     monkeypatch.setattr(subprocess, "Popen", Watched)
     with pytest.raises(Interrupted):
-        apart.desire(DUMP, _spec(UP), watched)
+        worker.desire(DUMP, _spec(UP), watched)
     assert order == ["opened", "ended"]
 
 
@@ -152,5 +154,5 @@ def test_the_child_imports_nothing_from_the_folder_or_pythonpath(
         (hostile / f"{name}.py").write_text(f"open({str(hostile / 'seen')!r}, 'w')\nraise SystemExit(9)\n")
     monkeypatch.chdir(hostile)
     monkeypatch.setenv("PYTHONPATH", str(hostile))
-    assert apart.desire(DUMP, _spec(UP), scratch).wanted.objects
+    assert worker.desire(DUMP, _spec(UP), scratch).wanted.objects
     assert not (hostile / "seen").exists()

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from checks.migration.graph import read_graph
-from checks.migration.pattern import Pattern, read_pattern
+from checks.revisions.graph import read_graph
+from checks.revisions.style import Pattern, read_pattern
 from checks.schema.difference import compare
-from safemig.authoring import CannotAuthor, MigrationFile, author, message_of, slug
-from safemig.desired import desire, take
-from safemig.spec.document import parse
-from safemig.spec.sources import Wanted, wanted
+from safemig.migrations.writer import CannotAuthor, MigrationFile, author, message_of, slug
+from safemig.plan_document.document import parse
+from safemig.requirements.sources import Wanted, wanted
+from safemig.sandbox.desired import desire, take
 
 MOMENT = "2026-03-04T05:06:07.089+00:00"
 BASE = "CREATE TABLE public.course (id integer PRIMARY KEY, slug text, level text);"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safemig.checklist import Proofs, TickFails, judge, names_of, provable, tick, write_ticks
-from safemig.spec.document import parse
+from safemig.checklist.ticks import Proofs, TickFails, judge, names_of, provable, tick, write_ticks
+from safemig.plan_document.document import parse
 
 PROOFS = Proofs(
     files_made=("backend/alembic/versions/3f2a91_add_course_rating.py",),

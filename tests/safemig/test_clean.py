@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.evidence import Evidence, Json, unseen
-from safemig.redact import redact
-from safemig.run.clean import clean_evidence
+from safemig.base.redaction import redact
+from safemig.engine.redact_evidence import clean_evidence
 
 URL = "postgresql://courses:hunter2@db:5432/courses"
 SAFE = "postgresql://courses:***@db:5432/courses"

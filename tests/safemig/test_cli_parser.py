@@ -12,9 +12,9 @@ import pytest
 from safemig import __version__
 from safemig.cli import main as cli
 from safemig.cli.errors import UsageError, at_border
-from safemig.config import ConfigError
+from safemig.engine.verdict import EXIT_CODES
 from safemig.journal import JournalBroken, JournalUnwritable, RunBusy
-from safemig.run.verdict import EXIT_CODES
+from safemig.project.config import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from safemig import command_watch, commands
-from safemig.command_watch import size
-from safemig.commands import Command, CommandError, Ended, Files
+from safemig.execution import command as commands
+from safemig.execution import output_watch
+from safemig.execution.command import Command, CommandError, Ended, Files
+from safemig.execution.output_watch import size
 
 RUNG = 0.5
 
@@ -174,8 +175,8 @@ async def test_a_cancelled_run_leaves_no_process(tmp_path: Path) -> None:
 async def test_a_start_in_the_foreground_is_left_running_once_it_serves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command_watch, "READY_GRACE", 0.1)
-    monkeypatch.setattr(command_watch, "READY_EVERY", 0.05)
+    monkeypatch.setattr(output_watch, "READY_GRACE", 0.1)
+    monkeypatch.setattr(output_watch, "READY_EVERY", 0.05)
     answers = iter([False, False, True])
 
     async def ready() -> bool:
@@ -217,8 +218,8 @@ async def test_a_killed_supervisor_is_lost_and_leaves_nothing(tmp_path: Path) ->
 ENGINE = """
 import asyncio, os, sys
 from pathlib import Path
-from safemig.command_watch import size
-from safemig.commands import Command, Files, run
+from safemig.execution.output_watch import size
+from safemig.execution.command import Command, Files, run
 command = Command(sys.argv[3], Path(sys.argv[1]), dict(os.environ), mark=sys.argv[2])
 asyncio.run(run(command, Files(Path(sys.argv[1]), 1), stop=asyncio.Event(), on_output=lambda a, b: None))
 """

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safemig.discovery.compose import Compose, Port, Volume, container_path, mounted, read_compose
-from safemig.discovery.environment import interpolate, is_secret_name, parse_env, without_password
+from safemig.project.compose import Compose, Port, Volume, container_path, mounted, read_compose
+from safemig.project.env_files import interpolate, is_secret_name, parse_env, without_password
 
 SECRET = "hunter2-Very-Secret"
 FILE = """\

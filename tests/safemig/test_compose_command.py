@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safemig.proposals import compose_command
+from safemig.shell import compose_v1
 
 
 def _on_path(*names: str) -> Callable[[str], str | None]:
@@ -37,17 +37,17 @@ def _on_path(*names: str) -> Callable[[str], str | None]:
     ],
 )
 def test_when_a_bridge_is_needed(recipe: str, there: tuple[str, ...], needed: bool) -> None:
-    assert compose_command.needs_bridge([recipe], _on_path(*there)) is needed
+    assert compose_v1.needs_bridge([recipe], _on_path(*there)) is needed
 
 
 def test_a_variable_may_hold_the_command() -> None:
     which = _on_path("docker")
-    assert compose_command.needs_bridge(["$(DC) up"], which, {"DC": "docker-compose -f a.yml"})
-    assert not compose_command.needs_bridge(["$(DC) up"], which, {"FILE": "docker-compose.yml"})
+    assert compose_v1.needs_bridge(["$(DC) up"], which, {"DC": "docker-compose -f a.yml"})
+    assert not compose_v1.needs_bridge(["$(DC) up"], which, {"FILE": "docker-compose.yml"})
 
 
 def test_the_shim_passes_every_argument(tmp_path: Path) -> None:
-    shim = compose_command.shim(tmp_path / "bin")
+    shim = compose_v1.shim(tmp_path / "bin")
     fake = tmp_path / "docker"
     fake.write_text('#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\nexit 7\n')
     fake.chmod(0o755)
@@ -62,15 +62,15 @@ def test_the_shim_passes_every_argument(tmp_path: Path) -> None:
 
 
 def test_the_shim_is_mended_but_not_rewritten(tmp_path: Path) -> None:
-    shim = compose_command.shim(tmp_path)
+    shim = compose_v1.shim(tmp_path)
     first = shim.stat().st_ino
-    assert compose_command.shim(tmp_path).stat().st_ino == first
+    assert compose_v1.shim(tmp_path).stat().st_ino == first
     shim.write_text("#!/bin/sh\nrm -rf /\n")
-    compose_command.shim(tmp_path)
-    assert shim.read_text() == compose_command.SCRIPT
+    compose_v1.shim(tmp_path)
+    assert shim.read_text() == compose_v1.SCRIPT
     shim.unlink()
     shim.symlink_to("/bin/true")
-    compose_command.shim(tmp_path)
+    compose_v1.shim(tmp_path)
     assert not shim.is_symlink()
     assert [path.name for path in tmp_path.iterdir()] == ["docker-compose"]
 
@@ -104,22 +104,22 @@ all:
 
 
 def test_the_edit_touches_commands_only(tmp_path: Path) -> None:
-    assert compose_command.edit_makefile(MAKEFILE) == EDITED
-    assert compose_command.edit_makefile(EDITED) == EDITED
+    assert compose_v1.edit_makefile(MAKEFILE) == EDITED
+    assert compose_v1.edit_makefile(EDITED) == EDITED
     crlf = MAKEFILE.replace("\n", "\r\n")
-    assert compose_command.edit_makefile(crlf) == EDITED.replace("\n", "\r\n")
+    assert compose_v1.edit_makefile(crlf) == EDITED.replace("\n", "\r\n")
 
 
 def test_the_edited_makefile_calls_the_new_command(tmp_path: Path) -> None:
     if shutil.which("make") is None:
         pytest.skip("GNU make is not installed")
-    (tmp_path / "Makefile").write_text(compose_command.edit_makefile(MAKEFILE))
+    (tmp_path / "Makefile").write_text(compose_v1.edit_makefile(MAKEFILE))
     done = subprocess.run(["make", "-n", "up"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "docker compose up -d"
 
 
 @given(st.text(alphabet="docker-mps\t\n:=;&@#\\ .", max_size=80))
 def test_any_text_keeps_its_lines(text: str) -> None:
-    after = compose_command.edit_makefile(text)
+    after = compose_v1.edit_makefile(text)
     assert after.count("\n") == text.count("\n")
     assert after.replace("docker compose", "docker-compose") == text.replace("docker compose", "docker-compose")

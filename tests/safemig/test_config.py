@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safemig.config import Config, ConfigError, load, parse, template
-from safemig.config_schema import TIMEOUTS, EndpointConfig, ScriptConfig
-from safemig.discovery.project import discover
+from safemig.project.config import Config, ConfigError, load, parse, template
+from safemig.project.config_schema import TIMEOUTS, EndpointConfig, ScriptConfig
+from safemig.project.layout import discover
 
 FULL = """\
 project:

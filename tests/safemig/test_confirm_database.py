@@ -9,18 +9,18 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from checks.database_use import Identity
-from safemig.cli.face import Face, _answer
+from checks.database.use import Identity
+from safemig.cli.interactive import Face, _answer
 from safemig.cli.opening import new_session, open_project
-from safemig.database_use import DatabaseUse
+from safemig.engine import same_database
+from safemig.engine.inbox import Inbox
+from safemig.engine.same_database import Ours
+from safemig.engine.session import Request, RunEnds, Session
 from safemig.events import Event, Message, Mode
-from safemig.plan import Action, Step
-from safemig.run import same_database
-from safemig.run.inbox import Inbox
-from safemig.run.same_database import Ours
-from safemig.run.session import Request, RunEnds, Session
-from safemig.runtimes import whose
-from safemig.runtimes.whose import ServerPlace, runs_here
+from safemig.planning.database_use import DatabaseUse
+from safemig.planning.plan import Action, Step
+from safemig.runtimes import database_owner
+from safemig.runtimes.database_owner import ServerPlace, runs_here
 from tests.safemig.bad_projects import CONFIG, make
 
 STEP = Step("same-database", "same-database", "Check the database", "before", Action("look"))
@@ -118,7 +118,7 @@ def test_a_server_of_this_machine_is_found_by_the_process_that_serves_us(
     with psycopg.connect(dsn) as connection:
         assert runs_here(connection)
         # As through a tunnel: something answers here, but no process of this machine is the session's.
-        monkeypatch.setattr(whose, "_pid_inside", lambda pid: pid + 1_000_000)
+        monkeypatch.setattr(database_owner, "_pid_inside", lambda pid: pid + 1_000_000)
         assert not runs_here(connection)
 
 
@@ -151,7 +151,7 @@ async def test_on_the_terminal_only_the_name_is_a_yes(
         assert "type shop to go on" in prompt or "why" in prompt
         return next(given)
 
-    monkeypatch.setattr("safemig.cli.face._read_line", read)
+    monkeypatch.setattr("safemig.cli.interactive._read_line", read)
     question = {"id": "q1", "kind": "question", "always": "", "tool": "", "detail": "it is elsewhere", "typed": "shop"}
     pipe = Typist()
     event = Event(1, "approval.asked", "r", "t", "same-database", "", 0.0, question)

@@ -11,16 +11,16 @@ from typing import cast
 
 import pytest
 
-from checks.migration.graph import read_graph
-from safemig.discovery.alembic import AlembicTree
-from safemig.discovery.project import Project
+from checks.revisions.graph import read_graph
 from safemig.effects import effect_of_line
-from safemig.facts import Finding, MigrationFact, RevisionFact, RiskFact, ScriptFact
-from safemig.plan import Action, FileDigest
-from safemig.planner import draft, revisions
-from safemig.policy import Context, Grant, Rules, grant_for, judge
-from safemig.run.approve import _reworded
-from safemig.run.contents import changed, read, read_again, read_revisions, reread
+from safemig.engine.approval import _reworded
+from safemig.planning.collect.revision_contents import changed, read, read_again, read_revisions, reread
+from safemig.planning.facts import Finding, MigrationFact, RevisionFact, RiskFact, ScriptFact
+from safemig.planning.plan import Action, FileDigest
+from safemig.planning.planner import draft, revisions
+from safemig.policy.decision import Context, Grant, Rules, grant_for, judge
+from safemig.project.alembic_config import AlembicTree
+from safemig.project.layout import Project
 from tests.safemig.bad_projects import safemig
 from tests.safemig.plans import FACTS, MIGRATION, PENDING
 from tests.spine.project import MAKEFILE, Spine, make_project, remove_project

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from safemig import demo
-from safemig.cli import copying
+from safemig.cli import copying, demo_copy
 from safemig.cli.errors import UsageError
-from safemig.config_schema import Config, ProjectConfig
+from safemig.project.config_schema import Config, ProjectConfig
 
 
 def configured(root: Path, folder: str) -> Config:
@@ -32,21 +31,21 @@ def test_a_copy_is_made_once_and_only_for_a_run(tmp_path: Path) -> None:
 
 
 def test_the_demo_of_another_checkout_is_copied_as_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(demo.DEMO, tmp_path / "demo", ignore=shutil.ignore_patterns(".venv", ".safemig", "uv.lock"))
+    shutil.copytree(demo_copy.DEMO, tmp_path / "demo", ignore=shutil.ignore_patterns(".venv", ".safemig", "uv.lock"))
     taken: list[Path | None] = []
     monkeypatch.setattr(copying, "docker_answers", lambda: False)
-    monkeypatch.setattr(demo, "copy_demo", lambda target, runtime, source=None: taken.append(source))
+    monkeypatch.setattr(demo_copy, "copy_demo", lambda target, runtime, source=None: taken.append(source))
     copying.root_of(configured(tmp_path, "demo"), make=True)
     assert taken == [tmp_path / "demo"]
 
 
 def test_a_demo_that_cannot_be_copied_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise demo.DemoError("The demo's dependencies cannot be locked: no registry", "uv lock", "Try again.")
+        raise demo_copy.DemoError("The demo's dependencies cannot be locked: no registry", "uv lock", "Try again.")
 
     monkeypatch.setattr(copying, "docker_answers", lambda: False)
-    monkeypatch.setattr(demo, "copy_demo", refuse)
+    monkeypatch.setattr(demo_copy, "copy_demo", refuse)
     (tmp_path / "demo" / "backend").mkdir(parents=True)
-    shutil.copy(demo.DEMO / "backend" / "pyproject.toml", tmp_path / "demo" / "backend")
+    shutil.copy(demo_copy.DEMO / "backend" / "pyproject.toml", tmp_path / "demo" / "backend")
     with pytest.raises(UsageError, match="cannot be locked"):
         copying.root_of(configured(tmp_path, "demo"), make=True)

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 import yaml
 
-from checks.migration.pattern import Pattern
+from checks.revisions.style import Pattern
 from checks.schema.snapshot import Snapshot
-from safemig.authoring import CannotAuthor, author
-from safemig.desired import Desired, SpecFails, desire, of_revision, restated
-from safemig.restate import Restated
-from safemig.spec.document import parse
-from safemig.spec.sources import Wanted, wanted
+from safemig.migrations.reconcile.tables import Restated
+from safemig.migrations.writer import CannotAuthor, author
+from safemig.plan_document.document import parse
+from safemig.requirements.sources import Wanted, wanted
+from safemig.sandbox.desired import Desired, SpecFails, desire, of_revision, restated
 from tests.conftest import fresh_database
 
 CORPUS = Path(__file__).parents[1] / "corpus"

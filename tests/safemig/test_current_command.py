@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safemig.discovery.makefile import parse, read_makefile
-from safemig.proposals.recipe_line import current_line, one_off_line
-from safemig.run.command_facts import from_line, from_target
-from safemig.run.current_command import current_of
+from safemig.engine.current_command import current_of
+from safemig.planning.collect.commands import from_line, from_target
+from safemig.shell.rewrite import current_line, one_off_line
 from tests.safemig.bad_projects import write
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from safemig.database_use import CommandSeen, ServiceSeen, VariableSeen, judge_command, judge_service
-from safemig.run.use_watch import printed_database
+from safemig.engine.session_watch import printed_database
+from safemig.planning.database_use import CommandSeen, ServiceSeen, VariableSeen, judge_command, judge_service
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import uv
 
-from safemig import demo
-from safemig.demo import DemoCopy, DemoError, DemoRuntime, copy_demo, free_ports
+from safemig.cli import demo_copy
+from safemig.cli.demo_copy import DemoCopy, DemoError, DemoRuntime, copy_demo, free_ports
 
-BACKEND = demo.DEMO / "backend"
-PLAN = demo.DEMO / "specs" / "01_backend_ratings_plan.md"
+BACKEND = demo_copy.DEMO / "backend"
+PLAN = demo_copy.DEMO / "specs" / "01_backend_ratings_plan.md"
 RUNTIMES: tuple[DemoRuntime, ...] = ("docker", "process")
 
 
@@ -105,14 +105,14 @@ def test_without_git_the_copy_is_a_plain_folder(tmp_path: Path, monkeypatch: pyt
 
 def test_what_running_in_place_left_behind_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     used = tmp_path / "used"
-    shutil.copytree(demo.DEMO, used)
+    shutil.copytree(demo_copy.DEMO, used)
     left = (".venv/bin/python", ".run/api.pid", ".safemig/runs", "app/__pycache__/main.pyc", ".pytest_cache/x", ".env")
     for name in left:
         path = used / "backend" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("left behind")
     (used / "backend" / "uv.lock").write_text("an old lock")
-    monkeypatch.setattr(demo, "DEMO", used)
+    monkeypatch.setattr(demo_copy, "DEMO", used)
     copy = copy_demo(tmp_path / "copy", "docker")
     assert not [path for path in copy.root.rglob("*") if path.is_file() and path.read_bytes() == b"left behind"]
     assert "an old lock" not in (copy.folder / "uv.lock").read_text()
@@ -170,14 +170,14 @@ def test_nothing_is_left_when_interrupted(tmp_path: Path, monkeypatch: pytest.Mo
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(demo, where, interrupted)
+    monkeypatch.setattr(demo_copy, where, interrupted)
     with pytest.raises(KeyboardInterrupt):
         copy_demo(tmp_path / "copy", "process")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_demo_that_was_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "DEMO", tmp_path / "nowhere")
+    monkeypatch.setattr(demo_copy, "DEMO", tmp_path / "nowhere")
     with pytest.raises(DemoError, match="missing"):
         copy_demo(tmp_path / "copy", "docker")
 
@@ -302,7 +302,7 @@ def test_the_checklist_stands_far_from_its_phases_under_ticked_headings() -> Non
 
 
 def test_only_one_of_three_specs_asks_for_a_schema_with_items_open() -> None:
-    specs = sorted(path for path in demo.DEMO.rglob("*.md"))
+    specs = sorted(path for path in demo_copy.DEMO.rglob("*.md"))
     assert len(specs) == 3
     assert len({path.parent for path in specs}) == 2
     asking = [path for path in specs if "create table" in path.read_text().lower().replace("_", " ")]
@@ -311,7 +311,7 @@ def test_only_one_of_three_specs_asks_for_a_schema_with_items_open() -> None:
 
 
 def test_no_lock_and_no_registry_is_committed() -> None:
-    files = git(demo.DEMO, "ls-files").split()
+    files = git(demo_copy.DEMO, "ls-files").split()
     assert "backend/Makefile" in files
     assert not [name for name in files if name.endswith("uv.lock")]
-    assert not [name for name in files if "index-url" in (demo.DEMO / name).read_text()]
+    assert not [name for name in files if "index-url" in (demo_copy.DEMO / name).read_text()]

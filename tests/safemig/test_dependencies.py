@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from safemig.proposals import dependencies
+from safemig.remedies import dependencies
 
 EXTRA = """[project]
 name = "x"  # the name

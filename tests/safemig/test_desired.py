@@ -11,11 +11,20 @@ import psycopg
 import pytest
 
 from checks.schema.difference import compare
-from safemig import loading
-from safemig.desired import Desired, RevisionFails, SpecFails, desire, desire_applied, last_name, of_revision, take
-from safemig.loading import ScratchFails, load
-from safemig.spec.document import parse
-from safemig.spec.sources import Wanted, wanted
+from safemig.plan_document.document import parse
+from safemig.requirements.sources import Wanted, wanted
+from safemig.sandbox import restore
+from safemig.sandbox.desired import (
+    Desired,
+    RevisionFails,
+    SpecFails,
+    desire,
+    desire_applied,
+    last_name,
+    of_revision,
+    take,
+)
+from safemig.sandbox.restore import ScratchFails, load
 
 DUMP = r"""\restrict abc
 SET statement_timeout = 0;
@@ -179,7 +188,7 @@ def test_the_sql_of_a_spec_reaches_no_file_and_no_program(sql: str, dsn: str, tm
 
 @pytest.mark.parametrize("text", ["DO $$ BEGIN LOOP END LOOP; END $$;", "SELECT pg_sleep(2000);"])
 def test_what_never_ends_is_ended_with_its_line(text: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "STATEMENT_SECONDS", 1)
+    monkeypatch.setattr(restore, "STATEMENT_SECONDS", 1)
     found = Wanted("sql", text, "", (), frozenset(), ("plan.md", 1), upgrade_lines=(7,))
     with pytest.raises(SpecFails, match="the throwaway database may take") as caught:
         _desire(found, dsn)

@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import pytest
 
-from checks.migration.graph import read_graph
-from safemig.desired import restated
-from safemig.discovery.alembic import AlembicTree
-from safemig.facts import Facts
-from safemig.run.differing import NotLooked, differs
+from checks.revisions.graph import read_graph
+from safemig.planning.collect.outdated_phases import NotLooked, differs
+from safemig.planning.facts import Facts
+from safemig.project.alembic_config import AlembicTree
 from safemig.runtimes.base import Runtime, Unreachable
+from safemig.sandbox.desired import restated
 from tests.conftest import fresh_database
 from tests.safemig.restating import spec
 
@@ -51,8 +51,10 @@ def differ(tmp_path: Path, postgres_server: str, monkeypatch: pytest.MonkeyPatch
 
         return work(scratch)
 
-    monkeypatch.setattr("safemig.scratch.on_scratch", on_scratch)
-    monkeypatch.setattr("safemig.apart.restated", restated)  # in this process: each child takes seconds to start
+    monkeypatch.setattr("safemig.sandbox.database.on_scratch", on_scratch)
+    monkeypatch.setattr(
+        "safemig.sandbox.worker.restated", restated
+    )  # in this process: each child takes seconds to start
     facts = Facts("x", "process", ".", "", "")
     return lambda code, language: differs(facts, cast(Runtime, None), tree, graph, spec(code, language))
 
@@ -82,6 +84,6 @@ def test_what_could_not_be_looked_at_is_said(
     def on_scratch(*_: object) -> object:
         raise Unreachable("no server", "here", "Start one.")
 
-    monkeypatch.setattr("safemig.scratch.on_scratch", on_scratch)
+    monkeypatch.setattr("safemig.sandbox.database.on_scratch", on_scratch)
     with pytest.raises(NotLooked, match="no server"):
         differ(f"{CREATE}, price integer DEFAULT 4);", "sql")

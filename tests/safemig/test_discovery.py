@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from safemig.config_schema import Config, DatabaseConfig, ProjectConfig
-from safemig.discovery.database import UnresolvedReference, resolve
-from safemig.discovery.files import find_root
 from safemig.discovery.makefile import parse
-from safemig.discovery.project import Project, discover
-from safemig.discovery.recipes import doing
-from safemig.discovery.roles import Wish, choose
+from safemig.project.config_schema import Config, DatabaseConfig, ProjectConfig
+from safemig.project.database_url import UnresolvedReference, resolve
+from safemig.project.files import find_root
+from safemig.project.layout import Project, discover
+from safemig.project.make_roles import Wish, choose
+from safemig.shell.recipes import doing
 
 DEMO = Path(__file__).parents[2] / "demo"
 PASSWORD = "hunter2"

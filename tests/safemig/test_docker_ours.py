@@ -18,8 +18,8 @@ import docker
 import psycopg
 import pytest
 
-from safemig.commands import MARK
-from safemig.runtimes import docker_ours, engine, inside
+from safemig.execution.command import MARK
+from safemig.runtimes import docker_engine, docker_ownership, exec_sessions
 from safemig.runtimes.docker import DockerRuntime
 from tests.safemig.composed import needs_docker, unharmed, until
 
@@ -96,7 +96,7 @@ def test_a_statement_whose_exec_was_killed_here_is_ended_there(
     assert not active(runtime, "/* left */")
     assert all(active(runtime, f"/* {word} */") for word in ("older", "stranger", "another"))
     assert runtime.leftovers(before, claims) == ()
-    assert [each.name for each in inside.processes(runtime._database())].count("psql") == 3
+    assert [each.name for each in exec_sessions.processes(runtime._database())].count("psql") == 3
     assert unharmed(runtime)
     for word, client in (("older", older), ("stranger", stranger), ("another", another)):
         end_statement(runtime, word)
@@ -147,7 +147,7 @@ def client_here(runtime: DockerRuntime, statement: str, host: str, port: int) ->
 
 
 def test_a_session_from_here_to_the_containers_own_address_is_known_by_its_socket(published: DockerRuntime) -> None:
-    address = next(docker_ours.addresses(published._database()))
+    address = next(docker_ownership.addresses(published._database()))
     before = published.mark_before("run/1")
     with (
         client_here(published, "SELECT pg_sleep(300) /* ours */", address, 5432) as ours,
@@ -167,7 +167,7 @@ CHANGE = "SELECT pg_sleep(300), 'ALTER TABLE course'"
 
 
 def test_through_a_published_port_only_the_one_statement_of_the_revision_is_cancelled(published: DockerRuntime) -> None:
-    host, port = engine.published(published._database())[5432]
+    host, port = docker_engine.published(published._database())[5432]
     statements = ["SELECT 1", f"{CHANGE};"]
     before = published.mark_before("run/1")
     with (
@@ -203,7 +203,7 @@ def test_only_the_commands_own_one_off_container_is_ended(published: DockerRunti
     words = ("run", "--rm", "-T", "--no-deps", "api", "sleep")
     stranger = start(published, *words, "301")
     client = start(published, *words, "300", mark="run/1")
-    until(lambda: len(inside.others(engine.open_engine(), published.folder, before)) == 2)
+    until(lambda: len(exec_sessions.others(docker_engine.open_engine(), published.folder, before)) == 2)
     until(lambda: bool(published.leftovers(before)))
     kill(client)
     done = published.end_leftovers(before, (), 0.2)
@@ -211,8 +211,8 @@ def test_only_the_commands_own_one_off_container_is_ended(published: DockerRunti
     assert "left alone" in done[-1]
     assert "run api sleep 301" in done[-1]
     until(lambda: published.leftovers(before) == ())
-    assert len(inside.others(engine.open_engine(), published.folder, before)) == 1
-    for container in engine.containers(engine.open_engine(), published.folder, oneoff=True):
+    assert len(exec_sessions.others(docker_engine.open_engine(), published.folder, before)) == 1
+    for container in docker_engine.containers(docker_engine.open_engine(), published.folder, oneoff=True):
         container.kill()
     stranger.wait(20)
 

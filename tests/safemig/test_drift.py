@@ -9,9 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from checks.migration.graph import read_graph
-from safemig.desired import take
-from safemig.drift import NotEvaluated, drift, upgrade_in
+from checks.revisions.graph import read_graph
+from safemig.sandbox.desired import take
+from safemig.sandbox.drift import NotEvaluated, drift, upgrade_in
 
 FIRST = '''"""first"""
 from alembic import op

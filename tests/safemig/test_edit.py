@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safemig.plan import Action
-from safemig.proposals import edit
+from safemig.base import file_edit
+from safemig.planning.plan import Action
 
 
 def _names(folder: Path) -> set[str]:
@@ -21,21 +21,21 @@ def _names(folder: Path) -> set[str]:
 
 
 def test_a_proposal_says_all_of_it() -> None:
-    action = edit.propose("a/b.txt", "one\ntwo\n", "one\nthree\n")
+    action = file_edit.propose("a/b.txt", "one\ntwo\n", "one\nthree\n")
     assert (action.kind, action.path, action.effect, action.text) == ("edit", "a/b.txt", "write", "one\nthree\n")
     assert "--- a/a/b.txt\n+++ b/a/b.txt\n" in action.diff
     assert "-two\n+three\n" in action.diff
 
 
 def test_a_new_file_has_no_before() -> None:
-    action = edit.propose("new.txt", None, "x\n")
+    action = file_edit.propose("new.txt", None, "x\n")
     assert action.before is None
     assert action.diff.startswith("--- /dev/null\n+++ b/new.txt\n")
 
 
 @given(st.text(alphabet="ab\r\n\f ", max_size=30), st.text(alphabet="ab\r\n\f ", max_size=30))
 def test_the_diff_turns_one_text_into_the_other(tmp_path_factory: pytest.TempPathFactory, old: str, new: str) -> None:
-    diff = edit.unified("f", old, new)
+    diff = file_edit.unified("f", old, new)
     if old == new:
         assert diff == ""
         return
@@ -51,13 +51,13 @@ def test_it_is_applied_and_recognised(tmp_path: Path) -> None:
     file = tmp_path / "run.sh"
     file.write_bytes(b"a\r\nb")
     file.chmod(0o750)
-    action = edit.propose("run.sh", edit.read(tmp_path, "run.sh"), "a\r\nc")
-    assert edit.state(tmp_path, action) == "not done"
-    edit.apply(tmp_path, action)
+    action = file_edit.propose("run.sh", file_edit.read(tmp_path, "run.sh"), "a\r\nc")
+    assert file_edit.state(tmp_path, action) == "not done"
+    file_edit.apply(tmp_path, action)
     assert file.read_bytes() == b"a\r\nc"
     assert stat.S_IMODE(file.stat().st_mode) == 0o750
-    assert edit.state(tmp_path, action) == "done"
-    edit.apply(tmp_path, action)
+    assert file_edit.state(tmp_path, action) == "done"
+    file_edit.apply(tmp_path, action)
     assert _names(tmp_path) == {"run.sh"}
 
 
@@ -66,25 +66,25 @@ def test_the_owner_stays(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_text("x")
     os.chown(file, 1234, 2345)
-    edit.apply(tmp_path, edit.propose("a", "x", "y"))
+    file_edit.apply(tmp_path, file_edit.propose("a", "x", "y"))
     assert (file.stat().st_uid, file.stat().st_gid) == (1234, 2345)
     os.chown(tmp_path, 1234, 2345)
-    edit.apply(tmp_path, edit.propose("new", None, "y"))
+    file_edit.apply(tmp_path, file_edit.propose("new", None, "y"))
     assert (tmp_path / "new").stat().st_uid == 1234
 
 
 def test_a_changed_file_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_text("by hand")
-    action = edit.propose("a", "x", "y")
-    assert edit.state(tmp_path, action) == "unclear"
-    with pytest.raises(edit.Changed, match="a: changed"):
-        edit.apply(tmp_path, action)
-    with pytest.raises(edit.Changed):
-        edit.apply(tmp_path, edit.propose("a", None, "y"))
+    action = file_edit.propose("a", "x", "y")
+    assert file_edit.state(tmp_path, action) == "unclear"
+    with pytest.raises(file_edit.Changed, match="a: changed"):
+        file_edit.apply(tmp_path, action)
+    with pytest.raises(file_edit.Changed):
+        file_edit.apply(tmp_path, file_edit.propose("a", None, "y"))
     file.unlink()
-    with pytest.raises(edit.Changed):
-        edit.apply(tmp_path, action)
+    with pytest.raises(file_edit.Changed):
+        file_edit.apply(tmp_path, action)
     assert _names(tmp_path) == set()
 
 
@@ -96,21 +96,21 @@ def test_nothing_outside_is_written(tmp_path: Path, path: str) -> None:
     (root / "link").symlink_to(tmp_path)
     (root / "out-link").symlink_to(tmp_path / "out")
     (root / "loop").symlink_to(root / "loop")
-    with pytest.raises(edit.EditError):
-        edit.apply(root, edit.propose(path, "x", "y"))
+    with pytest.raises(file_edit.EditError):
+        file_edit.apply(root, file_edit.propose(path, "x", "y"))
     assert (tmp_path / "out").read_text() == "x"
 
 
 def test_a_link_inside_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("x")
     (tmp_path / "link").symlink_to("real")
-    edit.apply(tmp_path, edit.propose("link", "x", "y"))
+    file_edit.apply(tmp_path, file_edit.propose("link", "x", "y"))
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_text() == "y"
 
 
 def test_folders_are_made(tmp_path: Path) -> None:
-    edit.apply(tmp_path, edit.propose("a/b/c", None, "y"))
+    file_edit.apply(tmp_path, file_edit.propose("a/b/c", None, "y"))
     assert (tmp_path / "a/b/c").read_text() == "y"
 
 
@@ -126,8 +126,8 @@ def test_a_fault_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fail)
-        with pytest.raises(edit.NotWritten, match=os.strerror(code)):
-            edit.apply(tmp_path, edit.propose("a", "x", "y"))
+        with pytest.raises(file_edit.NotWritten, match=os.strerror(code)):
+            file_edit.apply(tmp_path, file_edit.propose("a", "x", "y"))
     assert (tmp_path / "a").read_text() == "x"
     assert _names(tmp_path) == {"a"}
 
@@ -142,16 +142,16 @@ def test_a_change_while_writing_is_seen(tmp_path: Path, monkeypatch: pytest.Monk
         file.write_text("by hand")
 
     monkeypatch.setattr(os, "fsync", save_meanwhile)
-    with pytest.raises(edit.Changed):
-        edit.apply(tmp_path, edit.propose("a", "x", "y"))
+    with pytest.raises(file_edit.Changed):
+        file_edit.apply(tmp_path, file_edit.propose("a", "x", "y"))
     assert file.read_text() == "by hand"
     assert _names(tmp_path) == {"a"}
 
 
 def test_what_is_no_text_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\xff\xfe")
-    assert edit.read(tmp_path, "missing") is None
-    with pytest.raises(edit.NotWritten, match="UTF-8"):
-        edit.read(tmp_path, "a")
+    assert file_edit.read(tmp_path, "missing") is None
+    with pytest.raises(file_edit.NotWritten, match="UTF-8"):
+        file_edit.read(tmp_path, "a")
     (tmp_path / "folder").mkdir()
-    assert edit.state(tmp_path, Action("edit", path="folder", text="x")) == "unclear"
+    assert file_edit.state(tmp_path, Action("edit", path="folder", text="x")) == "unclear"

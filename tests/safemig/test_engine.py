@@ -10,9 +10,9 @@ import pytest
 
 from checks.evidence import Json
 from checks.schema.snapshot import TableHeld
-from safemig.plan import Step
-from safemig.run import engine
-from safemig.run.session import RunEnds, Session
+from safemig.engine import loop
+from safemig.engine.session import RunEnds, Session
+from safemig.planning.plan import Step
 from safemig.runtimes.base import Unreachable
 
 
@@ -41,9 +41,9 @@ async def test_a_step_that_cannot_read_fails_the_run(
     step = SimpleNamespace(
         id="baseline", intent="baseline", title="Take the baseline", applies=(), action=SimpleNamespace(line="")
     )
-    monkeypatch.setattr(engine, "STEPS", {"baseline": act})
+    monkeypatch.setattr(loop, "STEPS", {"baseline": act})
     with pytest.raises(RunEnds) as ends:
-        await engine._perform(cast(Session, session), cast(Step, step), resumed=False)
+        await loop._perform(cast(Session, session), cast(Step, step), resumed=False)
     assert ends.value.verdict == "failed"
     assert ends.value.reason.startswith("Take the baseline: ") and words in ends.value.reason
     ((kind, data),) = emitted

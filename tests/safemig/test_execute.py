@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from safemig.run.execute import cause
+from safemig.engine.command import cause
 
 DUPLICATE = """Traceback (most recent call last):
   File "env.py", line 3, in run

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.evidence import Evidence, Json, unseen
-from safemig.proposals import failures, source_calls
+from safemig.remedies import diagnosis, test_imports
 
 CLIENT = "from fastapi.testclient import TestClient\n\ndef test_a():\n    assert TestClient\n"
 HTTPX = "import httpx\nfrom fastapi.testclient import TestClient\n"
@@ -33,7 +33,7 @@ def _red(cause: str = "", code: int = 2) -> Evidence:
 
 def _packages(output: str, *sources: str, declared: tuple[str, ...] = ("pytest",), **more: object) -> tuple[str, ...]:
     files = {f"tests/test_{number}.py": text for number, text in enumerate(sources)}
-    found = failures.remedy(_red(), output, files, declared, **more)  # type: ignore[arg-type]
+    found = diagnosis.remedy(_red(), output, files, declared, **more)  # type: ignore[arg-type]
     return () if found is None else found.packages
 
 
@@ -76,7 +76,7 @@ def test_a_missing_runner() -> None:
 
 
 def test_the_cause_is_in_words() -> None:
-    found = failures.remedy(_red(), NEEDS_HTTPX, {"a": CLIENT, "b": MARKED}, ["pytest"])
+    found = diagnosis.remedy(_red(), NEEDS_HTTPX, {"a": CLIENT, "b": MARKED}, ["pytest"])
     assert found is not None
     assert found.cause == (
         "The test client needs httpx, which is not installed. "
@@ -87,25 +87,25 @@ def test_the_cause_is_in_words() -> None:
 
 def test_the_client_is_the_cause_where_an_import_fails_too() -> None:
     output = "E   ModuleNotFoundError: No module named 'httpx'\n" + NEEDS_HTTPX
-    found = failures.remedy(_red(), output, {"a": HTTPX}, ["pytest"])
+    found = diagnosis.remedy(_red(), output, {"a": HTTPX}, ["pytest"])
     assert found is not None
     assert (found.packages, found.cause) == (("httpx",), "The test client needs httpx, which is not installed.")
 
 
 def test_the_cause_may_stand_in_the_evidence() -> None:
-    found = failures.remedy(_red("ModuleNotFoundError: No module named 'freezegun'"), "", {}, [])
+    found = diagnosis.remedy(_red("ModuleNotFoundError: No module named 'freezegun'"), "", {}, [])
     assert found is not None
     assert found.packages == ("freezegun",)
 
 
 def test_an_unknown_module_is_named_and_not_proposed() -> None:
-    found = failures.remedy(_red(), "ModuleNotFoundError: No module named 'acme_tools'", {}, [])
+    found = diagnosis.remedy(_red(), "ModuleNotFoundError: No module named 'acme_tools'", {}, [])
     assert found is not None
     assert (found.packages, "acme_tools" in found.cause) == ((), True)
 
 
 def test_a_local_module_is_no_package() -> None:
-    found = failures.remedy(_red(), "ModuleNotFoundError: No module named 'mock.app'", {}, [], local={"mock"})
+    found = diagnosis.remedy(_red(), "ModuleNotFoundError: No module named 'mock.app'", {}, [], local={"mock"})
     assert found is not None
     assert found.packages == ()
     assert "own module mock.app" in found.cause
@@ -113,7 +113,7 @@ def test_a_local_module_is_no_package() -> None:
 
 
 def test_what_is_declared_is_not_proposed() -> None:
-    found = failures.remedy(_red(), NEEDS_HTTPX, {"a": CLIENT}, ["pytest", "HTTPX"])
+    found = diagnosis.remedy(_red(), NEEDS_HTTPX, {"a": CLIENT}, ["pytest", "HTTPX"])
     assert found is not None
     assert found.packages == ()
     assert "declares httpx: rebuild" in found.cause
@@ -127,13 +127,13 @@ def test_what_the_lock_brings_along_is_not_proposed_for_an_import() -> None:
 
 
 def test_async_tests_without_a_mark_need_the_mode() -> None:
-    found = failures.remedy(_red(code=1), NATIVE, {"a": BARE}, ["pytest"])
+    found = diagnosis.remedy(_red(code=1), NATIVE, {"a": BARE}, ["pytest"])
     assert found is not None
     assert dict(found.config) == {"asyncio_mode": "auto"}
-    strict = failures.remedy(_red(code=1), NATIVE, {"a": BARE}, ["pytest", "pytest-asyncio"])
+    strict = diagnosis.remedy(_red(code=1), NATIVE, {"a": BARE}, ["pytest", "pytest-asyncio"])
     assert strict is not None
     assert (strict.packages, dict(strict.config)) == ((), {"asyncio_mode": "auto"})
-    settled = failures.remedy(_red(code=1), NATIVE, {"a": BARE}, ["pytest"], asyncio_mode="auto")
+    settled = diagnosis.remedy(_red(code=1), NATIVE, {"a": BARE}, ["pytest"], asyncio_mode="auto")
     assert settled is not None
     assert (settled.packages, dict(settled.config)) == (("pytest-asyncio",), {})
 
@@ -152,9 +152,9 @@ def test_other_coroutines_need_no_plugin(source: str) -> None:
 
 
 def test_nothing_missing_is_no_remedy() -> None:
-    assert failures.remedy(_red(code=0), NEEDS_HTTPX, {"a": CLIENT}, []) is None
-    assert failures.remedy(_red(code=1), "E assert 1 == 2", {"a": MARKED}, []) is None
-    assert failures.remedy(unseen("tests", "make test", "make test", "no output"), NEEDS_HTTPX, {}, []) is None
+    assert diagnosis.remedy(_red(code=0), NEEDS_HTTPX, {"a": CLIENT}, []) is None
+    assert diagnosis.remedy(_red(code=1), "E assert 1 == 2", {"a": MARKED}, []) is None
+    assert diagnosis.remedy(unseen("tests", "make test", "make test", "no output"), NEEDS_HTTPX, {}, []) is None
 
 
 def test_imports_that_need_not_succeed_are_left_out() -> None:
@@ -165,15 +165,15 @@ def test_imports_that_need_not_succeed_are_left_out() -> None:
         "from . import httpx\n"
         "def test_a():\n    import freezegun\n"
     )
-    calls = source_calls.read_calls({"a": source, "broken": "def ("})
+    calls = test_imports.read_calls({"a": source, "broken": "def ("})
     assert calls.imports & {"respx", "faker", "httpx", "freezegun"} == {"freezegun"}
     assert not calls.client
-    assert source_calls.read_calls({"a": "from fastapi import testclient"}).client
+    assert test_imports.read_calls({"a": "from fastapi import testclient"}).client
 
 
 @given(st.text(max_size=200))
 def test_no_output_breaks_the_reading(noise: str) -> None:
-    found = failures.remedy(_red(), noise + NEEDS_HTTPX, {"a": noise}, [])
+    found = diagnosis.remedy(_red(), noise + NEEDS_HTTPX, {"a": noise}, [])
     assert found is not None
     assert "httpx" in found.packages
 
@@ -201,6 +201,6 @@ def test_async_tests_that_were_only_skipped_call_for_their_plugin_too() -> None:
     """pytest before 8.4 skips them with a warning and returns 0."""
     green: dict[str, Json] = {"exit_code": 0, "passed": 2, "skipped": 1}
     skipped = Evidence("tests", "t", True, "", "", "t", {**green, "problems": ["async tests did not run"]})
-    found = failures.remedy(skipped, NATIVE, {"a": BARE}, ["pytest"])
+    found = diagnosis.remedy(skipped, NATIVE, {"a": BARE}, ["pytest"])
     assert found is not None and found.packages == ("pytest-asyncio",)
-    assert failures.remedy(Evidence("tests", "t", True, "", "", "t", green), NATIVE, {"a": BARE}, ["pytest"]) is None
+    assert diagnosis.remedy(Evidence("tests", "t", True, "", "", "t", green), NATIVE, {"a": BARE}, ["pytest"]) is None

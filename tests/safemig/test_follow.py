@@ -12,10 +12,10 @@ from typing import cast
 import psutil
 import pytest
 
-from safemig.run import follow
-from safemig.run.engine import Begin, drive
-from safemig.run.follow import running
-from safemig.run.session import Session
+from safemig.engine import service_log
+from safemig.engine.loop import Begin, drive
+from safemig.engine.service_log import running
+from safemig.engine.session import Session
 
 
 async def _read(line: str, seen: asyncio.Event, cwd: Path) -> None:
@@ -57,7 +57,7 @@ async def test_a_cancelled_start_ends_though_a_child_holds_the_output(turns: int
 async def test_what_runs_ends_with_all_that_it_started(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(service_log, "GRACE_SECONDS", 0.5)
     seen = asyncio.Event()
     task = asyncio.ensure_future(_read(f"sh -c {quote('echo $$ > pid; ' + line)}", seen, tmp_path))
     await asyncio.wait_for(seen.wait(), 30)

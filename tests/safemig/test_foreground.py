@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from safemig.foreground import of_words, staying
+from safemig.shell.foreground import of_words, staying
 
 LINES = [
     ("docker compose up", "foreground"),

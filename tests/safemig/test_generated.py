@@ -12,9 +12,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from safemig.facts import Finding, RevisionFact, RiskFact
-from safemig.foreign_drops import foreign_drops
-from safemig.planner import revisions
+from safemig.migrations.foreign_drops import foreign_drops
+from safemig.planning.facts import Finding, RevisionFact, RiskFact
+from safemig.planning.planner import revisions
 from tests.safemig.plans import FACTS
 from tests.safemig.shops import events_of, made_shop, run_safemig, written_by
 from tests.spine.project import Spine

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.migration.graph import read_graph
-from checks.migration.pattern import read_pattern
-from safemig import gentle_choices, gentle_sql
-from safemig.authoring import author
-from safemig.desired import desire, of_revision
-from safemig.gentle import gentle
-from safemig.spec.document import parse
-from safemig.spec.sources import Wanted, wanted
+from checks.revisions.graph import read_graph
+from checks.revisions.style import read_pattern
+from safemig.migrations.online import choices as gentle_choices
+from safemig.migrations.online import sql_forms
+from safemig.migrations.online.forms import gentle
+from safemig.migrations.writer import author
+from safemig.plan_document.document import parse
+from safemig.requirements.sources import Wanted, wanted
+from safemig.sandbox.desired import desire, of_revision
 
 DUMP = """CREATE TABLE public.person (id integer PRIMARY KEY);
 CREATE TABLE public."user" (id integer PRIMARY KEY, "Name" text);
@@ -258,7 +259,7 @@ WORDS = st.sampled_from([*TEXT.split(), "\n"])
 
 @given(st.lists(WORDS, max_size=14).map(lambda words: "ALTER TABLE course " + " ".join(words)))
 def test_any_words_of_sql_are_read(code: str) -> None:
-    text, numbers, chosen = gentle_sql.change(code, (), ["course"], 1)
+    text, numbers, chosen = sql_forms.change(code, (), ["course"], 1)
     assert text == code or chosen
     assert not chosen or len(numbers) in (0, text.count("\n") + 1)
 

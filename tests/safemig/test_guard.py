@@ -11,13 +11,13 @@ import psycopg
 import pytest
 
 from checks.evidence import Evidence
+from safemig.engine.approval import _as_write
+from safemig.engine.guard import guarded
+from safemig.engine.session import RunEnds, Session
 from safemig.events import Verdict
-from safemig.plan import Action, Effect
-from safemig.planner import draft
-from safemig.policy import Rules
-from safemig.run.approve import _as_write
-from safemig.run.guard import guarded
-from safemig.run.session import RunEnds, Session
+from safemig.planning.plan import Action, Effect
+from safemig.planning.planner import draft
+from safemig.policy.decision import Rules
 from safemig.startup.seen import seen_before
 from tests.safemig.plans import FACTS
 

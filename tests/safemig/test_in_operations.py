@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.schema.difference import compare
-from safemig.authoring import with_downgrade
-from safemig.desired import take
-from safemig.in_operations import in_operations
-from safemig.spec.document import parse
-from safemig.spec.sources import Wanted, wanted
+from safemig.migrations.from_sql import in_operations
+from safemig.migrations.writer import with_downgrade
+from safemig.plan_document.document import parse
+from safemig.requirements.sources import Wanted, wanted
+from safemig.sandbox.desired import take
 
 
 def _wanted(code: str) -> Wanted:

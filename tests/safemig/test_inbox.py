@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from safemig.engine.inbox import Inbox
 from safemig.events import Answer, Message
 from safemig.journal import JournalUnwritable
-from safemig.run.inbox import Inbox
 
 
 def decide(question: str, answer: Answer = "once") -> Message:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from safemig.checklist import Proofs, Worlds, judge_all
+from safemig.checklist.ticks import Proofs, Worlds, judge_all
 from tests.safemig.test_items_judging import Objects, State, phase_of, world
 
 MODELS = """\

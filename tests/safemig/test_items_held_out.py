@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from safemig.checklist import Judged, Proofs, Worlds, judge_all
-from safemig.items.plain import plain_words
+from safemig.checklist.plain_words import plain_words
+from safemig.checklist.ticks import Judged, Proofs, Worlds, judge_all
 from tests.safemig.test_items_four_worlds import RAN, STATES
 from tests.safemig.test_items_judging import phase_of, world
 

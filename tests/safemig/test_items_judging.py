@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.schema.snapshot import Snapshot
-from checks.symbols import walk
-from safemig.checklist import NOTHING, Judged, Proofs, Worlds, judge, judge_all
-from safemig.items.places import Sources, World, look
-from safemig.items.reader import things_of
-from safemig.spec.document import Phase, parse
+from checks.source.symbols import walk
+from safemig.checklist.locations import Sources, World, look
+from safemig.checklist.references import things_of
+from safemig.checklist.ticks import NOTHING, Judged, Proofs, Worlds, judge, judge_all
+from safemig.plan_document.document import Phase, parse
 
 Objects = dict[str, dict[str, object]]
 MODELS = 'from sqlalchemy import DateTime\nclass Course(Base):\n    __tablename__ = "course"\n    slug = 1\n'

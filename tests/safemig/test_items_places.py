@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from checks.schema.snapshot import take
-from checks.symbols import walk
-from safemig.items.places import USED, Sources, look, same_file
-from safemig.items.reader import Thing
+from checks.source.symbols import walk
+from safemig.checklist.locations import USED, Sources, look, same_file
+from safemig.checklist.references import Thing
 
 DDL = """
 CREATE TABLE course (id integer PRIMARY KEY);

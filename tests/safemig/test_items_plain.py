@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safemig.checklist import Judged, Proofs, Worlds, judge_all
-from safemig.config import ConfigError, load
-from safemig.config_schema import TickConfig
-from safemig.items.plain import plain_words, said
-from safemig.items.reader import named
-from safemig.spec.document import parse
+from safemig.checklist.plain_words import plain_words, said
+from safemig.checklist.references import named
+from safemig.checklist.ticks import Judged, Proofs, Worlds, judge_all
+from safemig.plan_document.document import parse
+from safemig.project.config import ConfigError, load
+from safemig.project.config_schema import TickConfig
 from tests.safemig.test_items_four_worlds import BEFORE as EMPTY
 from tests.safemig.test_items_four_worlds import RAN, STATES
 from tests.safemig.test_items_judging import BEFORE, State, phase_of, world

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.evidence import Evidence, now
-from safemig.items.looking import to_run
-from safemig.items.reader import is_file, named, only_looks, things_of
-from safemig.run.items import evidence, world_of
-from safemig.spec.document import Item, parse
+from safemig.checklist.readonly_commands import to_run
+from safemig.checklist.references import is_file, named, only_looks, things_of
+from safemig.engine.item_context import evidence, world_of
+from safemig.plan_document.document import Item, parse
 
 
 def item(text: str) -> Item:

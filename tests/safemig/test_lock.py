@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safemig.proposals import lock, lock_merge
+from safemig.remedies import uv_lock, uv_lock_merge
 
 PROJECT = """[project]
 name = "catalogue"
@@ -72,7 +72,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def uv() -> tuple[str, ...]:
     """The uv of our own dependencies."""
-    found = [way for way in lock.ways(which=lambda name: None) if way.source == "package"]
+    found = [way for way in uv_lock.ways(which=lambda name: None) if way.source == "package"]
     if not found:
         pytest.skip("the uv package is not installed")
     return found[0].argv
@@ -92,7 +92,7 @@ def _packages(text: str) -> Mapping[str, Mapping[str, Any]]:
 def test_only_what_is_new_differs(tmp_path: Path, index: Path, uv: tuple[str, ...]) -> None:
     folder = _project(tmp_path / "p", PROJECT, uv)
     old = (folder / "uv.lock").read_text()
-    new = lock.renew(folder, WANTED, uv=uv)
+    new = uv_lock.renew(folder, WANTED, uv=uv)
     before, after = _packages(old), _packages(new)
     assert after["base-part"]["version"] == "1.5"
     for name in ("base-part", "runner"):
@@ -111,7 +111,7 @@ def test_the_new_lock_really_installs_the_new_package(tmp_path: Path, index: Pat
     (folder / "pyproject.toml").write_text(WANTED)
     subprocess.run(sync, cwd=folder, check=True)
     assert not list(folder.glob(".venv/lib/*/site-packages/client.py")), "an old lock installs nothing new"
-    (folder / "uv.lock").write_text(lock.renew(folder, WANTED, uv=uv))
+    (folder / "uv.lock").write_text(uv_lock.renew(folder, WANTED, uv=uv))
     subprocess.run(sync, cwd=folder, check=True)
     assert list(folder.glob(".venv/lib/*/site-packages/client.py"))
     subprocess.run([*uv, "lock", "--check", "-q"], cwd=folder, check=True)
@@ -125,7 +125,7 @@ def test_revision_and_foreign_registry_stay(tmp_path: Path, index: Path, uv: tup
     foreign = re.sub(r"^revision = \d+\n", "revision = 1\n", foreign, flags=re.MULTILINE)
     foreign = foreign.replace(f'path = "{registry}/', 'url = "https://mirror.example/f/')
     (folder / "uv.lock").write_text(foreign)
-    new = lock.renew(folder, WANTED, uv=uv)
+    new = uv_lock.renew(folder, WANTED, uv=uv)
     assert tomllib.loads(new)["revision"] == 1
     before, after = _packages(foreign), _packages(new)
     assert {name: after[name] for name in before if name != "catalogue"} == {
@@ -138,7 +138,7 @@ def test_revision_and_foreign_registry_stay(tmp_path: Path, index: Path, uv: tup
 def test_line_endings_stay(tmp_path: Path, index: Path, uv: tuple[str, ...]) -> None:
     folder = _project(tmp_path / "p", PROJECT, uv)
     (folder / "uv.lock").write_bytes((folder / "uv.lock").read_bytes().replace(b"\n", b"\r\n"))
-    new = lock.renew(folder, WANTED, uv=uv)
+    new = uv_lock.renew(folder, WANTED, uv=uv)
     assert new.count("\n") == new.count("\r\n")
 
 
@@ -150,11 +150,11 @@ def test_a_dynamic_version_runs_no_code_of_the_project(tmp_path: Path, index: Pa
     text = PROJECT.replace('version = "0.1"', 'dynamic = ["version"]').replace("package = false", "package = true")
     text += '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     (folder / "pyproject.toml").write_text(text)
-    first = lock.renew(folder, text, uv=uv)
+    first = uv_lock.renew(folder, text, uv=uv)
     # A lock that uv itself made of such a project names no version.
     old = first.replace('name = "catalogue"\nversion = "0"\n', 'name = "catalogue"\n')
     (folder / "uv.lock").write_text(old)
-    new = lock.renew(folder, text.replace('["runner"]', '["runner", "client"]'), uv=uv)
+    new = uv_lock.renew(folder, text.replace('["runner"]', '["runner", "client"]'), uv=uv)
     assert "version" not in _packages(new)["catalogue"]
     assert "client" in _packages(new)
     assert not mark.exists()
@@ -172,23 +172,23 @@ def test_a_dynamic_version_runs_no_code_of_the_project(tmp_path: Path, index: Pa
 )
 def test_what_cannot_be_renewed_is_said(tmp_path: Path, index: Path, uv: tuple[str, ...], text: str, word: str) -> None:
     folder = _project(tmp_path / "p", PROJECT, uv)
-    with pytest.raises(lock.NotRenewed, match=word):
-        lock.renew(folder, text, uv=uv)
+    with pytest.raises(uv_lock.NotRenewed, match=word):
+        uv_lock.renew(folder, text, uv=uv)
 
 
 @pytest.mark.parametrize("name", ["poetry.lock", "pdm.lock", "Pipfile.lock"])
 def test_other_locks_are_named_with_their_command(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("")
-    assert lock.kind(tmp_path) == name
-    with pytest.raises(lock.NotRenewed, match=f"{name} is not renewed.*run: p"):
-        lock.renew(tmp_path, PROJECT, uv=("uv",))
+    assert uv_lock.kind(tmp_path) == name
+    with pytest.raises(uv_lock.NotRenewed, match=f"{name} is not renewed.*run: p"):
+        uv_lock.renew(tmp_path, PROJECT, uv=("uv",))
 
 
 def test_without_uv_the_command_is_said(tmp_path: Path) -> None:
-    with pytest.raises(lock.NotRenewed, match="run: uv lock"):
-        lock.renew(tmp_path, PROJECT, uv=(str(tmp_path / "missing"),))
-    with pytest.raises(lock.NotRenewed, match="uv lock"):
-        lock.renew_any(tmp_path, PROJECT, ())
+    with pytest.raises(uv_lock.NotRenewed, match="run: uv lock"):
+        uv_lock.renew(tmp_path, PROJECT, uv=(str(tmp_path / "missing"),))
+    with pytest.raises(uv_lock.NotRenewed, match="uv lock"):
+        uv_lock.renew_any(tmp_path, PROJECT, ())
 
 
 def test_the_container_way_leaves_nothing_behind(tmp_path: Path, index: Path, uv: tuple[str, ...]) -> None:
@@ -196,15 +196,15 @@ def test_the_container_way_leaves_nothing_behind(tmp_path: Path, index: Path, uv
     folder = _project(tmp_path / "p", PROJECT, uv)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    new = lock.renew(folder, WANTED, uv=("env", f"TMPDIR={scratch}", *uv))
-    assert new == lock.renew(folder, WANTED, uv=uv)
+    new = uv_lock.renew(folder, WANTED, uv=("env", f"TMPDIR={scratch}", *uv))
+    assert new == uv_lock.renew(folder, WANTED, uv=uv)
     assert not list(scratch.iterdir())
 
 
 def test_the_first_way_that_can_is_taken(tmp_path: Path, index: Path, uv: tuple[str, ...]) -> None:
     folder = _project(tmp_path / "p", PROJECT, uv)
-    ways = (lock.Uv((str(tmp_path / "broken"),), "host"), lock.Uv(uv, "package"))
-    renewed = lock.renew_any(folder, WANTED, ways)
+    ways = (uv_lock.Uv((str(tmp_path / "broken"),), "host"), uv_lock.Uv(uv, "package"))
+    renewed = uv_lock.renew_any(folder, WANTED, ways)
     assert renewed.source == "package"
     assert re.match(r"\d+\.\d+", renewed.version)
 
@@ -213,7 +213,7 @@ def test_a_way_that_does_not_answer_is_left_out(tmp_path: Path) -> None:
     broken = tmp_path / "uv"
     broken.write_text("#!/bin/sh\nexit 3\n")
     broken.chmod(0o755)
-    ways = lock.ways(("false",), which=lambda name: str(broken))
+    ways = uv_lock.ways(("false",), which=lambda name: str(broken))
     assert {way.source for way in ways} <= {"package"}
 
 
@@ -253,7 +253,7 @@ NEWER = (
 
 
 def test_new_entries_are_written_as_the_old_lock_would() -> None:
-    merged = lock_merge.merge(LOCK, NEWER)
+    merged = uv_lock_merge.merge(LOCK, NEWER)
     block = merged[merged.index('name = "b"') : merged.index('name = "x"')]
     assert 'registry = "https://pypi.org/simple"' in block
     assert "https://files.example/bb/b-2.0.tar.gz" in block
@@ -264,18 +264,18 @@ def test_new_entries_are_written_as_the_old_lock_would() -> None:
 
 
 def test_the_same_lock_merges_to_itself() -> None:
-    assert lock_merge.merge(LOCK, LOCK) == LOCK
+    assert uv_lock_merge.merge(LOCK, LOCK) == LOCK
 
 
 def test_another_format_is_refused() -> None:
-    with pytest.raises(lock_merge.Unmergeable, match="lock version 2"):
-        lock_merge.merge(LOCK, LOCK.replace("version = 1\nrev", "version = 2\nrev"))
+    with pytest.raises(uv_lock_merge.Unmergeable, match="lock version 2"):
+        uv_lock_merge.merge(LOCK, LOCK.replace("version = 1\nrev", "version = 2\nrev"))
 
 
 @given(st.text(alphabet='[]package\n"=av10{}. ', max_size=80))
 def test_no_text_breaks_the_merge(noise: str) -> None:
     try:
-        merged = lock_merge.merge(LOCK + noise, LOCK)
-    except lock_merge.Unmergeable:
+        merged = uv_lock_merge.merge(LOCK + noise, LOCK)
+    except uv_lock_merge.Unmergeable:
         return
     assert tomllib.loads(merged)

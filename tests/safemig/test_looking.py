@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.evidence import Evidence, now, unseen
-from safemig.checklist import Looked, Proofs, Worlds, judge_all
-from safemig.commands import Ended
+from safemig.checklist.readonly_commands import Known, lookings, paths_of_tests, to_run
+from safemig.checklist.ticks import Looked, Proofs, Worlds, judge_all
 from safemig.effects_tools import Effects
-from safemig.facts import CommandFact, NamedFact
-from safemig.items.looking import Known, lookings, paths_of_tests, to_run
-from safemig.planner import draft
-from safemig.proposals.recipe_line import command_line
-from safemig.run.named import _asked, _judged, _says_no, looked
-from safemig.spec.document import Item, parse
+from safemig.engine.item_commands import _asked, _judged, _says_no, looked
+from safemig.execution.command import Ended
+from safemig.plan_document.document import Item, parse
+from safemig.planning.facts import CommandFact, NamedFact
+from safemig.planning.planner import draft
+from safemig.shell.rewrite import command_line
 from tests.safemig.plans import FACTS, ids, without
 
 RECIPES = {"look": Effects("read"), "seed": Effects("destructive", ("anything",), "it seeds")}
@@ -262,7 +262,7 @@ class _Asked:
 def test_a_question_to_the_database_cannot_write_or_stay(
     query: str, good: bool | None, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("safemig.run.named.QUERY_SECONDS", 0.5)
+    monkeypatch.setattr("safemig.engine.item_commands.QUERY_SECONDS", 0.5)
     answer, words = _asked(_Asked(dsn), query)  # type: ignore[arg-type]
     assert answer is good
     assert words

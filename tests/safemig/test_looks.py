@@ -11,10 +11,10 @@ from typing import cast
 
 import pytest
 
-from checks.endpoints import Probe
 from checks.evidence import Evidence, Json
-from safemig.run.looks import _ask, by_time_words
-from safemig.run.session import Session
+from checks.service.endpoints import Probe
+from safemig.engine.observation import _ask, by_time_words
+from safemig.engine.session import Session
 
 
 class Door(BaseHTTPRequestHandler):

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safemig.discovery.makefile import parse
-from safemig.proposals import make_target, make_words, recipe_line
+from safemig.remedies import make_help_words, test_target
+from safemig.shell import rewrite
 
 PLAIN = """.PHONY: build migrate logs
 
@@ -134,7 +135,7 @@ def _dry_run(text: str, folder: Path, *settings: str) -> str:
 def test_the_style_is_kept(
     tmp_path: Path, text: str, service: str, runtime: str, tests: str, added: list[str], run: str
 ) -> None:
-    after = make_target.test_target(parse(text), service=service, runtime=runtime, tests=tests)
+    after = test_target.test_target(parse(text), service=service, runtime=runtime, tests=tests)
     for line in added:
         assert line in _added(text, after)
     assert _dry_run(after, tmp_path).splitlines()[-1] == run
@@ -146,39 +147,39 @@ def test_the_style_is_kept(
 
 def test_the_process_recipe_keeps_folder_and_runner(tmp_path: Path) -> None:
     text = "ALEMBIC = uv run alembic\n" + PROCESS
-    after = make_target.test_target(parse(text), service="", runtime="process", tests="")
+    after = test_target.test_target(parse(text), service="", runtime="process", tests="")
     assert "# Run the tests\ntest:\n" in after
     assert _dry_run(after, tmp_path) == "cd backend && uv run pytest\n"
 
 
 def test_comment_and_phony_stand_in_the_order_of_the_others() -> None:
     text = "# Build\n.PHONY: build\nbuild:\n\tmake x\n\n# Migrate\n.PHONY: migrate\nmigrate:\n\talembic upgrade head\n"
-    after = make_target.test_target(parse(text), service="", runtime="process", tests="")
+    after = test_target.test_target(parse(text), service="", runtime="process", tests="")
     assert after == text + "\n# Run the tests\n.PHONY: test\ntest:\n\tpytest\n"
     both = text.replace("migrate:\n", "migrate: ## Migrate\n")
-    after = make_target.test_target(parse(both), service="", runtime="process", tests="")
+    after = test_target.test_target(parse(both), service="", runtime="process", tests="")
     assert after == both + "\n.PHONY: test\ntest: ## Run the tests\n\tpytest\n"
 
 
 def test_line_endings_stay(tmp_path: Path) -> None:
     text = PLAIN.replace("\n", "\r\n")
-    after = make_target.test_target(parse(text), service="api", runtime="docker", tests="")
+    after = test_target.test_target(parse(text), service="api", runtime="docker", tests="")
     assert after.count("\n") == after.count("\r\n")
-    assert after.replace("\r\n", "\n") == make_target.test_target(
+    assert after.replace("\r\n", "\n") == test_target.test_target(
         parse(PLAIN), service="api", runtime="docker", tests=""
     )
 
 
 def test_a_folder_called_test_gets_a_phony_line(tmp_path: Path) -> None:
     text = "migrate:\n\talembic upgrade head\n"
-    after = make_target.test_target(parse(text), service="", runtime="process", tests="test")
+    after = test_target.test_target(parse(text), service="", runtime="process", tests="test")
     (tmp_path / "test").mkdir()
     assert ".PHONY: test\n" in after
     assert _dry_run(after, tmp_path) == "pytest test\n"
 
 
 def test_a_target_inside_a_conditional_is_not_joined() -> None:
-    after = make_target.test_target(parse(CONDITIONAL), service="", runtime="process", tests="")
+    after = test_target.test_target(parse(CONDITIONAL), service="", runtime="process", tests="")
     assert after.index("test:") > after.index("endif")
 
 
@@ -193,8 +194,8 @@ def test_a_target_inside_a_conditional_is_not_joined() -> None:
     ],
 )
 def test_without_an_example_the_reason_is_said(text: str, service: str, runtime: str, word: str) -> None:
-    with pytest.raises(make_target.NoExample, match=word):
-        make_target.test_target(parse(text), service=service, runtime=runtime, tests="")
+    with pytest.raises(test_target.NoExample, match=word):
+        test_target.test_target(parse(text), service=service, runtime=runtime, tests="")
 
 
 @pytest.mark.parametrize(
@@ -218,12 +219,12 @@ def test_without_an_example_the_reason_is_said(text: str, service: str, runtime:
     ],
 )
 def test_a_recipe_line_becomes_the_tests_line(line: str, wanted: str | None) -> None:
-    assert recipe_line.test_line(line, {"EXEC": "docker compose exec api"}, "") == wanted
+    assert rewrite.test_line(line, {"EXEC": "docker compose exec api"}, "") == wanted
 
 
 def test_no_quote_of_the_tests_folder_reaches_the_recipe() -> None:
-    assert recipe_line.test_line("alembic upgrade head", {}, 'x"; rm -rf /') == "pytest"
-    assert recipe_line.test_line("alembic upgrade head", {}, "--version") == "pytest"
+    assert rewrite.test_line("alembic upgrade head", {}, 'x"; rm -rf /') == "pytest"
+    assert rewrite.test_line("alembic upgrade head", {}, "--version") == "pytest"
 
 
 @pytest.mark.parametrize(
@@ -239,20 +240,20 @@ def test_no_quote_of_the_tests_folder_reaches_the_recipe() -> None:
     ],
 )
 def test_the_language_is_that_of_the_help(texts: list[str], code: str) -> None:
-    assert make_words.language(texts) == code
+    assert make_help_words.language(texts) == code
 
 
 @given(st.text(alphabet="abt:#\t\n\\.@$()\"' =;&|-", max_size=120))
 def test_no_text_breaks_the_reading(noise: str) -> None:
     text = PLAIN + noise
     try:
-        after = make_target.test_target(parse(text), service="api", runtime="docker", tests="")
-    except make_target.NoExample:
+        after = test_target.test_target(parse(text), service="api", runtime="docker", tests="")
+    except test_target.NoExample:
         return
     assert "uv run --frozen pytest" in after
 
 
 @given(st.text(alphabet="ab \"'()&|;\\$c@", max_size=60))
 def test_any_line_around_the_tool_is_survived(noise: str) -> None:
-    line = recipe_line.test_line(f"{noise} && alembic upgrade head", {}, "")
+    line = rewrite.test_line(f"{noise} && alembic upgrade head", {}, "")
     assert line is None or "pytest" in line

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from safemig.spec.document import Block
-from safemig.spec.model_source import pieces
+from safemig.orm.declarative import pieces
+from safemig.plan_document.document import Block
 
 MIXIN = """class Owned:
     @declared_attr

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from safemig.models.check import import_code, of_statements, told
+from safemig.orm.check import import_code, of_statements, told
 
 MAPPED = """import enum
 from datetime import datetime

@@ -11,11 +11,11 @@ import pytest
 
 from checks.schema.difference import compare
 from checks.schema.snapshot import take
-from safemig.models.check import tables_of
-from safemig.models.generated import Generated, Trimmed, generate, table_for, trimmed
-from safemig.models.imports import Import
-from safemig.models.reading import read_models
-from safemig.models.style import Style, refer, style_of, unlike
+from safemig.orm.check import tables_of
+from safemig.orm.generate import Generated, Trimmed, generate, table_for, trimmed
+from safemig.orm.imports import Import
+from safemig.orm.reader import read_models
+from safemig.orm.style import Style, refer, style_of, unlike
 
 TABLES = """
 CREATE TYPE mood AS ENUM ('sad', 'ok');

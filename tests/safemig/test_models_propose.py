@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from safemig.config import Config
-from safemig.discovery.project import discover
-from safemig.models.asked import asked, with_parts
-from safemig.models.edits import CannotEdit
-from safemig.models.imports import Import, add
-from safemig.models.propose import Proposal, propose, propose_or_leave
-from safemig.models.reading import read_models
-from safemig.run.modelled import code_left_out
-from safemig.spec.document import read
+from safemig.engine.models import code_left_out
+from safemig.orm.edits import CannotEdit
+from safemig.orm.imports import Import, add
+from safemig.orm.propose import Proposal, propose, propose_or_leave
+from safemig.orm.reader import read_models
+from safemig.plan_document.document import read
+from safemig.project.config import Config
+from safemig.project.layout import discover
+from safemig.requirements.models import asked, with_parts
 
 ONE = '''"""Models."""
 

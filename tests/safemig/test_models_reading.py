@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from safemig.facts import CommandFact
-from safemig.models.asked import Asked, asked
-from safemig.models.check import import_code, tables_of
-from safemig.models.reading import module_of, read_models, snake
-from safemig.plan import Plan
-from safemig.planner import draft
-from safemig.proposals.recipe_line import python_line
-from safemig.spec.choose import Choice, choose
-from safemig.spec.document import read
+from safemig.orm.check import import_code, tables_of
+from safemig.orm.reader import module_of, read_models, snake
+from safemig.plan_document.document import read
+from safemig.planning.facts import CommandFact
+from safemig.planning.plan import Plan
+from safemig.planning.planner import draft
+from safemig.requirements.models import Asked, asked
+from safemig.requirements.selection import Choice, choose
+from safemig.shell.rewrite import python_line
 from tests.safemig.plans import FACTS, edit, ids
 
 MODELS = """

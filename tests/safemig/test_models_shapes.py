@@ -8,11 +8,11 @@ from types import ModuleType
 
 import pytest
 
-from safemig.models.asked import asked
-from safemig.models.edits import CannotEdit
-from safemig.models.propose import Proposal, propose
-from safemig.models.reading import read_models
-from safemig.spec.document import read
+from safemig.orm.edits import CannotEdit
+from safemig.orm.propose import Proposal, propose
+from safemig.orm.reader import read_models
+from safemig.plan_document.document import read
+from safemig.requirements.models import asked
 
 IMPORTS = """from datetime import datetime
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from safemig import numbers
-from safemig.desired import restated
+from safemig.postgres.ddl import sequences
+from safemig.sandbox.desired import restated
 from tests.conftest import fresh_database
 from tests.safemig.restating import reached, spec
 
@@ -100,8 +100,8 @@ def test_a_sequence_keeps_its_real_name_and_what_the_create_leaves_out(postgres_
 
 
 def test_what_counts_down_or_is_no_integer_is_left_alone() -> None:
-    own = numbers.Numbers("identity", "integer", "always", "public.s")
-    assert numbers.settable(own)
-    assert not numbers.settable(replace(own, options={"increment": -1}))
-    assert not numbers.settable(replace(own, type="numeric"))
-    assert not numbers.settable(replace(own, sequence=""))
+    own = sequences.Numbers("identity", "integer", "always", "public.s")
+    assert sequences.settable(own)
+    assert not sequences.settable(replace(own, options={"increment": -1}))
+    assert not sequences.settable(replace(own, type="numeric"))
+    assert not sequences.settable(replace(own, sequence=""))

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from checks.migration.pattern import Pattern
+from checks.revisions.style import Pattern
 from checks.schema.difference import compare
-from safemig.authoring import author, with_downgrade
-from safemig.desired import desire, of_revision, restated, take
-from safemig.in_operations import in_operations
-from safemig.put_back import needed
-from safemig.spec.document import parse
-from safemig.spec.sources import Wanted, wanted
+from safemig.migrations.from_sql import in_operations
+from safemig.migrations.previous_definitions import needed
+from safemig.migrations.writer import author, with_downgrade
+from safemig.plan_document.document import parse
+from safemig.requirements.sources import Wanted, wanted
+from safemig.sandbox.desired import desire, of_revision, restated, take
 from tests.safemig.object_cases import BASE, CASES, Case
 
 pytestmark = pytest.mark.slow  # about a second for each of some 80 cases

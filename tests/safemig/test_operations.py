@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from checks.schema.snapshot import Snapshot
-from safemig import desired
-from safemig.spec import operations
-from safemig.spec.sources import Wanted
+from safemig.migrations import evaluator
+from safemig.requirements.sources import Wanted
+from safemig.sandbox import desired
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -27,7 +27,7 @@ def connection(dsn: str) -> Iterator[Connection]:
 
 def _after(code: str, dsn: str, *, kind: Any = "op", imports: tuple[str, ...] = ()) -> Snapshot:
     with desired.engine(dsn) as engine, engine.connect() as opened:
-        operations.apply(replace(EMPTY, kind=kind, upgrade=code, imports=imports), opened)
+        evaluator.apply(replace(EMPTY, kind=kind, upgrade=code, imports=imports), opened)
     return desired.take(dsn)
 
 
@@ -122,8 +122,8 @@ op.execute(sa.text("COMMENT ON TABLE rating IS 'stars: 100 %'"))
 def test_everything_else_is_refused_and_nothing_stays(code: str, dsn: str, connection: Connection) -> None:
     before = "op.create_table('early', sa.Column('id', sa.Integer()))\n"
     wanted = replace(EMPTY, upgrade=before + code if "def (" not in code else code)
-    with pytest.raises(operations.Refused) as caught:
-        operations.apply(wanted, connection)
+    with pytest.raises(evaluator.Refused) as caught:
+        evaluator.apply(wanted, connection)
     assert caught.value.line >= 1
     connection.close()
     assert "table public.early" not in desired.take(dsn).objects
@@ -131,8 +131,8 @@ def test_everything_else_is_refused_and_nothing_stays(code: str, dsn: str, conne
 
 def test_what_postgresql_refuses_comes_with_its_line(connection: Connection) -> None:
     code = "\n\nop.create_index('ix', 'missing', ['a'])"
-    with pytest.raises(operations.Failed) as caught:
-        operations.apply(replace(EMPTY, upgrade=code), connection)
+    with pytest.raises(evaluator.Failed) as caught:
+        evaluator.apply(replace(EMPTY, upgrade=code), connection)
     assert caught.value.line == 3
     assert "missing" in caught.value.message
 
@@ -159,8 +159,8 @@ ALTER TABLE t ALTER k SET DEFAULT 'b';
     ],
 )
 def test_a_failing_statement_is_placed(sql: str, line: int, connection: Connection) -> None:
-    with pytest.raises(operations.Failed) as caught:
-        operations.apply(replace(EMPTY, kind="sql", upgrade=sql), connection)
+    with pytest.raises(evaluator.Failed) as caught:
+        evaluator.apply(replace(EMPTY, kind="sql", upgrade=sql), connection)
     assert caught.value.line == line
 
 
@@ -180,7 +180,7 @@ def test_leniently_a_refused_statement_is_passed_over(kind: Any, code: str, dsn:
     _after("CREATE TABLE there (id int);", dsn, kind="sql")
     wanted = replace(EMPTY, kind=kind, downgrade=code)
     with desired.engine(dsn) as engine, engine.connect() as opened:
-        with pytest.raises(operations.Failed):
-            operations.apply(wanted, opened, side="down")
-        operations.apply(wanted, opened, side="down", lenient=True)
+        with pytest.raises(evaluator.Failed):
+            evaluator.apply(wanted, opened, side="down")
+        evaluator.apply(wanted, opened, side="down", lenient=True)
     assert "table public.there" not in desired.take(dsn).objects

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safemig.commands import LOOK, MARK
+from safemig.execution.command import LOOK, MARK
 from safemig.runtimes import marking
 from safemig.runtimes.backends import Backend, Claim, Gateway, _by_statement, left_alone, runs_one_of
-from safemig.runtimes.inside import Process, _parsed, descending
+from safemig.runtimes.exec_sessions import Process, _parsed, descending
 from safemig.runtimes.sockets import Address, Connection, Server, address, clients, parse_table
 
 LOOPBACK = "127.0.0.1"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from checks.evidence import Evidence, Json
 from safemig.events import Event
-from safemig.row_changes import doubts, losses
 from safemig.run.past import Past, fold, rows_of, take
+from safemig.signals.row_changes import doubts, losses
 
 AT = "2026-01-01T00:00:00.000+00:00"
 

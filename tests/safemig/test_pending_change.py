@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from safemig.facts import Facts, Finding
-from safemig.plan_pending import UNCOMPARED
-from safemig.planner import draft, revisions
-from safemig.policy import Context, judge
+from safemig.planning.facts import Facts, Finding
+from safemig.planning.pending import UNCOMPARED
+from safemig.planning.planner import draft, revisions
+from safemig.policy.decision import Context, judge
 from tests.safemig.plans import DOWN, PENDING, ids
 from tests.safemig.shops import events_of, made_shop, order_of, run_safemig, write_second, written_by
 from tests.spine.project import Spine

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from safemig.permissions import NAME, PermissionsError, add, load, revoke
-from safemig.policy import Grant
+from safemig.policy.decision import Grant
+from safemig.policy.permissions import NAME, PermissionsError, add, load, revoke
 
 MAKE = Grant("line", "make migrate", "backend", "sha", project="/p", environment="docker")
 TOOL = Grant("tool", "make", "backend", project="/p", environment="docker")

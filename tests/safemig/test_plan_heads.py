@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from checks.migration.graph import read_graph
-from safemig.facts import MigrationFact, RiskFact
-from safemig.plan_heads import merges_only
-from safemig.planner import draft
-from safemig.run.contents import read_revisions
+from checks.revisions.graph import read_graph
+from safemig.planning.collect.revision_contents import read_revisions
+from safemig.planning.facts import MigrationFact, RiskFact
+from safemig.planning.heads import merges_only
+from safemig.planning.planner import draft
 from tests.safemig.bad_projects import safemig
 from tests.safemig.plans import DOWN, FACTS, FOUND, PENDING, ids, shared
 from tests.spine.project import make_project, remove_project

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from safemig.facts import CommandFact, Facts, Finding, MigrationFact, SpecFact
-from safemig.plan import Action
-from safemig.plan_points import lacks, unchosen
-from safemig.plan_text import change_points, plan_lines, undo_points
-from safemig.planner import ASSUMES, draft
+from safemig.planning.facts import CommandFact, Facts, Finding, MigrationFact, SpecFact
+from safemig.planning.notes import lacks, unchosen
+from safemig.planning.plan import Action
+from safemig.planning.planner import ASSUMES, draft
+from safemig.planning.text import change_points, plan_lines, undo_points
 
 FACTS = Facts(
     "development:backend",

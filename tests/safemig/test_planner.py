@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from safemig.facts import CommandFact, Facts, Finding
-from safemig.planner import added, draft, revisions
+from safemig.planning.facts import CommandFact, Facts, Finding
+from safemig.planning.planner import added, draft, revisions
 from tests.safemig.plans import (
     ASYNC,
     CLEAN,

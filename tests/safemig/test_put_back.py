@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from safemig.authoring import CannotAuthor, with_downgrade
-from safemig.desired import SpecFails, restated
-from safemig.put_back import needed
-from safemig.restate import Restated
+from safemig.migrations.previous_definitions import needed
+from safemig.migrations.reconcile.tables import Restated
+from safemig.migrations.writer import CannotAuthor, with_downgrade
+from safemig.sandbox.desired import SpecFails, restated
 from tests.conftest import fresh_database
 from tests.safemig.restating import spec
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from safemig.redact import cannot_be_a_name, redact
+from safemig.base.redaction import cannot_be_a_name, redact
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAK+/=\n-----END RSA PRIVATE KEY-----"
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safemig.redact import MARK, redact
-from safemig.redact_stream import LONGEST_LINE, Stream
+from safemig.base.redaction import MARK, redact
+from safemig.base.redaction_stream import LONGEST_LINE, Stream
 
 SECRET = "S3cret!with/odd:chars"
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nhunter2hunter2\n-----END RSA PRIVATE KEY-----\n"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from checks.evidence import Evidence, Json
-from safemig.markdown_text import block, code, plain
-from safemig.plan import Action, Plan, Step
-from safemig.report import render
-from safemig.report_markdown import first_red
+from safemig.base.markdown import block, code, plain
+from safemig.planning.plan import Action, Plan, Step
+from safemig.reports.formats import render
+from safemig.reports.markdown import first_red
 from safemig.summary import document
 from safemig.summary_model import (
     Approval,
@@ -142,7 +142,7 @@ def test_an_unfinished_run_says_so(waiting: tuple[Question, ...]) -> None:
     assert "not judged" in text
     assert "passed:" not in text.splitlines()[0]
     root = ElementTree.fromstring(render(summary, "junit"))
-    assert len(root.findall("testsuite/testcase[@classname='safemig.signals']/error")) == 3
+    assert len(root.findall("testsuite/testcase[@classname='safemig.signals.comparison']/error")) == 3
 
 
 def test_the_json_is_the_document() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from safemig.desired import engine, of_revision, restated
-from safemig.restate_reading import parts
-from safemig.restate_types import made, without
-from safemig.spec import operations
+from safemig.migrations import evaluator
+from safemig.migrations.reconcile.enum_types import made, without
+from safemig.migrations.reconcile.statements import parts
+from safemig.sandbox.desired import engine, of_revision, restated
 from tests.conftest import fresh_database
 from tests.safemig.restating import reached, spec
 
@@ -31,8 +31,8 @@ def test_labels_are_added_and_the_way_back_stops_at_a_row_that_has_one(postgres_
         assert result.text.count("autocommit_block") == 3
         with psycopg.connect(result.dsn, autocommit=True) as connection:
             connection.execute("UPDATE t SET m = 'good'")
-        with engine(result.dsn) as target, target.connect() as connected, pytest.raises(operations.Failed) as caught:
-            operations.apply(of_revision(result.text, "r.py"), connected, side="down")
+        with engine(result.dsn) as target, target.connect() as connected, pytest.raises(evaluator.Failed) as caught:
+            evaluator.apply(of_revision(result.text, "r.py"), connected, side="down")
         assert "good" in caught.value.message
 
 

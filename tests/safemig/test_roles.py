@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from safemig.discovery.makefile import parse
-from safemig.discovery.recipes import doing
-from safemig.discovery.roles import Wish, choose
+from safemig.project.make_roles import Wish, choose
+from safemig.shell.recipes import doing
 
 
 def _roles(text: str, **wish: object) -> dict[str, str]:

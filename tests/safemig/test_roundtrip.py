@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from checks.migration.pattern import Pattern
+from checks.revisions.style import Pattern
 from checks.schema.difference import compare
-from safemig.authoring import author
-from safemig.desired import desire, of_revision, take
-from safemig.postgres import find_binaries
-from safemig.spec.document import parse
-from safemig.spec.sources import wanted
+from safemig.migrations.writer import author
+from safemig.plan_document.document import parse
+from safemig.postgres.server import find_binaries
+from safemig.requirements.sources import wanted
+from safemig.sandbox.desired import desire, of_revision, take
 
 NAMES = (
     "id",

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from checks.evidence import Evidence, Json, unseen
-from safemig.report import render
-from safemig.row_changes import doubts, losses, remarks
-from safemig.signals import Moment, judge
+from safemig.reports.formats import render
+from safemig.signals.comparison import Moment, judge
+from safemig.signals.row_changes import doubts, losses, remarks
 from safemig.summary_document import document
 from safemig.summary_model import Seen, Summary
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from safemig.runtimes import docker_scratch, engine, inside
+from safemig.runtimes import docker_engine, docker_throwaway, exec_sessions
 from safemig.runtimes.base import Runtime, Unreachable
 from safemig.runtimes.docker import DockerRuntime
 from tests.safemig.composed import needs_docker, unharmed, until
@@ -60,7 +60,7 @@ def test_the_database_is_reached(request: pytest.FixtureRequest, which: str, via
 def test_a_port_that_leads_to_another_server_is_not_used(
     published: DockerRuntime, closed: DockerRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = engine.published(published._database())
+    other = docker_engine.published(published._database())
     monkeypatch.setattr("safemig.runtimes.docker_database.published", lambda _: other)
     assert closed.database()["via"] == "relay"
     assert closed.database()["system_identifier"] != published.database()["system_identifier"]
@@ -72,7 +72,7 @@ def test_a_connection_that_the_server_ends_is_seen_to_end_through_the_relay(clos
         with pytest.raises(psycopg.OperationalError):
             second.execute("SELECT 1")
     container = closed._database()
-    until(lambda: not [each for each in inside.processes(container) if each.name in ("bash", "cat")])
+    until(lambda: not [each for each in exec_sessions.processes(container) if each.name in ("bash", "cat")])
     assert unharmed(closed)
 
 
@@ -80,14 +80,14 @@ def test_a_dump_runs_on_a_scratch_server_that_is_removed(published: DockerRuntim
     with published.connect() as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS course (slug text PRIMARY KEY)")
     dump = published.dump_schema()
-    client = engine.open_engine()
-    wanted: dict[str, str | list[str] | bool] = {"label": [f"{docker_scratch.SCRATCH}={published.folder}"]}
+    client = docker_engine.open_engine()
+    wanted: dict[str, str | list[str] | bool] = {"label": [f"{docker_throwaway.SCRATCH}={published.folder}"]}
     with published.scratch() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
         assert connection.info.server_version // 10000 == 15
         connection.execute(dump.encode())
         assert connection.execute("SELECT to_regclass('public.course')::text").fetchone() == ("public.course",)
         assert len(client.containers.list(all=True, filters=wanted)) == 1
-        assert docker_scratch.sweep(client, published.folder) == ()  # ours is alive
+        assert docker_throwaway.sweep(client, published.folder) == ()  # ours is alive
     assert client.containers.list(all=True, filters=wanted) == []
 
 

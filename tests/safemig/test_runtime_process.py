@@ -16,11 +16,11 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from checks.evidence import Json
-from safemig.postgres import find_binaries
-from safemig.runtimes import paths
+from safemig.postgres.server import find_binaries
+from safemig.runtimes import environment
 from safemig.runtimes.base import Runtime, Unreachable
+from safemig.runtimes.connection_target import Target, target_of
 from safemig.runtimes.process import ProcessRuntime
-from safemig.runtimes.target import Target, target_of
 
 
 def free_port() -> int:
@@ -308,11 +308,11 @@ def test_our_own_environment_is_not_on_the_childrens_path(tmp_path: Path, monkey
     (own / "bin").mkdir(parents=True)
     monkeypatch.setattr(sys, "prefix", str(own))
     environ = {"PATH": f"{own}/bin:/nowhere"}
-    found = paths.children_path(environ, tmp_path / "project", tmp_path / "state", [Path("/extra")])
+    found = environment.children_path(environ, tmp_path / "project", tmp_path / "state", [Path("/extra")])
     assert found.split(":")[:2] == ["/nowhere", "/extra"]
     assert shutil.which("uv", path=found) is not None
     assert shutil.which("alembic", path=found) is None
-    inside = paths.children_path(environ, tmp_path, tmp_path / "state")
+    inside = environment.children_path(environ, tmp_path, tmp_path / "state")
     assert f"{own}/bin" in inside.split(":")
 
 
@@ -322,12 +322,14 @@ def test_commands_get_the_callers_environment_but_not_the_mark_of_ours(
     own = tmp_path / "tool"
     monkeypatch.setattr(sys, "prefix", str(own))
     environ = {"PATH": "/nowhere", "HOME": "/home/ada", "COMPOSE_PROFILES": "dev", "VIRTUAL_ENV": str(own)}
-    found = paths.children_environment(environ, tmp_path / "project", tmp_path / "state")
+    found = environment.children_environment(environ, tmp_path / "project", tmp_path / "state")
     assert (found["HOME"], found["COMPOSE_PROFILES"]) == ("/home/ada", "dev")
     assert "VIRTUAL_ENV" not in found
-    by_make = paths.children_environment({**environ, "MAKEFLAGS": " -- RUNTIME=process", "MAKELEVEL": "1"}, own, own)
+    by_make = environment.children_environment(
+        {**environ, "MAKEFLAGS": " -- RUNTIME=process", "MAKELEVEL": "1"}, own, own
+    )
     assert not {"MAKEFLAGS", "MAKELEVEL"} & by_make.keys()
     theirs = {**environ, "VIRTUAL_ENV": str(tmp_path / "project" / ".venv")}
-    assert "VIRTUAL_ENV" in paths.children_environment(theirs, tmp_path / "project", tmp_path / "state")
+    assert "VIRTUAL_ENV" in environment.children_environment(theirs, tmp_path / "project", tmp_path / "state")
     monkeypatch.setenv("COMPOSE_PROFILES", "dev")
     assert runtime(tmp_path, "").environment()["COMPOSE_PROFILES"] == "dev"

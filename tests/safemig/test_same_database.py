@@ -21,12 +21,12 @@ import psycopg
 import pytest
 
 from safemig.cli.opening import open_project
-from safemig.database_use import DatabaseUse
-from safemig.facts import Facts
+from safemig.engine.same_database import Ours, _command
+from safemig.engine.session import Session
 from safemig.journal import read_events
-from safemig.plan_steps import same_database_step
-from safemig.run.same_database import Ours, _command
-from safemig.run.session import Session
+from safemig.planning.database_use import DatabaseUse
+from safemig.planning.facts import Facts
+from safemig.planning.steps import same_database_step
 from tests.safemig.bad_projects import ENTRY, contents, write
 from tests.safemig.plans import FACTS, shared, without
 from tests.safemig.test_plan_applying import applying

@@ -10,12 +10,12 @@ from typing import Any, cast
 import pytest
 
 from checks.evidence import Json
-from safemig.desired import SpecFails, desire
-from safemig.loading import ScratchFails
-from safemig.postgres import find_binaries
+from safemig.postgres.server import find_binaries
+from safemig.requirements.sources import Wanted
 from safemig.runtimes.base import Runtime, Unreachable
-from safemig.scratch import on_scratch
-from safemig.spec.sources import Wanted
+from safemig.sandbox.database import on_scratch
+from safemig.sandbox.desired import SpecFails, desire
+from safemig.sandbox.restore import ScratchFails
 
 OWN = find_binaries()
 REFUSED = Unreachable("no right to create a database", "db.example:5432", "Ask for it.")

@@ -8,8 +8,8 @@ from typing import cast
 
 import pytest
 
-from safemig.run.session import Session
-from safemig.run.settling import seconds_since_change
+from safemig.engine.session import Session
+from safemig.engine.settle import seconds_since_change
 
 
 @pytest.mark.parametrize(

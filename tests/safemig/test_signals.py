@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks._json import shape
 from checks.evidence import Evidence, Json, unseen
-from safemig import signals
-from safemig.signals import (
+from checks.service.json_body import shape
+from safemig.signals import comparison
+from safemig.signals.comparison import (
     Moment,
     Signal,
     changed_kinds,
@@ -153,13 +153,13 @@ def test_a_session_that_proves_nothing_is_named_in_the_reason(problem: str) -> N
     [({}, False), ({"exit_code": 0}, False), ({"exit_code": 0, "passed": 1}, False), ({"passed": "3"}, False)],
 )
 def test_a_run_of_which_little_is_known_is_not_good(data: dict[str, Json], good: bool) -> None:
-    assert signals.tests_good(evidence("tests", "app", data)) is good
+    assert comparison.tests_good(evidence("tests", "app", data)) is good
 
 
 def test_words_for_tests() -> None:
-    assert signals.tests_words(run(3, 1, code=1)) == "3 passed, 1 failed (exit 1)"
-    assert signals.tests_words(None) == "not looked at"
-    assert signals.tests_words(blind("tests")) == "could not look: nobody answered"
+    assert comparison.tests_words(run(3, 1, code=1)) == "3 passed, 1 failed (exit 1)"
+    assert comparison.tests_words(None) == "not looked at"
+    assert comparison.tests_words(blind("tests")) == "could not look: nobody answered"
 
 
 JOB = service(id="9", state="exited", exit_code=0)

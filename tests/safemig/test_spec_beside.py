@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from safemig.spec import beside
-from safemig.spec.beside import Told
-from safemig.spec.document import TABLE, Block, parse
+from safemig.plan_document.document import TABLE, Block, parse
+from safemig.requirements import table_footnotes
+from safemig.requirements.table_footnotes import Told
 
 ROWS = "# P\n\n## Table `vote`\n\n| Column | Type |\n|---|---|\n| id | integer |\n| user_id | integer |\n\n"
 
@@ -14,7 +14,7 @@ ROWS = "# P\n\n## Table `vote`\n\n| Column | Type |\n|---|---|\n| id | integer |
 def _told(below: str) -> tuple[Told, ...]:
     document = parse((ROWS + below).encode(), "plan.md")
     block: Block = next(one for one in document.phases[0].blocks if one.language == TABLE)
-    return beside.told(block, "vote", ("id", "user_id"))
+    return table_footnotes.told(block, "vote", ("id", "user_id"))
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from safemig.models.reading import Models, read_models
-from safemig.run.gaps import ChoiceNeeded
-from safemig.spec.choose import Choice, Nothing, Purpose, Tie, choose
-from safemig.spec.document import Document, Phase, parse
+from safemig.orm.reader import Models, read_models
+from safemig.plan_document.document import Document, Phase, parse
+from safemig.planning.collect.gaps import ChoiceNeeded
+from safemig.requirements.selection import Choice, Nothing, Purpose, Tie, choose
 
 
 def _spec(path: str, *phases: tuple[str, str]) -> Document:

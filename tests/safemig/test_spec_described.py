@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from safemig.desired import Desired, desire
-from safemig.spec.document import parse
-from safemig.spec.sources import Wanted, wanted
+from safemig.plan_document.document import parse
+from safemig.requirements.sources import Wanted, wanted
+from safemig.sandbox.desired import Desired, desire
 
 DUMP = "CREATE TABLE public.course (id integer PRIMARY KEY);"
 

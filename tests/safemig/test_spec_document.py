@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safemig.spec.document import Document, Phase, parse, read
+from safemig.plan_document.document import Document, Phase, parse, read
 
 
 def _parse(text: str) -> Document:

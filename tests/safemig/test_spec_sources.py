@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safemig.spec.document import Document, parse
-from safemig.spec.sources import Wanted, wanted
-from safemig.spec.sql import foreign, statements, tokens
+from safemig.plan_document.document import Document, parse
+from safemig.requirements.sources import Wanted, wanted
+from safemig.sql.text import foreign, statements, tokens
 
 
 def _document(*blocks: tuple[str, str], path: str = "plan.md", items: str = "") -> Document:

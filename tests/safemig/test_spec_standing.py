@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from safemig.spec import standing
-from safemig.spec.document import Block, parse
-from safemig.spec.sources import Wanted, wanted
+from safemig.plan_document import labels
+from safemig.plan_document.document import Block, parse
+from safemig.requirements.sources import Wanted, wanted
 
 ADD = "ALTER TABLE course ADD COLUMN price integer;"
 DROP = "ALTER TABLE course DROP COLUMN price;"
@@ -87,7 +87,7 @@ def test_other_headings_set_nothing_aside(heading: str) -> None:
     ],
 )
 def test_a_line_above_sets_the_code_aside(lead: str) -> None:
-    assert standing.aside(Block("sql", ADD, 3, lead=lead))
+    assert labels.aside(Block("sql", ADD, 3, lead=lead))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_line_above_sets_the_code_aside(lead: str) -> None:
     ],
 )
 def test_other_lines_set_nothing_aside(lead: str) -> None:
-    assert standing.aside(Block("sql", ADD, 3, lead=lead)) == ""
+    assert labels.aside(Block("sql", ADD, 3, lead=lead)) == ""
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from safemig import commands
 from safemig.cli.opening import open_project
-from safemig.run.ours import files_of, mark_of
+from safemig.engine.ownership import files_of, mark_of
+from safemig.execution import command
 from tests.safemig.bad_projects import write
 from tests.safemig.composed import needs_docker
 from tests.safemig.starting import before_start
@@ -170,4 +170,4 @@ async def test_compose_in_the_foreground_is_ready_with_the_new_container_only(fo
         assert container(folder) != old
     finally:
         (number,) = started.session.past.of("start").commands
-        await commands.end(files_of(started.session, number), mark_of(started.session, number), rung=10)
+        await command.end(files_of(started.session, number), mark_of(started.session, number), rung=10)

@@ -14,14 +14,14 @@ from typing import cast
 import psutil
 import pytest
 
-from safemig import commands
-from safemig.living import Launched
-from safemig.run import looks
-from safemig.run.gone import launched_ended, service_gone
-from safemig.run.ours import files_of, mark_of
-from safemig.run.session import Session
+from safemig.engine import observation
+from safemig.engine.exited import launched_ended, service_gone
+from safemig.engine.ownership import files_of, mark_of
+from safemig.engine.session import Session
+from safemig.execution import command
+from safemig.execution.process_tree import Launched
 from safemig.runtimes.instances import Instance
-from safemig.runtimes.listener import listener
+from safemig.runtimes.port_owner import listener
 from tests.safemig.bad_projects import write
 from tests.safemig.starting import Started, before_start
 from tests.spine.project import ENV, FIRST, INI, SERVICE, free_port
@@ -61,7 +61,7 @@ def make(root: Path, server: str, port: int, *recipe: str, service: str = SERVIC
 async def leave_nothing(started: Started) -> None:
     """Ends what the start left in the foreground."""
     for number in started.session.past.of("start").commands:
-        await commands.end(files_of(started.session, number), mark_of(started.session, number), rung=2)
+        await command.end(files_of(started.session, number), mark_of(started.session, number), rung=2)
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ async def test_nobody_waits_for_a_service_that_has_ended_after_its_start(
     service.kill()
     psutil.wait_procs([service], timeout=10)
     began = time.monotonic()
-    assert not await looks.serving(started.session, 60.0)
+    assert not await observation.serving(started.session, 60.0)
     assert time.monotonic() - began < 20
 
 
@@ -226,7 +226,7 @@ async def test_a_second_start_takes_the_place_of_the_one_in_the_foreground(
     finally:
         await leave_nothing(started)
         for number in started.session.past.of("restart").commands:
-            await commands.end(files_of(started.session, number), mark_of(started.session, number), rung=2)
+            await command.end(files_of(started.session, number), mark_of(started.session, number), rung=2)
 
 
 async def test_a_long_wait_says_what_for_and_how_long_still(tmp_path: Path, postgres_server: str, port: int) -> None:

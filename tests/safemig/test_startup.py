@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safemig.config import Config
-from safemig.discovery.project import discover
-from safemig.run.command_facts import commands_of
+from safemig.planning.collect.commands import commands_of
+from safemig.project.config import Config
+from safemig.project.layout import discover
 from safemig.startup.application import Program
 from safemig.startup.dockerfile import parse
 from safemig.startup.reading import Startup, read_startup

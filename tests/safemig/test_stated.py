@@ -10,17 +10,17 @@ import psycopg
 import pytest
 
 from checks.evidence import Json
-from checks.migration.graph import read_graph
+from checks.revisions.graph import read_graph
 from checks.schema.difference import Difference
 from checks.schema.snapshot import Snapshot
-from safemig import alters
-from safemig.alters import NoChange, Spoken
-from safemig.anew import OpenPoint
-from safemig.authoring import with_downgrade
-from safemig.restate import restated_tables
-from safemig.run.stated import changed_since, in_words, without_done
-from safemig.spec.document import parse
-from safemig.spec.sources import Wanted, wanted
+from safemig.migrations.reconcile import alter
+from safemig.migrations.reconcile.alter import NoChange, Spoken
+from safemig.migrations.reconcile.tables import restated_tables
+from safemig.migrations.writer import with_downgrade
+from safemig.plan_document.document import parse
+from safemig.planning.collect.existing_tables import changed_since, in_words, without_done
+from safemig.postgres.ddl.generated_columns import OpenPoint
+from safemig.requirements.sources import Wanted, wanted
 from tests.safemig.bad_projects import safemig
 from tests.spine.project import make_project, remove_project
 
@@ -154,9 +154,9 @@ def test_each_difference_of_a_column_has_its_statement_or_its_reason(
     spoken = Spoken({}, {}, {}, ({key: "public.t_c_seq"}, {key: "public.t_c_seq"}))
     if isinstance(up, type):
         with pytest.raises(up, match=r"\bt\.c"):
-            alters.change(one, left, right, spoken, "sql")
+            alter.change(one, left, right, spoken, "sql")
         return
-    found = alters.change(one, left, right, spoken, "sql")
+    found = alter.change(one, left, right, spoken, "sql")
     assert (found.up if found else None) == up
 
 
@@ -186,8 +186,8 @@ def test_a_cast_is_written_only_where_postgresql_has_none(
     left = Snapshot(15, {key: position | {"type": types.get(after, after)}})
     right = Snapshot(15, {key: position | {"type": types.get(before, before)}})
     spoken = Spoken({}, {"c": after}, {"c": before})
-    found = alters.change(Difference(key, "type", after, before), left, right, spoken, kind)
-    assert found == alters.Change(up, down)
+    found = alter.change(Difference(key, "type", after, before), left, right, spoken, kind)
+    assert found == alter.Change(up, down)
 
 
 @pytest.mark.parametrize(
@@ -204,13 +204,13 @@ def test_an_index_of_more_than_columns_stays_a_statement(columns: str, operation
     definition = f"CREATE INDEX i ON public.t USING btree ({columns})"
     aim = Snapshot(15, {"index public.i": {"definition": definition, "table": "public.t"}})
     one = Difference("index public.i", "missing", definition, None)
-    found = alters.change(one, aim, Snapshot(15, {}), Spoken({}, {}, {}), "op")
+    found = alter.change(one, aim, Snapshot(15, {}), Spoken({}, {}, {}), "op")
     assert found is not None
     assert found.up == operation
 
 
 def test_a_downgrade_that_takes_the_whole_table_is_not_the_way_back(dsn: str) -> None:
-    from safemig.desired import restated
+    from safemig.sandbox.desired import restated
     from tests.conftest import fresh_database
 
     spec = _spec("CREATE TABLE a (id integer PRIMARY KEY, x text);\n-- down\nDROP TABLE a;")
@@ -232,7 +232,7 @@ def test_a_downgrade_that_takes_the_whole_table_is_not_the_way_back(dsn: str) ->
 def test_a_downgrade_of_the_spec_is_used_only_where_it_leads_back(
     present: str, downgrade: str, postgres_server: str
 ) -> None:
-    from safemig.desired import restated
+    from safemig.sandbox.desired import restated
     from tests.conftest import fresh_database
 
     code = "CREATE TABLE a (id integer PRIMARY KEY, x text);\n-- down\nALTER TABLE a DROP COLUMN x;"
@@ -274,7 +274,7 @@ STATE_OP = "op.create_table('a', sa.Column('id', sa.Integer(), primary_key=True)
 def test_what_no_schema_shows_is_not_taken_for_done(
     code: str, language: str, lines: tuple[int, ...], postgres_server: str
 ) -> None:
-    from safemig.desired import restated
+    from safemig.sandbox.desired import restated
     from tests.conftest import fresh_database
 
     way_back = "op.drop_column('a', 'x')" if language == "python" else "ALTER TABLE a DROP COLUMN x;"

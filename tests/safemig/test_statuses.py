@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.tests import Statuses
+from checks.tests.run import Statuses
 from safemig.discovery.makefile import read_makefile
-from safemig.discovery.statuses import statuses
+from safemig.shell.exit_statuses import statuses
 
 # A recipe (the lines of target `test`; more targets after a blank line), how many test commands lose their status,
 # and a word of why.

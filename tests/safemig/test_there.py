@@ -9,15 +9,15 @@ from typing import cast
 
 import pytest
 
-from checks.migration.graph import Graph, read_graph
-from safemig.drift import Drift
-from safemig.facts import Finding
-from safemig.plan import Step
-from safemig.run import looks
-from safemig.run.session import RunEnds, Session
-from safemig.run.there import leave_out
-from safemig.spec.document import read
-from safemig.spec.sources import Wanted, wanted
+from checks.revisions.graph import Graph, read_graph
+from safemig.engine import observation
+from safemig.engine.session import RunEnds, Session
+from safemig.engine.unchanged import leave_out
+from safemig.plan_document.document import read
+from safemig.planning.facts import Finding
+from safemig.planning.plan import Step
+from safemig.requirements.sources import Wanted, wanted
+from safemig.sandbox.drift import Drift
 
 RATING = "CREATE TABLE rating (id integer PRIMARY KEY);"
 REVISION = '''"""first"""
@@ -70,7 +70,7 @@ async def test_what_no_revision_names_is_not_passed_over(
 
     found: list[Finding] = []
     session = cast(Session, SimpleNamespace(look=look, note=lambda *_: None, find=found.append))
-    monkeypatch.setattr(looks, "graph_of", graph_of)
+    monkeypatch.setattr(observation, "graph_of", graph_of)
     step = cast(Step, SimpleNamespace(id="baseline"))
     try:
         await leave_out(session, step, asked(tmp_path, sql), Drift(None, "a revision does more"))

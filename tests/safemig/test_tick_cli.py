@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safemig.cli.errors import UsageError
-from safemig.cli.face import _lines_of
+from safemig.cli.interactive import _lines_of
 from safemig.cli.main import run_cli
 from safemig.cli.tick import numbers
-from safemig.run.offer import lines_of
+from safemig.engine.tick_preview import lines_of
 
 PLAN = (
     "# Plan\r\n"

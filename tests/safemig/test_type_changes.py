@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safemig.type_changes import converts, keeps, of_code, read
+from safemig.sql.type_changes import converts, keeps, of_code, read
 
 TYPES = (
     "smallint", "integer", "bigint", "numeric", "numeric(10,2)", "real", "double precision", "money", "text",

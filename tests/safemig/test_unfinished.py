@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from checks.schema.snapshot import Snapshot, take
-from safemig.run import looks
-from safemig.run.session import Session
-from safemig.run.unfinished import name_unfinished, unfinished
+from safemig.engine import observation
+from safemig.engine.invalid_indexes import name_unfinished, unfinished
+from safemig.engine.session import Session
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def test_it_is_named_with_the_way_out(left: Snapshot, applied: bool, monke
 
     notes: list[str] = []
     past = SimpleNamespace(of=lambda step: SimpleNamespace(started=applied and step == "migrate"))
-    monkeypatch.setattr(looks, "snapshot_now", now)
+    monkeypatch.setattr(observation, "snapshot_now", now)
     await name_unfinished(cast("Session", SimpleNamespace(past=past, note=lambda text, level: notes.append(text))))
     assert len(notes) == applied
     assert all('`DROP INDEX CONCURRENTLY public."Odd name";`' in text for text in notes)

@@ -7,14 +7,14 @@ from typing import cast
 
 import pytest
 
-from safemig.facts import Facts, Finding
-from safemig.plan_pending import ACCEPTED, UNCOMPARED
-from safemig.planner import draft
-from safemig.run.baseline import _applied_by
+from safemig.engine.baseline import _applied_by
+from safemig.engine.session import Session
+from safemig.engine.verdict import Judged, _compares
+from safemig.planning.facts import Facts, Finding
+from safemig.planning.pending import ACCEPTED, UNCOMPARED
+from safemig.planning.planner import draft
 from safemig.run.past import Past
-from safemig.run.session import Session
-from safemig.run.verdict import Judged, _compares
-from safemig.signals import Signal
+from safemig.signals.comparison import Signal
 from tests.safemig.plans import FACTS, without
 from tests.safemig.test_plan_applying import BAKED, applying
 

@@ -12,13 +12,13 @@ from psycopg.conninfo import make_conninfo
 
 from checks.schema.difference import compare
 from safemig.cli.verify import place_of, reprinted, shown_difference
-from safemig.desired import desire, take
-from safemig.loading import load
-from safemig.postgres import throwaway
-from safemig.postgres_binaries import find_binaries
-from safemig.run.baseline import mismatches
-from safemig.spec.document import parse
-from safemig.spec.sources import wanted
+from safemig.engine.baseline import mismatches
+from safemig.plan_document.document import parse
+from safemig.postgres.binaries import find_binaries
+from safemig.postgres.server import throwaway
+from safemig.requirements.sources import wanted
+from safemig.sandbox.desired import desire, take
+from safemig.sandbox.restore import load
 
 SPEC = """# P
 ```python

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from safemig.config import Config
-from safemig.config_schema import DatabaseConfig
-from safemig.discovery.project import discover
+from safemig.project.config import Config
+from safemig.project.config_schema import DatabaseConfig
+from safemig.project.layout import discover
 
 
 @pytest.mark.parametrize(

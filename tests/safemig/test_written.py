@@ -6,12 +6,12 @@ import ast
 from dataclasses import replace
 from pathlib import Path
 
-from checks.migration.graph import Graph, read_graph
-from checks.migration.pattern import read_pattern
-from safemig.discovery.project import discover
-from safemig.facts import Facts, MigrationFact
-from safemig.planner import draft
-from safemig.run.written import pending_makers, with_head_files, with_merge
+from checks.revisions.graph import Graph, read_graph
+from checks.revisions.style import read_pattern
+from safemig.planning.collect.migration import pending_makers, with_head_files, with_merge
+from safemig.planning.facts import Facts, MigrationFact
+from safemig.planning.planner import draft
+from safemig.project.layout import discover
 from tests.safemig.plans import FACTS, MIGRATION, PENDING
 
 REVISION = '''"""{id}"""

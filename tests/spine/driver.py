@@ -16,11 +16,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from checks.evidence import Json
-from safemig.cli.border import serve
 from safemig.cli.errors import at_border
+from safemig.cli.server import serve
+from safemig.engine.service_log import LOGS
 from safemig.events import Event
 from safemig.journal import Journal
-from safemig.run.follow import LOGS
 
 
 def die() -> None:
@@ -55,7 +55,7 @@ def arm(kill: str) -> None:
 
 def wait_and_die(folder: Path, number: int) -> None:
     """Dies once the command has really begun."""
-    from safemig.commands import Files
+    from safemig.execution.command import Files
 
     begun = Files(folder, number).begun
     while not begun.exists():

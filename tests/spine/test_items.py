@@ -10,7 +10,7 @@ import pytest
 
 from safemig.cli.main import run_cli
 from safemig.journal import read_events
-from safemig.report import render
+from safemig.reports.formats import render
 from safemig.summary import fold
 from tests.spine.face import asked, converse, decide, of
 from tests.spine.project import Spine, make_project, remove_project

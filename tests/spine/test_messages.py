@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from safemig import permissions
+from safemig.policy import permissions
 from tests.spine.face import Said, asked, converse, decide, of
 from tests.spine.project import Spine, make_project, remove_project
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from safemig.cli.main import run_cli
-from safemig.report import render
+from safemig.reports.formats import render
 from safemig.summary import fold
 from tests.spine.face import Said, asked, converse, decide, of
 from tests.spine.project import MAKEFILE, Spine, make_project, remove_project

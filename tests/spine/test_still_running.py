@@ -12,12 +12,12 @@ from typing import cast
 import psutil
 import pytest
 
-from safemig.commands import MARK, marked
+from safemig.engine.still_running import _changes
 from safemig.events import Event
+from safemig.execution.command import MARK, marked
+from safemig.execution.process_tree import of_run
 from safemig.journal import read_events
-from safemig.living import of_run
-from safemig.plan import Step
-from safemig.run.still_running import _changes
+from safemig.planning.plan import Step
 from tests.spine.project import MAKEFILE, Spine, make_project, remove_project
 
 DRIVER = Path(__file__).with_name("driver.py")

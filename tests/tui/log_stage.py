@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from checks.evidence import Json
 from safemig.events import Event
 from tests.tui.screens import screen_text
-from tui.log_pane import LogPane
+from tui.log.pane import LogPane
 
 BUILD = b"uv sync --frozen\nInstalled 23 packages in 34ms\n + alembic==1.20.1\n + psycopg==3.3.9\n"
 TEST = (

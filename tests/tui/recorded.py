@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from checks.evidence import Evidence, Json
+from safemig.base import file_edit
 from safemig.events import Event
-from safemig.facts import Facts, MigrationFact, SpecFact
-from safemig.plan import Action, Plan, Step
-from safemig.proposals import edit
+from safemig.planning.facts import Facts, MigrationFact, SpecFact
+from safemig.planning.plan import Action, Plan, Step
 
 RUN = "20260301-101500-ab12"
 TARGET = "development:backend"
@@ -61,7 +61,9 @@ def plan() -> Plan:
                     "edit",
                     path="backend/alembic/versions/b8bf1fd366a3_add_course_rating.py",
                     text=NEW_FILE,
-                    diff=edit.unified("backend/alembic/versions/b8bf1fd366a3_add_course_rating.py", None, NEW_FILE),
+                    diff=file_edit.unified(
+                        "backend/alembic/versions/b8bf1fd366a3_add_course_rating.py", None, NEW_FILE
+                    ),
                     effect="write",
                 ),
                 "one new file",

@@ -14,7 +14,7 @@ from safemig.events import Event, Message
 from tests.tui.recorded import CHECKLIST, Recording
 from tui.app import SafemigApp
 from tui.keys import Own
-from tui.run_screen import RunScreen
+from tui.screens.run import RunScreen
 
 
 class PlayedFeed:

@@ -12,15 +12,15 @@ from textual.widgets import Input
 from safemig.summary import empty
 from tests.tui.screens import screen_text
 from tests.tui.stage import stage
-from tui._log_line import SearchLine
 from tui.bridge import EngineFeed
-from tui.dialogs import LeaveScreen
 from tui.key_bar import KeyBar
 from tui.keys import Own
+from tui.log.search_line import SearchLine
 from tui.notice import NoticeLine
-from tui.plan_pane import PlanPane
-from tui.report_screen import ReportScreen
-from tui.step_screen import TextScreen
+from tui.panes.plan import PlanPane
+from tui.screens.dialogs import LeaveScreen
+from tui.screens.report import ReportScreen
+from tui.screens.step import TextScreen
 from tui.theme import NAMES
 
 SIZES = [(200, 60), (120, 40), (80, 24), (40, 12), (20, 5), (1, 1)]

@@ -12,9 +12,9 @@ from textual.widgets import Input
 from tests.tui.recorded import plan
 from tests.tui.screens import screen_text
 from tests.tui.stage import stage
-from tui.approval import SETTLE
-from tui.editing import EditScreen
-from tui.step_screen import TextScreen
+from tui.panes.approval import SETTLE
+from tui.screens.editing import EditScreen
+from tui.screens.step import TextScreen
 
 
 async def test_a_question_shows_what_where_and_what_each_answer_grants(tmp_path: Path) -> None:

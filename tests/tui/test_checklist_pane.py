@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.tui.screens import check_golden, screen_text
-from tui import ticking
-from tui.checklist_pane import ChecklistPane, ChecklistRead, TickAsked
+from tui.panes import ticking
+from tui.panes.checklist import ChecklistPane, ChecklistRead, TickAsked
 
 GOLDENS = Path(__file__).parent / "goldens"
 PLAN = """\

@@ -13,8 +13,8 @@ from textual.widgets import Button
 from checks.evidence import Json
 from tests.tui.recorded import Recording
 from tests.tui.screens import screen_text
-from tui.command_line import CommandLine, ShellAsked
-from tui.shell_input import ShellInput
+from tui.panes.shell_input import ShellInput
+from tui.panes.shell_line import CommandLine, ShellAsked
 
 
 class Small(App[None]):

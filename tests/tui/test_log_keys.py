@@ -9,7 +9,7 @@ from textual.binding import Binding
 
 from tests.tui.log_stage import LONG, stage, story
 from tests.tui.screens import screen_text
-from tui._log_keys import KEYS
+from tui.log.keys import KEYS
 
 MOVES = [
     (("g",), 0),

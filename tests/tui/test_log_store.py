@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui import _log_level as level
-from tui._log_seek import settled, settled_error
-from tui._log_text import GONE, HEAD, shown
-from tui._log_turns import Turns
-from tui._log_view import Filter, LogView
-from tui.log_store import LogStore
+from tui.log import level
+from tui.log.seek import settled, settled_error
+from tui.log.store import LogStore
+from tui.log.text import GONE, HEAD, shown
+from tui.log.turns import Turns
+from tui.log.view import Filter, LogView
 
 
 def drained(store: LogStore, most: int = 1 << 20) -> LogStore:

@@ -8,10 +8,10 @@ import pytest
 
 from safemig.summary import fold
 from tests.tui.recorded import Recording, facts, plan
-from tui.header import database_health, revision_now, service_health
 from tui.main import closing_lines, write_report
-from tui.plan_pane import rows_of
-from tui.progress import words
+from tui.panes.header import database_health, revision_now, service_health
+from tui.panes.plan import rows_of
+from tui.panes.progress import words
 from tui.words import clean, clean_lines, duration, since
 
 

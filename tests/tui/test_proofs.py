@@ -9,9 +9,9 @@ import pytest
 
 from checks.evidence import Evidence, Json
 from safemig.discovery.makefile import read_makefile, recipe_digest
-from safemig.facts import CommandFact, Facts, MigrationFact, NamedFact, SpecFact
-from safemig.plan import Action, Plan, Step
-from safemig.spec.document import Document, parse
+from safemig.plan_document.document import Document, parse
+from safemig.planning.facts import CommandFact, Facts, MigrationFact, NamedFact, SpecFact
+from safemig.planning.plan import Action, Plan, Step
 from safemig.summary import Summary, fold
 from safemig.summary_model import Seen, StepState
 from tests.tui.recorded import Recording

@@ -18,8 +18,8 @@ from checks.evidence import Evidence, Json
 from safemig.summary import Summary, fold
 from tests.tui.recorded import Recording
 from tests.tui.screens import check_golden, screen_text
-from tui.report_screen import ReportScreen
-from tui.report_tables import Table, tables
+from tui.screens.report import ReportScreen
+from tui.screens.report_tables import Table, tables
 
 GOLDENS = Path(__file__).parent / "goldens"
 WALL = "2026-03-01T10:15:00.000+00:00"

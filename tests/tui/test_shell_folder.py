@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from checks.evidence import Json
 from safemig.events import Event
-from tui.shell_folder import Completion, NoFolder, complete, follow, resolve
-from tui.shell_history import MOST, RUNS, History, earlier
+from tui.panes.shell_folder import Completion, NoFolder, complete, follow, resolve
+from tui.panes.shell_history import MOST, RUNS, History, earlier
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from tests.tui.screens import screen_text
 from tui.app import SafemigApp
 from tui.bridge import Feed, JournalFeed
 from tui.keys import Own
-from tui.look import look
+from tui.screens.background_look import look
 
 PROJECT: dict[str, Json] = {
     "root": "/projects/catalogue",

@@ -19,8 +19,8 @@ SIZES = [(120, 40), (80, 24)]
 @pytest.fixture(autouse=True)
 def _still(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock stands: a step that runs has run for four seconds, the run for a minute and a half."""
-    monkeypatch.setattr("tui.plan_pane.since", lambda _wall, _until="": 4.0)
-    monkeypatch.setattr("tui.header.since", lambda _wall, _until="": 90.0)
+    monkeypatch.setattr("tui.panes.plan.since", lambda _wall, _until="": 4.0)
+    monkeypatch.setattr("tui.panes.header.since", lambda _wall, _until="": 90.0)
 
 
 async def show(s: Stage, name: str) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from textual.message import Message
 
-from safemig.spec.document import read
-from tui import ticking
-from tui.checklist_pane import TickAsked
+from safemig.plan_document.document import read
+from tui.panes import ticking
+from tui.panes.checklist import TickAsked
 
 PLAN = "# Plan\n\n- [ ] One\n- [x] Two\n"
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safemig.spec import sql as by_hand
 from safemig.sql import parser
+from safemig.sql import text as by_hand
 from safemig.sql.parser import parse, parse_apart
 
 TESTS = Path(__file__).parents[2]

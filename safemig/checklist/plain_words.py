@@ -1,0 +1,156 @@
+"""The plain words of an item: whether they ask for nothing but that what its code names is made, run or removed.
+
+The words are read once, token by token; only those of ``plain_words.toml`` and the project's own count as plain.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from safemig.checklist.references import Named
+
+_LETTERS = r"(?:[^\W_]|[\u0300-\u036f\u0900-\u109f])+"  # with the marks that stand on letters, as in Hindi
+_TOKEN = re.compile(rf"(?P<code>`+[^`]*`+)|(?P<word>{_LETTERS}(?:['’-]{_LETTERS})*)|(?P<sign>\S)")
+# The item's own number and marks: "2. Create …", "2.1 Create …", "T006 [P] [US1] Create …" (spec-kit).
+_LABEL = re.compile(r"\s*(?:\d+(?:\.\d+)*[.)]|\d+(?:\.\d+)+|T\d{3}(?: \[(?:P|US\d+)\])*)\s")
+_SIGNS = frozenset(".,:;()*–—-")
+_ENDS = frozenset(".;:")  # behind them a kind is no longer said of the next span: "Models: `Course.ratings`"
+
+
+@dataclass(frozen=True)
+class PlainWords:
+    """The words by what they ask for; ``kinds`` has, for a word that says of what kind a thing is, those kinds."""
+
+    any: frozenset[str]
+    making: frozenset[str]
+    running: frozenset[str]
+    showing: frozenset[str]
+    removing: frozenset[str]
+    beside_removing: frozenset[str]
+    also_work: frozenset[str]
+    kinds: Mapping[str, frozenset[str]]
+
+    def with_own(self, words: Iterable[str]) -> PlainWords:
+        """With a project's own words, which ask for nothing by themselves."""
+        return replace(self, any=self.any | {word.lower() for word in words})
+
+
+@dataclass(frozen=True)
+class Said:
+    """What an item's words say. ``strange`` is the first of them that is not plain, "" when all are. ``kinds`` has one
+    entry for each word that says a kind, ``of_spans`` those that stand directly before each code span."""
+
+    strange: str
+    asks: frozenset[str]
+    kinds: tuple[tuple[str, frozenset[str]], ...]
+    of_spans: tuple[tuple[tuple[str, frozenset[str]], ...], ...]
+
+    @property
+    def plain(self) -> bool:
+        return not self.strange
+
+    def asks_for(self, what: str) -> bool:
+        """Whether a word asks for that: making, running, showing or removing."""
+        return what in self.asks
+
+
+@lru_cache(maxsize=1)
+def plain_words() -> PlainWords:
+    """The words that come with safemig."""
+    from importlib.resources import files
+
+    read = tomllib.loads(files("safemig.items").joinpath("plain_words.toml").read_text(encoding="utf-8"))
+    kinds: dict[str, frozenset[str]] = {}
+    for kind, words in read["kinds"].items():
+        for word in words:
+            kinds[word] = kinds.get(word, frozenset()) | {kind}
+    any_, making, running, showing, removing, beside, work = (
+        frozenset(read[name]) for name in ("any", *ASKING, "beside_removing", "also_work")
+    )
+    return PlainWords(any_, making, running, showing, removing, beside, work, kinds)
+
+
+ASKING = ("making", "running", "showing", "removing")
+
+
+def is_word(text: str) -> bool:
+    """Whether the text is one word, as items' words are read."""
+    found = _TOKEN.fullmatch(text)
+    return found is not None and found.lastgroup == "word"
+
+
+def said(read: Named, known: PlainWords) -> Said:
+    """What the words around the item's code spans say."""
+    text = read.item.text
+    label = _LABEL.match(text)
+    reader = _Reader(read, known)
+    for token in _TOKEN.finditer(text, label.end() if label else 0):
+        getattr(reader, f"take_{token.lastgroup}")(token[0])
+    whole = len(reader.of_spans) == len(read.spans)  # code spans that are not one token each cannot be followed
+    alone = "" if "removing" in reader.asks else reader.beside
+    return Said(
+        reader.strange or alone or _strange_around(read.item.around, known) or ("" if whole else "`"),
+        frozenset(reader.asks),
+        tuple(reader.kinds),
+        tuple(reader.of_spans),
+    )
+
+
+def _strange_around(text: str, known: PlainWords) -> str:
+    """The first word of what is said around the item that is not plain: "Not yet:" above it, "once agreed" below."""
+    plain = known.any | known.making | known.kinds.keys()
+    for line in text.split("\n"):
+        label = _LABEL.match(line)
+        for token in _TOKEN.finditer(line, label.end() if label else 0):
+            strange = token["word"] and token["word"].lower() not in plain
+            if strange or (token["sign"] and token["sign"] not in _SIGNS):
+                return token[0]
+    return ""
+
+
+class _Reader:
+    """Follows an item's tokens. Kinds hold for the span behind them, and on through "and" and commas."""
+
+    def __init__(self, read: Named, known: PlainWords) -> None:
+        self.spans, self.known = read.spans, known
+        self.strange = self.beside = ""
+        self.asks: set[str] = set()
+        self.kinds: list[tuple[str, frozenset[str]]] = []
+        self.of_spans: list[tuple[tuple[str, frozenset[str]], ...]] = []
+        self._current: list[tuple[str, frozenset[str]]] = []
+        self._used = False  # a span has come since the kinds at hand
+
+    def take_code(self, _: str) -> None:
+        number = len(self.of_spans)
+        neutral = number < len(self.spans) and self.spans[number].kind == "neutral"
+        self.of_spans.append(() if neutral else tuple(self._current))
+        self._used = self._used or not neutral
+
+    def take_word(self, text: str) -> None:
+        word, known = text.lower(), self.known
+        asks = [name for name in ASKING if word in getattr(known, name)]
+        self.asks.update(asks)
+        kinds = known.kinds.get(word)
+        if kinds:
+            self._current = [] if self._used else self._current
+            self._used = False
+            self._current.append((text, kinds))
+            self.kinds.append((text, kinds))
+        elif not (word == "and" and self._used):
+            self._current, self._used = [], False
+        if word in known.beside_removing:
+            self.beside = text
+        elif not (asks or kinds or word in known.any):
+            self.strange = self.strange or text
+
+    def take_sign(self, sign: str) -> None:
+        if sign in _ENDS:
+            self._current, self._used = [], False
+        if sign not in _SIGNS:
+            self.strange = self.strange or sign

@@ -1,0 +1,252 @@
+"""The terminal form of ``run``: renders the event stream, asks on the terminal, sends messages back."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from safemig import entry
+from safemig.events import Answer, Event, Message
+from safemig.reports.terminal import printable, render
+from safemig.summary import Summary, document, empty, step
+
+LINE_LIMIT = 64 << 20
+
+
+@dataclass
+class Face:
+    """What the terminal form knows while a run goes on."""
+
+    as_json: bool
+    verbose: bool
+    interactive: bool
+    colour: bool
+    root: Path = field(default_factory=Path)
+    summary: Summary = field(default_factory=empty)
+    stops: int = 0
+    kept: bool = True
+    stdin: asyncio.StreamWriter | None = None
+
+    def say(self, text: str) -> None:
+        """A line for the person: on stdout, or on stderr while stdout is kept for the JSON document."""
+        stream = sys.stderr if self.as_json else sys.stdout
+        stream.write(text + "\n")
+        stream.flush()
+
+
+def show(options: argparse.Namespace) -> int:
+    """Runs the engine as a child and shows its run; returns the exit code."""
+    interactive = can_ask(options)
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    face = Face(options.json, options.verbose, interactive, colour, kept=not getattr(options, "removed", False))
+    return asyncio.run(_drive(face, [*engine_line(options), *_starters(options)]))
+
+
+def can_ask(options: argparse.Namespace) -> bool:
+    """Whether a person at a terminal can answer."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and not options.json
+
+
+def engine_line(options: argparse.Namespace) -> list[str]:
+    """The argv of the engine's process."""
+    line = [sys.executable, "-P", str(Path(entry.__file__)), options.command, "--events", "--project", options.project]
+    for name in ("spec", "phase", "message", "mode"):
+        value = getattr(options, name, None)
+        if value:
+            line += [f"--{name}", value]
+    if options.command == "resume" and options.run:
+        line.append(options.run)
+    return line
+
+
+def _starters(options: argparse.Namespace) -> list[str]:
+    """Whose end ends the run after the step in flight: ours, however it comes, and that of whoever started us."""
+    if options.detach:
+        return ["--detach"]
+    return ["--watch", str(os.getpid()), "--watch", str(os.getppid())]
+
+
+async def _drive(face: Face, line: list[str]) -> int:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):  # before the child is there: it would go on without us
+        loop.add_signal_handler(number, _stop, face)
+    child = await asyncio.create_subprocess_exec(
+        *line,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+        limit=LINE_LIMIT,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    face.stdin = child.stdin
+    if face.stops:
+        _send(child.stdin, Message("stop"))
+    live = "resume" not in line
+    async for raw in child.stdout:
+        event = msgspec.json.decode(raw, type=Event)
+        face.summary = step(face.summary, event)
+        live = live or (event.kind == "run.resumed" and event.data["pid"] == child.pid)
+        if not live:  # what an earlier engine journalled: known, and nobody's question any more
+            _remember(face, event)
+            continue
+        _show(face, event)
+        if event.kind == "approval.asked":
+            await _answer(face, event, child.stdin)
+    code = await child.wait()
+    return _end(face, code)
+
+
+def _send(stdin: asyncio.StreamWriter, message: Message) -> None:
+    if not stdin.is_closing():
+        stdin.write(msgspec.json.encode(message) + b"\n")
+
+
+def _stop(face: Face) -> None:
+    face.stops += 1
+    face.say("stopping the running step …" if face.stops == 1 else "still stopping; nothing is left half-done")
+    if face.stdin:
+        _send(face.stdin, Message("stop"))
+
+
+def _remember(face: Face, event: Event) -> None:
+    if event.kind == "run.started":
+        face.root = Path(str(event.data["project"]))
+
+
+def _show(face: Face, event: Event) -> None:
+    _remember(face, event)
+    if event.kind == "command.output":
+        if face.verbose:
+            _show_output(face, event)
+        return
+    width = shutil.get_terminal_size().columns
+    for line in render(event, colour=face.colour, width=width):
+        face.say(line)
+
+
+def _show_output(face: Face, event: Event) -> None:
+    path = face.root / ".safemig" / "runs" / event.run / str(event.data["file"])
+    start, end = int(str(event.data["start"])), int(str(event.data["end"]))
+    with path.open("rb") as file:
+        file.seek(start)
+        for line in file.read(end - start).decode("utf-8", "replace").splitlines():
+            face.say("  | " + printable(line))
+
+
+async def _answer(face: Face, event: Event, stdin: asyncio.StreamWriter) -> None:
+    """Asks on the terminal. Without one nobody can answer: the engine is told so by the end of its input."""
+    if event.data["kind"] == "plan":
+        face.say(printable(str(event.data["detail"]), keep_lines=True))
+    if not face.interactive:
+        stdin.close()
+        return
+    data = event.data
+    while not face.stops:
+        kind, always, tool = str(data["kind"]), str(data["always"]), str(data["tool"])
+        proposed = str(data.get("proposed", ""))
+        typed = str(data.get("typed", ""))
+        shown = _typed_choices(typed) if typed else _choices(kind, always, tool, proposed)
+        given = (await _read_line(face, f"{shown} > ")).strip()
+        if typed and given == typed:
+            _send(stdin, Message("decide", id=str(data["id"]), answer="once", text=given))
+            return
+        word = given.lower()
+        if word == "d":
+            face.say(printable(str(data["detail"]) or "nothing more to show", keep_lines=True))
+            continue
+        if proposed and (lines := _lines_of(word)) is not None:
+            _send(stdin, Message("decide", id=str(data["id"]), answer="proposed", text=lines))
+            return
+        answer = _answer_of(word, kind, always, tool) if not typed or word == "n" else None
+        if answer is None:
+            continue
+        reason = await _read_line(face, "why (goes into the report, may be empty) > ") if answer[0] == "no" else ""
+        _send(stdin, Message("decide", id=str(data["id"]), answer=answer[0], mode=answer[1], reason=reason.strip()))
+        return
+
+
+def _choices(kind: str, always: str, tool: str, proposed: str = "") -> str:
+    if kind == "plan":
+        return "[y] run it, ask about what is added   [a] auto mode: ask about nothing   [n] no   [d] the whole plan"
+    more = "   [a] don't ask again for this line" if always else ""
+    more += "   [t] nor for this tool" if tool else ""
+    more += "   [p] the proposed too (p 12,14-16: those lines)" if proposed else ""
+    return f"[y] yes, once{more}   [n] no   [d] diff or details"
+
+
+def _typed_choices(typed: str) -> str:
+    return f"type {printable(typed)} to go on   [n] no   [d] details"
+
+
+def _lines_of(word: str) -> str | None:
+    """ "p" -> "", "p 12,14-16" -> "12,14,15,16"; None where the word is no such answer."""
+    from safemig.cli.errors import UsageError
+    from safemig.cli.tick import numbers
+
+    name, _, lines = word.partition(" ")
+    if name != "p":
+        return None
+    try:
+        return ",".join(str(line) for line in sorted(numbers(lines))) if lines.strip() else ""
+    except UsageError:
+        return None
+
+
+def _answer_of(word: str, kind: str, always: str, tool: str) -> tuple[Answer, str] | None:
+    if word == "y":
+        return "once", "default"
+    if word == "n":
+        return "no", ""
+    if word == "a" and kind == "plan":
+        return "once", "auto"
+    if word == "a" and always:
+        return "always", ""
+    if word == "t" and tool:
+        return "tool", ""
+    return None
+
+
+async def _read_line(face: Face, prompt: str) -> str:
+    """One line from the terminal without blocking the loop; "" once a stop was asked for, "n" at its end."""
+    sys.stdout.write(prompt)
+    sys.stdout.flush()
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(sys.stdin, ready.set)
+    try:
+        while not ready.is_set() and not face.stops:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ready.wait(), 0.2)
+    finally:
+        loop.remove_reader(sys.stdin)
+    if not ready.is_set():
+        return ""
+    return sys.stdin.readline() or "n"
+
+
+def _report_words(face: Face) -> str:
+    if face.kept:
+        return f"report: safemig report {face.summary.run}"
+    return "this copy is removed now; `safemig demo --keep DIR` keeps it with its report"
+
+
+def _end(face: Face, code: int) -> int:
+    if face.as_json and face.summary.run:
+        sys.stdout.write(json.dumps(document(face.summary), ensure_ascii=False, indent=2) + "\n")
+    if face.summary.run and not face.as_json:
+        face.say(_report_words(face))
+    if code <= 0 and not face.summary.verdict:  # with a code of its own the engine has said why on stderr
+        sys.stderr.write("safemig: the engine ended before the run did; take it up with `safemig resume`\n")
+        return 3
+    return code

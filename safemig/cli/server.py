@@ -1,0 +1,155 @@
+"""The engine's process: events out as JSON lines, messages in. Faces stand on the other side of it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from safemig.cli.opening import Opened, new_session, old_session, open_project
+from safemig.engine.inbox import Inbox
+from safemig.engine.loop import drive
+from safemig.engine.session import Request, RunEnds, Session
+from safemig.events import Event, Message, Mode
+from safemig.journal import ProjectLock, state_folder
+from safemig.planning.collect.gaps import ChoiceNeeded, refuse_gaps
+from safemig.planning.collect.observe import observe
+from safemig.planning.facts import Facts
+
+MESSAGE_LIMIT = 1 << 20
+
+
+def serve(options: argparse.Namespace) -> int:
+    """``run --events`` and ``resume --events``: drives one run to its end; returns the exit code."""
+    return asyncio.run(_serve(options))
+
+
+async def _serve(options: argparse.Namespace) -> int:
+    inbox = Inbox(_started_by(options), headless=options.detach or bool(options.watch))
+    reader = asyncio.ensure_future(_read_messages(inbox))
+    watcher = asyncio.ensure_future(inbox.watch())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: inbox.feed(Message("stop", by="signal")))
+    opened = await asyncio.to_thread(open_project, options)
+    facts = None
+    if options.command != "resume":
+        refuse_gaps(opened.project)
+        request = Request(options.spec, options.phase, options.message)
+        facts = await observe(opened.project, opened.config, opened.runtime, request)
+    lock = ProjectLock(state_folder(opened.project.root))
+    try:
+        session = _session(options, opened, inbox)
+        with _other_faces(session.journal.folder / "inbox", inbox):
+            try:
+                return await drive(session, lambda s: _observe(opened, s, facts), _mode(options))
+            finally:
+                session.journal.close()
+    finally:
+        reader.cancel()
+        watcher.cancel()
+        lock.release()
+
+
+def _started_by(options: argparse.Namespace) -> Callable[[], bool] | None:
+    """Whether those who started the run are all still there: the terminal form and its parent (``--watch``), else our
+    own parent. A process without one (1 has adopted it, or it began a container) was started to be on its own."""
+    import psutil
+
+    from safemig.execution.command import alive
+
+    pids = [] if options.detach else options.watch or [os.getppid()]
+    try:
+        starters = [psutil.Process(pid) for pid in pids if pid > 1]
+    except psutil.NoSuchProcess:  # gone before we could look
+        return lambda: False
+    return (lambda: all(alive(each) for each in starters)) if starters else None
+
+
+def _session(options: argparse.Namespace, opened: Opened, inbox: Inbox) -> Session:
+    if options.command == "resume":
+        session = old_session(opened, options.run, _write, inbox)
+        for event in session.journal.events:
+            _write(event)
+        return session
+    return new_session(opened, Request(options.spec, options.phase, options.message), _write, inbox)
+
+
+async def _observe(opened: Opened, s: Session, facts: Facts | None) -> Facts:
+    """The facts that were looked at before the run began, so that a choice nobody has made begins none; a run that
+    was killed before it had any looks now."""
+    try:
+        facts = facts or await observe(opened.project, opened.config, opened.runtime, s.request)
+    except ChoiceNeeded as error:
+        raise RunEnds("waiting", str(error)) from None
+    if facts.stops:
+        raise RunEnds("failed", "; and ".join(facts.stops))
+    return facts
+
+
+def _mode(options: argparse.Namespace) -> Mode | None:
+    mode: Mode | None = options.mode
+    return mode
+
+
+def _write(event: Event) -> None:
+    """One line; when nobody reads any more the journal still has it."""
+    try:
+        sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
+        sys.stdout.buffer.flush()
+    except (BrokenPipeError, ValueError):
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  stays open until the end
+
+
+@contextmanager
+def _other_faces(path: Path, inbox: Inbox) -> Iterator[None]:
+    """A FIFO in the run's folder: a face that did not start this engine writes its messages there, a line each."""
+    path.unlink(missing_ok=True)
+    os.mkfifo(path, 0o600)
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    loop = asyncio.get_running_loop()
+    rest = b""
+
+    def readable() -> None:
+        nonlocal rest
+        *lines, rest = (rest + os.read(fd, 65536)).split(b"\n")
+        rest = rest if len(rest) < MESSAGE_LIMIT else b""
+        for line in lines:
+            take_line(line, lambda message: inbox.feed(message, driver=False))
+
+    loop.add_reader(fd, readable)
+    try:
+        yield
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)
+        path.unlink(missing_ok=True)
+
+
+async def _read_messages(inbox: Inbox) -> None:
+    mode = os.fstat(sys.stdin.fileno()).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or sys.stdin.isatty()):
+        inbox.close()  # a plain file or /dev/null: nobody sends anything
+        return
+    reader = asyncio.StreamReader(limit=MESSAGE_LIMIT)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        take_line(line, inbox.feed)
+    inbox.close()
+
+
+def take_line(line: bytes, feed: Callable[[Message], None]) -> None:
+    """One message; what is not one is left alone (it can ask for nothing)."""
+    try:
+        feed(msgspec.json.decode(line, type=Message))
+    except msgspec.MsgspecError:
+        return

@@ -1,0 +1,239 @@
+"""The drift at the baseline: what the database has that no revision makes, and what revisions make that it has not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from checks.evidence import Evidence, Json, now
+from checks.schema.difference import Difference, table_of
+from checks.schema.snapshot import Snapshot, TableHeld, part
+from safemig.engine import observation
+from safemig.engine.approval import ask_person
+from safemig.engine.session import RunEnds, Session
+from safemig.migrations.reconcile.statements import parts
+from safemig.planning.plan import Step
+from safemig.requirements.sources import Wanted
+from safemig.sandbox.desired import last_name
+from safemig.sandbox.drift import Drift, drift
+
+KIND = "drift"
+_LISTED = 5  # differences that one sentence names
+_CHOICES = (
+    "write a revision for it (`alembic revision`), or stamp the one that makes it (`alembic stamp`) and run again; or "
+    "go on, and the report says so"
+)
+_WRITTEN = (
+    "yes writes the revision that makes it where it is missing and leaves it here; no stops: write one by hand, or "
+    "stamp the one that makes it (`alembic stamp`)"
+)
+# What a statement makes beside tables, as its key begins.
+_KINDS = ("index", "view", "type", "sequence", "function", "trigger", "extension", "schema", "domain", "policy")
+
+
+async def look_drift(s: Session, step: Step, written: Wanted | None, asked: Wanted | None) -> Drift:
+    """Takes the drift and judges it: what a revision of this run has not made ends the run, drift in the tables of the
+    phase is asked about, other drift is a warning. Journalled once; what cannot be told is said with its reason."""
+    known = s.known(step.id, "before", KIND)
+    if not known:
+        began = now()
+        result, found = await _take(s, written)
+        repeat = "the upgrades of all revisions on an empty throwaway database, compared with pg_dump --schema-only"
+        data = _data(s, result, found, asked)
+        known = (s.observe(step.id, "before", Evidence(KIND, s.facts.database, True, began, now(), repeat, data)),)
+        _warn(s, step, known[0])
+    await _judge(s, step, known[0])
+    return _read(known[0])
+
+
+def _data(s: Session, result: Drift, found: Snapshot | None, asked: Wanted | None) -> dict[str, Json]:
+    """What the journal keeps of it: ``phase`` are the differences in what the phase makes or changes, ``covered`` those
+    of them that the new revision makes where they are missing, ``not_made`` what a revision of this run has not made.
+    """
+    listed = result.differences or ()
+    own, named = tables_of(asked), _named(asked)
+    inside = [one for one in listed if _table(one, found, result.made) in own or last_name(one.key) in named]
+    not_made = [one for one in listed if one.aspect != "unexpected" and _applied(one, result, found)]
+    return {
+        "known": result.differences is not None,
+        "reason": s.clean(result.reason),
+        "unbuildable": s.clean(result.unbuildable),
+        "leans": s.clean(result.leans),
+        "differences": [plain(one) for one in listed],
+        "phase": [one.key for one in inside],
+        "covered": [one.key for one in inside if one.key in result.covered],
+        "not_made": [one.key for one in not_made],
+    }
+
+
+async def _take(s: Session, written: Wanted | None) -> tuple[Drift, Snapshot | None]:
+    """The drift, and the schema that it was taken of."""
+    import psycopg
+
+    from safemig.runtimes.base import Unreachable
+    from safemig.sandbox.database import on_scratch
+    from safemig.sandbox.restore import ScratchFails
+    from safemig.sandbox.worker import chain
+
+    revision = s.past.last("revision")
+    current = _current(revision)
+    if s.project.tree is None or current is None:
+        return Drift(None, "the database's revision is not known"), None
+    folder = s.project.tree.versions[0]
+    earlier = s.facts.current
+    if earlier is None:
+        earlier = _current(next((one for _, _, one in s.past.evidence if one.kind == "revision"), None))
+    try:
+        graph = await s.look(lambda: observation.graph_of(s))
+        found = await observation.snapshot_now(s)
+        result = await s.look(
+            lambda: on_scratch(
+                s.runtime,
+                lambda scratch: drift(
+                    graph, current, folder, found, scratch, since=earlier, written=written, run=chain
+                ),
+                lambda _: None,
+            )
+        )
+    except (ScratchFails, Unreachable, TableHeld, psycopg.Error, OSError) as error:
+        return Drift(None, " ".join(str(error).split())), None
+    return result, found
+
+
+def _current(evidence: Evidence | None) -> tuple[str, ...] | None:
+    listed = evidence.data.get("current") if evidence and evidence.seen else None
+    return tuple(map(str, listed)) if isinstance(listed, list) else None
+
+
+def tables_of(wanted: Wanted | None) -> frozenset[str]:
+    """The tables that a phase makes or changes, as they stand in a snapshot's keys."""
+    return _keyed({*wanted.tables, *wanted.touched}) if wanted else frozenset()
+
+
+def carried(differences: Sequence[Difference], wanted: Wanted | None, found: Snapshot) -> tuple[Difference, ...]:
+    """The differences without those of other tables in what no dump carries, so that no copy has it either: foreign
+    keys that are not enforced, and indexes that are not valid. They are drift, and none of what the phase asks for."""
+    own = tables_of(wanted)
+
+    def elsewhere(one: Difference) -> bool:
+        there = found.objects.get(one.key, {})
+        return ("enforcement" in there or there.get("valid") is False) and table_of(one.key, there) not in own
+
+    return tuple(one for one in differences if not elsewhere(one))
+
+
+def _keyed(tables: Iterable[str]) -> frozenset[str]:
+    parts = (table.rpartition(".")[::2] for table in tables)
+    return frozenset(f"{part(schema or 'public')}.{part(name)}" for schema, name in parts)
+
+
+def _named(wanted: Wanted | None) -> frozenset[str]:
+    """The own names of what a phase makes beside tables: views, types, functions, extensions and the like."""
+    keys = [key for one in parts(wanted) for key in one.what.keys] if wanted else []
+    made = (key.partition(" ") for key in keys)
+    return frozenset(last_name(name) for kind, _, name in made if kind in _KINDS)
+
+
+def _table(one: Difference, found: Snapshot | None, made: Snapshot | None) -> str:
+    kind, _, name = one.key.partition(" ")
+    if kind == "table":
+        return name
+    attributes = next((side.objects[one.key] for side in (found, made) if side and one.key in side.objects), {})
+    return table_of(one.key, attributes)
+
+
+def _applied(one: Difference, result: Drift, found: Snapshot | None) -> bool:
+    """Whether a revision that this run has applied makes what is missing or otherwise."""
+    table = _table(one, found, result.made)
+    return one.key in result.applied or (bool(table) and f"table {table}" in result.applied)
+
+
+def _not_made(differences: Sequence[Difference]) -> str:
+    return (
+        "the revisions that this run applied are recorded as applied, but the schema is not what they make: "
+        f"{words(differences)}; a stamp records a revision without running it"
+    )
+
+
+def words(differences: Sequence[Difference]) -> str:
+    """The first of the differences in one line, those that are missing first."""
+    ranked = sorted(differences, key=lambda one: (one.aspect != "missing", not one.key.startswith("table "), one.key))
+    shown = [f"{_short(one.key)} {_aspect(one)}" for one in ranked[:_LISTED]]
+    more = [f"{len(ranked) - _LISTED} more"] if len(ranked) > _LISTED else []
+    return ", ".join((*shown, *more))
+
+
+def _short(key: str) -> str:
+    return key.replace(" public.", " ", 1)
+
+
+def _aspect(one: Difference) -> str:
+    if one.aspect == "missing":
+        return "is missing"
+    return "is made by no revision" if one.aspect == "unexpected" else f"differs in its {one.aspect}"
+
+
+def _warn(s: Session, step: Step, known: Evidence) -> None:
+    drifted, asked = _read(known), _asked(known)
+    if drifted.unbuildable:
+        s.note(f"the revisions cannot build an empty database: {drifted.unbuildable}", step.id, "warning")
+    if drifted.differences is None:
+        s.note(f"drift not known: {drifted.reason}", step.id, "warning")
+    elif outside := [one for one in drifted.differences if one not in asked]:
+        s.note(f"drift: the database is not what its revisions make: {words(outside)}", step.id, "warning")
+
+
+async def _judge(s: Session, step: Step, known: Evidence) -> None:
+    """Ends the run for what was not made; asks where the phase stands on what no revision makes."""
+    drifted = _read(known)
+    covered, not_made = _keys(known, "covered"), _keys(known, "not_made")
+    listed = drifted.differences or ()
+    if not_made:
+        raise RunEnds("failed", _not_made([one for one in listed if one.key in not_made]))
+    fresh = {f"table {name}" for name in _keyed(s.facts.migration.tables)} if s.facts.migration else set()
+    late = [one.key for one in listed if one.key in fresh - covered and one.aspect == "unexpected"]
+    if late and not s.facts.adopted:
+        reason = f"{_short(late[0])} has come since the plan was made, and no revision makes it"
+        raise RunEnds("stale", f"{reason}: start a new run, which offers the revision that makes it and leaves it here")
+    asked = _asked(known)
+    reasons = [words(asked)] if asked else []
+    # What the revisions make already is made a second time by no revision: that is said where the spec is looked at.
+    if drifted.leans and (listed or "already exists" not in drifted.leans):
+        reasons.append(f"the new revision cannot be made on an empty database: {drifted.leans}")
+    if not reasons:
+        return
+    title = "The phase stands on a schema that no revision makes; go on?"
+    once = "the run goes on; on an empty database the revisions give another schema, or fail"
+    choices = _CHOICES
+    if asked and not drifted.leans and all(one.key in covered for one in asked):
+        once = "the revision that makes it is written; it leaves what is there"
+        choices = _WRITTEN
+    await ask_person(s, step, title, "; ".join((*reasons, choices)), once, "drift in the tables of the phase asks")
+    s.note(f"drift, gone on with: {'; '.join(reasons)}", step.id, "warning")
+
+
+def _asked(known: Evidence) -> list[Difference]:
+    """The differences that a person is asked about: what else the new revision makes where it is missing is none."""
+    inside, covered = _keys(known, "phase"), _keys(known, "covered")
+    listed = _read(known).differences or ()
+    return [one for one in listed if one.key in inside and (one.key not in covered or one.key.startswith("table "))]
+
+
+def _keys(known: Evidence, name: str) -> frozenset[str]:
+    return frozenset(msgspec.convert(known.data[name], list[str]))
+
+
+def plain(one: Difference) -> dict[str, Json]:
+    """A difference as the journal keeps it."""
+    return {"object": one.key, "aspect": one.aspect, "wanted": one.wanted, "found": one.found}
+
+
+def _read(known: Evidence) -> Drift:
+    """The journalled drift, as far as what follows asks for it."""
+    rows = msgspec.convert(known.data["differences"], list[dict[str, Json]])
+    listed = tuple(Difference(str(row["object"]), str(row["aspect"]), row["wanted"], row["found"]) for row in rows)
+    return Drift(
+        listed if known.data["known"] else None, str(known.data["reason"]),
+        unbuildable=str(known.data["unbuildable"]), leans=str(known.data["leans"]),
+    )  # fmt: skip

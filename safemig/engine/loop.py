@@ -1,0 +1,335 @@
+"""The engine's loop. Starting is resuming an empty journal: there is one way through it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import msgspec
+
+from checks.evidence import Json
+from safemig.base.file_edit import Changed
+from safemig.engine import observation, preconditions
+from safemig.engine.actions import STEPS, same_contents
+from safemig.engine.applied_revisions import applied_by, wait_applied
+from safemig.engine.approval import approve_plan, ask_person, permit
+from safemig.engine.guard import guarded
+from safemig.engine.invalid_indexes import name_unfinished
+from safemig.engine.lock_watch import watching
+from safemig.engine.ownership import before_of, claim, end_leftovers, files_of, mark_of
+from safemig.engine.project_scripts import CHECK
+from safemig.engine.service_log import end_following, follow
+from safemig.engine.session import RunEnds, Session
+from safemig.engine.settle import look_at_end
+from safemig.engine.still_running import require_ended
+from safemig.engine.ticking import judge_at_end
+from safemig.engine.user_actions import SHELL, end_own, take_message
+from safemig.engine.verdict import ending, finish
+from safemig.events import Mode, Verdict
+from safemig.execution.command import settle, state
+from safemig.journal import JournalUnwritable
+from safemig.planning.collect import revision_contents
+from safemig.planning.contents import reread
+from safemig.planning.facts import Facts, Finding
+from safemig.planning.plan import Step, digest_of
+
+Begin = Callable[[Session], Awaitable[Facts]]
+
+
+async def drive(s: Session, observe: Begin, mode: Mode | None = None) -> int:
+    """Drives the run to its end and returns the exit code.
+
+    ``observe`` looks at project and world once, when the journal has no facts yet; ``mode`` None keeps the mode
+    that the journal knows. Raises JournalUnwritable when the journal cannot be written any more: nothing further
+    has begun then.
+    """
+    s.inbox.serve(lambda message: take_message(s, message))
+    try:
+        await _begin(s, observe, mode)
+        _check_going_on(s)
+        while (step := next_step(s)) is not None:
+            await follow(s)
+            s.check_stop()
+            await _step(s, step)
+            s.check_stop()
+        return await _end(s)
+    except RunEnds as end:
+        await end_own(s)
+        await end_following(s)
+        await _read_truth(s)
+        if end.verdict == "failed" and s.past.facts is not None:
+            await judge_at_end(s)
+        return finish(s, end.verdict, end.reason)
+    finally:
+        await end_following(s)
+
+
+def next_step(s: Session) -> Step | None:
+    """The first step of the plan that has not finished."""
+    return next((step for step in s.plan.steps if not s.past.finished(step.id)), None)
+
+
+def _check_going_on(s: Session) -> None:
+    """A step that failed or was refused ends the run, also where the engine died before it could say so."""
+    words: dict[str, tuple[Verdict, str]] = {"failed": ("failed", "failed"), "refused": ("refused", "been refused")}
+    for step in s.plan.steps:
+        past = s.past.of(step.id)
+        if past.status in words:
+            verdict, word = words[past.status]
+            reason = f": {past.reason}" if past.reason else ""
+            raise RunEnds(verdict, f"“{step.title}” had {word} when the engine before this one was gone{reason}")
+
+
+async def _begin(s: Session, observe: Begin, mode: Mode | None) -> None:
+    import os
+
+    from safemig import __version__
+
+    if not s.past.started:
+        s.emit(
+            "run.started",
+            {
+                "project": str(s.root),
+                "spec": s.request.spec,
+                "phase": s.request.phase,
+                "message": s.request.message,
+                "mode": mode or "default",
+                "runtime": s.runtime.name,
+                "engine": __version__,
+                "pid": os.getpid(),
+            },
+        )
+    else:
+        s.emit(
+            "run.resumed",
+            {"after": len(s.journal.events), "pid": os.getpid(), "in_flight": s.past.in_flight},
+        )
+        await _end_strays(s)
+        if mode and s.past.mode != mode:
+            s.emit("mode.changed", {"before": s.past.mode, "after": mode, "by": "resume"})
+    await _load_facts(s, observe)
+    _load_findings(s)
+    s.replan()
+    if s.past.mode == "plan":
+        await approve_plan(s)
+
+
+async def _end_strays(s: Session) -> None:
+    """What a dead engine started beside its steps (the person's shell lines, check scripts) is ended, and said."""
+    for step, past in s.past.steps.items():
+        if step != SHELL and not step.startswith(CHECK):
+            continue
+        for number in past.commands:
+            if number not in past.ended:
+                await _end_stray(s, step, number)
+
+
+async def _end_stray(s: Session, step: str, number: int) -> None:
+    async def ending(pids: tuple[int, ...]) -> None:
+        await claim(s, None, number, pids)
+
+    for text in await settle(files_of(s, number), mark_of(s, number), patience=0.0, ending=ending):
+        s.note(text, step)
+    if before_of(s, number):
+        await end_leftovers(s, step, number)
+
+
+async def _load_facts(s: Session, observe: Begin) -> None:
+    if s.past.facts is None:
+        s.facts = await observe(s)
+        s.journal.save("facts.json", msgspec.json.encode(s.facts))
+        s.emit("facts", {"file": "facts.json", "digest": digest_of(s.facts)})
+        return
+    name, digest = s.past.facts
+    s.facts = msgspec.json.decode((s.journal.folder / name).read_bytes(), type=Facts)
+    if digest_of(s.facts) != digest:
+        raise RunEnds("stale", f"{name} of this run is not what the run has written; start a new run")
+
+
+def _load_findings(s: Session) -> None:
+    for name, digest in s.past.findings:
+        finding = msgspec.json.decode((s.journal.folder / name).read_bytes(), type=Finding)
+        if digest_of(finding) != digest:
+            raise RunEnds("stale", f"{name} of this run is not what the run has written; start a new run")
+        s.findings.append(finding)
+
+
+async def _step(s: Session, step: Step) -> None:
+    resumed = s.past.of(step.id).started and not s.past.of(step.id).status
+    if title := await applied_by(s, step):
+        reason = f"nothing is pending any more: “{title}” has applied it"
+        s.emit(
+            "step.finished",
+            {"status": "skipped", "seconds": 0.0, "reason": reason, "command": s.clean(step.action.line)},
+            step.id,
+        )
+        return
+    permitted = await _permitted(s, step)
+    if permitted is None and step.intent == "named":
+        said: dict[str, Json] = {"status": "skipped", "seconds": 0.0, "reason": "not permitted"}
+        s.emit("step.finished", {**said, "command": s.clean(step.action.line)}, step.id)
+        return
+    if permitted is None:
+        s.emit(
+            "step.finished", {"status": "refused", "seconds": 0.0, "reason": "", "command": step.action.line}, step.id
+        )
+        raise RunEnds("refused", f"{step.title}: refused by the person{s.past.refusal and ': '}{s.past.refusal}")
+    step = permitted
+    if not resumed:
+        s.emit(
+            "step.started",
+            {
+                "title": step.title,
+                "intent": step.intent,
+                "phase": step.phase,
+                "effect": step.action.effect,
+                "command": s.clean(step.action.line),
+            },
+            step.id,
+        )
+    await _perform(s, step, resumed=resumed)
+
+
+async def _permitted(s: Session, step: Step) -> Step | None:
+    """The step as it may run, on files that are the ones that were asked about: a question may wait for hours."""
+    while True:
+        acting = _acting(s, step)
+        if not acting:
+            step = await _read_again(s, step)
+            await preconditions.check(s, step)
+        permitted = await permit(s, step)
+        if permitted is None or acting or not await s.look(partial(_changed, s, permitted)):
+            return permitted
+
+
+def _changed(s: Session, step: Step) -> tuple[str, ...]:
+    return revision_contents.changed(s.root, step.action.contents)
+
+
+async def _read_again(s: Session, step: Step) -> Step:
+    """The step with the files that it applies as they are now: where they changed, that is a finding and is asked."""
+    while changed := await s.look(partial(_changed, s, step)):
+        graph = await s.look(lambda: observation.graph_of(s))
+        facts = reread(s.facts, s.findings)
+        finding = await s.look(
+            partial(revision_contents.reread, s.project, observation.tree_of(s), graph, facts, changed)
+        )
+        s.note(finding.cause, step.id, "warning")
+        s.find(finding)
+        if s.plan.step(step.id).action.contents == step.action.contents:  # back and forth: read as this before
+            raise RunEnds("stale", f"before “{step.title}”: {', '.join(changed)} keeps changing while the run is on")
+        step = s.plan.step(step.id)
+    return step
+
+
+def _acting(s: Session, step: Step) -> bool:
+    """Whether the step's own action may have begun: then the world is looked up by the step, not assumed."""
+    past = s.past.of(step.id)
+    if not past.started:
+        return False
+    if step.action.kind == "edit":
+        return True
+    if not past.commands:
+        return False
+    ended = past.ended.get(past.commands[-1])
+    if ended is None:
+        return state(files_of(s, past.commands[-1])) != "absent"
+    return ended["how"] not in {"stopped", "lost"}
+
+
+async def _act(s: Session, step: Step) -> str | None:
+    """The step's own doing; one that applies revisions is watched and waited for like an upgrade."""
+    if not step.applies or step.intent == "upgrade":
+        return await STEPS[step.intent](s, step)
+    async with watching(s, step):
+        remark = await STEPS[step.intent](s, step)
+        await wait_applied(s, step)
+        await same_contents(s, step)
+    return remark
+
+
+async def _perform(s: Session, step: Step, *, resumed: bool) -> None:
+    import psycopg
+
+    from checks.schema.snapshot import TableHeld
+    from safemig.runtimes.base import Unreachable
+
+    began = time.monotonic()
+
+    def end(status: str, reason: str) -> None:
+        s.emit(
+            "step.finished",
+            {
+                "status": status,
+                "seconds": round(time.monotonic() - began, 3),
+                "reason": s.clean(reason),
+                "command": s.clean(step.action.line),
+            },
+            step.id,
+        )
+
+    try:
+        await _repeat_if_lost(s, step)
+        async with guarded(s, step, resumed=resumed):
+            remark = await _act(s, step)
+    except RunEnds as ends:
+        if ends.verdict != "waiting":
+            end("stopped" if ends.verdict == "interrupted" else "failed", ends.reason)
+        raise
+    except Changed as error:
+        end("failed", str(error))
+        raise RunEnds("stale", str(error)) from None
+    except (Unreachable, OSError, psycopg.Error, TableHeld) as error:
+        reason = str(error).strip()
+        end("failed", reason)
+        raise RunEnds("failed", f"{step.title}: {reason}") from None
+    end("done", remark or "")
+
+
+async def _repeat_if_lost(s: Session, step: Step) -> None:
+    """A command whose end nobody recorded (the machine went down) is never repeated unasked."""
+    past = s.past.of(step.id)
+    # The database itself knows whether an upgrade is done; a command that only looks has then shown nothing.
+    if not past.commands or step.intent in {"upgrade", "named", "same-database"}:
+        return
+    known = past.ended.get(past.commands[-1])
+    if known is None or known["how"] != "lost":
+        return
+    title = f"It is unclear whether “{step.title}” has ended; run it again?"
+    output = files_of(s, past.commands[-1]).output.name
+    what = f"{step.action.line}\nits output so far is in {output}"
+    await ask_person(s, step, title, what, "this command once more", "no command is run twice unasked")
+    past.commands.clear()
+
+
+async def _read_truth(s: Session) -> None:
+    """After a stop or a failure: what the database says now, so that the last event tells the truth."""
+    if s.past.facts is None or s.past.last("revision") is None:
+        return
+    revision = await observation.revision_now(s)
+    known = s.past.last("revision")
+    if revision.seen and known and revision.data != known.data:
+        s.emit("evidence", {"moment": "", "evidence": msgspec.to_builtins(revision)})
+    if revision.seen:
+        await name_unfinished(s)
+
+
+async def _end(s: Session) -> int:
+    await end_own(s)
+    await end_following(s)
+    schema = s.past.last("schema")
+    if schema and schema.seen:
+        fresh = await observation.schema_now(s)
+        if not fresh.seen:
+            raise RunEnds("failed", f"the schema could not be read at the end: {fresh.reason}")
+        if fresh.data["fingerprint"] != schema.data["fingerprint"]:
+            raise RunEnds(
+                "stale", f"the schema has changed since it was verified: {observation.counts_changed(schema, fresh)}"
+            )
+    await require_ended(s)
+    await look_at_end(s)
+    return finish(s, *ending(s))
+
+
+__all__ = ["Begin", "JournalUnwritable", "drive", "next_step"]

@@ -1,0 +1,302 @@
+"""A phase about models: the edits and their check as facts, and the comparison of models and database afterwards."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from checks.evidence import Evidence, Json, now, unseen
+from checks.schema.difference import Difference, compare, table_of
+from checks.source import symbols
+from safemig.base import file_edit
+from safemig.engine import observation
+from safemig.engine.command import output_of, require_success, run_command, tail
+from safemig.engine.session import Session
+from safemig.orm import check, generate
+from safemig.orm.edits import CannotEdit
+from safemig.orm.imports import Import
+from safemig.orm.propose import Proposal, propose_or_leave
+from safemig.orm.reader import Models, may_support_models, read_models
+from safemig.orm.style import Style, style_of, unlike
+from safemig.plan_document.document import Document, Phase
+from safemig.planning.collect.commands import recipe_lines
+from safemig.planning.facts import CommandFact, Facts
+from safemig.planning.plan import Step
+from safemig.requirements.models import Asked, Definition, asked, with_parts
+from safemig.requirements.rating import plain
+from safemig.requirements.sources import Wanted
+from safemig.shell import rewrite
+
+if TYPE_CHECKING:
+    from checks.schema.snapshot import Snapshot
+    from safemig.project.layout import Project
+    from safemig.runtimes.base import Runtime
+
+KIND = "models"
+_LONGEST = 256 * 1024  # bytes of the import's output that are read
+
+
+def with_models(
+    facts: Facts, project: Project, runtime: Runtime, document: Document, phase: Phase, known: frozenset[str]
+) -> Facts:
+    """The facts with the edits that a phase about models asks for, or with the reason why they cannot be written.
+
+    ``known`` are the tables that the revisions make. A phase that asks for no models leaves the facts as they are.
+    """
+    wanted = asked(phase, document.path)
+    if not (wanted.anything or wanted.parts):
+        return facts
+    texts = _python(project)
+    models = read_models(texts)
+    alone, wanted = wanted, with_parts(wanted, models)
+    if not wanted.anything:
+        return facts
+    wanted, said, lost = _completed(wanted, models, runtime, texts, _width(project, models))
+    try:
+        made = propose_or_leave(wanted, alone, models, texts, folder=facts.folder, width=_width(project, models))
+    except CannotEdit as error:
+        why = f"the models cannot be written: {error}"
+        return replace(facts, missing=(*facts.missing, why), stops=(*facts.stops, why))
+    actions = tuple(file_edit.propose(path, texts.get(path), text) for path, text in made.texts.items())
+    early = tuple(
+        f"no revision makes the table {one.table} of the model {one.name}: do the phase that makes it first"
+        for one in made.classes
+        if one.table and plain(one.table) not in map(plain, known)
+    )
+    return replace(
+        facts,
+        models=actions,
+        models_check=_check(facts, project, made, models),
+        models_tables=tuple(made.tables.values()),
+        reachable_source=all(_mounted(project, action.path) for action in actions),
+        missing=(*facts.missing, *lost),
+        problems=(*facts.problems, *made.problems, *said, *early),
+    )
+
+
+def code_left_out(project: Project, document: Document, phase: Phase) -> tuple[str, ...]:
+    """The properties and methods that a phase about the schema gives for models that are there: nobody writes them."""
+    wanted = asked(phase, document.path)
+    models = read_models(_python(project)) if wanted.parts else Models((), "")
+    left: list[str] = []
+    for part in wanted.parts:
+        known = with_parts(replace(wanted, parts=(part,)), models).definitions
+        if len(known) > len(wanted.definitions):
+            left.append(
+                f"{document.path}:{part.line}: the code for {known[-1].name} is left out in a phase about the schema; "
+                "write it by hand, or give it a phase of its own"
+            )
+    return tuple(left)
+
+
+def models_of(project: Project, documents: Sequence[Document]) -> Models:
+    """The project's models, where a phase asks for any; else none, as nobody looks at them."""
+    if not any((it := asked(phase, one.path)).anything or it.parts for one in documents for phase in one.phases):
+        return Models((), "")
+    return read_models(_python(project))
+
+
+def _completed(
+    wanted: Asked, models: Models, runtime: Runtime, texts: Mapping[str, str], width: int
+) -> tuple[Asked, tuple[str, ...], tuple[str, ...]]:
+    """``wanted`` with proposals from the database for named classes that nobody gives code for; notes; open points."""
+    given = {one.name for one in wanted.definitions}
+    said: list[str] = []
+    lost: list[str] = []
+    fresh: list[Definition] = []
+    imports: list[Import] = []
+    for name, path in wanted.named:
+        if name in given or models.find(name):
+            continue
+        where = next((file.path for file in models.files if f"/{file.path}".endswith(f"/{path}")), path)
+        table, made, why = _from_database(name, runtime, style_of(models, where, texts.values(), width))
+        why = unlike(models) or why
+        if made.code and not why:
+            fresh.append(Definition(name, made.code, ast.parse(made.code).body[0], 0, path))
+            imports += made.imports
+            said.append(f"the phase gives no code for {name}: it is proposed from the table {table} of the database")
+        else:
+            lost.append(f"`{name}` in {path}: the phase gives no code for it, and {why}; add the model to the spec")
+    completed = replace(
+        wanted, definitions=(*wanted.definitions, *fresh), imports=(*wanted.imports, *dict.fromkeys(imports))
+    )
+    return completed, tuple(said), tuple(lost)
+
+
+def _from_database(name: str, runtime: Runtime, style: Style) -> tuple[str, generate.Trimmed, str]:
+    """The table that the class stands for, the class, and why there is none."""
+    import psycopg
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from safemig.runtimes.base import Unreachable
+
+    nothing = generate.Trimmed()
+    try:
+        with runtime.connect() as connection:
+            rows = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))"
+            ).fetchall()
+            table = generate.table_for(name, [str(row[0]) for row in rows])
+            if not table:
+                return "", nothing, "the database has no table of that name"
+            made = generate.trimmed(generate.generate(connection, table), table, name, style)
+    except (psycopg.Error, Unreachable, SQLAlchemyError) as error:
+        return "", nothing, f"the database could not be read ({str(error).splitlines()[0]})"
+    return table, made, "" if made.code else f"the table {table} has no primary key"
+
+
+def _python(project: Project) -> dict[str, str]:
+    """The Python files of the service's folder, with their line ends."""
+    found: dict[str, str] = {}
+    for path in symbols.walk(project.root).files:
+        if path.endswith(".py") and (project.root / path).is_relative_to(project.folder):
+            try:
+                found[path] = file_edit.read(project.root, path) or ""
+            except file_edit.EditError:
+                continue
+    return found
+
+
+def _width(project: Project, models: Models) -> int:
+    """The line length that the project is formatted to, else that of its longest line of a model."""
+    try:
+        read = tomllib.loads((project.folder / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        read = {}
+    tools = read.get("tool")
+    for name in ("ruff", "black"):
+        settings = tools.get(name) if isinstance(tools, dict) else None
+        length = settings.get("line-length") if isinstance(settings, dict) else None
+        if isinstance(length, int):
+            return length
+    return min(120, max([88, *(len(line) for file in models.files for line in file.text.splitlines())]))
+
+
+def _mounted(project: Project, path: str) -> bool:
+    from safemig.project.compose import mounted
+
+    if project.runtime != "docker" or project.compose is None:
+        return True
+    return mounted(project.compose, project.service, project.root / path)
+
+
+def _check(facts: Facts, project: Project, made: Proposal, models: Models) -> CommandFact | None:
+    """The line that imports the models where the tests run, else where the migrations do."""
+    classes = dict(made.files)
+    for owner, _ in made.attributes:
+        known = models.find(owner)
+        if known:
+            classes.setdefault(owner, known[0].path)
+    code = check.import_code(classes, made.attributes, facts.folder, list(made.tables)) if classes else ""
+    lines = (rewrite.python_line(line, {}, code) for line in recipe_lines(facts, project.makefile)) if code else ()
+    found = next((line for line in lines if line), "")
+    # What it runs is ours: an import and a print. It asks for no more than the tests that have run before it.
+    return CommandFact(found, effect="read", touches=(), why="it imports the models and prints") if found else None
+
+
+async def check_models(s: Session, step: Step) -> None:
+    """The models are imported and their mappers configured; then each is compared with its table in the database."""
+    require_success(s, step, await run_command(s, step))
+    if s.known(step.id, "after", KIND):
+        return
+    loaded, created = check.told(s.clean(tail(output_of(s, step), _LONGEST)))
+    began = now()
+    seen = await _compared(s, began, loaded, created)
+    s.observe(step.id, "after", seen)
+    if not seen.seen:
+        s.note(f"models and database could not be compared: {seen.reason}", step.id, "warning")
+        return
+    differences = seen.data["differences"]
+    for one in differences if isinstance(differences, list) else []:
+        if isinstance(one, dict):
+            words = f"{one['object']}, {one['aspect']}: models say {one['models']}, the database has {one['database']}"
+            s.note(f"models and database disagree on {words}", step.id, "warning")
+
+
+async def _compared(s: Session, began: str, loaded: str, created: str) -> Evidence:
+    """The tables that the models would make, made on a throwaway server, against those that are there.
+
+    ``created`` is what SQLAlchemy itself would create for them; without it the models' files are read.
+    """
+    import psycopg
+
+    from checks.schema.snapshot import TableHeld
+    from safemig.runtimes.base import Unreachable
+    from safemig.sandbox.desired import SpecFails
+    from safemig.sandbox.restore import ScratchFails
+    from safemig.sandbox.worker import desire_applied
+
+    repeat = "the models' tables on a throwaway server, compared with pg_dump --schema-only"
+    subject = ", ".join(s.facts.models_tables) or s.facts.service
+    found: list[Json] = []
+    try:
+        present = await observation.snapshot_now(s)
+        wanted, unread = _wanted(s, created, present, found)
+        if unread:
+            return unseen(KIND, subject, repeat, "; ".join(unread), began)
+        dump = await s.look(s.runtime.dump_schema)
+        for one in wanted:
+            made = await s.look(lambda one=one: desire_applied(dump, one, s.runtime.scratch))  # type: ignore[misc]
+            tables = set(one.tables) | {f"public.{table}" for table in one.tables}
+            for difference in compare(made.wanted, present, open_names=made.open_names):
+                if _is_about(difference, tables):
+                    found.append(_plain(difference))
+    except (psycopg.Error, Unreachable, TableHeld, SpecFails, ScratchFails) as error:
+        return unseen(KIND, subject, repeat, s.clean(str(error)), began)
+    data: dict[str, Json] = {"tables": [*s.facts.models_tables], "loaded": [loaded], "differences": found}
+    return Evidence(KIND, subject, True, began, now(), repeat, data)
+
+
+def _wanted(
+    s: Session, created: str, present: Snapshot, found: list[Json]
+) -> tuple[tuple[Wanted, ...], tuple[str, ...]]:
+    """The models' tables as operations, and what could not be read; differing labels of enum types go to ``found``."""
+    tables = s.facts.models_tables
+    if not tables:
+        return (), ()
+    labels = {
+        key.removeprefix("enum "): [str(label) for label in listed]
+        for key, value in present.objects.items()
+        if key.startswith("enum ") and isinstance(listed := value.get("labels"), list)
+    }
+    wanted, enums = check.of_statements(created, labels)
+    if not {_last(table) for table in tables} <= {_last(table) for table in wanted.tables}:
+        texts = {path: text for path, text in _python(s.project).items() if may_support_models(path, text)}
+        return check.tables_of(texts, tables)
+    for name, mine in enums.items():
+        if list(mine) != labels[name]:
+            both: dict[str, Json] = {"models": ", ".join(mine), "database": ", ".join(labels[name])}
+            found.append({"object": f"enum {name}", "aspect": "labels", **both})
+    return (wanted,), ()
+
+
+def _last(table: str) -> str:
+    """The table's name without its schema, which the metadata may give."""
+    return table.rpartition(".")[2]
+
+
+def _is_about(difference: Difference, tables: set[str]) -> bool:
+    attributes = difference.wanted if isinstance(difference.wanted, dict) else difference.found
+    table = table_of(difference.key, attributes if isinstance(attributes, dict) else {})
+    name = difference.key.partition(" ")[2]
+    return table in tables or name in tables or (difference.key.startswith("index ") and not table)
+
+
+def _plain(difference: Difference) -> dict[str, Json]:
+    return {
+        "object": difference.key,
+        "aspect": {"missing": "only in the models", "unexpected": "only in the database"}.get(
+            difference.aspect, difference.aspect
+        ),
+        "models": _shown(difference.wanted),
+        "database": _shown(difference.found),
+    }
+
+
+def _shown(value: Json) -> str:
+    if value is None:
+        return "nothing"
+    return str(value.get("definition") or value.get("type") or value) if isinstance(value, dict) else str(value)

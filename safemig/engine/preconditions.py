@@ -1,0 +1,94 @@
+"""What a step takes for granted, looked at just before it runs, in every run."""
+
+from __future__ import annotations
+
+import hashlib
+
+from safemig.engine import observation
+from safemig.engine.session import RunEnds, Session
+from safemig.planning.collect import revision_contents
+from safemig.planning.plan import Step
+
+
+async def check(s: Session, step: Step) -> None:
+    """Raises RunEnds("stale") with what changed when something no longer holds."""
+    for name in step.assumes:
+        changed = await _CHECKS[name](s, step)
+        if changed:
+            raise RunEnds("stale", f"before “{step.title}”: {changed}")
+
+
+async def _recipe(s: Session, step: Step) -> str:
+    from safemig.discovery.makefile import read_makefile, recipe_digest
+
+    makefile = s.project.makefile
+    if makefile is None:
+        return "there is no Makefile any more"
+    try:
+        fresh = read_makefile(makefile.path)
+    except OSError as error:
+        return f"{makefile.path} cannot be read: {error.strerror}"
+    if step.action.target not in {target.name for target in fresh.targets}:
+        return f"the Makefile has no target {step.action.target} any more"
+    if recipe_digest(fresh, step.action.target) != step.action.recipe:
+        return f"the recipe of make {step.action.target} is not the planned one any more"
+    return ""
+
+
+async def _file(s: Session, step: Step) -> str:
+    from safemig.base import file_edit
+
+    if file_edit.state(s.root, step.action) == "unclear":
+        return f"{step.action.path} is not the file that the plan has read"
+    return ""
+
+
+async def _spec(s: Session, _: Step) -> str:
+    if not s.facts.spec:
+        return ""
+    path = s.root / s.facts.spec.path
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        return f"{s.facts.spec.path} cannot be read: {error.strerror}"
+    known = s.past.checklist.get(s.facts.spec.path) or s.facts.spec.sha256
+    return "" if found == known else f"{s.facts.spec.path} has changed since it was planned"
+
+
+async def _heads(s: Session, _: Step) -> str:
+    wanted = observation.expected_heads(s)
+    if wanted is None:
+        return ""
+    found = (await s.look(lambda: observation.graph_of(s))).heads
+    if set(found) == set(wanted):
+        return ""
+    return f"the code's heads are {', '.join(found) or 'none'}, planned were {', '.join(wanted) or 'none'}"
+
+
+async def _schema(s: Session, _: Step) -> str:
+    known = s.past.last("schema")
+    if known is None:
+        return ""
+    fresh = await observation.schema_now(s)
+    if not fresh.seen:
+        return f"the database could not be read: {fresh.reason}"
+    if fresh.data["fingerprint"] != known.data["fingerprint"]:
+        return (
+            f"the database's schema is not as last observed ({known.ended}); {observation.counts_changed(known, fresh)}"
+        )
+    revision = s.past.last("revision")
+    current = await observation.revision_now(s)
+    if revision and current.data.get("current") != revision.data.get("current"):
+        return f"the database is at {current.data.get('current')}, last observed was {revision.data.get('current')}"
+    return ""
+
+
+async def _contents(s: Session, step: Step) -> str:
+    """Files that changed before the step are read again and asked anew; here that has been done."""
+    changed = await s.look(lambda: revision_contents.changed(s.root, step.action.contents))
+    return f"{', '.join(changed)} changed after it was read" if changed else ""
+
+
+_CHECKS = {
+    "recipe": _recipe, "file": _file, "schema": _schema, "heads": _heads, "spec": _spec, "contents": _contents,
+}  # fmt: skip

@@ -1,0 +1,148 @@
+"""Failing tests before the change: the cause, and the edits that it calls for."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from checks.evidence import Evidence
+from checks.source.symbols import walk
+from safemig.base import file_edit
+from safemig.engine.command import output_of, tail
+from safemig.engine.observation import relative
+from safemig.engine.session import Session
+from safemig.planning.facts import CommandFact, Finding
+from safemig.planning.plan import Action, Step
+from safemig.remedies import dependencies, diagnosis, uv_lock
+
+TEST_FILE_LIMIT = 400
+FILE_BYTES = 400_000
+TEST_FILE = re.compile(r"test_.*\.py|.*_test\.py|conftest\.py")
+OUTPUT_BYTES = 200_000
+
+
+async def find_remedy(s: Session, step: Step, evidence: Evidence) -> None:
+    """Adds a finding with the edits of one remedy; says the cause and does nothing more when there is none."""
+    if any(finding.name == "remedy" for finding in s.findings) and step.id == "test":
+        return
+    found = await s.look(lambda: _remedy(s, step, evidence))
+    if isinstance(found, Finding):
+        s.find(found)
+    else:
+        s.note(f"the tests are red and safemig proposes nothing: {found}", step.id, "warning")
+
+
+def _remedy(s: Session, step: Step, evidence: Evidence) -> Finding | str:
+    folder = s.project.folder
+    files = _dependency_files(folder)
+    found = diagnosis.remedy(
+        evidence,
+        tail(output_of(s, step), OUTPUT_BYTES),
+        _test_files(folder),
+        dependencies.declared(files),
+        local=_local_modules(folder),
+        locked=_locked(folder),
+        asyncio_mode=_asyncio_mode(folder),
+    )
+    if found is None or not (found.packages or found.config):
+        return found.cause if found else "the failure names nothing that is missing"
+    try:
+        actions = _edits(s, folder, files, found)
+    except (dependencies.NoPlace, uv_lock.NotRenewed) as error:
+        return f"{found.cause}; it calls for {', '.join(found.packages)}, but {error}"
+    install = _install(s, actions) if found.packages and "build" not in s.facts.commands else None
+    return Finding("remedy", found.cause, actions=actions, packages=found.packages, install=install)
+
+
+def _install(s: Session, actions: tuple[Action, ...]) -> CommandFact | None:
+    """What installs the edited requirements file into the project's own environment on this machine."""
+    path = s.root / actions[0].path
+    pip = s.project.folder / ".venv" / "bin" / "pip"
+    if s.runtime.exec_line() or path.suffix != ".txt" or not pip.exists() or not path.is_relative_to(s.project.folder):
+        return None
+    file = path.relative_to(s.project.folder).as_posix()
+    line = f".venv/bin/pip install --disable-pip-version-check -r {shlex.quote(file)}"
+    return CommandFact(line, effect="write", touches=("installed packages",), why="it installs what the file declares")
+
+
+def _edits(s: Session, folder: Path, files: Mapping[str, str], found: diagnosis.Remedy) -> tuple[Action, ...]:
+    if found.packages:
+        new = dependencies.declare(files, found.packages, install=_install_line(s))
+        name, text = new.path, new.text
+    else:
+        name, text = "pyproject.toml", files.get("pyproject.toml", "")
+    if found.config and name == "pyproject.toml":
+        text = dependencies.configure(text, found.config)
+    actions = [file_edit.propose(relative(s, folder / name), files.get(name), text)]
+    if found.packages and name == "pyproject.toml" and uv_lock.kind(folder):
+        renewed = uv_lock.renew_any(folder, text, uv_lock.ways(s.runtime.exec_line()))
+        path = relative(s, folder / uv_lock.kind(folder))
+        actions.append(file_edit.propose(path, file_edit.read(s.root, path), renewed.text))
+    return tuple(actions)
+
+
+def _install_line(s: Session) -> str:
+    """What installs the packages: the build recipe and the Dockerfile, for choosing a group that it takes."""
+    words: list[str] = []
+    build = s.facts.commands.get("build")
+    if s.project.makefile and build:
+        for target in s.project.makefile.targets:
+            words += target.recipe if target.name == build.target else ()
+    dockerfile = s.project.folder / "Dockerfile"
+    if dockerfile.is_file():
+        words.append(dockerfile.read_text(encoding="utf-8", errors="replace"))
+    return "\n".join(words)
+
+
+def _dependency_files(folder: Path) -> dict[str, str]:
+    paths = [folder / "pyproject.toml", *folder.glob("*requirements*.txt"), *folder.glob("requirements/*.txt")]
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes().decode("utf-8", "replace")
+        for path in paths
+        if path.is_file() and path.stat().st_size <= FILE_BYTES
+    }
+
+
+def _locked(folder: Path) -> frozenset[str]:
+    """The distributions of uv.lock: there without being declared."""
+    path = folder / "uv.lock"
+    if not path.is_file():
+        return frozenset()
+    try:
+        packages = tomllib.loads(path.read_text(encoding="utf-8")).get("package", [])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return frozenset()
+    return frozenset(str(each.get("name")) for each in packages)
+
+
+def _asyncio_mode(folder: Path) -> str:
+    """pytest-asyncio's mode as the project configures it, in any of pytest's files."""
+    for name in ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"):
+        path = folder / name
+        if path.is_file():
+            found = re.search(
+                r"^\s*asyncio_mode\s*=\s*[\"']?(\w+)", path.read_text(encoding="utf-8", errors="replace"), re.M
+            )
+            if found:
+                return found[1]
+    return ""
+
+
+def _local_modules(folder: Path) -> frozenset[str]:
+    """Top-level modules and packages of the project itself, also those below src/."""
+    names: set[str] = set()
+    for place in (folder, folder / "src"):
+        if place.is_dir():
+            names |= {path.stem for path in place.glob("*.py")}
+            names |= {path.name for path in place.iterdir() if path.is_dir() and path.name.isidentifier()}
+    return frozenset(names)
+
+
+def _test_files(folder: Path) -> dict[str, str]:
+    tree = walk(folder)
+    names = [path for path in tree.files if TEST_FILE.fullmatch(path.rpartition("/")[2])]
+    texts = {path: tree.text(path) for path in names[:TEST_FILE_LIMIT]}
+    return {path: text for path, text in texts.items() if text is not None}

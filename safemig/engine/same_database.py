@@ -1,0 +1,289 @@
+"""Proves, before anything changes, that the migrate command and the service use the database that is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from checks.database.use import identity
+from checks.evidence import Evidence, Json, now
+from checks.service.endpoints import Probe
+from safemig.engine import observation
+from safemig.engine.approval import ask_person
+from safemig.engine.command import cause, output_of, run_anew, tail
+from safemig.engine.session import RunEnds, Session
+from safemig.engine.session_watch import ServiceSightings, Sightings, printed_database, watch_command, watch_service
+from safemig.execution.command import LOOK
+from safemig.planning.applying import migrates_by_command, places
+from safemig.planning.database_use import (
+    CommandSeen,
+    DatabaseUse,
+    ServiceSeen,
+    VariableSeen,
+    judge_command,
+    judge_service,
+)
+from safemig.planning.plan import Step
+from safemig.project.database_names import NamedDatabase, agreed, named_databases, origin_of
+from safemig.project.database_url import DatabaseRef, assembled, from_environment
+
+if TYPE_CHECKING:
+    from checks.database.use import Identity
+    from safemig.runtimes.database_owner import ServerPlace
+
+KIND = "database"
+MOMENT = "start"
+TRIES = 3
+ASKED = 10  # times: a session of one request is there for some 10 ms, and is missed now and then
+NAME = "PGAPPNAME"  # libpq calls its sessions so; in containers the `docker` of safemig's commands hands it on
+PRODUCTION = "prod"
+
+
+@dataclass(frozen=True)
+class Ours:
+    """The database that safemig looks at."""
+
+    identity: Identity
+    place: ServerPlace
+    words: str
+    origin: str
+    addresses: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """Its name on its server."""
+        return self.identity.name
+
+
+async def check_database(s: Session, step: Step) -> None:
+    """Refuses a command or a service that uses another database; asks about what is not proved, and about a database
+    that is elsewhere, in every mode."""
+    ours = await s.look(lambda: _ours(s))
+    confirm = s.config.database.confirm
+    if confirm and confirm != ours.name:
+        raise RunEnds(
+            "refused", f"safemig.yaml names the database {confirm} (database: confirm), but this is {ours.words}"
+        )
+    service = await _seen(s, step, ours, service_words(s), _service)
+    command = await _seen(s, step, ours, command_words(s), partial(_command, service=service))
+    uses = (command, service)
+    different = [use for use in uses if use.proof == "different"]
+    if different:
+        raise RunEnds("refused", _different(s, ours, different))
+    await _confirm(s, step, ours, [use for use in uses if use.proof == "unknown"])
+
+
+def _ours(s: Session) -> Ours:
+    with s.runtime.connect() as connection:
+        own = identity(connection)
+    reached = s.runtime.database()
+    host, port = str(reached["host"]), reached["port"]
+    words = f"{own.name} on {host}:{port}"
+    here = ("127.0.0.1", "::1") if host in ("127.0.0.1", "localhost", "::1", "") else (host,)
+    addresses = frozenset(f"{each}:{port}" for each in here)
+    reference = s.config.database.url or (s.project.database.reference if s.project.database else "")
+    origin = reference.partition(":")[2].replace("#", ", ") or reference
+    return Ours(own, s.runtime.database_place(), words, origin, addresses)
+
+
+def service_words(s: Session) -> str:
+    """What the service is called here."""
+    return f"the service {s.facts.service}".strip()
+
+
+def command_words(s: Session) -> str:
+    """What the migrate command is called here."""
+    migrate = s.facts.commands.get("migrate")
+    return f"`{migrate.line}`" if migrate else "the migrate command"
+
+
+Look = Callable[[Session, Step, Ours, str], Awaitable[DatabaseUse]]
+
+
+async def _seen(s: Session, step: Step, ours: Ours, subject: str, look: Look) -> DatabaseUse:
+    """What the journal holds of it already, else looked at and journalled."""
+    known = next((each for each in s.known(step.id, MOMENT, KIND) if each.subject == subject), None)
+    if known is not None:
+        fields = {name: str(known.data.get(name, "")) for name in ("proof", "database", "how")}
+        return msgspec.convert({"subject": subject, **fields}, DatabaseUse)
+    began = now()
+    use = await look(s, step, ours, subject)
+    data: dict[str, Json] = {
+        "proof": use.proof,
+        "database": use.database,
+        "how": use.how,
+        "looked_at": ours.words,
+        "system_identifier": ours.identity.system_identifier,
+        "oid": ours.identity.oid,
+        "place": ours.place.words,
+    }
+    line = step.action.line if subject == command_words(s) else ""
+    repeat = line or "SELECT pid, datname, usename, client_addr, client_port FROM pg_stat_activity"
+    s.observe(step.id, MOMENT, Evidence(KIND, subject, True, began, now(), s.clean(repeat), data))
+    return use
+
+
+async def _command(s: Session, step: Step, ours: Ours, subject: str, *, service: DatabaseUse) -> DatabaseUse:
+    """The migrate command, by its own `alembic current`; where the start migrates, what holds for the service."""
+    if step.action.kind != "command":
+        if not migrates_by_command(s.facts) and places(s.facts, "start"):
+            return replace(service, subject=subject, how=f"the service's start migrates: {service.how}")
+        why = "no line of it is known to upgrade by Alembic; name the one that looks (commands: current: …)"
+        return DatabaseUse(subject, "unknown", "", why)
+    seen = CommandSeen()
+    for _ in range(TRIES):
+        seen = await _try(s, step)
+        use = judge_command(subject, ours.name, seen)
+        named = bool(seen.marked) or seen.printed not in ("", ours.name)
+        if use.proof == "same" or seen.status != 0 or (use.proof == "different" and named):
+            return use
+    return judge_command(subject, ours.name, seen)
+
+
+async def _try(s: Session, step: Step) -> CommandSeen:
+    """The command once, while Alembic's table is held and the sessions of the server are watched."""
+    tree = observation.tree_of(s)
+    token = f"safemig-look-{secrets.token_hex(4)}"
+    holds = not s.config.environment.lower().startswith(PRODUCTION)
+    ready, ended = threading.Event(), threading.Event()
+    watching = asyncio.ensure_future(
+        s.look(
+            lambda: watch_command(
+                s.runtime, (tree.version_table, tree.version_table_schema), token, ready, ended, holds=holds
+            )
+        )
+    )
+    try:
+        await s.look(lambda: ready.wait(10.0))
+        done = await run_anew(s, step, {LOOK: token, NAME: token})
+    finally:
+        ended.set()
+        sightings: Sightings = await watching
+    if done.how == "stopped":
+        raise RunEnds("interrupted", f"{step.title}: stopped by the person")
+    output = s.clean(tail(output_of(s, step)))
+    return CommandSeen(
+        waited=sightings.waited,
+        marked=sightings.marked,
+        fresh=sightings.fresh,
+        held=sightings.held,
+        crowded=sightings.crowded,
+        printed=printed_database(output),
+        status=done.status if done.how == "exit" else None,
+        said=cause(output) if done.status else "",
+    )
+
+
+async def _service(s: Session, _: Step, ours: Ours, subject: str) -> DatabaseUse:
+    """The running service, watched while it is asked: the quiet ways first."""
+    ended = threading.Event()
+    watching = asyncio.ensure_future(s.look(lambda: watch_service(s.runtime, ours.name, ended)))
+    try:
+        await _ask_service(s, watching)
+    finally:
+        ended.set()
+        seen = await watching
+    variables = () if ours.name in seen.sessions else await s.look(lambda: _variables(s, ours))
+    alike = agreed(named_databases(s.project, os.environ), s.project.database)
+    elsewhere = seen.elsewhere - ours.addresses
+    reached = elsewhere != seen.elsewhere
+    sightings = ServiceSeen(seen.sessions, seen.fresh, reached, variables, tuple(sorted(elsewhere)), alike)
+    return judge_service(subject, ours.name, sightings)
+
+
+async def _ask_service(s: Session, watching: asyncio.Future[ServiceSightings]) -> None:
+    """The health path, then what else is asked of it; ends as soon as a session of it was seen."""
+    base = await s.look(s.runtime.base_url)
+    if not base:
+        return
+
+    async def ask(probe: Probe) -> None:
+        if not watching.done():
+            await observation.ask(s, base, probe)
+
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(watching), 0.3)  # a pool keeps its sessions: no request is needed
+    for _ in range(ASKED):
+        await ask(Probe(path=s.config.health or "/", seconds=3.0))
+    if not watching.done():
+        found = await observation.discovered(s, base)
+        for probe in found.probes:
+            await ask(probe)
+
+
+def _variables(s: Session, ours: Ours) -> tuple[VariableSeen, ...]:
+    """What the service's own variables name, and whether that is the database that is looked at."""
+    values = s.runtime.service_variables()
+    compose = s.project.compose if s.project.runtime != "process" else None
+    found: list[VariableSeen] = []
+    for ref in from_environment(values, "", compose):
+        named = values.get(ref.reference, "")
+        url = named if "://" in named else assembled(values)
+        there = s.runtime.identify(url) if url else None
+        same = there == ours.identity if there is not None else None
+        found.append(VariableSeen(ref.reference, ref.name, same))
+    return tuple(found)
+
+
+def _different(s: Session, ours: Ours, uses: Sequence[DatabaseUse]) -> str:
+    """Both names, where each comes from, and what to write where the other one is meant."""
+    lines: list[str] = []
+    advice = ""
+    for use in uses:
+        role = "start" if use.subject.startswith("the service") else "migrate"
+        named = named_databases(s.project, os.environ, role)
+        others = tuple(each for each in named if not _is_ours(each, s.project.database))
+        origin = origin_of(others, use.database)
+        lines.append(f"{use.subject} uses {_shown(use, origin)}, {use.how}")
+        advice = advice or (origin.reference if origin else "")
+    where = f" ({ours.origin})" if ours.origin else ""
+    next_step = (
+        f"set database.url: {advice} in safemig.yaml to look at that one, or" if advice else "make both the same:"
+    )
+    return (
+        f"another database is used than the one that is looked at, {ours.words}{where}: {'; '.join(lines)}; "
+        f"{next_step} give the command and the service the address that is looked at"
+    )
+
+
+def _is_ours(named: NamedDatabase, ours: DatabaseRef | None) -> bool:
+    return ours is not None and (named.ref.name, named.ref.host, named.ref.port) == (ours.name, ours.host, ours.port)
+
+
+def _shown(use: DatabaseUse, origin: NamedDatabase | None) -> str:
+    if origin is None:
+        return use.database
+    host = origin.ref.host or "localhost"
+    return f"{use.database} on {host}:{origin.ref.port} ({origin.where})"
+
+
+async def _confirm(s: Session, step: Step, ours: Ours, unknown: Sequence[DatabaseUse]) -> None:
+    key = f"database: {{confirm: {ours.name}}} in safemig.yaml"
+    if not (unknown or not ours.place.ours):
+        return
+    what = [f"{use.subject}: {use.how}" for use in unknown]
+    what += [] if ours.place.ours else [f"it is elsewhere: {ours.place.words}"]
+    text = "\n".join([f"looked at is {ours.words} ({ours.origin})", *what])
+    if s.config.database.confirm:
+        for line in what:
+            s.note(f"taken from safemig.yaml (database: confirm), not proved: {line}", step.id, "warning")
+        return
+    if ours.place.ours:
+        title = f"It is not proved that everything uses {ours.words}; go on?"
+        rule = f"a database that is not proved asks in every mode; {key} settles it"
+        await ask_person(s, step, title, text, "the run goes on, and changes this database", rule)
+        return
+    if s.past.mode == "auto":
+        raise RunEnds("waiting", f"auto mode migrates no database elsewhere without {key}: {ours.place.words}")
+    title = f"{ours.words} is not of this machine or project: type its name to let this run change it"
+    rule = f"a database elsewhere is changed only where its name was typed; {key} settles it"
+    await ask_person(s, step, title, text, "the run goes on, and changes this database", rule, typed=ours.name)

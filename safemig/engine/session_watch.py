@@ -1,0 +1,177 @@
+"""Watching a server's sessions while a command or the service is at work: who came, who waits, who is whose."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from checks.database.use import ClientSession, hold, sessions, table_oid, waiting
+from safemig.project.database_url import parse_url
+from safemig.runtimes.base import APPLICATION
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from safemig.runtimes.base import Runtime
+    from safemig.runtimes.database_owner import ServiceClients
+
+POLL = 0.005
+HOLD = 2.0  # seconds: who else reads the table waits no longer
+PAUSE = 0.02  # between two holds, so that they get their turn
+GONE = 0.5  # seconds that a session may outlive its command
+SPARE = 1.0  # the service's sockets are looked up for half of the time
+# What `alembic current --verbose` prints before the revision; the password in it is *** by Alembic itself.
+_PRINTED = re.compile(r"^Current revision\(s\) for (\S+?):?\s*$", re.MULTILINE)
+
+
+@dataclass
+class Sightings:
+    """See safemig.planning.database_use.CommandSeen."""
+
+    waited: bool = False
+    crowded: bool = False
+    held: bool = False
+    marked: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    _seen: dict[tuple[int, str], ClientSession] = field(default_factory=dict)
+
+    def take(self, found: Iterable[ClientSession], before: frozenset[tuple[int, str]]) -> None:
+        """The sessions of one poll that were not there before."""
+        for each in found:
+            if (each.pid, each.began) not in before:
+                self._seen[each.pid, each.began] = each
+
+
+def watch_command(
+    runtime: Runtime,
+    table: tuple[str, str | None],
+    token: str,
+    ready: threading.Event,
+    ended: threading.Event,
+    *,
+    holds: bool,
+) -> Sightings:
+    """Watches from before the command begins (``ready``) until after it has ``ended``; holds Alembic's ``table``
+    meanwhile, two seconds at a time, until somebody new waits for it."""
+    seen = Sightings()
+    try:
+        with runtime.connect() as looking, runtime.connect() as locking:
+            before = frozenset((each.pid, each.began) for each in sessions(looking, APPLICATION))
+            known = frozenset(pid for pid, _ in before)
+            oid = table_oid(looking, *table) if holds else 0
+            always = bool(oid)
+            while oid and not (ended.is_set() or seen.waited):
+                always = _hold_once(looking, locking, table, oid, known, before, seen, ready, ended) and always
+            ready.set()
+            seen.held = always and not seen.waited
+            while not ended.is_set():
+                seen.take(sessions(looking, APPLICATION), before)
+                time.sleep(POLL)
+            _settle(looking, seen, token)
+    finally:
+        ready.set()
+    return seen
+
+
+def _hold_once(
+    looking: psycopg.Connection,
+    locking: psycopg.Connection,
+    table: tuple[str, str | None],
+    oid: int,
+    known: frozenset[int],
+    before: frozenset[tuple[int, str]],
+    seen: Sightings,
+    ready: threading.Event,
+    ended: threading.Event,
+) -> bool:
+    """Holds the table until somebody waits, the command has ended or the time is over; whether it was held."""
+    with hold(locking, *table) as held:
+        ready.set()
+        until = time.monotonic() + (HOLD if held else 0.2)
+        while time.monotonic() < until and not ended.is_set():
+            seen.take(sessions(looking, APPLICATION), before)
+            pids = waiting(locking, oid) if held else ()
+            if any(pid not in known for pid in pids):
+                seen.waited = True
+                break
+            if pids:
+                seen.crowded = True
+                break
+            time.sleep(POLL)
+    time.sleep(0 if seen.waited else PAUSE)
+    return held
+
+
+def _settle(connection: psycopg.Connection, seen: Sightings, token: str) -> None:
+    """The sessions that carried the mark, and those that have gone with the command."""
+    deadline = time.monotonic() + GONE
+    alive = {(each.pid, each.began) for each in sessions(connection, APPLICATION)}
+    while alive & seen._seen.keys() and time.monotonic() < deadline:
+        time.sleep(POLL * 4)
+        alive = {(each.pid, each.began) for each in sessions(connection, APPLICATION)}
+    found = seen._seen.values()
+    seen.marked = tuple(dict.fromkeys(each.database for each in found if each.application == token))
+    gone = [each for key, each in seen._seen.items() if key not in alive]
+    seen.fresh = tuple(dict.fromkeys(each.database for each in gone))
+
+
+@dataclass(frozen=True)
+class ServiceSightings:
+    """See safemig.planning.database_use.ServiceSeen."""
+
+    sessions: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    elsewhere: frozenset[str] = frozenset()
+
+
+def watch_service(runtime: Runtime, ours: str, ended: threading.Event) -> ServiceSightings:
+    """The sessions of the server and the sockets of the service, until ``ended`` or until a session of the service with
+    ``ours`` is seen. The two are looked at side by side: a session of one request lasts some 10 ms."""
+    over = threading.Event()
+    clients: list[ServiceClients] = []
+    sockets = threading.Thread(target=_watch_sockets, args=(runtime, clients, over), daemon=True)
+    found: dict[tuple[int, str], ClientSession] = {}
+    with runtime.connect() as connection:
+        before = {(each.pid, each.began) for each in sessions(connection, APPLICATION)}
+        sockets.start()
+        try:
+            while True:
+                last = ended.is_set()
+                alive = {(each.pid, each.began): each for each in sessions(connection, APPLICATION)}
+                found.update(alive)
+                own = [each for each in found.values() if any(one.own(each) for one in tuple(clients))]
+                databases = tuple(dict.fromkeys(each.database for each in own))
+                if last or ours in databases:
+                    gone = [each for key, each in found.items() if key not in before and key not in alive]
+                    fresh = tuple(dict.fromkeys(each.database for each in gone))
+                    elsewhere = frozenset(place for one in tuple(clients) for place in one.elsewhere)
+                    return ServiceSightings(databases, fresh, elsewhere)
+                time.sleep(POLL / 5)
+        finally:
+            over.set()
+            sockets.join()
+
+
+def _watch_sockets(runtime: Runtime, clients: list[ServiceClients], over: threading.Event) -> None:
+    """As often as it is cheap: a container's addresses take a call of its engine."""
+    from safemig.runtimes.base import Unreachable
+
+    while not over.is_set():
+        began = time.monotonic()
+        with contextlib.suppress(Unreachable):
+            known = runtime.service_clients()
+            if known not in clients:
+                clients.append(known)
+        over.wait(max(POLL / 5, SPARE * (time.monotonic() - began)))
+
+
+def printed_database(output: str) -> str:
+    """The name of the database that `alembic current --verbose` says it has read; "" when it says none."""
+    found = _PRINTED.search(output)
+    ref = parse_url(found[1].rstrip(":"), "") if found else None
+    return ref.name if ref else ""

@@ -1,0 +1,184 @@
+"""The verdict: passed means all signals good after, nothing worse than before, and the schema as asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from checks.evidence import Evidence, Json
+from safemig.checklist.migrating import asks_migration
+from safemig.engine.session import Session
+from safemig.events import Verdict
+from safemig.planning.heads import NOTHING_TO_DO, found_there
+from safemig.planning.pending import ACCEPTED, UNCOMPARED
+from safemig.run.past import rows_of
+from safemig.signals.comparison import Moment, Signal, judge
+
+EXIT_CODES: dict[Verdict, int] = {
+    "passed": 0,
+    "unchanged": 0,
+    "failed": 1,
+    "refused": 1,
+    "stale": 1,
+    "waiting": 4,
+    "interrupted": 130,
+}
+
+SHOWN = 3  # open items that a reason names
+NOTHING_ASKED = "no change was asked for, and none was made"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The signals and the schema's comparison. ``matches`` is None when no schema was asked for or compared."""
+
+    signals: dict[str, Signal]
+    matches: bool | None
+    asked: bool
+    differences: tuple[dict[str, Json], ...]
+    not_checked: tuple[str, ...] = ()
+
+    def reasons(self) -> tuple[str, ...]:
+        """Why this is not "passed"; empty when it is."""
+        found: list[str] = []
+        for name, signal in self.signals.items():
+            if not signal.ok:
+                words = "; ".join(signal.reasons) or ("could not look" if signal.ok is None else "not good")
+                found.append(f"{name}: {words}")
+        if self.asked and self.matches is not True:
+            found.append("schema: not compared with the spec" if self.matches is None else "schema: not as asked for")
+        return tuple(found)
+
+
+def judged(s: Session) -> Judged:
+    """What the run's evidence comes to by now."""
+    past = s.past
+    before = Moment(
+        past.last("tests", "before") or past.last("tests", "first"),
+        past.last("container", "before"),
+        past.all("endpoint", "before"),
+    )
+    after = Moment(
+        past.last("tests", "after"),
+        past.last("container", "after"),
+        past.all("endpoint", "after"),
+        rows_of(past),
+    )
+    comparison = past.last("comparison", "after", "before")
+    matches = comparison.data.get("matches_spec") if comparison and comparison.seen else None
+    differences = comparison.data.get("differences") if comparison else None
+    unread = comparison.data.get("not_checked") if comparison else None
+    return Judged(
+        judge(before, after),
+        matches if isinstance(matches, bool) else None,
+        _compares(s) or _asks_schema(s),
+        tuple(d for d in differences if isinstance(d, dict)) if isinstance(differences, list) else (),
+        tuple(map(str, unread)) if isinstance(unread, list) else (),
+    )
+
+
+def _compares(s: Session) -> bool:
+    """Whether a comparison of the schema is part of the plan, and not one that was said to be impossible of the last
+    step that applies revisions. One that was passed over was asked about by nobody: only safemig.yaml counts there."""
+    applying = [
+        step.id for step in s.plan.steps if step.intent == "upgrade" or (step.applies and step.phase == "change")
+    ]
+    run = [step for step in applying if s.past.of(step).status != "skipped"]
+    asked = {finding.step for finding in s.findings if finding.name == UNCOMPARED}
+    accepted = {finding.step for finding in s.findings if finding.name == ACCEPTED}
+    untold = (asked | accepted) & {*run[-1:]} or accepted & {*applying[-1:]}
+    return any(step.intent == "verify" for step in s.plan.steps) and not untold
+
+
+def _asks_schema(s: Session) -> bool:
+    return s.facts.spec is not None and s.facts.spec.asks_schema and not s.facts.missing
+
+
+def ending(s: Session) -> tuple[Verdict, str]:
+    """How a run ends that has come to its last step. "passed" needs that something was asked, done and proved."""
+    if s.facts.missing:
+        return "failed", s.facts.missing[0]
+    reasons = judged(s).reasons()
+    if reasons:
+        return "failed", reasons[0]
+    if _done(s):
+        return "passed", ""
+    if s.facts.undone:
+        why = "write it into the migration's code (op.execute), set it aside as an example, or tick what it belongs to"
+        return "failed", f"not done, and nothing was changed: {s.facts.undone[0]}; {why}"
+    spec = s.facts.spec
+    left = asks_migration(spec.items) if spec and not spec.asks_schema else ()
+    if spec and left:
+        why = "nothing in the phase says in code, a table or a model what it makes: name that, or tick it yourself"
+        return (
+            "failed",
+            f"{spec.path} has an open item that asks for a migration, and none was made: “{left[0]}”; {why}",
+        )
+    if found_there(s.findings):
+        # That the schema is there does not say that these are done: a backfill leaves no trace in it.
+        return "unchanged", _naming(NOTHING_TO_DO, "of the phase", asks_migration(spec.items) if spec else ())
+    return "unchanged", _naming(NOTHING_ASKED, "in words alone, in no chosen phase", s.facts.left_open)
+
+
+def _naming(reason: str, which: str, left_open: Sequence[str]) -> str:
+    """The reason, with the open items that ask for a migration: a run that changed nothing has not done them."""
+    if not left_open:
+        return reason
+    more = f" and {len(left_open) - SHOWN} more" if len(left_open) > SHOWN else ""
+    return f"{reason}; open items that ask for a migration {which}: {'; '.join(left_open[:SHOWN])}{more}"
+
+
+def _done(s: Session) -> bool:
+    """Whether something of the change was done: revisions applied, models written."""
+    made = any(
+        step.intent == "upgrade" or any(step.applies) or step.id.startswith("models-") for step in s.plan.steps
+        if s.past.of(step.id).status == "done" and step.id != "models-check"
+    )  # fmt: skip
+    revision = s.past.last("revision")
+    known, at = s.facts.current, revision.data.get("current") if revision and revision.seen else None
+    return made or (known is not None and isinstance(at, list) and set(map(str, at)) != set(known))
+
+
+def finish(s: Session, verdict: Verdict, reason: str) -> int:
+    """The run's last event; returns the exit code."""
+    has_facts = s.past.facts is not None
+    result = judged(s) if has_facts else None
+    before, after = s.past.last("revision", "before", "start"), s.past.last("revision")
+    signals = {name: msgspec.to_builtins(signal) for name, signal in result.signals.items()} if result else {}
+    s.emit(
+        "run.finished",
+        {
+            "verdict": verdict,
+            "exit": EXIT_CODES[verdict],
+            "reason": s.clean(reason),
+            "state": state_words(s),
+            "signals": signals,
+            "schema": {
+                "matches_spec": result.matches if result else None,
+                "differences": list(result.differences) if result else [],
+                "not_checked": list(result.not_checked) if result else [],
+            },
+            "ticked": [{"file": file, "line": line, "text": text} for file, line, text in s.past.ticked],
+            "revision": {"before": _current(before), "after": _current(after)},
+        },
+    )
+    return EXIT_CODES[verdict]
+
+
+def _current(evidence: Evidence | None) -> Json:
+    return evidence.data.get("current") if evidence and evidence.seen else None
+
+
+def state_words(s: Session) -> str:
+    """What state things are in, for a person who has to act next."""
+    revision = s.past.last("revision")
+    current = revision.data.get("current") if revision and revision.seen else None
+    seen = f"last seen at {', '.join(map(str, current)) or 'no revision'}" if isinstance(current, list) else ""
+    words = [f"database: {seen or 'not looked at in this run'}"]
+    if s.past.facts and s.facts.migration and s.past.of("create").status == "done":
+        words.append(f"migration file {s.facts.migration.path} is written")
+    if s.past.in_flight:
+        words.append(f"step in flight: {s.past.in_flight}")
+    return "; ".join(words)

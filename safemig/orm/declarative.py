@@ -1,0 +1,347 @@
+"""SQLAlchemy models in Python blocks, read by ast and written as the operations that make their tables."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+
+from safemig.migrations.fragments import Piece, parse
+from safemig.migrations.from_python import LANGUAGES, argument, literal
+from safemig.orm.declarative_nodes import (
+    annotated_types,
+    assigned,
+    bare,
+    enum_labels,
+    is_declared,
+    is_enum,
+    is_excerpt,
+    is_item,
+    is_optional,
+    last,
+    mapped_type,
+    returned,
+    true,
+    type_key,
+    without_none,
+)
+from safemig.plan_document.document import Block
+from safemig.requirements.table_draft import Shape, piece_of, quoted
+
+_USES = re.compile(r"\b__tablename__\b|\bmapped_column\s*\(|\bColumn\s*\(")
+_OPERATIONS = re.compile(r"\bop\s*\.\s*\w+\s*\(")
+_PLAIN_TYPES = {
+    "int": "sa.Integer()", "str": "sa.String()", "bool": "sa.Boolean()", "float": "sa.Float()",
+    "bytes": "sa.LargeBinary()", "datetime": "sa.DateTime()", "date": "sa.Date()", "time": "sa.Time()",
+    "timedelta": "sa.Interval()", "Decimal": "sa.Numeric()", "UUID": "sa.Uuid()", "dict": "",
+}  # fmt: skip
+_POSTGRESQL = frozenset({
+    "JSONB", "INET", "CIDR", "MACADDR", "TSVECTOR", "TSQUERY", "HSTORE", "CITEXT", "BYTEA", "ENUM", "OID", "BIT",
+    "INT4RANGE", "INT8RANGE", "NUMRANGE", "DATERANGE", "TSRANGE", "TSTZRANGE", "ExcludeConstraint", "MONEY",
+})  # fmt: skip
+_CONSTRAINTS = frozenset({
+    "UniqueConstraint", "CheckConstraint", "ForeignKeyConstraint", "PrimaryKeyConstraint", "ExcludeConstraint",
+})  # fmt: skip
+# Arguments of a column that say nothing about the database.
+_PYTHON_ONLY = frozenset({
+    "default", "onupdate", "default_factory", "insert_default", "init", "repr", "compare", "kw_only", "key", "info",
+    "doc", "index", "unique", "deferred", "sort_order", "active_history", "deferred_group", "name", "type_", "hash",
+})  # fmt: skip
+_BASES = re.compile(
+    r"(?:\w*Base|Model|DeclarativeBase\w*|MappedAsDataclass|\w*BaseModel|object|ABC|Generic|Protocol)\Z"
+)
+
+
+def concerns(block: Block) -> bool:
+    """Whether the block is Python with models, and no migration."""
+    return block.language in LANGUAGES and bool(_USES.search(block.text)) and not _OPERATIONS.search(block.text)
+
+
+def pieces(block: Block, others: Iterable[ast.Module] = ()) -> tuple[Piece, ...]:
+    """The tables that the block's models make, one piece a table; excerpts of a class are none.
+
+    ``others`` are files that the block may take bases, mixins and enums from.
+    """
+    tree = parse(textwrap.dedent(block.text.expandtabs(4)))
+    if tree is None:
+        return ()
+    reader = _Reader(tree, block.line - 1, tuple(others))
+    shapes = [*reader.models(), *reader.tables()]
+    made = (piece_of(shape, block.line, "model") for shape in shapes)
+    return tuple(piece for piece in made if piece)
+
+
+class _Reader:
+    """One block's classes, enums and import names."""
+
+    def __init__(self, tree: ast.Module, above: int, others: Sequence[ast.Module]) -> None:
+        self._tree, self._above = tree, above
+        self._others = {node.name: node for one in others for node in one.body if isinstance(node, ast.ClassDef)}
+        self._classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        self._dialect = {
+            alias.asname or alias.name
+            for node in tree.body
+            if isinstance(node, ast.ImportFrom) and "postgresql" in (node.module or "")
+            for alias in node.names
+        }
+        self._aliases = {
+            alias.asname: alias.name
+            for node in tree.body
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if alias.asname
+        }
+        known = self._others | self._classes
+        self._enums = {name: node for name, node in known.items() if is_enum(node)}
+        maps = [assigned(node, "type_annotation_map") for node in known.values()]
+        self._types = {
+            type_key(key): value
+            for one in maps
+            if isinstance(one, ast.Dict)
+            for key, value in zip(one.keys, one.values, strict=True)
+            if key is not None
+        }
+        self._annotated = dict(pair for one in (*others, tree) for pair in annotated_types(one))
+
+    def models(self) -> Iterable[Shape]:
+        """The shapes of the declarative classes."""
+        for node in self._classes.values():
+            table = literal(assigned(node, "__tablename__"))
+            if table and not is_excerpt(node):
+                shape = self._model(node, table)
+                if shape.elements:
+                    yield shape
+
+    def tables(self) -> Iterable[Shape]:
+        """The shapes of ``Table("name", metadata, Column(…))``."""
+        for statement in self._tree.body:
+            call = statement.value if isinstance(statement, ast.Assign | ast.Expr) else None
+            if isinstance(call, ast.Call) and last(call.func) == "Table" and literal(argument(call, 0, "name")):
+                shape = Shape(literal(call.args[0]), self._above + call.lineno)
+                for part in call.args[2:]:
+                    self._part(part, shape)
+                if any(code.startswith("sa.Column") for code, _ in shape.elements):
+                    yield shape
+
+    def _model(self, node: ast.ClassDef, table: str) -> Shape:
+        shape = Shape(table, self._above + node.lineno)
+        for owner in self._lineage(node, shape):
+            for statement in owner.body:
+                self._attribute(statement, shape)
+        arguments = assigned(node, "__table_args__")
+        for part in arguments.elts if isinstance(arguments, ast.Tuple) else [arguments] if arguments else []:
+            if isinstance(part, ast.Dict):
+                for key, value in zip(part.keys, part.values, strict=True):
+                    if literal(key) in ("schema", "comment") and literal(value):
+                        shape.options.append(f"{literal(key)}={quoted(literal(value))}")
+            else:
+                self._part(part, shape)
+        return shape
+
+    def _lineage(self, node: ast.ClassDef, shape: Shape) -> list[ast.ClassDef]:
+        """The class and the mixins of the block that it takes columns from."""
+        found: list[ast.ClassDef] = []
+        for base in node.bases:
+            name = last(base.value if isinstance(base, ast.Subscript) else base)
+            name = self._aliases.get(name, name)
+            base_class = self._classes.get(name) or self._others.get(name)
+            above = base_class is not None and (name not in self._classes or base_class.lineno < node.lineno)
+            if base_class is not None and base_class is not node and above:
+                if not literal(assigned(base_class, "__tablename__")):
+                    found += self._lineage(base_class, shape)
+            elif not _BASES.match(name):
+                place = self._above + node.lineno
+                shape.problems.append((place, f"{node.name} takes columns from {name}, which the block does not show"))
+        return [node, *found]
+
+    def _attribute(self, statement: ast.stmt, shape: Shape) -> None:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            name, annotation, value = statement.target.id, statement.annotation, statement.value
+        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            name, annotation, value = statement.targets[0].id, None, statement.value
+        elif isinstance(statement, ast.FunctionDef) and is_declared(statement):
+            name, annotation, value = statement.name, statement.returns, returned(statement)
+            if value is None and (not name.startswith("__") or name == "__table_args__"):
+                what = f"{name} of table {shape.table} is computed; write it out"
+                shape.problems.append((self._above + statement.lineno, what))
+        else:
+            return
+        mapped = mapped_type(annotation)
+        call = value if isinstance(value, ast.Call) else None
+        if call is not None and last(call.func) == "deferred" and call.args and isinstance(call.args[0], ast.Call):
+            call = call.args[0]
+        if call is not None and last(call.func) not in ("Column", "mapped_column"):
+            return  # relationship, column_property
+        if name.startswith("__") or (call is None and (mapped is None or value is not None)):
+            return
+        if call is None and isinstance(mapped, ast.expr) and self._is_relation(mapped):
+            return
+        self._column(name, mapped, call, self._above + statement.lineno, shape)
+
+    def _is_relation(self, mapped: ast.expr) -> bool:
+        name = last(bare(mapped))
+        return name in self._classes and name not in self._enums
+
+    def _column(self, name: str, mapped: ast.expr | None, call: ast.Call | None, line: int, shape: Shape) -> None:
+        mapped, call = self._resolved(mapped, call)
+        args = list(call.args) if call else []
+        if args and literal(args[0]):
+            name, args = literal(args[0]), args[1:]
+        kind = argument(call, -1, "type_") if call else None
+        if kind is None and args and not is_item(args[0]):
+            kind, args = args[0], args[1:]
+        type_code = self._code(self._typed(kind)) if kind is not None else self._plain(mapped)
+        if kind is None:
+            type_code = self._followed(args, type_code, f"{shape.table}.{name}", line, shape)
+        if not type_code:
+            shape.problems.append((line, f"the type of column {shape.table}.{name} is not said; write it out"))
+            type_code = "sa.Integer()"
+        options = {word.arg: word.value for word in call.keywords if word.arg} if call else {}
+        parts = [quoted(name), type_code, *(self._code(one) for one in args)]
+        primary = true(options.get("primary_key"))
+        if "nullable" not in options and not primary:
+            parts.append(f"nullable={mapped is None or is_optional(mapped)}")
+        parts += [f"{key}={self._code(value)}" for key, value in options.items() if key not in _PYTHON_ONLY]
+        unique, index = true(options.get("unique")), true(options.get("index"))
+        if unique and not index:
+            parts.append("unique=True")
+        shape.elements.append((f"sa.Column({', '.join(parts)})", line))
+        for one in args:
+            if isinstance(one, ast.Call):
+                shape.fixed |= {literal(argument(one, -1, "name"))} - {""}
+        if index:
+            code = [quoted(f"ix_{shape.table}_{name}"), quoted(shape.table), f"[{quoted(name)}]"]
+            code += ["unique=True"] if unique else []
+            shape.after.append((f"op.create_index({', '.join([*code, *_schema(shape)])})", line))
+
+    def _resolved(self, mapped: ast.expr | None, call: ast.Call | None) -> tuple[ast.expr | None, ast.Call | None]:
+        """The type and the column with what ``Annotated[…]`` says of them; the column's own words count first."""
+        name = last(bare(mapped)) if mapped is not None else ""
+        if mapped is None or name not in self._annotated or name in self._types:
+            return mapped, call
+        inner, made = self._annotated[name]
+        kind = ast.Subscript(ast.Name("Optional"), inner) if is_optional(mapped) else inner
+        if made is None or call is None:
+            return kind, call or made
+        own = {word.arg for word in call.keywords}
+        words = [*call.keywords, *(word for word in made.keywords if word.arg not in own)]
+        return kind, ast.Call(call.func, call.args or made.args, words)
+
+    def _followed(self, args: Sequence[ast.expr], assumed: str, column: str, line: int, shape: Shape) -> str:
+        """SQLAlchemy gives a foreign key without a type that of what it refers to, whatever its annotation says."""
+        calls = [one for one in args if isinstance(one, ast.Call) and last(one.func) == "ForeignKey" and one.args]
+        target = literal(calls[0].args[0]) if calls else ""
+        shown = self._type_of(target) if target else ""
+        if target and not shown and assumed in ("sa.Integer()", "sa.String()"):
+            said = f"{column} takes its type from {target}, which the block does not show"
+            shape.notes.append((line, f"{said}; {assumed} is assumed"))
+        return shown or assumed
+
+    def _type_of(self, target: str) -> str:
+        """The type of a column ("table.column") of the block's classes as code, "" where no class shows it."""
+        table, _, column = target.rpartition(".")
+        for node in self._classes.values():
+            value = assigned(node, column) if literal(assigned(node, "__tablename__")) == table else None
+            args = value.args if isinstance(value, ast.Call) else []
+            kinds = [one for one in args if not is_item(one) and not literal(one)]
+            if kinds:
+                return self._code(self._typed(kinds[0]))
+            marks = [one for one in node.body if isinstance(one, ast.AnnAssign) and last(one.target) == column]
+            if value is not None and marks:
+                return self._plain(mapped_type(marks[0].annotation))
+        return ""
+
+    def _part(self, part: ast.expr, shape: Shape) -> None:
+        """A column, constraint or index among the arguments of a table."""
+        if not isinstance(part, ast.Call):
+            return
+        name, line = last(part.func), self._above + part.lineno
+        if name == "Column":
+            self._column("", None, part, line, shape)
+        elif name in _CONSTRAINTS:
+            shape.elements.append((self._code(part), line))
+            shape.fixed |= {literal(argument(part, -1, "name"))} - {""}
+        elif name == "Index" and part.args:
+            columns = [self._index_item(one) for one in part.args[1:]]
+            rest = [f"{word.arg}={self._code(word.value)}" for word in part.keywords if word.arg]
+            shape.fixed |= {literal(part.args[0])} - {""}
+            call = [self._code(part.args[0]), quoted(shape.table), f"[{', '.join(columns)}]", *rest, *_schema(shape)]
+            shape.after.append((f"op.create_index({', '.join(call)})", line))
+
+    def _index_item(self, node: ast.expr) -> str:
+        if isinstance(node, ast.Name):
+            return quoted(node.id)
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+        ):
+            if node.func.attr in ("desc", "asc"):  # created_at.desc()
+                return f"sa.text({quoted(f'{node.func.value.id} {node.func.attr.upper()}')})"
+            if node.func.value.id == "func" and all(isinstance(one, ast.Name) or literal(one) for one in node.args):
+                inner = ", ".join(one.id if isinstance(one, ast.Name) else literal(one) for one in node.args)
+                return f"sa.text({quoted(f'{node.func.attr}({inner})')})"
+        return self._code(node)
+
+    def _plain(self, mapped: ast.expr | None) -> str:
+        """The type that the annotation alone says: by the type map, an enum, SQLAlchemy's own rules; else ""."""
+        inner = without_none(mapped) if mapped is not None else None
+        if inner is None:
+            return ""
+        if type_key(inner) in self._types:
+            return self._code(self._typed(self._types[type_key(inner)]))
+        name = last(inner)
+        if name in self._enums:
+            return self._code(self._typed(ast.Call(ast.Name("Enum"), [ast.Name(name)], [])))
+        return _PLAIN_TYPES.get(self._aliases.get(name, name), "")
+
+    def _typed(self, node: ast.expr) -> ast.expr:
+        """Enum(Kind) with the labels of the block's own class Kind; a bare type is called."""
+        if isinstance(node, ast.Call) and last(node.func) in ("Enum", "ENUM") and node.args:
+            name = last(node.args[0])
+            if name in self._enums:
+                words = {word.arg: word.value for word in node.keywords if word.arg}
+                labels = enum_labels(self._enums[name], by_value=words.pop("values_callable", None) is not None)
+                if not all(labels):
+                    return node  # a value that is no text: what is refused then names the line
+                words = {"name": ast.Constant(name.lower()), **words}
+                kept = [ast.keyword(word, value) for word, value in words.items() if word != "validate_strings"]
+                return ast.Call(ast.Name("Enum"), [ast.Constant(label) for label in labels], kept)
+        if isinstance(node, ast.Name | ast.Attribute):
+            return ast.Call(node, [], [])
+        return node
+
+    def _code(self, node: ast.expr) -> str:
+        fresh = ast.parse(ast.unparse(node), mode="eval").body  # the block's own tree stays as it is
+        return _double_quoted(ast.unparse(_Qualified(self._dialect, self._aliases).visit(fresh)))
+
+
+class _Qualified(ast.NodeTransformer):
+    """Names of SQLAlchemy as the migration knows them: sa.X, postgresql.X."""
+
+    def __init__(self, dialect: Iterable[str], aliases: Mapping[str, str]) -> None:
+        self._names, self._aliases = {*dialect, *_POSTGRESQL}, aliases
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id in ("sa", "postgresql"):
+            return node
+        owner = "postgresql" if node.id in self._names else "sa"
+        return ast.Attribute(ast.Name(owner), self._aliases.get(node.id, node.id))
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        if isinstance(node.value, ast.Name) and node.value.id in ("sa", "db", "sqlalchemy", "orm", "types"):
+            return ast.Attribute(ast.Name("sa"), node.attr)
+        if isinstance(node.value, ast.Name) and node.value.id in ("postgresql", "pg", "psql", "dialect"):
+            return ast.Attribute(ast.Name("postgresql"), node.attr)
+        return ast.Attribute(self.visit(node.value), node.attr)
+
+
+def _double_quoted(code: str) -> str:
+    """ast.unparse writes strings in single quotes; a migration has double ones."""
+    pattern = r""""(?:[^"\\]|\\.)*"|'([^'"\\]*)'"""
+    return re.sub(pattern, lambda found: found[0] if found[1] is None else f'"{found[1]}"', code)
+
+
+def _schema(shape: Shape) -> list[str]:
+    return [option for option in shape.options if option.startswith("schema=")]

@@ -1,0 +1,216 @@
+"""Which headings of a document are phases, and what belongs to each.
+
+A phase's text and its checklist may stand far apart: they are joined by number or by title. Ticks and emoji in a
+heading mean nothing. Words are known for some languages; in any other, a word that repeats with other numbers
+over sections that hold checklists is taken for one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from safemig.plan_document.document import Block, Heading, Item, Phase
+
+_PHASE = (
+    "phase|phasen|fase|fases|stage|etapa|étape|etappe|etap|milestone|sprint|iteration|iteración|iteração|"
+    "meilenstein|hito|marco|faza|fáze|fázis|vaihe|aşama|фаза|этап|етап|φάση|giai đoạn|フェーズ|단계|阶段|階段"
+)
+_STEP = "step|schritt|paso|passo|pas|steg|trin|stap|krok|adım|шаг|крок|步骤|ステップ|part|parte|teil|partie|task|tarea"
+_WORDS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "uno": 1, "una": 1, "dos": 2, "tres": 3, "cuatro": 4, "cinco": 5, "un": 1, "une": 1, "deux": 2, "trois": 3,
+    "eins": 1, "zwei": 2, "drei": 3, "vier": 4, "um": 1, "uma": 1, "dois": 2, "duas": 2, "due": 2, "tre": 3,
+    "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10,
+    "一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10,
+}  # fmt: skip
+_NUMBER = r"(?P<number>\d{1,3}|" + "|".join(sorted(_WORDS, key=len, reverse=True)) + r")(?![\w.]*\d|\w)"
+_RANGE = re.compile(r"\s*(?:[-–—&,+]|to|and|y|bis|und|a|et|à)\s*\d", re.I)
+_KNOWN = [
+    re.compile(rf"(?<!\w)(?P<word>{_PHASE})\s*[#:.№-]?\s*{_NUMBER}", re.I),
+    re.compile(rf"^(?P<number>\d{{1,3}})\W{{0,3}}(?P<word>{_PHASE})(?!\w)", re.I),
+    re.compile(r"第\s*(?P<number>\d{1,3}|[一二三四五六七八九十])\s*(?P<word>阶段|階段|フェーズ|期)"),
+]
+_STEPS = re.compile(rf"^(?P<word>{_STEP})\s*[#:.№-]?\s*{_NUMBER}", re.I)
+_OTHER = re.compile(r"^(?P<word>[^\W\d_]+)\s+[#№]?(?P<number>\d{1,3})(?![\w.]*\d|\w)")
+_BARE = re.compile(r"^(?P<number>\d{1,3})(?:[.):]|\s*[-–—]|\s)(?!\d)\s*(?=\S)")
+_DROPPED = re.compile(r"\[[ xX~]\]|:[a-z_]+:")
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """What a heading says about a phase: rank 0 a word for phases, 1 for steps, 2 any word, 3 a bare number."""
+
+    rank: int
+    word: str
+    number: int
+    title: str
+    heading: Heading
+    anchored: bool
+
+
+def clean(text: str) -> str:
+    """A heading without ticks, emoji and boxes."""
+    kept = (
+        char
+        for char in unicodedata.normalize("NFC", text)
+        if unicodedata.category(char) not in ("So", "Sk", "Cf", "Me", "Cs") and char != "\ufe0f"
+    )
+    return " ".join(_DROPPED.sub(" ", "".join(kept)).split()).strip(" *_#")
+
+
+def split(
+    headings: Sequence[Heading], blocks: Sequence[Block], items: Sequence[Item], count: int
+) -> tuple[tuple[Phase, ...], tuple[Block, ...]]:
+    """The phases, in the order of their numbers, and the blocks outside all of them."""
+    for rank in range(4):
+        marks = [mark for heading in headings if (mark := _mark(heading, rank))]
+        sections = _sections(marks, headings)
+        phases = _fill(sections, blocks, items) if sections else ()
+        if phases and _is_plan(rank, phases):
+            inside = {block.line for phase in phases for block in phase.blocks}
+            return phases, tuple(block for block in blocks if block.line not in inside)
+    title = clean(headings[0].text) if headings else ""
+    whole = (1, count)
+    return (Phase("", None, title, whole, tuple(blocks), tuple(items), (whole,)),), ()
+
+
+def _is_plan(rank: int, phases: Sequence[Phase]) -> bool:
+    """Words for a phase are one; others only where several sections hold work: "Option 1", "2. Background"."""
+    if rank == 0:
+        return True
+    working = [
+        phase for phase in phases if phase.items or (rank == 1 and any(not block.outline for block in phase.blocks))
+    ]
+    return len(working) >= 2
+
+
+def _mark(heading: Heading, rank: int) -> _Mark | None:
+    text = clean(heading.text)
+    patterns = (_KNOWN, [_STEPS], [_OTHER], [_BARE])[rank]
+    for pattern in patterns:
+        found = pattern.search(text)
+        if not found or _RANGE.match(text, found.end()):
+            continue
+        number = found["number"].lower()
+        word = (found.groupdict().get("word") or "").casefold() if rank == 2 else ""
+        title = text[found.end() :].strip(" \t:.-–—|)(]")
+        anchored = not text[: found.start()].strip(" .:-–—()[]0123456789")
+        return _Mark(rank, word, int(number) if number.isdigit() else _WORDS[number], title, heading, anchored)
+    return None
+
+
+def _sections(marks: list[_Mark], headings: Sequence[Heading]) -> dict[int, list[tuple[Heading, str]]]:
+    """Per phase number its headings, each with the title it gives; the main section first."""
+    if not marks:
+        return {}
+    marks = _one_word(marks)
+    level = _level(marks)
+    main: dict[int, list[tuple[Heading, str]]] = {}
+    taken: list[Heading] = []
+    for mark in marks:
+        inner = {other.number for other in marks if _inside(other.heading, mark.heading)} - {mark.number}
+        if mark.heading.level < level and inner:
+            continue
+        if any(_inside(mark.heading, other) for other in taken):
+            continue
+        if not mark.anchored and mark.heading.level <= level and mark.number not in _anchored(marks):
+            continue
+        main.setdefault(mark.number, []).append((mark.heading, mark.title))
+        taken.append(mark.heading)
+    for number, heading in _joined(main, taken, headings):
+        main[number].append((heading, ""))
+    return main
+
+
+def _one_word(marks: list[_Mark]) -> list[_Mark]:
+    """Only the marks of the word that counts highest: "Option 1, Option 2" and "Wave 1..3" are not one series."""
+    numbers: dict[str, set[int]] = {}
+    for mark in marks:
+        numbers.setdefault(mark.word, set()).add(mark.number)
+    best = max(numbers, key=lambda word: len(numbers[word]))
+    return [mark for mark in marks if mark.word == best]
+
+
+def _anchored(marks: Iterable[_Mark]) -> set[int]:
+    return {mark.number for mark in marks if mark.anchored}
+
+
+def _level(marks: Iterable[_Mark]) -> int:
+    """The heading level on which most of the phases stand, the shallowest of equals."""
+    numbers: dict[int, set[int]] = {}
+    for mark in marks:
+        numbers.setdefault(mark.heading.level, set()).add(mark.number)
+    return max(numbers, key=lambda level: (len(numbers[level]), -level))
+
+
+def _inside(inner: Heading, outer: Heading) -> bool:
+    return outer.line < inner.line <= outer.end
+
+
+def _joined(
+    main: dict[int, list[tuple[Heading, str]]], taken: Sequence[Heading], headings: Sequence[Heading]
+) -> list[tuple[int, Heading]]:
+    """Headings elsewhere that belong to a phase by its title or by its bare number."""
+    free = [
+        heading
+        for heading in headings
+        if heading not in taken and not any(_inside(heading, other) or _inside(other, heading) for other in taken)
+    ]
+    titles = {number: [_key(title) for _, title in parts if title] for number, parts in main.items()}
+    result = []
+    for heading in free:
+        bare = _BARE.match(clean(heading.text))
+        key = _key(clean(heading.text)[bare.end() :] if bare else clean(heading.text))
+        by_title = [number for number, known in titles.items() if any(_same(key, title) for title in known)]
+        if len(by_title) == 1:
+            result.append((by_title[0], heading))
+        elif bare and not by_title and int(bare["number"]) in main and _numbered_alike(heading, free, main):
+            result.append((int(bare["number"]), heading))
+    return result
+
+
+def _same(key: str, title: str) -> bool:
+    """The same title, or a heading that says a word or two more than a title of some length ("… checklist")."""
+    more = len(key.split()) - len(title.split())
+    return bool(key) and (key == title or (len(title) >= 5 and more <= 2 and f" {title} " in f" {key} "))
+
+
+def _key(title: str) -> str:
+    return " ".join(re.findall(r"\w+", title.casefold()))
+
+
+def _numbered_alike(heading: Heading, free: Sequence[Heading], main: dict[int, list[tuple[Heading, str]]]) -> bool:
+    """Whether its siblings under one shallower heading carry the numbers of the phases, and nothing else."""
+    parents = [other for other in free if other.level < heading.level and _inside(heading, other)]
+    if not parents:
+        return False
+    siblings = [other for other in free if other.level == heading.level and _inside(other, parents[-1])]
+    found = [_BARE.match(clean(other.text)) for other in siblings]
+    numbers = {int(one["number"]) for one in found if one}
+    return all(found) and len(numbers) == len(siblings) and numbers == set(main)
+
+
+def _fill(
+    sections: dict[int, list[tuple[Heading, str]]], blocks: Sequence[Block], items: Sequence[Item]
+) -> tuple[Phase, ...]:
+    phases = []
+    for number in sorted(sections):
+        parts = sections[number]
+        spans = tuple((heading.line, heading.end) for heading, _ in parts)
+        title = next((title for _, title in parts if title), "")
+        phase = Phase(f"{number}", number, title, spans[0], parts=spans)
+        phases.append(
+            replace(
+                phase,
+                blocks=tuple(block for block in blocks if _within(block.line, spans)),
+                items=tuple(item for item in items if _within(item.line, spans)),
+            )
+        )
+    return tuple(phases)
+
+
+def _within(line: int, spans: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= line <= end for start, end in spans)

@@ -1,0 +1,133 @@
+"""How this target does each thing: the shell line, its recipe with all it reaches, and the effect of that."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from safemig.discovery.makefile import Makefile, Target, asks, expand, message_variable, parse, recipe_digest
+from safemig.effects import Effects, effect_of, effect_of_line
+from safemig.engine.current_command import current_of
+from safemig.planning.facts import CommandFact, Facts
+
+if TYPE_CHECKING:
+    from safemig.project.config import Config
+    from safemig.project.layout import Project
+
+UPGRADE = re.compile(r"\b(alembic\b.*?\s|flask\s+db\s+)upgrade(\s+heads?)?\b")
+DOLLARS = "\0"
+
+
+def commands_of(project: Project, config: Config, message: str = "") -> dict[str, CommandFact]:
+    """Role -> command: the project's make targets, then what safemig.yaml says instead."""
+    found: dict[str, CommandFact] = {}
+    if project.makefile:
+        found = {role: from_target(project.makefile, name) for role, name in project.roles.items()}
+    for role, line in config.commands.items():
+        found[role] = from_line(line, project.makefile)
+    if project.makefile and "create" in found:
+        found["create"] = _with_message(found["create"], project.makefile, message)
+    undo = downgrade_of(project.makefile, found.get("migrate"))
+    if undo and "downgrade" not in config.commands:
+        found["downgrade"] = undo
+    look = current_of(project.makefile, found.get("migrate"), project.root, project.compose)
+    if look and "current" not in config.commands:
+        found["current"] = look
+    return found
+
+
+def from_line(line: str, makefile: Makefile | None) -> CommandFact:
+    """A command as a person writes it; `make TARGET` has the effect of that target's recipe."""
+    tool, _, name = line.strip().partition(" ")
+    if tool == "make" and makefile and makefile.target(name.strip()):
+        return from_target(makefile, name.strip())
+    effects = effect_of_line(line)
+    return CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why)
+
+
+def from_target(makefile: Makefile, name: str) -> CommandFact:
+    """The command that runs this make target; its effect is that of its recipe and of all its prerequisites.
+
+    With another SHELL than a POSIX one nobody here knows what the lines mean: destructive.
+    """
+    target = _target(makefile, name)
+    effects = effect_of(list(whole_recipe(makefile, name)))
+    shell = makefile.variables.get("SHELL", "sh").split("/")[-1].split()
+    if shell[:1] not in (["sh"], ["bash"], ["dash"], ["ash"]):
+        effects = Effects("destructive", ("anything",), "the Makefile sets a SHELL that safemig does not read")
+    return CommandFact(
+        f"make {name}",
+        name,
+        recipe_digest(makefile, name),
+        effects.effect,
+        effects.touches,
+        effects.why,
+        len(asks(target)),
+    )
+
+
+def whole_recipe(makefile: Makefile, name: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The recipe lines that making ``name`` runs, prerequisites first, variables expanded, the shell's $$ kept."""
+    target = makefile.target(name)
+    if target is None or name in seen:
+        return
+    for prerequisite in target.prerequisites:
+        yield from whole_recipe(makefile, prerequisite, seen | {name})
+    for line in target.recipe:
+        yield expand(line.replace("$$", DOLLARS), makefile.variables).replace(DOLLARS, "$$")
+
+
+def recipe_lines(facts: Facts, makefile: Makefile | None, roles: Sequence[str] = ("test", "migrate")) -> Iterator[str]:
+    """The shell lines behind those roles, as a shell takes them: what make does with them is done."""
+    for role in roles:
+        command = facts.commands.get(role) or (facts.test_command if role == "test" else None)
+        if command is None:
+            continue
+        if command.target and makefile:
+            for line in whole_recipe(
+                _with_test_target(facts, makefile) if role == "test" else makefile, command.target
+            ):
+                yield line.strip().lstrip("@-+").replace("$$", "$")
+        elif not command.target:
+            yield command.line
+
+
+def shell_lines(makefile: Makefile | None, target: str, line: str) -> tuple[str, ...]:
+    """What a command runs, as a shell takes it: the recipe of its make target, else the line itself."""
+    if not (target and makefile):
+        return (line,)
+    return tuple(raw.strip().lstrip("@-+").replace("$$", "$") for raw in whole_recipe(makefile, target))
+
+
+def _with_test_target(facts: Facts, makefile: Makefile) -> Makefile:
+    """The Makefile with the test target that the plan adds to it."""
+    return parse(facts.test_target.text, makefile.path) if facts.test_target else makefile
+
+
+def downgrade_of(makefile: Makefile | None, migrate: CommandFact | None) -> CommandFact | None:
+    """The undo of the migrate recipe: the same line with `downgrade {revision}`; None when no line upgrades."""
+    if migrate is None:
+        return None
+    lines = whole_recipe(makefile, migrate.target) if makefile and migrate.target else iter([migrate.line])
+    for line in lines:
+        undone, count = UPGRADE.subn(r"\1downgrade {revision}", line.strip().lstrip("@-+").replace("$$", "$"))
+        if count:
+            return CommandFact(undone, effect="destructive", touches=("database schema",))
+    return None
+
+
+def _with_message(create: CommandFact, makefile: Makefile, message: str) -> CommandFact:
+    if not create.target or not message:
+        return create
+    variable = message_variable(_target(makefile, create.target))
+    return replace(create, line=f"{create.line} {variable}={shlex.quote(message)}") if variable else create
+
+
+def _target(makefile: Makefile, name: str) -> Target:
+    target = makefile.target(name)
+    if target is None:
+        raise KeyError(name)
+    return target

@@ -1,0 +1,99 @@
+"""What discovery could not find or decide: open points of the plan, notes, and what keeps a run from beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from checks.revisions.graph import Graph
+    from safemig.project.layout import Project
+    from safemig.project.problem import Problem
+
+ROLES = (("start", "starts the service"), ("migrate", "applies the migrations"))
+
+
+class ChoiceNeeded(Exception):
+    """Several candidates stand equal; a person must name one."""
+
+    def __init__(self, what: str, candidates: Sequence[str], how: str) -> None:
+        unsaid = [candidate for candidate in candidates if candidate not in what]
+        super().__init__(what + (f": {', '.join(unsaid)}" if unsaid else "") + f"; {how}")
+        self.candidates = tuple(candidates)
+
+
+class NotReady(Exception):
+    """The project lacks something without which a run cannot begin."""
+
+
+def words(problem: Problem, root: Path) -> str:
+    """A problem as one line: what, where below ``root``, the candidates of a tie, what to do next."""
+    where = Path(problem.where)
+    shown = where.relative_to(root).as_posix() if where.is_relative_to(root) else problem.where
+    place = f" ({shown})" if shown not in {"", "."} else ""
+    candidates = f": {', '.join(problem.candidates)}" if problem.candidates else ""
+    return f"{problem.what}{place}{candidates}; {problem.next}"
+
+
+def refuse_ties(project: Project) -> None:
+    """Raises ChoiceNeeded when discovery left a choice to a person: a run must not make it silently."""
+    for problem in project.problems:
+        if problem.candidates:
+            shown = words(problem, project.root).partition(": ")[0]
+            raise ChoiceNeeded(shown, problem.candidates, problem.next)
+
+
+def refuse_gaps(project: Project) -> None:
+    """Raises ChoiceNeeded for a tie, NotReady for what is missing: before the journal of a run is begun."""
+    refuse_ties(project)
+    found = [words(problem, project.root) for problem in project.problems if problem.blocking]
+    if found:
+        raise NotReady("a run cannot begin here: " + "; and ".join(found))
+
+
+def broken(graph: Graph, root: Path) -> tuple[str, ...]:
+    """The revision files that cannot be read as such, with file and line."""
+    shown = ((Path(problem.file), problem) for problem in graph.problems)
+    return tuple(
+        f"{path.relative_to(root) if path.is_relative_to(root) else path}"
+        + (
+            f", line {problem.line}: {problem.text}; mend the revision file first"
+            if problem.line
+            else f": {problem.text}"
+        )
+        for path, problem in shown
+    )
+
+
+def stops(graph: Graph, root: Path, *, merged: bool = False) -> tuple[str, ...]:
+    """What makes a run pointless before its first step: Alembic itself would refuse these files, or do half."""
+    found = [*broken(graph, root)]
+    if len(graph.heads) > 1 and not merged:
+        found.append(
+            f"the code has {len(graph.heads)} heads ({', '.join(graph.heads)}), so no new revision is planned; "
+            "merge them (`alembic merge heads`), or write the revision by hand if they are branches kept on purpose"
+        )
+    return tuple(found)
+
+
+def missing(project: Project, commands: Collection[str]) -> tuple[str, ...]:
+    """What keeps the main job from its end, each thing said once."""
+    found = [words(problem, project.root) for problem in project.problems if problem.blocking]
+    if project.makefile or commands:
+        found += [
+            f"no make target {what}; add one, or name the command in safemig.yaml (commands: {role}: ...)"
+            for role, what in ROLES
+            if role not in commands
+        ]
+    return tuple(dict.fromkeys(found))
+
+
+def notes(project: Project) -> tuple[str, ...]:
+    """What the main job can begin without, and a person should know."""
+    unplayed = {f"no make target does {role!r}" for role, _ in ROLES}
+    return tuple(
+        words(problem, project.root)
+        for problem in project.problems
+        if not problem.blocking and problem.what not in unplayed
+    )

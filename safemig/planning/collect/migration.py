@@ -1,0 +1,122 @@
+"""The revision files that a plan writes: the merge of several heads, and the migration the spec asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checks.revisions.graph import Graph
+from checks.revisions.style import Pattern
+from safemig.base import file_edit
+from safemig.migrations.from_sql import in_operations
+from safemig.migrations.online.forms import gentle
+from safemig.migrations.writer import LONGEST_ID, CannotAuthor, MigrationFile, author, author_merge, with_downgrade
+from safemig.planning.facts import Facts, MigrationFact
+from safemig.requirements.sources import Wanted
+
+if TYPE_CHECKING:
+    from safemig.project.alembic_config import AlembicTree
+    from safemig.project.config import Config
+    from safemig.project.layout import Project
+
+
+def with_migration(
+    facts: Facts, project: Project, config: Config, tree: AlembicTree, message: str, found: Wanted, pattern: Pattern
+) -> Facts:
+    """The facts with the file that makes ``found``, or with the reason why it cannot be written."""
+    choices: tuple[str, ...] = ()
+    try:
+        full = in_operations(with_downgrade(found), pattern.quote)
+        if config.migration.gentle:
+            full, chosen = gentle(full, set(found.touched) - set(found.tables))
+            choices = tuple(f"{one.what}: {one.why}" for one in chosen if not one.kept)
+            held = tuple(f"holds locks: {one.what}: {one.why}" for one in chosen if one.kept)
+            facts = replace(facts, problems=(*facts.problems, *held))
+        made = author(pattern, versions=tree.versions[0], down=facts.heads, wanted=full, message=message, moment=_now())
+    except CannotAuthor as error:
+        why = f"the migration cannot be written: {error}"
+        return replace(facts, missing=(*facts.missing, why), stops=(*facts.stops, why))
+    fact = replace(_fact(project, made), tables=found.tables, choices=choices)
+    if tree.hooks:
+        hooks = f"{', '.join(tree.hooks)} ({tree.ini.relative_to(project.root).as_posix()})"
+        said = f"the post-write hooks {hooks} are not run: run them on {fact.path} yourself"
+        facts = replace(facts, problems=(*facts.problems, said))
+    return replace(facts, migration=fact, reachable_source=_mounted(project, tree))
+
+
+def with_merge(facts: Facts, project: Project, tree: AlembicTree, graph: Graph, pattern: Pattern) -> Facts:
+    """The facts with a merge of the code's heads before everything else that is written.
+
+    Heads that carry branch labels are kept apart on purpose: then the facts stay as they are.
+    """
+    if len(graph.heads) < 2 or any(revision.labels for revision in graph.revisions.values()):
+        return facts
+    try:
+        made = author_merge(
+            pattern, versions=tree.versions[0], down=tuple(sorted(graph.heads)), message="merge heads", moment=_now(-60)
+        )
+    except CannotAuthor:
+        return facts
+    pending = None if facts.pending is None else (*facts.pending, made.revision)
+    mounted = _mounted(project, tree)
+    merge = _fact(project, made)
+    return replace(facts, merge=merge, heads=(made.revision,), pending=pending, reachable_source=mounted)
+
+
+def with_head_files(facts: Facts, project: Project, tree: AlembicTree, graph: Graph) -> Facts:
+    """The facts with the edits of the files beside the revisions whose whole text is a head of the code: a check of
+    some projects (for two branches that both add a revision) compares them with the newest one."""
+    last = facts.migration or facts.merge
+    if last is None:
+        return facts
+    folders = dict.fromkeys((tree.script_location, *tree.versions))
+    paths = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
+    beside = []
+    for path in paths:
+        name = path.relative_to(project.root).as_posix()
+        text = _short_text(project.root, name) if path.is_file() else ""
+        if text.strip() in graph.heads:
+            beside.append(file_edit.propose(name, text, text.replace(text.strip(), last.revision)))
+    last = replace(last, beside=tuple(beside))
+    return replace(facts, migration=last) if facts.migration else replace(facts, merge=last)
+
+
+def _short_text(root: Path, name: str) -> str:
+    """The text of a file that may hold one id and no more, "" for any other."""
+    try:
+        return file_edit.read(root, name) or "" if (root / name).stat().st_size <= 2 * LONGEST_ID else ""
+    except (file_edit.EditError, OSError):
+        return ""
+
+
+def pending_makers(graph: Graph, pending: Sequence[str], tables: Sequence[str]) -> tuple[str, ...]:
+    """The pending revisions that make all of those tables between them; none when one table is left over."""
+    left = set(tables)
+    makers = []
+    for name in pending:
+        revision = graph.revisions.get(name)
+        if revision and left & set(revision.creates):
+            makers.append(name)
+            left -= set(revision.creates)
+    return tuple(makers) if tables and not left else ()
+
+
+def _now(seconds: int = 0) -> str:
+    """The moment, that many seconds later: ids made of dates must not be the same for two files."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
+
+
+def _fact(project: Project, made: MigrationFile) -> MigrationFact:
+    path = Path(made.path).relative_to(project.root).as_posix()
+    return MigrationFact(path, made.text, made.revision, made.down, (), file_edit.unified(path, None, made.text))
+
+
+def _mounted(project: Project, tree: AlembicTree) -> bool:
+    from safemig.project.compose import mounted
+
+    if project.runtime != "docker" or project.compose is None:
+        return True
+    return mounted(project.compose, project.service, tree.versions[0])

@@ -1,0 +1,331 @@
+"""Planning's look at project and world: everything the planner may use, as facts. Changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from checks.evidence import Evidence
+from checks.revisions.graph import Graph, UnknownRevision, pending, read_graph
+from checks.revisions.style import Pattern, read_pattern
+from safemig.base import file_edit
+from safemig.checklist.migrating import asks_migration
+from safemig.engine.item_commands import with_named
+from safemig.engine.models import code_left_out, models_of, with_models
+from safemig.migrations.writer import message_of
+from safemig.plan_document.document import Document, Phase, read
+from safemig.planning.applying import upgrades
+from safemig.planning.collect.commands import commands_of, from_target
+from safemig.planning.collect.existing_tables import with_stated
+from safemig.planning.collect.gaps import ChoiceNeeded, missing, notes, refuse_ties, stops
+from safemig.planning.collect.migration import pending_makers, with_head_files, with_merge, with_migration
+from safemig.planning.collect.outdated_phases import NotLooked, differs
+from safemig.planning.collect.revision_contents import with_contents
+from safemig.planning.facts import Facts, SpecFact
+from safemig.remedies import test_target
+from safemig.requirements.rating import label
+from safemig.requirements.row_sql import undone
+from safemig.requirements.selection import Choice, Nothing, Tie, choose
+from safemig.requirements.sources import Wanted, wanted
+from safemig.startup.reading import database_alone, read_startup
+from safemig.startup.seen import seen_before
+
+if TYPE_CHECKING:
+    from safemig.engine.session import Request
+    from safemig.project.alembic_config import AlembicTree
+    from safemig.project.config import Config
+    from safemig.project.layout import Project
+    from safemig.runtimes.base import Runtime
+
+
+async def observe(project: Project, config: Config, runtime: Runtime, request: Request) -> Facts:
+    """The facts for the plan. Raises ChoiceNeeded when a person must choose, never because the world is down."""
+    tree = project.tree
+    graph, (world, used) = await asyncio.gather(
+        asyncio.to_thread(_graph, project, tree), asyncio.to_thread(_world, runtime, tree)
+    )
+    documents = _documents(project)
+    facts = Facts(
+        target=_target(project, config),
+        runtime=runtime.name,
+        folder=_relative(project, project.folder),
+        service=project.service,
+        database=_database(project),
+        commands=commands_of(project, config, request.message),
+        heads=graph.heads,
+        revisions=len(graph.revisions),
+        start_database=runtime.database_line(),
+        running=_running(runtime),
+        bridge=_bridge(project),
+        unread=() if world.seen else (world.reason,),
+        message=request.message,
+    )
+    facts = _with_startup(replace(_with_revision(facts, graph, world), in_use=used), project)
+    chosen, unsure = _choose(facts, project, runtime, documents, graph, request)
+    facts = replace(facts, problems=(*facts.problems, *unsure))
+    facts = _with_test_target(facts, project)
+    if tree and isinstance(chosen, Choice):
+        facts = _with_spec(facts, project, config, runtime, tree, graph, chosen, documents)
+        facts = with_named(facts, project, chosen.phase)
+    elif isinstance(chosen, Nothing):
+        left = tuple(_left_open(documents)) if not request.message else ()
+        facts = replace(facts, unchosen=(chosen.reason, *chosen.near), left_open=left)
+    if tree and not graph.problems and not (facts.merge or facts.stops) and (facts.spec is None or not facts.missing):
+        facts = with_merge(facts, project, tree, graph, _pattern(tree, graph))
+    if tree:
+        facts = with_head_files(facts, project, tree, graph)
+        facts = with_contents(facts, project, tree, graph)
+    phases = [(chosen.document, chosen.phase)] if isinstance(chosen, Choice) else _phases(documents, request)
+    facts = replace(facts, undone=tuple(text for document, phase in phases for text in undone(document, phase)))
+    stopping = stops(graph, project.root, merged=facts.merge is not None)
+    return replace(
+        facts,
+        missing=(*missing(project, _played(facts)), *stopping, *facts.missing),
+        stops=(*stopping, *facts.stops),
+        problems=(*notes(project), *facts.problems),
+    )
+
+
+def _graph(project: Project, tree: AlembicTree | None) -> Graph:
+    cache = project.root / ".safemig" / "cache" / "revisions"
+    return read_graph(
+        tree.versions if tree else (),
+        recursive=bool(tree and tree.recursive),
+        cache=cache if cache.parent.parent.is_dir() else None,
+    )
+
+
+def _world(runtime: Runtime, tree: AlembicTree | None) -> tuple[Evidence, bool]:
+    """The database's revision, and whether it has tables beside Alembic's."""
+    import psycopg
+
+    from checks.database.in_use import in_use
+    from checks.evidence import unseen
+    from checks.revisions.current import read_current
+    from safemig.runtimes.base import Unreachable
+
+    try:
+        with runtime.connect() as connection:
+            table = tree.version_table if tree else "alembic_version"
+            schema = tree.version_table_schema if tree else None
+            revision = read_current(connection, table=table, schema=schema)
+            return revision, in_use(connection, table=table, schema=schema)
+    except (psycopg.Error, Unreachable) as error:
+        return unseen("revision", "database", "alembic current", str(error).splitlines()[0]), False
+
+
+def _documents(project: Project) -> tuple[Document, ...]:
+    return tuple(read(path, project.root) for path in project.specs)
+
+
+def _left_open(documents: Sequence[Document]) -> Iterator[str]:
+    """The open items that ask for a migration, of phases that ask for no schema, with their places."""
+    for document in documents:
+        others = [other for other in documents if other.path != document.path]
+        for phase in document.phases:
+            asking = [item for item in phase.items if item.open and asks_migration([item.text])]
+            if asking and wanted(document, phase, others) is None:
+                yield from (f"{document.path}:{item.line}: {item.text}" for item in asking)
+
+
+def _phases(documents: Sequence[Document], request: Request) -> list[tuple[Document, Phase]]:
+    """All phases, where none was chosen; none where the person asked for something else."""
+    return [] if request.message else [(document, phase) for document in documents for phase in document.phases]
+
+
+def _choose(
+    facts: Facts,
+    project: Project,
+    runtime: Runtime,
+    documents: Sequence[Document],
+    graph: Graph,
+    request: Request,
+) -> tuple[Choice | Nothing, tuple[str, ...]]:
+    """The phase, and for which ones it could not be found whether they are still to be done."""
+    # What is only pending is still asked for: the revision that makes it is used.
+    applied = (revision for name, revision in graph.revisions.items() if name not in (facts.pending or ()))
+    known = frozenset(table for revision in applied for table in revision.creates)
+    if request.message and not request.spec:
+        return Nothing("a message was given: the project's own command writes the migration from the models"), ()
+    models = models_of(project, documents)
+    unsure: list[str] = []
+
+    def asked(document: Document, phase: Phase) -> bool:
+        found = wanted(document, phase, [other for other in documents if other.path != document.path])
+        try:
+            return bool(found and project.tree and differs(facts, runtime, project.tree, graph, found))
+        except NotLooked as error:
+            why = f"whether {label(document, phase)} changes its tables could not be found: {error}"
+            unsure.append(f"{why}; start the database and plan again, or name it with --spec and --phase")
+            return False
+
+    chosen = choose(
+        documents, known, spec=request.spec, phase=request.phase, models=models, purpose=request.purpose, differs=asked
+    )
+    if isinstance(chosen, Tie):
+        raise ChoiceNeeded("several specs fit", chosen.candidates, "name one with --spec NAME and --phase N")
+    if isinstance(chosen, Nothing) and (request.spec or request.phase):
+        raise ChoiceNeeded(chosen.reason, chosen.near, "name one with --spec NAME and --phase N")
+    return chosen, tuple(unsure)
+
+
+def _target(project: Project, config: Config) -> str:
+    return f"{config.environment}:{_relative(project, project.folder)}"
+
+
+def _relative(project: Project, path: object) -> str:
+    from pathlib import Path
+
+    return Path(str(path)).relative_to(project.root).as_posix()
+
+
+def _database(project: Project) -> str:
+    ref = project.database
+    if ref is None:
+        return "unknown"
+    return f"{ref.name} on {ref.host or 'localhost'}" + (f":{ref.port}" if ref.port else "")
+
+
+def _running(runtime: Runtime) -> tuple[str, ...]:
+    return tuple(f"{name}: {state}" for name, state in sorted(runtime.describe().items()))
+
+
+def _bridge(project: Project) -> bool:
+    from safemig.shell.compose_v1 import needs_bridge
+
+    if project.makefile is None:
+        return False
+    recipes = [line for target in project.makefile.targets for line in target.recipe]
+    return needs_bridge(recipes, variables=project.makefile.variables)
+
+
+def _with_revision(facts: Facts, graph: Graph, world: Evidence) -> Facts:
+    listed = world.data.get("current")
+    if not world.seen or not isinstance(listed, list):
+        return facts
+    current = tuple(str(name) for name in listed)
+    try:
+        return replace(facts, current=current, pending=pending(graph, current))
+    except UnknownRevision as error:
+        return replace(facts, current=current, problems=(*facts.problems, f"the database is ahead: {error}"))
+
+
+def _played(facts: Facts) -> set[str]:
+    """The roles that something plays: a start that applies revisions plays that of migrating, too."""
+    return {*facts.commands, *(["migrate"] if upgrades(facts) else [])}
+
+
+def _with_startup(facts: Facts, project: Project) -> Facts:
+    """The facts with the places at which the project applies revisions by itself."""
+    startup = read_startup(project, facts.commands)
+    problems = (*facts.problems, *startup.notes)
+    return replace(
+        facts,
+        applies=(*startup.places, *seen_before(project.root / ".safemig")),
+        start_unread=startup.unread,
+        database_alone=database_alone(project, facts.commands),
+        problems=problems,
+    )
+
+
+def _with_test_target(facts: Facts, project: Project) -> Facts:
+    if "test" in facts.commands or project.makefile is None:
+        return facts
+    tests = _tests_folder(project)
+    try:
+        proposed = test_target.test_target(
+            project.makefile, service=project.service, runtime=facts.runtime, tests=tests
+        )
+    except test_target.NoExample as error:
+        return replace(facts, missing=(*facts.missing, f"no make target runs the tests: {error}"))
+    from safemig.discovery.makefile import parse
+
+    action = file_edit.propose(_relative(project, project.makefile.path), project.makefile.text, proposed)
+    fresh = parse(proposed, project.makefile.path)
+    return replace(facts, test_target=action, test_command=from_target(fresh, "test"))
+
+
+def _tests_folder(project: Project) -> str:
+    for name in ("tests", "test"):
+        if (project.folder / name).is_dir():
+            return name
+    return ""
+
+
+def _with_spec(
+    facts: Facts,
+    project: Project,
+    config: Config,
+    runtime: Runtime,
+    tree: AlembicTree,
+    graph: Graph,
+    chosen: Choice,
+    documents: Sequence[Document],
+) -> Facts:
+    document, phase = chosen.document, chosen.phase
+    found = wanted(document, phase, [other for other in documents if other.path != document.path])
+    spec = SpecFact(
+        document.path,
+        document.sha256,
+        phase.key,
+        phase.title or document.title,
+        tuple(item.text for item in phase.items if not item.checked),
+        f"{found.origin[0]}:{found.origin[1]}" if found else "",
+        found.differences if found else (),
+        found is not None,
+        chosen.why,
+    )
+    facts = replace(facts, spec=spec)
+    if found is None:
+        known = frozenset(table for revision in graph.revisions.values() for table in revision.creates)
+        return with_models(facts, project, runtime, document, phase, known)
+    facts = replace(facts, problems=(*facts.problems, *code_left_out(project, document, phase)))
+    if found.problems:
+        return replace(facts, missing=(*facts.missing, *found.problems))
+    pattern = _pattern(tree, graph)
+    facts = replace(facts, pattern=_pattern_words(pattern))
+    if graph.problems:
+        return facts
+    used = pending_makers(graph, facts.pending or (), found.tables)
+    if used:
+        return with_merge(replace(facts, used=used), project, tree, graph, pattern)
+    facts, written = with_stated(facts, runtime, tree, graph, found)
+    if written is None:
+        return with_merge(facts, project, tree, graph, pattern)
+    facts = with_merge(facts, project, tree, graph, pattern)
+    if len(facts.heads) > 1:
+        return facts
+    if facts.merge:  # it has taken the next number
+        pattern = replace(pattern, next_counter=pattern.next_counter + 1)
+    return with_migration(facts, project, config, tree, message_of(phase, written), written, pattern)
+
+
+def _pattern(tree: AlembicTree, graph: Graph) -> Pattern:
+    return read_pattern(
+        graph,
+        tree.versions[0],
+        file_template=tree.file_template,
+        timezone=tree.timezone,
+        truncate=tree.truncate_slug_length,
+    )
+
+
+def _pattern_words(pattern: Pattern) -> str:
+    return f"files {pattern.file_template}, ids {pattern.id_style}"
+
+
+def wanted_of(project: Project, facts: Facts) -> Wanted | None:
+    """What the chosen phase of the chosen spec asks for, read again from the file."""
+    if facts.spec is None:
+        return None
+    documents = _documents(project)
+    for document in documents:
+        for phase in document.phases:
+            if document.path == facts.spec.path and phase.key == facts.spec.phase:
+                return wanted(document, phase, [other for other in documents if other.path != document.path])
+    return None
+
+
+__all__ = ["ChoiceNeeded", "observe", "refuse_ties", "wanted_of"]

@@ -1,0 +1,43 @@
+"""The report of a run, finished or not: Markdown for people, JSON for programs, JUnit XML for CI."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+from checks.evidence import Json
+from safemig.base.redaction import redact
+from safemig.planning.plan import Plan
+from safemig.summary import Summary, document
+
+Format = Literal["md", "json", "junit"]
+
+
+def render(summary: Summary, format: Format = "md", *, plan: Plan | None = None) -> str:
+    """The report as text, ending with a newline and without any secret that its position gives away.
+
+    ``plan`` (the document in force, from the run's folder) adds edits, undo and what each step changes to the Markdown
+    form. ValueError for another format.
+    """
+    if format == "json":
+        return json.dumps(_clean(document(summary)), ensure_ascii=False, indent=2) + "\n"
+    if format == "junit":
+        from safemig.reports.junit import junit
+
+        return junit(summary)
+    if format == "md":
+        from safemig.reports.markdown import markdown
+
+        return markdown(summary, plan)
+    raise ValueError(f"no report format {format!r}: md, json or junit")
+
+
+def _clean(value: Json) -> Json:
+    """Every text of a JSON value redacted; keys are ours and stay."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [_clean(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _clean(one) for key, one in value.items()}
+    return value

@@ -1,0 +1,246 @@
+"""What a phase asks of the models: the code it gives, and what its items name."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from safemig.migrations.fragments import parse
+from safemig.migrations.from_python import LANGUAGES
+from safemig.orm.imports import Import, imports_of
+from safemig.orm.reader import RELATES, Models, bound_name, is_model, last, text_of
+from safemig.plan_document.document import Block, Item, Phase
+
+_USES = re.compile(
+    r"\b__tablename__\b|\bmapped_column\s*\(|\bColumn\s*\(|\brelationship\s*\(|\btable\s*=\s*True\b|\bRelationship\s*\("
+)
+_OPERATIONS = re.compile(r"\bop\s*\.\s*\w+\s*\(")
+_RELATION = re.compile(
+    r"\b(relation(?:ship)?s?|relaci[oó]n(?:es)?|beziehung\w*|relações|relaç[aã]o|relazion[ei]|связ\w*|отношени\w*|"
+    r"back_populates|backref)\b|関係|リレーション|关系|关联",
+    re.I,
+)
+_CLASS = re.compile(r"(?:class\s+)?([A-Z]\w*[a-z]\w*)(?:\(.*\))?:?")
+_MEMBER = re.compile(r"([A-Z]\w*[a-z]\w*)\.([a-z_]\w*)")
+_WORDS = re.compile(r"`\)?\s*(?::|–|—|-)\s+(\S[^`]*)\Z")
+_ATTRIBUTE = re.compile(r"[a-z_]\w*")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One top-level statement of the phase's model code, as written, with the 1-based line in the document."""
+
+    name: str
+    code: str
+    node: ast.stmt
+    line: int
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """``definitions`` are classes, enums and tables; ``loose`` are relationships outside a class; ``imports`` what the
+    code imports; ``relations`` are (class, attribute); ``named`` are (class, file) of the items; ``words`` what they
+    say of a class; ``problems`` say what of the code is not taken. ``parts`` are classes without columns and functions
+    of a class, which belong to the models where their class is one (``with_parts``); ``members`` are the
+    (class, attribute) that the items name."""
+
+    definitions: tuple[Definition, ...]
+    loose: tuple[Definition, ...]
+    imports: tuple[Import, ...]
+    relations: tuple[tuple[str, str], ...]
+    named: tuple[tuple[str, str], ...]
+    problems: tuple[str, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
+    parts: tuple[Definition, ...] = ()
+    members: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def anything(self) -> bool:
+        """Whether the phase is about models at all."""
+        return bool(self.definitions or self.loose or self.named)
+
+
+def with_parts(wanted: Asked, models: Models) -> Asked:
+    """``wanted`` with the properties and methods that the phase gives for models that are there; a function whose class
+    is not said is named as left out, classes of something else are none of the models'."""
+    taken: list[Definition] = []
+    problems: list[str] = []
+    for one in wanted.parts:
+        if isinstance(one.node, ast.ClassDef):
+            taken += [one] if models.find(one.name) else []
+            continue
+        owners = [owner for owner, name in wanted.members if name == one.name and models.find(owner)]
+        if len(dict.fromkeys(owners)) == 1:
+            taken.append(_of_class(one, owners[0]))
+        elif any(one.name == name for _, name in wanted.members) or wanted.anything:
+            problems.append(f"line {one.line}: it is not said which model gets {one.name}; it is left out")
+    if not (taken or problems):
+        return wanted
+    return replace(wanted, definitions=(*wanted.definitions, *taken), problems=(*wanted.problems, *problems), parts=())
+
+
+def _of_class(one: Definition, owner: str) -> Definition:
+    """A function as it would stand in its class."""
+    code = f"class {owner}:\n{textwrap.indent(one.code, '    ')}"
+    return Definition(owner, code, ast.parse(code).body[0], one.line - 1, one.file)
+
+
+def asked(phase: Phase, file: str) -> Asked:
+    """What the phase asks; ``file`` is the document's path, for what is said about it."""
+    definitions: list[Definition] = []
+    loose: list[Definition] = []
+    imports: list[Import] = []
+    problems: list[str] = []
+    parts: list[Definition] = []
+    for block in phase.blocks:
+        if block.language not in LANGUAGES or _OPERATIONS.search(block.text):
+            continue
+        text = textwrap.dedent(block.text.expandtabs(4))
+        tree = parse(text)
+        if not _USES.search(block.text):
+            given = list(_parts(block, text, tree)) if tree else []
+            parts += given
+            imports += imports_of(tree.body) if tree and given else []
+            continue
+        if tree is None:
+            problems.append(f"{file}:{block.line}: the model code is no valid Python; mend the block")
+            continue
+        imports += imports_of(tree.body)
+        for one in _statements(block, text, tree):
+            if isinstance(one.node, ast.ClassDef) or _call(one.node) == "Table":
+                definitions.append(one)
+            elif _call(one.node) in RELATES:
+                loose.append(one)
+            elif _is_of_class(one.node):
+                parts.append(one)
+            elif not isinstance(one.node, ast.Import | ast.ImportFrom) and not _says_nothing(one.node):
+                problems.append(f"{file}:{one.line}: {one.code.splitlines()[0]!r} is no model and is left out")
+    open_items = [item for item in phase.items if item.open]
+    return Asked(
+        tuple(definitions),
+        tuple(loose),
+        tuple(imports),
+        tuple(dict.fromkeys(_relations(open_items))),
+        tuple(dict.fromkeys(_named(open_items))),
+        tuple(problems),
+        tuple(_said(phase.items)),
+        tuple(parts),
+        tuple(dict.fromkeys(_members(phase.items))),
+    )
+
+
+def _parts(block: Block, text: str, tree: ast.Module) -> Iterator[Definition]:
+    """What may belong to a class that is there: classes, and functions that take an instance of theirs."""
+    for one in _statements(block, text, tree):
+        if isinstance(one.node, ast.ClassDef) or _is_of_class(one.node):
+            yield one
+
+
+def _is_of_class(node: ast.stmt) -> bool:
+    arguments = node.args.args if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
+    return bool(arguments) and arguments[0].arg in ("self", "cls")
+
+
+def _statements(block: Block, text: str, tree: ast.Module) -> Iterator[Definition]:
+    lines = text.split("\n")
+    first = lines[0].strip()
+    said = re.match(r"#\s*([\w./-]+\.py)\b", first)
+    for node in tree.body:
+        start = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+        code = "\n".join(lines[start - 1 : node.end_lineno])
+        name = bound_name(node)
+        yield Definition(name, code, node, block.line + start - 1, said[1] if said else "")
+
+
+def _call(node: ast.stmt) -> str:
+    value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    return last(value.func) if isinstance(value, ast.Call) else ""
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def _codes(item: Item) -> tuple[list[str], list[str], list[str]]:
+    """The classes, attributes and Python files that the item names."""
+    classes, attributes, files = [], [], []
+    for code in (code.strip() for code in item.codes):
+        if re.fullmatch(r"[\w./-]+\.py", code):
+            files.append(code)
+        elif found := _CLASS.fullmatch(code):
+            classes.append(found[1])
+        elif _ATTRIBUTE.fullmatch(code):
+            attributes.append(code)
+    return classes, attributes, files
+
+
+def _relations(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    for item in items:
+        if not _RELATION.search(item.text):
+            continue
+        classes, attributes, _ = _codes(item)
+        yield from ((found[1], found[2]) for code in item.codes if (found := _MEMBER.fullmatch(code.strip())))
+        if len(classes) == 1:
+            yield from ((classes[0], attribute) for attribute in attributes)
+
+
+def _members(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    """Classes and what the items name of them: ``Course.average``, ``average()`` beside ``Course``."""
+    for item in items:
+        codes = [code.strip().removesuffix("()") for code in item.codes]
+        yield from ((found[1], found[2]) for code in codes if (found := _MEMBER.fullmatch(code)))
+        classes = [found[1] for code in codes if (found := _CLASS.fullmatch(code))]
+        yield from ((owner, code) for owner in classes for code in codes if _ATTRIBUTE.fullmatch(code))
+
+
+def _named(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    """Classes beside a file that models stand in; what is said of a relationship is no class to be made."""
+    for item in items:
+        classes, attributes, files = _codes(item)
+        if len(files) == 1 and "model" in files[0].lower() and not attributes and not _RELATION.search(item.text):
+            yield from ((name, files[0]) for name in classes)
+
+
+def _said(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    """What stands behind a dash or a colon in an item that names one class and its file, and nothing else."""
+    for item in items:
+        classes, attributes, files = _codes(item)
+        found = _WORDS.search(item.text)
+        if len(classes) == len(files) == 1 and not attributes and found and "`" not in found[1]:
+            yield classes[0], found[1].strip()
+
+
+def shown_class(definition: Definition) -> ast.ClassDef | None:
+    """The definition as a mapped class (or an excerpt of one), None for an enum, a mixin or a table."""
+    node = definition.node
+    return node if isinstance(node, ast.ClassDef) and is_model(node) else None
+
+
+def table_of(definition: Definition) -> str:
+    """The name of the table that the definition makes with ``Table(…)``, "" for any other."""
+    value = definition.node.value if isinstance(definition.node, ast.Assign | ast.AnnAssign) else None
+    is_table = isinstance(value, ast.Call) and last(value.func) == "Table" and value.args
+    return text_of(value.args[0]) if is_table and isinstance(value, ast.Call) else ""
+
+
+def lacking(asked: Asked, models: Models) -> tuple[str, ...]:
+    """The classes and attributes (``Course.ratings``) that are asked for and that the models do not have."""
+    absent: list[str] = []
+    for one in asked.definitions:
+        known = models.find(one.name)
+        node = one.node if known and isinstance(one.node, ast.ClassDef) else shown_class(one)
+        if node is not None and known is None:
+            absent.append(one.name)
+        elif node is not None and known is not None:
+            names = [bound_name(statement) for statement in node.body]
+            absent += [f"{one.name}.{name}" for name in names if name and name not in known[1].attributes]
+    absent += [name for name, _ in asked.named if not models.find(name)]
+    for owner, name in asked.relations:
+        known = models.find(owner)
+        if known is None or name not in known[1].attributes:
+            absent.append(f"{owner}.{name}")
+    return tuple(dict.fromkeys(absent))

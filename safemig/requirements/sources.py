@@ -1,0 +1,303 @@
+"""What a phase of a spec asks of the schema: the source that is used, and what the other sources say otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+from safemig.migrations import from_python
+from safemig.migrations.fragments import Piece
+from safemig.orm import declarative
+from safemig.plan_document import labels
+from safemig.plan_document.document import Block, Document, Phase
+from safemig.requirements import markdown_table, sql_blocks, table_outline
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The schema change that a spec asks for.
+
+    ``upgrade`` and ``downgrade`` are Python statements (kind "op") or SQL as the spec writes them, comments included;
+    ``downgrade`` is empty where the spec gives none. ``tables`` are the tables it makes, ``touched`` all it concerns,
+    ``named`` the names of constraints and indexes that the spec fixes. ``origin`` is file and 1-based line;
+    ``upgrade_lines`` and ``downgrade_lines`` give for each line of the text its line in that file. ``imports`` are
+    the import lines the statements need beside op and sa. ``differences`` are sentences on what other sources say
+    otherwise. With any of ``problems`` the source cannot be used as it stands.
+    """
+
+    kind: Literal["op", "sql"]
+    upgrade: str
+    downgrade: str
+    tables: tuple[str, ...]
+    named: frozenset[str]
+    origin: tuple[str, int]
+    differences: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
+    upgrade_lines: tuple[int, ...] = ()
+    downgrade_lines: tuple[int, ...] = ()
+
+    def place(self, line: int, side: Literal["up", "down"] = "up") -> tuple[str, int]:
+        """File and line of that 1-based line of ``upgrade`` or ``downgrade``."""
+        lines = self.upgrade_lines if side == "up" else self.downgrade_lines
+        return self.origin[0], lines[line - 1] if 0 < line <= len(lines) else self.origin[1]
+
+
+def wanted(document: Document, phase: Phase, others: Sequence[Document]) -> Wanted | None:
+    """What the phase asks of the schema, None when it asks for nothing.
+
+    Code counts before SQL before models before tables before bullets. What only describes a table (the last three)
+    asks for nothing where another phase has the code for that table, or where the spec says that no change is needed.
+    """
+    blocks = phase.blocks
+    pieces, problems = _pieces(blocks, document.path)
+    if not pieces and not problems:
+        blocks = _general(document, phase)
+        pieces, problems = _pieces(blocks, document.path)
+    pieces, undecided = _chosen(blocks, pieces, document.path)
+    used, downs = _assemble(_asking(document, phase, pieces))
+    if not used:
+        return _unusable(document, problems)
+    foreign = _foreign(blocks, document.path, {piece.block for piece in used})
+    result = _made(document.path, used, downs)
+    differences = (
+        *_denied(document, phase, result),
+        *_left_out(blocks, document.path),
+        *(f"{document.path}:{line}: {text}" for piece in used for line, text in piece.notes),
+        *_differences(document, result, used, pieces, others),
+    )
+    own = tuple(f"{document.path}:{line}: {text}" for piece in used for line, text in piece.problems)
+    return replace(
+        result,
+        differences=tuple(dict.fromkeys(differences)),
+        problems=(foreign if result.kind == "sql" else ()) + own + undecided,
+    )
+
+
+def _chosen(blocks: Iterable[Block], pieces: tuple[Piece, ...], file: str) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
+    """The pieces without those of options that are not the chosen one; a problem where none of several is."""
+    options = {block.line: labels.option(block) for block in blocks}
+    asked = {options[piece.block] for piece in pieces if piece.side == "up" and options[piece.block][0]}
+    if len(asked) < 2:
+        return pieces, ()
+    taken = tuple(piece for piece in pieces if not options[piece.block][0] or options[piece.block][1])
+    if any(chosen for _, chosen in asked):
+        return taken, ()
+    lines = sorted({piece.block for piece in pieces if options[piece.block][0]})
+    said = "write (chosen) behind the heading of the one that is meant"
+    return pieces, (f"{file}:{lines[0]} and {file}:{lines[-1]} are options of one choice; {said}",)
+
+
+def _left_out(blocks: Iterable[Block], file: str) -> Iterator[str]:
+    for block in blocks:
+        words = labels.aside(block)
+        if words and not block.outline and _read(block, file)[0]:
+            yield f"{file}:{block.line} is not used: the words above it ({words}) set it aside"
+
+
+def denial(document: Document, phase: Phase) -> int:
+    """The 1-based line on which the phase, or the document outside its phases, says that no change is needed; or 0."""
+    spans = [span for other in document.phases if other.key != phase.key for span in other.parts]
+    return next((n for n in document.unchanged if not any(start <= n <= end for start, end in spans)), 0)
+
+
+def _asking(document: Document, phase: Phase, pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces without descriptions of tables that nobody asks to be made here."""
+    if all(piece.rank < _DESCRIBES for piece in pieces):
+        return list(pieces)
+    elsewhere = [block for other in document.phases if other.key != phase.key for block in other.blocks]
+    coded = [piece for piece in _pieces([*elsewhere, *document.general], document.path)[0] if piece.rank < _DESCRIBES]
+    made = {table for piece in coded for table in piece.created}
+    keys = {key for piece in coded for key in piece.keys}
+    denied = denial(document, phase)
+
+    def is_told(piece: Piece) -> bool:
+        return set(piece.created) <= made if piece.created else piece.keys <= keys
+
+    return [piece for piece in pieces if piece.rank < _DESCRIBES or not (denied or is_told(piece))]
+
+
+def _denied(document: Document, phase: Phase, result: Wanted) -> Iterator[str]:
+    line = denial(document, phase)
+    if line:
+        place = f"{document.path}:{result.origin[1]}"
+        yield f"{document.path}:{line} says that no change of the schema is needed, {place} has one; the latter is used"
+
+
+# The rank from which a source only describes a table.
+_DESCRIBES = 2
+
+
+def asks(document: Document, phase: Phase) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tables that the phase makes, and all that it touches; both empty when it asks for no schema."""
+    found = wanted(document, phase, ())
+    return (found.tables, found.touched) if found else ((), ())
+
+
+def _pieces(blocks: Iterable[Block], file: str) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
+    found = [_of_block(block, file) for block in blocks]
+    pieces = tuple(piece for own, _ in found for piece in own)
+    return pieces, tuple(problem for _, problem in found if problem)
+
+
+@lru_cache(maxsize=1024)  # rating the phases, comparing the specs and writing read each block up to four times
+def _of_block(block: Block, file: str) -> tuple[tuple[Piece, ...], str]:
+    """What the block asks for, and what is wrong with it ("" for nothing); nothing where words set it aside."""
+    return ((), "") if labels.aside(block) else _read(block, file)
+
+
+def _read(block: Block, file: str) -> tuple[tuple[Piece, ...], str]:
+    if from_python.concerns(block):
+        try:
+            return tuple(from_python.pieces(block)), ""
+        except SyntaxError as error:
+            return (), f"{file}: broken Python in {error.msg}; mend the block"
+    for source in (declarative, sql_blocks, markdown_table):
+        if source.concerns(block):
+            return tuple(source.pieces(block)), ""
+    return (), ""
+
+
+def _general(document: Document, phase: Phase) -> tuple[Block, ...]:
+    """Blocks outside every phase, when this is the first phase whose items name what they make."""
+    chosen = []
+    for block in document.general:
+        pieces, _ = _pieces([block], document.path)
+        tables = {table for piece in pieces for table in piece.tables}
+        first = next((one for one in document.phases if tables & _words(one)), None)
+        if first is not None and first.key == phase.key:
+            chosen.append(block)
+    return tuple(chosen)
+
+
+def _words(phase: Phase) -> set[str]:
+    text = " ".join([phase.title, *(item.text for item in phase.items)])
+    return set(re.findall(r"[\w.]+", text.lower())) | set(re.findall(r"\w+", text.lower()))
+
+
+def _unusable(document: Document, problems: Sequence[str]) -> Wanted | None:
+    """None, or the problems alone where blocks for the schema are there and cannot be read."""
+    if not problems:
+        return None
+    return Wanted("op", "", "", (), frozenset(), (document.path, 1), problems=tuple(problems))
+
+
+def _assemble(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """The pieces of the upgrade and of the downgrade that belong together; whole functions count before excerpts."""
+    for rank in sorted({piece.rank for piece in pieces}):
+        ups = [piece for piece in pieces if piece.rank == rank and piece.side == "up"]
+        undone = [piece for piece in ups if piece.drops_only and _undoes(piece, ups)]
+        used = _fitting([piece for piece in ups if piece not in undone])
+        if not used:
+            continue
+        downs = [piece for piece in pieces if piece.rank == rank and piece.side == "down"]
+        taken_back = [replace(piece, side="down") for piece in undone]
+        return used, _downgrade(used, [*downs, *taken_back], [piece for piece in ups if piece not in undone])
+    return [], []
+
+
+def _undoes(piece: Piece, ups: Sequence[Piece]) -> bool:
+    """Whether loose drops take back what another piece makes."""
+    made = {key for other in ups if not other.drops_only for key in other.keys}
+    return any(key.removeprefix("drop ") in made for key in piece.keys)
+
+
+def _fitting(ups: Sequence[Piece]) -> list[Piece]:
+    chosen: list[Piece] = []
+    for piece in sorted(ups, key=lambda one: not one.whole):
+        repeats = any(piece.keys & other.keys for other in chosen)
+        # A complete migration says all there is to say about its tables: more on them is another version.
+        covered = any(other.whole and piece.tables & set(other.created) for other in chosen)
+        if not repeats and not covered:
+            chosen.append(piece)
+    return sorted(chosen, key=lambda one: one.lines[0])
+
+
+def _downgrade(used: Sequence[Piece], downs: Sequence[Piece], ups: Sequence[Piece]) -> list[Piece]:
+    """The downgrades of the used blocks, the last first, else those of blocks that hold no other upgrade."""
+    blocks = [piece.block for piece in used]
+    elsewhere = {piece.block for piece in ups} - set(blocks)
+    tables = {table for piece in used for table in piece.tables}
+    chosen: list[Piece] = []
+    for piece in sorted(downs, key=lambda one: (one.block not in blocks, not one.whole)):
+        fits = piece.block in blocks or (piece.block not in elsewhere and piece.tables & tables)
+        if not piece.tables and piece.block not in elsewhere:
+            fits = True  # DROP INDEX names no table
+        if fits and not any(piece.keys & other.keys for other in chosen):
+            chosen.append(piece)
+    return sorted(chosen, key=lambda one: -one.lines[0])
+
+
+def _made(file: str, used: Sequence[Piece], downs: Sequence[Piece]) -> Wanted:
+    gap = "\n\n" if used[0].kind == "sql" else "\n"
+    return Wanted(
+        used[0].kind,
+        _joined(used, gap),
+        _joined(downs, gap),
+        tuple(dict.fromkeys(table for piece in used for table in piece.created)),
+        frozenset(name for piece in used for name in piece.names),
+        (file, used[0].lines[0]),
+        imports=tuple(dict.fromkeys(line for piece in (*used, *downs) for line in piece.imports)),
+        touched=tuple(sorted({table for piece in used for table in piece.tables})),
+        upgrade_lines=_numbers(used, gap),
+        downgrade_lines=_numbers(downs, gap),
+    )
+
+
+def _joined(pieces: Sequence[Piece], gap: str) -> str:
+    return gap.join(_closed(piece) for piece in pieces)
+
+
+def _closed(piece: Piece) -> str:
+    """SQL pieces end their last statement before another one follows."""
+    if piece.kind == "op" or piece.code.rstrip().endswith(";"):
+        return piece.code
+    return piece.code + "\n;" if "--" in piece.code.rsplit("\n", 1)[-1] else piece.code + ";"
+
+
+def _numbers(pieces: Sequence[Piece], gap: str) -> tuple[int, ...]:
+    result: list[int] = []
+    for piece in pieces:
+        if result:
+            result += [result[-1]] * (len(gap) - 1)
+        result += piece.lines
+        result += [piece.lines[-1]] * (_closed(piece).count("\n") + 1 - len(piece.lines))
+    return tuple(result)
+
+
+def _foreign(blocks: Iterable[Block], file: str, used: set[int]) -> tuple[str, ...]:
+    return tuple(
+        f"{file}:{line}: {form} is MySQL's, PostgreSQL has none; write {instead}"
+        for block in blocks
+        if block.line in used and sql_blocks.concerns(block)
+        for line, form, instead in sql_blocks.problems(block)
+    )
+
+
+def _differences(
+    document: Document, result: Wanted, used: Sequence[Piece], pieces: Sequence[Piece], others: Sequence[Document]
+) -> Iterator[str]:
+    """What the unused sources of this phase, of the rest of the document and of other documents say otherwise."""
+    own = {table: found for piece in used for table, found in table_outline.sketches(piece).items()}
+    taken = {piece.block for piece in used}
+    for other in [document, *(one for one in others if one.path != document.path)]:
+        everything = [block for phase in other.phases for block in phase.blocks] + list(other.general)
+        found = _pieces({block.line: block for block in everything}.values(), other.path)[0]
+        for piece in sorted(found, key=lambda one: one.lines[0]):
+            if piece.side == "down" or (other is document and piece.block in taken):
+                continue
+            for table, theirs in table_outline.sketches(piece).items():
+                if table in own:
+                    yield from table_outline.differences(own[table], document.path, theirs, other.path)
+    yield from (
+        f"{text} (not used: {document.path}:{result.origin[1]} is)"
+        for text in _foreign(
+            [block for phase in document.phases for block in phase.blocks if block.line not in taken],
+            document.path,
+            {piece.block for piece in pieces} - taken,
+        )
+    )

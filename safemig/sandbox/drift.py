@@ -1,0 +1,201 @@
+"""Drift: what a database has that no revision made, and what revisions made that is gone."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checks.revisions.graph import Graph, UnknownRevision, pending
+from checks.schema.difference import Difference, compare
+from safemig.migrations import from_python
+from safemig.migrations.fragments import parse
+from safemig.plan_document.document import Block
+from safemig.requirements.sources import Wanted
+from safemig.sandbox.chain import Chained, chain
+from safemig.sql.text import statements
+
+if TYPE_CHECKING:
+    from checks.schema.snapshot import Snapshot
+
+
+Scratch = Callable[[], AbstractContextManager[str]]
+Run = Callable[[Sequence[Wanted | None], int, Scratch, Sequence[Wanted | None]], Chained]
+
+# Statements of a module that only define.
+_DEFINES = (
+    ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign,
+    ast.Pass,
+)  # fmt: skip
+# What code in SQL asks that a throwaway database answers otherwise, or that is another each time.
+_ELSEWHERE = re.compile(
+    r"(?i)\b(?:random|clock_timestamp|now|version|gen_random_uuid|inet_server_addr|current_setting)\s*\("
+    r"|\b(?:current_database|current_catalog|current_user|session_user|current_role|current_timestamp|current_date)\b"
+)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """``differences`` of the database from what its revisions make; None, with the reason, when that is not known.
+
+    ``applied`` are the keys of objects that the revisions since an earlier state make or change. ``unbuildable`` says
+    why the revisions cannot build an empty database, ``leans`` why the one still to be written cannot on top of them;
+    "" where they can, or where it is not known. ``covered`` are the keys of unexpected objects that this one makes.
+    """
+
+    differences: tuple[Difference, ...] | None
+    reason: str = ""
+    made: Snapshot | None = None
+    applied: frozenset[str] = frozenset()
+    unbuildable: str = ""
+    leans: str = ""
+    covered: frozenset[str] = frozenset()
+
+
+class NotEvaluated(Exception):
+    """A revision does more than operations with literals: only running it would tell what it makes."""
+
+
+def drift(
+    graph: Graph,
+    current: Sequence[str],
+    folder: Path,
+    found: Snapshot,
+    scratch: Callable[[], AbstractContextManager[str]],
+    *,
+    since: Sequence[str] | None = None,
+    written: Wanted | None = None,
+    run: Run = chain,
+) -> Drift:
+    """The schema that the revisions up to ``current`` make, built on a scratch database, against ``found``.
+
+    Nothing of the project is run: only listed operations with literals are evaluated. ``folder`` is where the graph's
+    file names start from, ``since`` the revisions of an earlier state, ``written`` the revision still to be written,
+    ``run`` does the work. psycopg.Error, OSError and ScratchFails are the caller's.
+    """
+    try:
+        # pending() sorts; what the code has beyond the current revisions is left out.
+        beyond, later = set(pending(graph, current)), set(pending(graph, current if since is None else since))
+        names = [name for name in pending(graph, ()) if name not in beyond]
+        names.sort(key=lambda name: name in later)  # those of the earlier state first, each part in its order
+        steps = [upgrade_of(folder / graph.revisions[name].file) for name in names]
+    except (UnknownRevision, NotEvaluated) as error:
+        return Drift(None, str(error))
+    more = _upto(graph, pending(graph, current), folder, written) if written else ()
+    done = run(steps, sum(name not in later for name in names), scratch, more)
+    if done.made is None:
+        step = steps[done.failed]
+        file, line = step.place(done.line) if step else ("", 0)
+        reason = f"revision {names[done.failed]} ({file}:{line}): {done.message}"
+        return Drift(None, reason, unbuildable="" if done.refused else reason)
+    applied = frozenset(one.key for one in compare(done.earlier or done.made, done.made))
+    listed = differing(done.made, found)
+    covered = _covered(listed, done.after, found) if done.after else frozenset()
+    return Drift(listed, "", done.made, applied, leans=done.leans, covered=covered)
+
+
+def _upto(graph: Graph, names: Sequence[str], folder: Path, written: Wanted) -> tuple[Wanted | None, ...]:
+    """The revisions that are pending, and the one to be written on top of them; () where one is not evaluated."""
+    try:
+        return (*(upgrade_of(folder / graph.revisions[name].file) for name in names), written)
+    except NotEvaluated:
+        return ()
+
+
+def _covered(listed: Sequence[Difference], after: Snapshot, found: Snapshot) -> frozenset[str]:
+    """Those that the revision to be written makes as they are; of an enum it may make more labels, here and there."""
+    left = {one.key for one in differing(after, found)}
+    unexpected = (one.key for one in listed if one.aspect == "unexpected")
+    return frozenset(key for key in unexpected if key not in left or (key.startswith("enum ") and key in after.objects))
+
+
+def differing(
+    made: Snapshot, found: Snapshot, untouched: tuple[Snapshot, Snapshot] | None = None
+) -> tuple[Difference, ...]:
+    """How ``found`` differs from ``made``. Constraints and indexes are matched by definition: a naming convention of
+    the project's metadata, which is not evaluated, gives them other names."""
+    names = frozenset(key for key in made.objects if key.startswith(("constraint ", "index ")))
+    return compare(made, found, open_names=names, untouched=untouched)
+
+
+def upgrade_of(path: Path) -> Wanted | None:
+    """A revision file's upgrade as operations; None when it does nothing, NotEvaluated when it is anything else."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise NotEvaluated(f"{path.name} is not in UTF-8 ({error.reason} at byte {error.start})") from error
+    return upgrade_in(text, path.name)
+
+
+def upgrade_in(text: str, file: str) -> Wanted | None:
+    """As ``upgrade_of``, for the text of a revision file that is called ``file`` in what is said of it."""
+    try:
+        pieces = from_python.pieces(Block("python", text, 1))
+        _refuse(file, text)
+    except SyntaxError as error:
+        raise NotEvaluated(f"{file} is no Python that can be read: {error.msg}") from error
+    except RecursionError as error:
+        raise NotEvaluated(f"{file} has an expression that is nested too deep to be read") from error
+    piece = next((one for one in pieces if one.side == "up"), None)
+    if piece is None:
+        if from_python.is_empty_upgrade(text):
+            return None
+        raise NotEvaluated(f"{file} has no upgrade made of operations")
+    return Wanted(
+        "op", piece.code, "", piece.created, piece.names, (file, piece.lines[0]), imports=piece.imports,
+        upgrade_lines=piece.lines,
+    )  # fmt: skip
+
+
+def _refuse(file: str, text: str) -> None:
+    """NotEvaluated where the module does more than define: what ``upgrade`` and ``op`` stand for is not known."""
+    tree = parse(text)
+    upgrades = 0
+    for node in tree.body if tree else ():
+        place = f"{file}:{node.lineno}"
+        said = ast.unparse(node).split("\n", 1)[0]
+        if isinstance(node, ast.FunctionDef) and node.name == "upgrade":
+            upgrades += 1
+            if node.decorator_list or upgrades > 1:
+                raise NotEvaluated(f"{place}: upgrade is wrapped or defined twice, so what runs is not known")
+            if any(isinstance(one, ast.Raise) for one in node.body):
+                raise NotEvaluated(f"{place}: upgrade raises an error, so what the revision made is not known")
+        if _rebinds(node):
+            raise NotEvaluated(f"{place}: {said!r} may stand for another upgrade or other operations")
+        if not _defines(node):
+            raise NotEvaluated(f"{place}: {said!r} runs when the file is loaded and is not evaluated")
+    for call in ast.walk(tree) if tree else ():
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "op.execute":
+            for one in statements(from_python.sql_of(call)):
+                if one.head in ("DO", "CALL", "SELECT") and (found := _ELSEWHERE.search(one.text)):
+                    why = f"the statement's effect depends on {found[0]}, which is another on a throwaway database"
+                    raise NotEvaluated(f"{file}:{call.lineno}: {why}")
+
+
+def _rebinds(node: ast.stmt) -> bool:
+    """Whether a statement of the module gives ``upgrade``, ``op`` or ``sa`` another meaning."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name in ("op", "sa") or (node.name == "upgrade" and not isinstance(node, ast.FunctionDef))
+    for one in ast.walk(node):
+        if isinstance(one, ast.Import | ast.ImportFrom):
+            home = one.module or "" if isinstance(one, ast.ImportFrom) else ""
+            names = {alias.asname or alias.name for alias in one.names}
+            known = home == "alembic" or all(alias.name == "sqlalchemy" for alias in one.names)
+            if names & {"*", "upgrade"} or (names & {"op", "sa"} and not known):
+                return True
+        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store | ast.Del) and one.id in ("upgrade", "op", "sa"):
+            return True
+    return False
+
+
+def _defines(node: ast.stmt) -> bool:
+    """Whether loading the statement only defines: imports that may fail and a docstring included."""
+    if isinstance(node, ast.If | ast.Try):
+        return all(_defines(one) for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)) and all(
+            _defines(one) for handler in getattr(node, "handlers", ()) for one in handler.body
+        )
+    return isinstance(node, _DEFINES) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))

@@ -1,1 +1,0 @@
-"""Specs: Markdown documents, their phases, and what they ask of the schema."""

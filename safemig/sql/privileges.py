@@ -1,0 +1,224 @@
+"""Privileges that a spec names in GRANT statements, looked up in PostgreSQL."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from checks.evidence import Json
+from safemig.migrations.fragments import parse
+from safemig.migrations.from_python import sql_of
+from safemig.requirements.sources import Wanted
+from safemig.sql.text import Statement, Token, qualified, statements
+
+if TYPE_CHECKING:
+    import psycopg
+
+# What follows CREATE, ALTER and DROP of objects that a snapshot leaves out.
+_UNSEEN = (
+    "PUBLICATION", "SUBSCRIPTION", "EVENT TRIGGER", "SERVER", "FOREIGN DATA", "USER MAPPING", "CAST", "OPERATOR",
+    "TEXT SEARCH", "COLLATION", "DEFAULT PRIVILEGES", "ROLE", "USER", "GROUP", "DATABASE", "TABLESPACE", "LANGUAGE",
+    "CONVERSION", "TRANSFORM", "ACCESS METHOD",
+)  # fmt: skip
+# Statements whose whole effect a snapshot of the schema shows, or that leave none.
+SHOWN = ("CREATE", "ALTER", "DROP", "COMMENT", "SET", "RESET", "BEGIN", "START", "COMMIT", "END")
+_LONGEST = 120  # letters of a statement that are shown
+_TABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+_ALL = {"table": _TABLE, "sequence": ("USAGE", "SELECT", "UPDATE"), "schema": ("USAGE", "CREATE")}
+
+
+@dataclass(frozen=True)
+class Granted:
+    """One GRANT: ``privileges`` on ``objects`` (kind table, sequence or schema) to ``roles``, at file and line."""
+
+    privileges: tuple[str, ...]
+    kind: str
+    objects: tuple[str, ...]
+    roles: tuple[str, ...]
+    place: tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """A privilege that the spec grants and PostgreSQL does not show; ``sql`` gives it."""
+
+    text: str
+    sql: str
+    place: tuple[str, int]
+
+
+def shown(one: Lacking) -> dict[str, Json]:
+    """A privilege that is missing, as a difference."""
+    said, _, found = one.text.partition(": ")
+    return {"object": f"privilege {said}", "aspect": "missing", "wanted": said, "found": found}
+
+
+@dataclass(frozen=True)
+class Wider:
+    """Privileges that a role has on ``name`` beyond what the spec grants it; ``sql`` takes them away."""
+
+    text: str
+    sql: str
+    place: tuple[str, int]
+    name: str
+
+
+def granted(wanted: Wanted) -> tuple[Granted, ...]:
+    """The GRANTs of the upgrade on whole tables, sequences and schemas."""
+    found = []
+    for statement, line in _statements(wanted):
+        if statement.head == "GRANT":
+            grant = _read(statement.tokens, wanted.place(line))
+            found += [grant] if grant else []
+    return tuple(found)
+
+
+def unread(wanted: Wanted) -> tuple[tuple[str, tuple[str, int]], ...]:
+    """The statements whose effect neither a snapshot nor ``lacking`` sees, with their file and line: rows, privileges
+    on single columns, functions or all tables of a schema, REVOKE, owners, publications, roles and the like."""
+    found = []
+    for statement, line in _statements(wanted):
+        place = wanted.place(line)
+        if statement.head != "GRANT" or _read(statement.tokens, place) is None:
+            if not beside_schema(statement):
+                continue
+            text = " ".join(statement.text.split())
+            found.append((text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…", place))
+    return tuple(found)
+
+
+def beside_schema(statement: Statement) -> bool:
+    """Whether the statement does what no snapshot of a schema shows."""
+    if statement.head not in SHOWN:
+        return True
+    words = " ".join(token.upper for token in statement.tokens)
+    kind = " ".join(token.upper for token in statement.tokens[1:3])
+    return statement.head in ("CREATE", "ALTER", "DROP") and (kind.startswith(_UNSEEN) or "OWNER TO" in words)
+
+
+def roles_of(steps: Iterable[Wanted]) -> frozenset[str]:
+    """The roles that those upgrades name."""
+    return frozenset(role for step in steps for role in roles(step))
+
+
+def roles(wanted: Wanted) -> frozenset[str]:
+    """The roles that the spec's GRANT, REVOKE and OWNER TO name; they have to exist before it can be made."""
+    found: set[str] = set()
+    for statement, _ in _statements(wanted):
+        own = statement.tokens
+        if statement.head in ("GRANT", "REVOKE"):
+            words = [token.upper for token in own]
+            mark = "TO" if statement.head == "GRANT" else "FROM"
+            found |= set(_names(own, words.index(mark) + 1)) if mark in words else set()
+    return frozenset(found - {"public", "current_user", "session_user", "current_role"})
+
+
+def wider(connection: psycopg.Connection[Any], grants: tuple[Granted, ...]) -> tuple[Wider, ...]:
+    """What roles have on the named objects beyond what the spec grants them. psycopg.Error is the caller's."""
+    asked: dict[tuple[str, str, str], set[str]] = {}
+    places: dict[tuple[str, str, str], tuple[str, int]] = {}
+    for grant in grants:
+        for role in grant.roles:
+            for name in grant.objects:
+                asked.setdefault((grant.kind, name, role), set()).update(grant.privileges)
+                places.setdefault((grant.kind, name, role), grant.place)
+    result = []
+    for (kind, name, role), privileges in asked.items():
+        more = sorted(_held(connection, kind, name, role) - privileges)
+        if more and privileges != set(_ALL[kind]):
+            word = "" if kind == "table" else f"{kind.upper()} "
+            sql = f"REVOKE {', '.join(more)} ON {word}{_ident(name)} FROM {_ident(role)};"
+            result.append(Wider(f"{', '.join(more)} on {name} for {role}", sql, places[kind, name, role], name))
+    return tuple(result)
+
+
+def _held(connection: psycopg.Connection[Any], kind: str, name: str, role: str) -> set[str]:
+    """The privileges that were given to that role itself; an owner's own are none."""
+    catalog, acl, owner = (
+        ("pg_namespace", "nspacl", "nspowner") if kind == "schema" else ("pg_class", "relacl", "relowner")
+    )
+    lookup = "to_regnamespace" if kind == "schema" else "to_regclass"
+    query = (
+        f"SELECT a.privilege_type FROM {catalog} c CROSS JOIN LATERAL aclexplode(c.{acl}) a "
+        f"LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE c.oid = {lookup}(%s) AND a.grantee <> c.{owner} "
+        "AND coalesce(r.rolname, 'public') = %s"
+    )
+    return {str(row[0]) for row in connection.execute(query.encode(), (_ident(name), role)).fetchall()}
+
+
+def lacking(connection: psycopg.Connection[Any], grants: tuple[Granted, ...]) -> tuple[Lacking, ...]:
+    """The named privileges that the database does not give. psycopg.Error is the caller's."""
+    result = []
+    for grant in grants:
+        for role in grant.roles:
+            for name in grant.objects:
+                for privilege in grant.privileges:
+                    why = _why_not(connection, grant.kind, role, name, privilege)
+                    if why:
+                        kind = "" if grant.kind == "table" else f"{grant.kind.upper()} "
+                        sql = f"GRANT {privilege} ON {kind}{_ident(name)} TO {_ident(role)};"
+                        result.append(Lacking(f"{privilege} on {name} for {role}: {why}", sql, grant.place))
+    return tuple(result)
+
+
+def _why_not(connection: psycopg.Connection[Any], kind: str, role: str, name: str, privilege: str) -> str:
+    if role != "public":
+        known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
+        if known is None:
+            return "there is no such role"
+    there = {"table": "to_regclass(%s)", "sequence": "to_regclass(%s)", "schema": "to_regnamespace(%s)"}[kind]
+    row = connection.execute(f"SELECT {there} IS NOT NULL".encode(), (_ident(name),)).fetchone()
+    if not (row and row[0]):
+        return f"there is no such {kind}"
+    call = f"SELECT has_{kind}_privilege(%s, %s, %s)".encode()
+    row = connection.execute(call, (role, _ident(name), privilege)).fetchone()
+    return "" if row and row[0] else "not granted"
+
+
+def _ident(name: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def _statements(wanted: Wanted) -> Iterator[tuple[Statement, int]]:
+    """The SQL statements with their line in the upgrade."""
+    if wanted.kind == "sql":
+        yield from ((statement, statement.line) for statement in statements(wanted.upgrade))
+        return
+    tree = parse(wanted.upgrade)
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "op.execute":
+            yield from ((statement, node.lineno) for statement in statements(sql_of(node)))
+
+
+def _read(own: tuple[Token, ...], place: tuple[str, int]) -> Granted | None:
+    words = [token.upper for token in own]
+    if "ON" not in words or "TO" not in words[words.index("ON") :]:
+        return None  # a role granted to a role
+    on = words.index("ON")
+    kind, at = "table", on + 1
+    if words[at] in ("TABLE", "SEQUENCE", "SCHEMA"):
+        kind, at = words[at].lower(), at + 1
+    elif words[at] in ("ALL", "FUNCTION", "DATABASE", "TYPE", "DOMAIN", "LANGUAGE", "FOREIGN", "PROCEDURE", "ROUTINE"):
+        return None
+    named = [token.upper for token in own[1:on] if token.upper and token.text != ","]
+    if any(token.text == "(" for token in own[1:on]):
+        return None  # of single columns
+    privileges = _ALL[kind] if named[:1] == ["ALL"] else tuple(named)
+    to = words.index("TO", at)
+    return Granted(privileges, kind, tuple(_names(own, at)), tuple(_names(own, to + 1)), place)
+
+
+def _names(own: tuple[Token, ...], at: int) -> list[str]:
+    """The names of a list that starts there."""
+    found = []
+    while at < len(own) and own[at].name:
+        if own[at].upper == "GROUP":
+            at += 1
+        name, at = qualified(own, at)
+        found.append(name)
+        if at >= len(own) or own[at].text != ",":
+            break
+        at += 1
+    return found

@@ -1,0 +1,135 @@
+"""What a run's events put into the log: ranges of spool files, notes, and what containers said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+
+from checks.evidence import Json
+from checks.text import plain
+from safemig.events import Event
+from tui.log.store import LogStore
+
+OURS = "safemig"
+_SETTLE = 0.3  # seconds: in a replay a command's end comes at once, and only its events say what was when
+
+
+class Intake:
+    """Keeps which commands run, whose files are then looked at between events too."""
+
+    def __init__(self, store: LogStore) -> None:
+        self.store = store
+        self._running: dict[int, float] = {}
+        self._lines: dict[int, str] = {}
+        self._tails: dict[str, list[str]] = {}
+        self._told: set[tuple[str, str, int]] = set()
+
+    def take(self, event: Event) -> None:
+        """One event; kinds that bring nothing to the log are passed over."""
+        if event.kind == "command.started":
+            self._started(event)
+        elif event.kind == "command.output":
+            self.store.grow(_number(event.data, "number"), _number(event.data, "end"), _moment(event))
+        elif event.kind == "command.finished":
+            self._finished(event)
+        elif event.kind == "note":
+            text, level = _text(event.data, "text"), _text(event.data, "level")
+            self.store.note(text, OURS, event.step, level, _moment(event))
+        elif event.kind == "progress" and event.data.get("urgent") is True:
+            self.store.note(_text(event.data, "text"), OURS, event.step, "warning", _moment(event))
+        elif event.kind == "evidence":
+            self._evidence(event)
+
+    def poll(self) -> None:
+        """Looks at the files of the commands that run."""
+        now = time.monotonic()
+        for number, since in self._running.items():
+            if now - since > _SETTLE:
+                self.store.poll(number)
+
+    def _started(self, event: Event) -> None:
+        number, line = _number(event.data, "number"), plain(_text(event.data, "line"), 200)
+        own = event.step == "!" or event.data.get("by") == "person"
+        label = f"! {line}" if own else "service log" if event.step == "logs" else line
+        where = _text(event.data, "cwd")
+        place = f"   in {where}" if where not in ("", ".") else ""
+        self.store.note(f"{'!' if own else '$'} {line}{place}", label, event.step, "info", _moment(event))
+        self.store.add_source(number, label, event.step, _text(event.data, "output"))
+        self._running[number] = time.monotonic()
+        self._lines[number] = label
+
+    def _finished(self, event: Event) -> None:
+        number, how = _number(event.data, "number"), _text(event.data, "how")
+        status, moment = event.data.get("status"), _moment(event)
+        self.store.grow(number, _number(event.data, "end"), moment)
+        if how != "ready":  # what serves goes on and may say more
+            self._running.pop(number, None)
+        seconds = event.data.get("seconds")
+        after = f" after {seconds:.1f} s" if isinstance(seconds, int | float) else ""
+        words = {
+            "exit": f"ended with status {status}{after}",
+            "limit": f"ended at its time limit{after}",
+            "stopped": f"was stopped{after}",
+            "ready": f"is ready{after} and goes on",
+            "lost": "is lost: its supervisor was killed",
+        }.get(how, f"ended ({how})")
+        bad = how in ("limit", "lost") or (how == "exit" and status != 0)
+        label = self._lines.get(number, OURS)
+        level = "error" if bad else "warning" if how == "stopped" else "info"
+        self.store.note(words, label, event.step, level, moment)
+
+    def _evidence(self, event: Event) -> None:
+        evidence = event.data.get("evidence")
+        if not isinstance(evidence, dict) or evidence.get("kind") != "container":
+            return
+        data = evidence.get("data")
+        services = data.get("services") if isinstance(data, dict) else None
+        for name, service in services.items() if isinstance(services, dict) else ():
+            if isinstance(service, dict):
+                self._service(event, plain(str(name), 80), service)
+
+    def _service(self, event: Event, name: str, service: Mapping[str, Json]) -> None:
+        """Of the end of a container's log what was not shown before, and each error of its start-up once."""
+        tail = service.get("log_tail")
+        lines = [str(line) for line in tail] if isinstance(tail, list) else []
+        identity = f"{name} {service.get('id')}"
+        before = self._tails.get(identity, [])
+        self._tails[identity] = lines
+        for line in lines[_overlap(before, lines) :]:
+            self.store.note(line, name, event.step, "", _moment(event))
+        errors = service.get("startup_errors")
+        for error in errors if isinstance(errors, list) else []:
+            if not isinstance(error, dict):
+                continue
+            text, number = _text(error, "text"), _number(error, "line")
+            if (identity, text, number) not in self._told:
+                self._told.add((identity, text, number))
+                self.store.note(
+                    f"start-up error, line {number} of its log: {text}", name, event.step, "error", _moment(event)
+                )
+
+
+def _overlap(before: list[str], after: list[str]) -> int:
+    """How many lines at the beginning of ``after`` are the end of ``before``."""
+    for count in range(min(len(before), len(after)), 0, -1):
+        if before[-count:] == after[:count]:
+            return count
+    return 0
+
+
+def _number(data: Mapping[str, Json], key: str) -> int:
+    value = data.get(key)
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def _text(data: Mapping[str, Json], key: str) -> str:
+    value = data.get(key)
+    return "" if value is None else str(value)
+
+
+def _moment(event: Event) -> float:
+    try:
+        return datetime.fromisoformat(event.wall).timestamp()
+    except ValueError:
+        return 0.0

@@ -1,0 +1,25 @@
+"""Saving the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safemig.reports.formats import Format, render
+from safemig.summary import Summary
+from tui.panes.run_files import load_plan
+
+NAMES: dict[Format, str] = {"md": "report.md", "json": "report.json", "junit": "report.xml"}
+
+
+def save(summary: Summary, folder: Path, form: Format, path: Path) -> None:
+    """Writes the report whole or not at all, over a file that is there. ``folder`` is the run's. Raises OSError."""
+    plan = load_plan(folder, summary.plans[-1].file) if summary.plans else None
+    text = render(summary, form, plan=plan)
+    if path.is_dir():
+        raise IsADirectoryError(21, "is a folder; name a file in it")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8", errors="replace")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

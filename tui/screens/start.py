@@ -1,0 +1,300 @@
+"""The start: what was found in this project, an unfinished run, the proposal of a safemig.yaml."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from checks.evidence import Json
+from tui.key_bar import KeyBar
+from tui.notice import NoticeLine
+from tui.panes.header import spread
+from tui.words import MODE_WORDS, clean, clean_lines
+
+Look = Mapping[str, Json]
+
+
+class StartScreen(Screen[None]):
+    """Waits for nothing: it is painted first, and filled as the look comes in."""
+
+    DEFAULT_CSS = """
+    StartScreen #start { padding: 0 1; }
+    StartScreen Static { width: 100%; height: auto; }
+    StartScreen #start-title { background: $panel; padding: 0 1; height: 1; }
+    StartScreen Input, StartScreen #start-hint { display: none; }
+    StartScreen #start-hint { background: $panel; padding: 0 1; max-height: 8; }
+    StartScreen.-choosing Input, StartScreen.-choosing #start-hint { display: block; }
+    """
+    HELP = "Before a run: what was found here, and what can be started."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "begin", "start a run", id="start.begin", tooltip="Start a run in the mode shown above"),
+        Binding("r", "ask('resume')", "resume", id="start.resume", tooltip="Take up the unfinished run"),
+        Binding(
+            "v", "ask('inspect')", "inspect", id="start.inspect", tooltip="See the newest run as its journal tells it"
+        ),
+        Binding("x", "abandon", "abandon", id="start.abandon", tooltip="Give the unfinished run up for good"),
+        Binding(
+            "p",
+            "choose",
+            "choose the plan",
+            id="start.choose",
+            priority=True,  # done before the next key is looked at: what is typed right behind it is part of the name
+            tooltip="Name the implementation plan and its phase",
+        ),
+        Binding("i", "init", "write safemig.yaml", id="start.init", tooltip="Write the proposal below"),
+        Binding("j,down", "scroll(1)", "down", id="start.down", show=False, tooltip="A line down"),
+        Binding("k,up", "scroll(-1)", "up", id="start.up", show=False, tooltip="A line up"),
+        Binding(
+            "ctrl+d,pagedown", "scroll(12)", "page down", id="start.page_down", show=False, tooltip="Half a page down"
+        ),
+        Binding("ctrl+u,pageup", "scroll(-12)", "page up", id="start.page_up", show=False, tooltip="Half a page up"),
+    ]
+
+    class Asked(Message):
+        """begin, resume or inspect."""
+
+        def __init__(self, what: str, run: str = "") -> None:
+            super().__init__()
+            self.what, self.run = what, run
+
+    def __init__(self, folder: Path, mode: str, options: argparse.Namespace) -> None:
+        super().__init__()
+        self._folder, self._mode, self._options = folder, mode, options
+        self.look: dict[str, Json] = {}
+        self.notice = ""
+        self.busy = True
+        self._abandoning = False
+        self._asking = ""  # resume or inspect, asked for before the look has told of any run
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="start-title")
+        with VerticalScroll(id="start"):
+            yield Static(id="start-text")
+        yield Static(id="start-hint")
+        yield Input(placeholder="plan and phase, for example: 01_ratings 1", compact=True, select_on_focus=False)
+        yield NoticeLine()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self._draw()
+        self.query_one("#start").focus()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def show_mode(self, mode: str) -> None:
+        """The mode in which a run would start."""
+        self._mode = mode
+        self._draw()
+
+    def begin_look(self) -> None:
+        """Looks at project and world anew, by a child."""
+        self.busy, self.look = True, {}
+        self._draw()
+        self.run_worker(self._look(), group="look", exclusive=True)
+
+    async def _look(self) -> None:
+        from tui.screens.background_look import look
+
+        complaint = await look(self._options, self.show_look)
+        self.busy = False
+        self.say(complaint or self.notice)
+        self.refresh_bindings()
+
+    def show_look(self, more: Look) -> None:
+        """What was found, as it comes."""
+        self.look |= dict(more)
+        self._draw()
+        self.refresh_bindings()
+        if self._asking and "runs" in self.look:
+            what, self._asking = self._asking, ""
+            if self.check_action("ask", (what,)):
+                self.action_ask(what)
+            else:
+                self.say("there is no unfinished run" if what == "resume" else "there is no run yet")
+
+    def say(self, notice: str) -> None:
+        """One line for the person."""
+        self.notice = notice
+        self._draw()
+
+    async def _do(self, words: list[str], done: str) -> None:
+        """One short command of safemig's own, then a fresh look."""
+        from tui.screens.background_look import ask
+
+        self.say(await ask(self._options, words) or done)
+        self.begin_look()
+
+    @property
+    def unfinished(self) -> str:
+        """The newest run, when it can be taken up; "" otherwise."""
+        found = [one for one in _tables(self.look.get("runs")) if one.get("resumable")]
+        return str(found[-1].get("run")) if found else ""
+
+    def _draw(self) -> None:
+        if not self.is_attached or not self.children:
+            return
+        width = self.size.width - 2
+        words = MODE_WORDS.get(self._mode, self._mode) if width >= 90 else self._mode
+        mode = Content.assemble(" mode ", (f" {words} ", "reverse bold"))
+        name = Content.assemble(
+            ("safemig", "bold"), f"  {clean(self._folder.name)}  ", (clean(str(self._folder)), "$text-muted")
+        )
+        title = spread(name, mode, width)
+        self.query_one("#start-title", Static).update(title)
+        lines = [*start_lines(self.look, self.unfinished, busy=self.busy)]
+        if self.notice:
+            lines = [Content.styled(clean(self.notice), "$text-warning bold"), Content(""), *lines]
+        self.query_one("#start-text", Static).update(Content("\n").join(lines))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if isinstance(self.focused, Input) and action in ("choose", "begin"):
+            return False
+        if action == "ask" and "runs" not in self.look:
+            return self.busy and (self._folder / ".safemig" / "runs").is_dir()
+        if action == "abandon" or (action == "ask" and parameters == ("resume",)):
+            return bool(self.unfinished)
+        if action == "ask" and parameters == ("inspect",):
+            return bool(_tables(self.look.get("runs")))
+        if action == "init":
+            return bool(self.look) and not self.look.get("configured")
+        return True
+
+    def action_init(self) -> None:
+        self.run_worker(self._do(["init"], "safemig.yaml is written"), group="do", exclusive=True)
+
+    def action_ask(self, what: str) -> None:
+        if "runs" not in self.look:
+            self._asking = what
+            self.say("looking for the run …")
+            return
+        self.notice = ""
+        run = self.unfinished
+        if what == "inspect" and not run:
+            run = str(_tables(self.look.get("runs"))[-1].get("run"))
+        self.post_message(self.Asked(what, run))
+
+    def action_begin(self) -> None:
+        self.post_message(self.Asked("begin"))
+
+    def action_abandon(self) -> None:
+        if not self._abandoning:
+            self._abandoning = True
+            self.say(f"x again gives run {self.unfinished} up for good; what it has changed stays as it is")
+            return
+        self._abandoning = False
+        words = ["show", "--abandon", self.unfinished]
+        self.run_worker(self._do(words, f"run {self.unfinished} is given up"), group="do", exclusive=True)
+
+    def action_choose(self) -> None:
+        self.add_class("-choosing")
+        self.query_one("#start-hint", Static).update(Content("\n").join(plan_hints(self.look)))
+        self.query_one(Input).value = ""
+        self.set_focus(self.query_one(Input))  # at once: what is typed on is part of the name
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._close()
+        spec, _, phase = event.value.strip().partition(" ")
+        self._options.spec, self._options.phase = spec, phase.strip()
+        self.begin_look()
+
+    def key_escape(self) -> None:
+        self._abandoning = False
+        self._close()
+
+    def _close(self) -> None:
+        self.remove_class("-choosing")
+        self.query_one("#start").focus()
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one("#start").scroll_relative(y=by, animate=False)
+
+
+def start_lines(look: Look, unfinished: str, *, busy: bool) -> Iterable[Content]:
+    """What the look has brought so far. Pure."""
+    if not look:
+        yield Content("looking at the project …" if busy else "nothing could be found out about this project")
+        return
+    if unfinished:
+        yield Content.styled(
+            f"Run {clean(unfinished)} is not finished.  r resume   v inspect   x abandon", "$text-warning bold"
+        )
+        yield Content("")
+    if "target" in look and not unfinished:
+        yield Content.assemble(("Enter starts a run", "bold"), " in the mode above; Shift+Tab changes the mode.")
+        yield Content("")
+    yield Content.styled("Found here", "bold")
+    yield _row("project", f"{_text(look, 'folder') or '.'}   Makefile {_text(look, 'makefile') or 'none found'}")
+    problem = _text(look, "runtime_problem")
+    yield _row("runtime", _text(look, "runtime") + (f"   {problem}" if problem else ""))
+    if "choose" in look:
+        yield _row("plan", f"{_text(look, 'choose')}   (p names one)")
+    elif "target" in look:
+        yield from _world(look)
+    elif busy:
+        yield _row("state", "looking at services, database and plan …")
+    for one in _list(look.get("problems")):
+        yield _row("note", clean(str(one)))
+    yield Content("")
+    if look.get("configured"):
+        yield Content("safemig.yaml is there and holds.")
+    else:
+        yield Content.styled("There is no safemig.yaml; none is needed. i writes this proposal:", "bold")
+        yield from (Content.styled(f"  {line}", "$text-muted") for line in clean_lines(_text(look, "template")))
+
+
+def plan_hints(look: Look) -> Iterable[Content]:
+    """What can be named, and how. Pure."""
+    yield Content("Enter looks at that plan, Esc goes back; with nothing typed safemig chooses.")
+    named = [str(one) for one in _list(look.get("candidates")) or _list(look.get("specs"))]
+    if named:
+        more = f", and {len(named) - 8} more" if len(named) > 8 else ""
+        yield Content.assemble(("found: ", "$text-muted"), clean(", ".join(named[:8])) + more)
+
+
+def _world(look: Look) -> Iterable[Content]:
+    spec = _text(look, "spec")
+    phase = f", phase {_text(look, 'phase') or '(whole)'}: {_text(look, 'title')}, {_text(look, 'items')} open items"
+    yield _row("plan", spec + phase if spec else "no phase to be done was found")
+    for one in _list(look.get("why")):
+        yield _row("", f"because {one}" if spec else str(one))
+    yield _row(
+        "database", f"{_text(look, 'database')}   at {_names(look, 'current')}, pending {_names(look, 'pending')}"
+    )
+    yield _row("running", ", ".join(str(one) for one in _list(look.get("running"))) or "nothing of this project")
+    for name in ("missing", "unread"):
+        for one in _list(look.get(name)):
+            yield _row(name, str(one))
+
+
+def _row(name: str, text: str) -> Content:
+    return Content.assemble((f"  {name:<10}", "$text-muted"), clean(text))
+
+
+def _text(look: Look, name: str) -> str:
+    value = look.get(name)
+    return "" if value is None else str(value)
+
+
+def _names(look: Look, name: str) -> str:
+    value = look.get(name)
+    return "unknown" if value is None else ", ".join(str(one) for one in _list(value)) or "none"
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _tables(value: Json) -> list[dict[str, Json]]:
+    return [one for one in _list(value) if isinstance(one, dict)]
