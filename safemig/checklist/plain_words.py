@@ -65,7 +65,7 @@ def plain_words() -> PlainWords:
     """The words that come with safemig."""
     from importlib.resources import files
 
-    read = tomllib.loads(files("safemig.items").joinpath("plain_words.toml").read_text(encoding="utf-8"))
+    read = tomllib.loads(files("safemig.checklist").joinpath("plain_words.toml").read_text(encoding="utf-8"))
     kinds: dict[str, frozenset[str]] = {}
     for kind, words in read["kinds"].items():
         for word in words:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from safemig.base.redaction import redact
 
-DEMO = Path(__file__).resolve().parents[1] / "demo"
+DEMO = Path(__file__).resolve().parents[2] / "demo"
 """The project as it came with safemig: beside this package in a checkout and in an installed wheel."""
 
 DemoRuntime = Literal["docker", "process"]

@@ -66,11 +66,12 @@ def main(lock: int) -> None:
     drain(source, spool)
 
 
-def beside(name: str) -> Any:
-    """The module of that name in this folder, without the folder on the import path (it holds a signals.py)."""
+def base_module(name: str) -> Any:
+    """The module of that name in safemig/base, loaded by its path: no folder of ours comes onto the import path."""
     from importlib.machinery import SourceFileLoader
 
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")  # noqa: PTH100, PTH118, PTH120
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    path = os.path.join(package, "base", f"{name}.py")  # noqa: PTH118
     module = type(sys)(name)
     SourceFileLoader(name, path).exec_module(module)
     return module
@@ -78,9 +79,9 @@ def beside(name: str) -> Any:
 
 def stream(secrets: list[str]) -> Any:
     """The redaction of this output. The values came through the order's pipe, never as arguments or environment."""
-    redact = beside("redact")
+    redact = base_module("redaction")
     parts = tuple(part for value in secrets for part in {value, *value.splitlines()} if redact.cannot_be_a_name(part))
-    return beside("redact_stream").Stream(lambda text: redact.redact(text, parts), redact.MARK, parts)
+    return base_module("redaction_stream").Stream(lambda text: redact.redact(text, parts), redact.MARK, parts)
 
 
 class Spool:

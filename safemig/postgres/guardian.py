@@ -1,6 +1,6 @@
 """Stand-alone: runs one throwaway PostgreSQL server and ends it, with its folder, when its parent is gone.
 
-Started as `python -I -S postgres_watch.py FOLDER PARENT UID GID COMMAND...` with a pipe as stdin that only the parent
+Started as `python -I -S guardian.py FOLDER PARENT UID GID COMMAND...` with a pipe as stdin that only the parent
 holds: a byte starts the command, the end of the pipe (the parent's kill -9 included) ends everything. UID and GID are
 -1 for "as we are".
 """

@@ -185,7 +185,7 @@ def throwaway(binaries: Binaries | None = None, *, database: str = "postgres") -
 
 def _watch(folder: Path, command: Sequence[str], who: Owner | None) -> subprocess.Popen[bytes]:
     """Start the parent-death watch; it owns the server process."""
-    script = Path(__file__).with_name("postgres_watch.py")
+    script = Path(__file__).with_name("guardian.py")
     ids = [str(who.uid), str(who.gid)] if who else ["-1", "-1"]
     return subprocess.Popen(
         [sys.executable, "-I", "-S", str(script), str(folder), str(os.getpid()), *ids, *command],

@@ -1,8 +1,8 @@
 """The work on the scratch database in a process of its own: what a spec or a revision holds reaches the engine only as
 the answer.
 
-The child is asked for one function of ``safemig.sandbox.desired`` by name; lines of JSON go both ways. It asks back for each
-scratch database that it needs; they are thrown away when it has ended.
+The child is asked for one function of ``safemig.sandbox.desired`` by name; lines of JSON go both ways. It asks back for
+each scratch database that it needs; they are thrown away when it has ended.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Scratch = Callable[[], AbstractContextManager[str]]
 LIMIT_SECONDS = 600.0  # the largest schema measured (2,000 tables) takes about 40
 _TAIL_BYTES = 64 * 1024
 _LONGEST = 300  # letters of the child's last line that are shown
-_HOME = str(Path(__file__).resolve().parent.parent)
+_HOME = str(Path(__file__).resolve().parents[2])
 _START = "import sys; sys.path.append(sys.argv[1]); from safemig.sandbox.worker import work; work()"
 
 
@@ -129,7 +129,10 @@ def chain(
 
 
 def _call(order: Order, scratch: Scratch) -> Said:
-    """What the child ends with; raises the errors of ``safemig.sandbox.desired``, ScratchFails when it ends without a word."""
+    """What the child ends with.
+
+    Raises the errors of ``safemig.sandbox.desired``, and ScratchFails when the child ends without an answer.
+    """
     with ExitStack() as databases, TemporaryFile() as words:
         # The child ends before its databases are thrown away, also on Ctrl+C.
         with _started(words) as (child, late):

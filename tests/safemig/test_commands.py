@@ -26,8 +26,7 @@ RUNG = 0.5
 
 
 def order(folder: Path, line: str, **more: object) -> Command:
-    env = {"PATH": os.environ["PATH"], "KEPT": "yes"}
-    return Command(line, folder, env, mark=uuid.uuid4().hex, **more)  # type: ignore[arg-type]
+    return Command(line, folder, {"PATH": os.environ["PATH"], "KEPT": "yes"}, mark=uuid.uuid4().hex, **more)  # type: ignore[arg-type]
 
 
 async def run(

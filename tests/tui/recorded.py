@@ -15,6 +15,7 @@ from safemig.planning.plan import Action, Plan, Step
 
 RUN = "20260301-101500-ab12"
 TARGET = "development:backend"
+NEW_PATH = "backend/alembic/versions/b8bf1fd366a3_add_course_rating.py"
 NEW_FILE = """\
 \"\"\"add course_rating\"\"\"
 
@@ -59,11 +60,9 @@ def plan() -> Plan:
                 "change",
                 Action(
                     "edit",
-                    path="backend/alembic/versions/b8bf1fd366a3_add_course_rating.py",
+                    path=NEW_PATH,
                     text=NEW_FILE,
-                    diff=file_edit.unified(
-                        "backend/alembic/versions/b8bf1fd366a3_add_course_rating.py", None, NEW_FILE
-                    ),
+                    diff=file_edit.unified(NEW_PATH, None, NEW_FILE),
                     effect="write",
                 ),
                 "one new file",
