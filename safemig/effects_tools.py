@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from safemig.base.action import Effect
 from safemig.effects_lex import HOLE, SINKS, names
-from safemig.planning.plan import Effect
 
 Words = tuple[str, ...]
 

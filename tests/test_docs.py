@@ -13,10 +13,11 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from safemig.base.action import Effect
 from safemig.cli import main as cli
 from safemig.engine.verdict import EXIT_CODES
 from safemig.events import Message, Verdict
-from safemig.planning.plan import Effect, Intent
+from safemig.planning.plan import Intent
 from safemig.planning.planner import ASSUMES
 from safemig.project.config import FILE, load
 from safemig.project.config_schema import (

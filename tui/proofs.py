@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 
 from checks.evidence import Json
+from safemig.base.action import Action
 from safemig.checklist import ticks
 from safemig.plan_document.document import Document, Phase
 from safemig.planning.facts import Facts, SpecFact
-from safemig.planning.plan import Action, Plan
+from safemig.planning.plan import Plan
 from safemig.signals.comparison import Moment, judge
 from safemig.summary import Summary
 from safemig.summary_model import SignalState

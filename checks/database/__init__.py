@@ -1,1 +1,1 @@
-""" """
+"""Looks at a live database: activity, who uses it, rows."""

@@ -1,1 +1,1 @@
-""" """
+"""The revision graph, the project's way of writing migrations, and the revision a database is at."""

@@ -1,1 +1,1 @@
-""" """
+"""Looks at the running service: containers, start-up log, endpoints."""

@@ -1,1 +1,1 @@
-""" """
+"""Reads a test run: progress, counts, names, and what a runner says of itself."""

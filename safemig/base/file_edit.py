@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 from typing import Literal
 
-from safemig.planning.plan import Action
+from safemig.base.action import Action
 
 State = Literal["not done", "done", "unclear"]
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from safemig.base.words import TOKEN
+
 if TYPE_CHECKING:
     from safemig.checklist.references import Named
 
-_LETTERS = r"(?:[^\W_]|[\u0300-\u036f\u0900-\u109f])+"  # with the marks that stand on letters, as in Hindi
-_TOKEN = re.compile(rf"(?P<code>`+[^`]*`+)|(?P<word>{_LETTERS}(?:['’-]{_LETTERS})*)|(?P<sign>\S)")
 # The item's own number and marks: "2. Create …", "2.1 Create …", "T006 [P] [US1] Create …" (spec-kit).
 _LABEL = re.compile(r"\s*(?:\d+(?:\.\d+)*[.)]|\d+(?:\.\d+)+|T\d{3}(?: \[(?:P|US\d+)\])*)\s")
 _SIGNS = frozenset(".,:;()*–—-")
@@ -79,18 +79,12 @@ def plain_words() -> PlainWords:
 ASKING = ("making", "running", "showing", "removing")
 
 
-def is_word(text: str) -> bool:
-    """Whether the text is one word, as items' words are read."""
-    found = _TOKEN.fullmatch(text)
-    return found is not None and found.lastgroup == "word"
-
-
 def said(read: Named, known: PlainWords) -> Said:
     """What the words around the item's code spans say."""
     text = read.item.text
     label = _LABEL.match(text)
     reader = _Reader(read, known)
-    for token in _TOKEN.finditer(text, label.end() if label else 0):
+    for token in TOKEN.finditer(text, label.end() if label else 0):
         getattr(reader, f"take_{token.lastgroup}")(token[0])
     whole = len(reader.of_spans) == len(read.spans)  # code spans that are not one token each cannot be followed
     alone = "" if "removing" in reader.asks else reader.beside
@@ -107,7 +101,7 @@ def _strange_around(text: str, known: PlainWords) -> str:
     plain = known.any | known.making | known.kinds.keys()
     for line in text.split("\n"):
         label = _LABEL.match(line)
-        for token in _TOKEN.finditer(line, label.end() if label else 0):
+        for token in TOKEN.finditer(line, label.end() if label else 0):
             strange = token["word"] and token["word"].lower() not in plain
             if strange or (token["sign"] and token["sign"] not in _SIGNS):
                 return token[0]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from safemig.base.action import Effect
 from safemig.base.redaction import redact
 from safemig.checklist.commands import is_folder
 from safemig.checklist.references import is_command, only_looks
@@ -19,7 +20,6 @@ from safemig.effects import effect_of_line
 from safemig.effects_lex import HOLE, Doubt, names, parts
 from safemig.effects_tools import Effects
 from safemig.plan_document.document import Item
-from safemig.planning.plan import Effect
 
 _RUNNERS = frozenset({("uv", "run"), ("poetry", "run"), ("pdm", "run"), ("pipenv", "run")})
 _RUNNER_OPTIONS = frozenset({"--frozen", "--locked", "--no-sync", "--all-extras", "--all-groups", "--dev", "-q"})

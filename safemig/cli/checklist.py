@@ -17,13 +17,14 @@ from safemig.checklist.plain_words import plain_words
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, open_project, runs
 from safemig.engine.item_commands import KIND as NAMED
-from safemig.engine.item_commands import folder_of, looked
+from safemig.engine.item_commands import looked
 from safemig.engine.item_context import KIND, look_around, shown, strings, subject_of, world_of
-from safemig.engine.session import Request
 from safemig.plan_document.document import Phase, read
+from safemig.planning.collect.item_commands import folder_of
 from safemig.planning.collect.observe import observe
 from safemig.planning.facts import Facts, NamedFact
 from safemig.planning.notes import unchosen
+from safemig.planning.request import Request
 from safemig.run.past import Past
 
 

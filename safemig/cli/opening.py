@@ -18,7 +18,8 @@ from safemig.run.past import Past, fold
 
 if TYPE_CHECKING:
     from safemig.engine.inbox import Inbox
-    from safemig.engine.session import Request, Session
+    from safemig.engine.session import Session
+    from safemig.planning.request import Request
     from safemig.project.config import Config
     from safemig.project.layout import Project
     from safemig.runtimes.base import Runtime
@@ -72,7 +73,8 @@ def new_session(opened: Opened, request: Request, listen: Callable[[Event], None
 
 def old_session(opened: Opened, name: str, listen: Callable[[Event], None], inbox: Inbox) -> Session:
     """A session on the journal of an unfinished run (the newest one when ``name`` is empty)."""
-    from safemig.engine.session import Request, Session
+    from safemig.engine.session import Session
+    from safemig.planning.request import Request
 
     state = state_folder(opened.project.root)
     name = name or _newest_unfinished(state)

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 
 from safemig.cli.opening import open_project
-from safemig.engine.session import Request
 from safemig.planning.collect.observe import observe
 from safemig.planning.planner import draft
+from safemig.planning.request import Request
 from safemig.planning.text import plan_lines
 
 

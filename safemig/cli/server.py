@@ -17,12 +17,13 @@ import msgspec
 from safemig.cli.opening import Opened, new_session, old_session, open_project
 from safemig.engine.inbox import Inbox
 from safemig.engine.loop import drive
-from safemig.engine.session import Request, RunEnds, Session
+from safemig.engine.session import RunEnds, Session
 from safemig.events import Event, Message, Mode
 from safemig.journal import ProjectLock, state_folder
 from safemig.planning.collect.gaps import ChoiceNeeded, refuse_gaps
 from safemig.planning.collect.observe import observe
 from safemig.planning.facts import Facts
+from safemig.planning.request import Request
 
 MESSAGE_LIMIT = 1 << 20
 

@@ -50,9 +50,9 @@ def look(options: argparse.Namespace) -> int:
     import asyncio
 
     from safemig.cli.opening import open_project
-    from safemig.engine.session import Request
     from safemig.planning.collect.observe import ChoiceNeeded, observe, refuse_ties
     from safemig.planning.notes import lacks
+    from safemig.planning.request import Request
 
     opened = open_project(options)
     _say(_project(opened))

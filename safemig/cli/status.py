@@ -10,9 +10,9 @@ import msgspec
 
 from checks.text import plain
 from safemig.cli.opening import RESUMABLE, open_project, runs
-from safemig.engine.session import Request
 from safemig.planning.collect.observe import observe
 from safemig.planning.notes import lacks
+from safemig.planning.request import Request
 
 READ = ("current", "pending")  # null: could not be read
 LONG = ("running", "missing", "unread", "notes")  # lists of sentences: a line each

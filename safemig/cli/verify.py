@@ -19,20 +19,20 @@ from safemig.base.redaction import redact
 from safemig.cli.errors import UsageError
 from safemig.cli.main import DRIFT, FAILED, PASSED
 from safemig.cli.opening import Opened, open_project
-from safemig.engine.session import Request
+from safemig.migrations import privileges
+from safemig.migrations.change import Wanted
+from safemig.migrations.privileges import Lacking, Wider
 from safemig.planning.collect.observe import observe, wanted_of
 from safemig.planning.facts import Facts
 from safemig.planning.notes import unchosen
+from safemig.planning.request import Request
 from safemig.postgres.ddl import dependencies, names
 from safemig.postgres.ddl import tables as mend
-from safemig.requirements.sources import Wanted
 from safemig.sandbox import desired as desired_schema
 from safemig.sandbox.database import Scratch
 from safemig.sandbox.desired import SpecFails, last_name
 from safemig.sandbox.drift import Drift, differing
 from safemig.sandbox.restore import ScratchFails, load
-from safemig.sql import privileges
-from safemig.sql.privileges import Lacking, Wider
 
 
 class CannotVerify(Exception):

@@ -7,6 +7,7 @@ from typing import Literal
 
 from checks.evidence import Json, now
 from safemig.base import file_edit
+from safemig.base.action import EFFECTS, Action
 from safemig.effects import effect_of_line
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.tick_preview import lines_of, offer, offer_words
@@ -14,7 +15,7 @@ from safemig.events import Message, Mode
 from safemig.planning.collect import revision_contents
 from safemig.planning.collect.commands import whole_recipe
 from safemig.planning.facts import Finding
-from safemig.planning.plan import EFFECTS, Action, Step
+from safemig.planning.plan import Step
 from safemig.planning.planner import draft
 from safemig.planning.steps import named_of
 from safemig.planning.text import change_points, plan_lines, undo_points

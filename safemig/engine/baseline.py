@@ -18,14 +18,14 @@ from safemig.engine.red_baseline import ask_red
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.ticking import BASE, look_items
 from safemig.engine.unchanged import leave_out, left_unseen
+from safemig.migrations import privileges
+from safemig.migrations.change import Wanted
 from safemig.planning.collect.observe import wanted_of
 from safemig.planning.heads import found_there, merges_only
 from safemig.planning.pending import generated
 from safemig.planning.plan import Step
-from safemig.requirements.sources import Wanted
 from safemig.sandbox.drift import Drift
 from safemig.signals.comparison import container_problems, endpoint_problem
-from safemig.sql import privileges
 
 if TYPE_CHECKING:
     from safemig.sandbox.database import Scratch

@@ -12,9 +12,9 @@ from checks.schema.snapshot import Snapshot, TableHeld, part
 from safemig.engine import observation
 from safemig.engine.approval import ask_person
 from safemig.engine.session import RunEnds, Session
+from safemig.migrations.change import Wanted
 from safemig.migrations.reconcile.statements import parts
 from safemig.planning.plan import Step
-from safemig.requirements.sources import Wanted
 from safemig.sandbox.desired import last_name
 from safemig.sandbox.drift import Drift, drift
 

@@ -10,8 +10,8 @@ from checks.evidence import Evidence
 from checks.text import lines, plain
 from safemig.engine.ownership import files_of, mark_of
 from safemig.engine.session import Session
+from safemig.execution.instance import Instance
 from safemig.execution.process_tree import Launched, Living, living
-from safemig.runtimes.instances import Instance
 
 LOOP = 2  # restarts after which a container that the engine starts again and again is in a loop
 LAST_LINES = 3

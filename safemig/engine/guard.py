@@ -19,7 +19,7 @@ from safemig.engine.session import RunEnds, Session
 from safemig.planning.applying import role_of
 from safemig.planning.facts import AppliesFact
 from safemig.planning.plan import Step
-from safemig.startup.seen import keep
+from safemig.planning.startup.seen import keep
 
 FILE = "guard.json"
 _NAMED = 4  # objects that a sentence names

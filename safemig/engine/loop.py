@@ -9,6 +9,7 @@ from functools import partial
 import msgspec
 
 from checks.evidence import Json
+from safemig.base.action import digest_of
 from safemig.base.file_edit import Changed
 from safemig.engine import observation, preconditions
 from safemig.engine.actions import STEPS, same_contents
@@ -32,7 +33,7 @@ from safemig.journal import JournalUnwritable
 from safemig.planning.collect import revision_contents
 from safemig.planning.contents import reread
 from safemig.planning.facts import Facts, Finding
-from safemig.planning.plan import Step, digest_of
+from safemig.planning.plan import Step
 
 Begin = Callable[[Session], Awaitable[Facts]]
 

@@ -19,7 +19,7 @@ from safemig.planning.plan import Step
 if TYPE_CHECKING:
     from checks.revisions.graph import Graph
     from checks.schema.snapshot import Snapshot
-    from safemig.requirements.sources import Wanted
+    from safemig.migrations.change import Wanted
     from safemig.sandbox.desired import Desired
 
 _THERE = "already exists"  # PostgreSQL's words: what is there is looked at once the pending revisions are applied

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from safemig.engine.session import Session
+from safemig.execution.instance import Instance
 from safemig.planning.collect.commands import shell_lines
-from safemig.runtimes.instances import Instance
 
 MOST = 20_000  # files that are looked at
 _ASIDE = frozenset({"tests", "test", "node_modules", "site-packages", "__pycache__", "venv"})

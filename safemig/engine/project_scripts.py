@@ -6,12 +6,12 @@ import shlex
 from typing import TYPE_CHECKING
 
 from checks.evidence import Evidence, Json, now, unseen
+from safemig.base.action import Action
 from safemig.engine.approval import judge
 from safemig.engine.command import tail
 from safemig.engine.ownership import files_of, mark_of
 from safemig.engine.session import Session
 from safemig.execution import command as commands
-from safemig.planning.plan import Action
 
 if TYPE_CHECKING:
     from safemig.project.config_schema import ScriptConfig

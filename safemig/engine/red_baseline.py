@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from checks.evidence import Evidence
+from safemig.base.action import digest_of
 from safemig.engine.approval import ask_person
 from safemig.engine.session import Session
-from safemig.planning.plan import Plan, Step, digest_of
+from safemig.planning.plan import Plan, Step
 from safemig.run.past import rows_of
 from safemig.signals import row_changes
 from safemig.signals.comparison import failed_tests, tests_good, tests_words

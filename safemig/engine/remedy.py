@@ -11,11 +11,12 @@ from pathlib import Path
 from checks.evidence import Evidence
 from checks.source.symbols import walk
 from safemig.base import file_edit
+from safemig.base.action import Action
 from safemig.engine.command import output_of, tail
 from safemig.engine.observation import relative
 from safemig.engine.session import Session
 from safemig.planning.facts import CommandFact, Finding
-from safemig.planning.plan import Action, Step
+from safemig.planning.plan import Step
 from safemig.remedies import dependencies, diagnosis, uv_lock
 
 TEST_FILE_LIMIT = 400

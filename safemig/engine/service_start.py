@@ -13,10 +13,10 @@ from safemig.engine.session import RunEnds, Session
 from safemig.engine.unapplied import unapplied
 from safemig.engine.waits import waiting
 from safemig.execution import command
+from safemig.execution.instance import Instance
 from safemig.execution.process_tree import Launched, leaves
 from safemig.planning.collect.commands import shell_lines
 from safemig.planning.plan import Step
-from safemig.runtimes.instances import Instance
 from safemig.shell.foreground import of_words, staying
 
 DATABASE_SLICE = 2.0

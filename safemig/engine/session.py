@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from checks.evidence import Evidence, Json
+from safemig.base.action import digest_of
 from safemig.base.redaction import redact
 from safemig.engine.inbox import Inbox
 from safemig.engine.redact_evidence import clean_evidence
 from safemig.events import Event, Verdict
 from safemig.journal import Journal
 from safemig.planning.facts import Facts, Finding
-from safemig.planning.plan import Plan, Step, digest_of
+from safemig.planning.plan import Plan, Step
 from safemig.planning.planner import added, revisions
+from safemig.planning.request import Request
 from safemig.run.past import Past, fold, take
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from safemig.execution.process_tree import Launched
     from safemig.project.config import Config
     from safemig.project.layout import Project
-    from safemig.requirements.selection import Purpose
     from safemig.runtimes.backends import Claim
     from safemig.runtimes.base import Runtime
 
@@ -44,18 +45,6 @@ class RunEnds(Exception):
         super().__init__(reason)
         self.verdict = verdict
         self.reason = reason
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the person asked for: spec and phase by name or number, and a message for the project's own command.
-
-    ``purpose`` is what the phase is wanted for (``safemig.requirements.selection``)."""
-
-    spec: str = ""
-    phase: str = ""
-    message: str = ""
-    purpose: Purpose = "work"
 
 
 @dataclass

@@ -14,7 +14,7 @@ from safemig.checklist import ticks
 from safemig.checklist.plain_words import plain_words
 from safemig.discovery.makefile import read_makefile
 from safemig.engine import observation
-from safemig.engine.item_commands import folder_of, looked
+from safemig.engine.item_commands import looked
 from safemig.engine.item_context import KIND, evidence, look_around, shown, subject_of, world_of
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.settle import look_at_end
@@ -23,6 +23,7 @@ from safemig.engine.tick_preview import Offer, chosen, offer
 from safemig.engine.verdict import judged
 from safemig.plan_document.document import Item, Phase, read
 from safemig.planning.collect.commands import whole_recipe
+from safemig.planning.collect.item_commands import folder_of
 from safemig.planning.plan import Step
 from safemig.planning.steps import named_of
 from safemig.signals.comparison import tests_good

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from safemig.engine import observation
-from safemig.engine.adopt_table import unmade
 from safemig.engine.session import RunEnds, Session
+from safemig.migrations.change import Wanted
 from safemig.migrations.reconcile.statements import parts
 from safemig.planning.collect.existing_tables import in_revisions, in_words
 from safemig.planning.facts import Finding
 from safemig.planning.heads import NOTHING_TO_DO, THERE
 from safemig.planning.plan import Step
-from safemig.requirements.sources import Wanted
+from safemig.sandbox.adopt_table import unmade
 from safemig.sandbox.drift import Drift
 
 if TYPE_CHECKING:

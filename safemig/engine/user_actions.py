@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 
 from checks.evidence import Json
+from safemig.base.action import Action
 from safemig.checklist import ticks
 from safemig.effects import effect_of_line
 from safemig.engine.approval import judge
@@ -15,7 +16,6 @@ from safemig.engine.session import Session
 from safemig.events import MODES, Message
 from safemig.execution import command as commands
 from safemig.plan_document.document import read
-from safemig.planning.plan import Action
 
 SHELL = "!"
 

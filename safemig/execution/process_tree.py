@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safemig.execution.command import Files, marked, survivors
-from safemig.runtimes.instances import Instance
+from safemig.execution.instance import Instance
 
 _SERVER = ("postgres", "postmaster")
 
@@ -38,7 +38,7 @@ def living(files: Files, mark: str) -> tuple[Living, ...]:
     """The processes of a command that run, also those that it left behind on purpose."""
     import psutil
 
-    from safemig.runtimes.port_owner import log_of
+    from safemig.execution.port_owner import log_of
 
     found: list[Living] = []
     for process in survivors(files, mark):

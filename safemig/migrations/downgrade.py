@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse
 from safemig.migrations.from_python import argument, literal
-from safemig.requirements.sources import Wanted
 from safemig.sql.text import Statement, Token, qualified, statements
 
 _DROPPED = ("TABLE", "INDEX", "VIEW", "TYPE", "SEQUENCE", "SCHEMA", "EXTENSION", "DOMAIN", "PUBLICATION")

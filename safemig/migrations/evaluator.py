@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
+from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse
-from safemig.requirements.sources import Wanted
 from safemig.sql.text import Statement, statements
 
 if TYPE_CHECKING:

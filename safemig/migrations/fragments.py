@@ -43,17 +43,6 @@ class Piece:
         return ("op", "sql", "model", "table", "bullets").index(self.source or self.kind)
 
 
-@dataclass(frozen=True)
-class Objects:
-    """What some statements are about, in the terms of ``Piece``."""
-
-    keys: frozenset[str] = frozenset()
-    created: tuple[str, ...] = ()
-    tables: frozenset[str] = frozenset()
-    names: frozenset[str] = frozenset()
-    drops_only: bool = False
-
-
 def reindent(code: str, columns: int, indent: str = "") -> str:
     """The Python code with ``columns`` columns taken from each line and ``indent`` put before it.
 

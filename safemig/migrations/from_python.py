@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from safemig.migrations.fragments import Objects, Piece, parse, reindent
+from safemig.migrations.fragments import Piece, parse, reindent
 from safemig.plan_document import labels
 from safemig.plan_document.document import Block
-from safemig.requirements import sql_blocks
+from safemig.sql.objects import Objects, objects_of
 
 LANGUAGES = ("python", "py", "python3", "alembic", "")
 _HEADER = {"revision", "down_revision", "branch_labels", "depends_on"}
@@ -241,7 +241,7 @@ def objects(body: Iterable[ast.stmt]) -> Objects:
             method = _method(call)
             names |= {literal(argument(call, -1, "name"))} - {""} if not _is_type(call) else set()
             if method == "execute":
-                inner = sql_blocks.objects(sql_of(call))
+                inner = objects_of(sql_of(call))
                 keys |= inner.keys
                 created += inner.created
                 tables |= inner.tables

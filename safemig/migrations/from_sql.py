@@ -8,11 +8,11 @@ import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from safemig.migrations.change import Wanted
 from safemig.migrations.evaluator import needs_autocommit
 from safemig.migrations.fragments import parse, reindent
 from safemig.migrations.from_sql_table import CLAUSES, TableShape
 from safemig.migrations.render import INDENT, WIDTH, Code, Lossy, closing, escaped, names_in, parted, string
-from safemig.requirements.sources import Wanted
 from safemig.sql.text import Statement, Token, qualified, statements, table_elements, tokens
 
 # What may follow, deeper by one, for a table in use.

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from checks.schema.snapshot import LONGEST_NAME
 from safemig.migrations.render import Code, Lossy, closing, names_in, parted, string
-from safemig.requirements.column_text import type_code
 from safemig.sql.text import Token, qualified
+from safemig.sql.type_names import type_code
 
 # The names that SQLAlchemy 1.4 has too: many projects are on it.
 _OLD_NAMES = {"sa.Uuid()": "postgresql.UUID(as_uuid=True)", "sa.Double()": "postgresql.DOUBLE_PRECISION()"}

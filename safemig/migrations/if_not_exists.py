@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 from checks.schema.difference import compare
 from checks.schema.snapshot import Snapshot, part, take_inside
 from safemig.migrations import evaluator, from_python
+from safemig.migrations.change import Wanted
 from safemig.migrations.from_python import argument, literal
 from safemig.migrations.reconcile.statements import Part, parts
 from safemig.postgres.ddl.names import dotted
-from safemig.requirements.sources import Wanted
 from safemig.sql.text import Statement, qualified, statements
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from safemig.migrations.change import Wanted
 from safemig.migrations.evaluator import Evaluation, Refused
-from safemig.requirements.sources import Wanted
 
 
 @dataclass(frozen=True)

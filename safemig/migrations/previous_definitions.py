@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from checks.schema.difference import compare
 from checks.schema.snapshot import Snapshot
+from safemig.migrations.change import Wanted
 from safemig.postgres.ddl import dependencies
 from safemig.postgres.ddl.tables import mend
-from safemig.requirements.sources import Wanted
 from safemig.sql.text import Statement, statements
 
 # Nothing but their definition is lost: no rows, as with a table or a materialised view.

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from checks.revisions.style import Pattern
 from safemig.migrations import downgrade as undo
+from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse, reindent
 from safemig.migrations.from_python import LANGUAGES
 from safemig.migrations.from_sql import executed
 from safemig.plan_document.document import Phase
-from safemig.requirements.sources import Wanted
 from safemig.sql.text import statements
 
 # alembic_version.version_num is VARCHAR(32).

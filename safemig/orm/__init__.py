@@ -1,1 +1,4 @@
-""" """
+"""The SQLAlchemy models of a project: read, proposed, edited and checked.
+
+It imports migrations and below.
+"""

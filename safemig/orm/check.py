@@ -6,12 +6,12 @@ import keyword
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import Piece, parse
 from safemig.orm.declarative import pieces
 from safemig.orm.reader import module_of
 from safemig.plan_document.document import Block
-from safemig.requirements.sources import Wanted
-from safemig.requirements.sql_blocks import objects
+from safemig.sql.objects import objects_of
 from safemig.sql.text import Statement, qualified, statements
 
 _MARK = "create_mock_engine"  # stands alone on the line above what SQLAlchemy would create
@@ -75,7 +75,7 @@ def of_statements(text: str, enums: Mapping[str, Sequence[str]]) -> tuple[Wanted
             there[name] = tuple(text[1:-1].replace("''", "'") for text in strings)
         else:
             kept.append(one)
-    found = objects(";\n".join(one.text for one in kept))
+    found = objects_of(";\n".join(one.text for one in kept))
     code = ";\n".join(one.text.strip() for one in kept) + ";"
     wanted = Wanted(
         "sql", code, "", found.created, found.names, ("the models", 1), touched=tuple(sorted(found.tables)),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from safemig.migrations.fragments import Piece, parse
 from safemig.migrations.from_python import LANGUAGES, argument, literal
+from safemig.migrations.table_draft import Shape, piece_of, quoted
 from safemig.orm.declarative_nodes import (
     annotated_types,
     assigned,
@@ -27,7 +28,6 @@ from safemig.orm.declarative_nodes import (
     without_none,
 )
 from safemig.plan_document.document import Block
-from safemig.requirements.table_draft import Shape, piece_of, quoted
 
 _USES = re.compile(r"\b__tablename__\b|\bmapped_column\s*\(|\bColumn\s*\(")
 _OPERATIONS = re.compile(r"\bop\s*\.\s*\w+\s*\(")

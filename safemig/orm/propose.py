@@ -15,8 +15,8 @@ from safemig.orm.imports import Import, bound_names, imports_of
 from safemig.orm.reader import ModelClass, ModelFile, Models, bound_name, model_class, module_of, snake
 from safemig.orm.registration import collected, for_checkers, names_types
 from safemig.orm.relationships import Fresh, is_column, relationships
+from safemig.orm.requested import Asked, Definition, shown_class, table_of
 from safemig.orm.style import documented
-from safemig.requirements.models import Asked, Definition, shown_class, table_of
 
 _BASE = re.compile(r"\w*Base|Model|db\.Model|DeclarativeBase")
 

@@ -1,1 +1,4 @@
-""" """
+"""The Markdown implementation plan as data: phases, items, code blocks and their labels.
+
+It knows nothing of schemas and imports base.
+"""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from safemig.base.action import FileDigest
 from safemig.planning.facts import Facts, Finding, RevisionFact, RiskFact, ScriptFact
-from safemig.planning.plan import FileDigest, Step, sha256_of
+from safemig.planning.plan import Step, sha256_of
 
 _SCRIPTS = 20  # names of scripts that a question lists
 

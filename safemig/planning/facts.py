@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from safemig.planning.plan import Action, Effect
+from safemig.base.action import Action, Effect
 
 ApplyingRole = Literal["build", "start", "write", "test"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from safemig.base.action import Action
 from safemig.planning.applying import after_start, carrying, first_look, migrates_by_command, restarted, upgrades
 from safemig.planning.contents import applying, as_written, reread
 from safemig.planning.facts import Facts, Finding, MigrationFact
@@ -26,7 +27,7 @@ from safemig.planning.pending import (
     uncompared,
 )
 from safemig.planning.pending import revisions as revisions_of
-from safemig.planning.plan import Action, Phase, Plan, Step, child
+from safemig.planning.plan import Phase, Plan, Step, child
 from safemig.planning.steps import (
     build_steps,
     command_step,

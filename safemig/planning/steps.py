@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from safemig.base.action import EFFECTS, Action
 from safemig.planning.facts import CommandFact, Facts, Finding, MigrationFact, NamedFact
-from safemig.planning.plan import EFFECTS, Action, Intent, Phase, Step
+from safemig.planning.plan import Intent, Phase, Step
 
 
 def look_step(

@@ -25,8 +25,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from safemig.base.action import Action, Effect
 from safemig.events import Mode
-from safemig.planning.plan import Action, Effect
 from safemig.policy.rules import blocks, covers, inside, plain_parts, rule_problem
 
 __all__ = ["Context", "Grant", "Judgement", "Rules", "grant_for", "judge", "rule_problem"]

@@ -1,1 +1,4 @@
-""" """
+"""PostgreSQL servers with a life cycle of our own.
+
+It imports sql, execution and base.
+"""

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from safemig.project.files import Found, find_files, head
+from safemig.base.files import head
+from safemig.project.files import Found, find_files
 
 _DUMMY = re.compile(r"^driver://|^\s*$")
 _ENV_SIZE = 262_144

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from checks.evidence import Json
-from safemig.checklist.plain_words import is_word
+from safemig.base.words import is_word
 from safemig.project.config_schema import (
     ROLES,
     TIMEOUTS,

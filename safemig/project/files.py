@@ -118,12 +118,3 @@ def _sort_out(folder: Path, names: list[str], tool: bool, kinds: dict[str, list[
 def aside(path: Path, root: Path) -> bool:
     """Whether ``path`` lies in a folder of tests, examples or documentation below ``root``."""
     return any(part.lower() in ASIDE for part in path.relative_to(root).parts[:-1])
-
-
-def head(path: Path, size: int = 262_144) -> str:
-    """The first ``size`` bytes as text; "" when the file cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(size).decode("utf-8", "replace")
-    except OSError:
-        return ""

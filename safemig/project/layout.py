@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from safemig.base.files import head
 from safemig.discovery.makefile import Makefile
 from safemig.project import choice, services
 from safemig.project import database_url as database
@@ -16,7 +17,7 @@ from safemig.project.alembic_config import AlembicTree, find_trees
 from safemig.project.compose import Compose
 from safemig.project.config_schema import Config
 from safemig.project.database_url import DatabaseRef
-from safemig.project.files import Found, find_files, find_root, head
+from safemig.project.files import Found, find_files, find_root
 from safemig.project.make_roles import Wish, ranked
 from safemig.project.problem import Problem, gap, tie
 from safemig.shell.recipes import Doing, doing

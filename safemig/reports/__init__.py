@@ -1,1 +1,4 @@
-""" """
+"""A run, finished or not, as text for people and programs. Pure.
+
+It imports engine and below.
+"""

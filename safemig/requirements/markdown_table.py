@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from safemig.migrations.fragments import Piece
+from safemig.migrations.table_draft import piece_of
 from safemig.plan_document.document import BULLETS, TABLE, Block
 from safemig.requirements import table_footnotes
 from safemig.requirements.column_text import (
@@ -14,16 +15,15 @@ from safemig.requirements.column_text import (
     constraints_of,
     described,
     first_type,
-    foreign_type,
     is_constraints,
     is_interface_type,
     may_be_meant,
     names_foreign_key,
     nullability,
-    type_code,
 )
-from safemig.requirements.table_draft import add_told, of_words, piece_of
+from safemig.requirements.table_draft import add_told, of_words
 from safemig.requirements.table_footnotes import Told
+from safemig.sql.type_names import foreign_type, type_code
 
 _HEADERS = {
     "name": "column|column name|field|field name|name|attribute|columna|campo|nombre|nombre de columna|"

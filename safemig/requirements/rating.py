@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from safemig.orm.reader import Models, model_class
+from safemig.orm.requested import shown_class, with_parts
 from safemig.plan_document.document import Document, Phase
-from safemig.requirements.models import asked, lacking, shown_class, with_parts
+from safemig.requirements.models import asked, lacking
 from safemig.requirements.sources import wanted
 
 _OBJECT = re.compile(r"[a-z_][a-z0-9_]*")  # a bare name: no file, command, endpoint or class

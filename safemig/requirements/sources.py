@@ -4,47 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Literal
 
 from safemig.migrations import from_python
+from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import Piece
 from safemig.orm import declarative
 from safemig.plan_document import labels
 from safemig.plan_document.document import Block, Document, Phase
 from safemig.requirements import markdown_table, sql_blocks, table_outline
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The schema change that a spec asks for.
-
-    ``upgrade`` and ``downgrade`` are Python statements (kind "op") or SQL as the spec writes them, comments included;
-    ``downgrade`` is empty where the spec gives none. ``tables`` are the tables it makes, ``touched`` all it concerns,
-    ``named`` the names of constraints and indexes that the spec fixes. ``origin`` is file and 1-based line;
-    ``upgrade_lines`` and ``downgrade_lines`` give for each line of the text its line in that file. ``imports`` are
-    the import lines the statements need beside op and sa. ``differences`` are sentences on what other sources say
-    otherwise. With any of ``problems`` the source cannot be used as it stands.
-    """
-
-    kind: Literal["op", "sql"]
-    upgrade: str
-    downgrade: str
-    tables: tuple[str, ...]
-    named: frozenset[str]
-    origin: tuple[str, int]
-    differences: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-    imports: tuple[str, ...] = ()
-    touched: tuple[str, ...] = ()
-    upgrade_lines: tuple[int, ...] = ()
-    downgrade_lines: tuple[int, ...] = ()
-
-    def place(self, line: int, side: Literal["up", "down"] = "up") -> tuple[str, int]:
-        """File and line of that 1-based line of ``upgrade`` or ``downgrade``."""
-        lines = self.upgrade_lines if side == "up" else self.downgrade_lines
-        return self.origin[0], lines[line - 1] if 0 < line <= len(lines) else self.origin[1]
 
 
 def wanted(document: Document, phase: Phase, others: Sequence[Document]) -> Wanted | None:

@@ -5,45 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import pairwise
 
-from safemig.migrations.fragments import Objects, Piece
+from safemig.migrations.fragments import Piece
 from safemig.plan_document import labels
 from safemig.plan_document.document import Block
-from safemig.sql.text import Statement, Token, foreign, qualified, statements
+from safemig.sql.objects import DDL, PRIVILEGES, RELATIONS, is_transaction, objects_of, own_statements
+from safemig.sql.text import Statement, Token, foreign, statements
 
 LANGUAGES = ("sql", "postgresql", "postgres", "psql", "pgsql", "plpgsql", "ddl", "mysql", "")
-_DDL = ("CREATE", "ALTER", "DROP", "COMMENT")
-_PRIVILEGES = ("GRANT", "REVOKE")
 # What may stand beside them; PostgreSQL judges it on the scratch server, COPY from a file among it.
 _WITH_DDL = (
-    *_DDL, *_PRIVILEGES, "DO", "INSERT", "UPDATE", "DELETE", "SELECT", "WITH", "COPY", "CALL", "SET", "LOCK",
+    *DDL, *PRIVILEGES, "DO", "INSERT", "UPDATE", "DELETE", "SELECT", "WITH", "COPY", "CALL", "SET", "LOCK",
     "ANALYZE", "TRUNCATE", "REFRESH", "MERGE",
 )  # fmt: skip
-_TRANSACTION = ("BEGIN", "COMMIT", "START", "END")
 _BEGINS = re.compile(r"\s*(?:--[^\n]*\n\s*)*(CREATE|ALTER|DROP|COMMENT\s+ON|BEGIN)\b", re.I)
 _DOWN_LINE = re.compile(
     r"^[ \t]*--[ \t]*(?:\+goose |migrate:)?[ \t]*\W*(?:down|downgrade|rollback|undo)\b[^\n]*$", re.I | re.M
 )
-_RELATION = (
-    "TABLE", "INDEX", "VIEW", "TYPE", "SEQUENCE", "FUNCTION", "TRIGGER", "EXTENSION", "SCHEMA", "DOMAIN", "POLICY",
-)  # fmt: skip
-_MODIFIERS = (
-    "OR", "REPLACE", "TEMP", "TEMPORARY", "GLOBAL", "LOCAL", "UNLOGGED", "UNIQUE", "MATERIALIZED", "FOREIGN",
-    "RECURSIVE", "CONSTRAINT", "EVENT", "ON",
-)  # fmt: skip
 
 
 def concerns(block: Block) -> bool:
     """Whether the block is SQL that changes a schema; one that is not called SQL holds nothing but such statements."""
     if block.language not in LANGUAGES or (not block.language and not _BEGINS.match(block.text)):
         return False
-    own = _own(_without_meta(block.text))
+    own = own_statements(_without_meta(block.text))
     heads = [statement.head for statement in own]
     if all(head in _WITH_DDL for head in heads):
-        return any(head in (*_DDL, *_PRIVILEGES) for head in heads)
-    made = (token.upper for one in own if one.head in _DDL for token in one.tokens[:8])
-    return bool(block.language) and any(word in _RELATION for word in made)
+        return any(head in (*DDL, *PRIVILEGES) for head in heads)
+    made = (token.upper for one in own if one.head in DDL for token in one.tokens[:8])
+    return bool(block.language) and any(word in RELATIONS for word in made)
 
 
 def pieces(block: Block) -> tuple[Piece, ...]:
@@ -51,12 +41,12 @@ def pieces(block: Block) -> tuple[Piece, ...]:
     text = _blanked(_without_meta(block.text))
     if any(token.text in ("...", "…") for token in _all(text)) or re.search(r"\.\.\.|…", _bare(text)):
         return ()
-    unknown = [one for one in _own(text) if one.head not in _WITH_DDL]
+    unknown = [one for one in own_statements(text) if one.head not in _WITH_DDL]
     if unknown:
         found = _piece(block, text, 0, "up")
         return tuple(replace(one, problems=tuple(_unknown(block, two) for two in unknown)) for one in found)
     marker = _DOWN_LINE.search(text)
-    if marker and _own(text[: marker.start()]):
+    if marker and own_statements(text[: marker.start()]):
         first = text[: marker.start()].rstrip()
         skipped = text.count("\n", 0, marker.end()) + 1
         second = text[marker.end() :].removeprefix("\n")
@@ -78,28 +68,6 @@ def problems(block: Block) -> tuple[tuple[int, str, str], ...]:
     return tuple((block.line + line - 1, form, instead) for line, form, instead in foreign(_without_meta(block.text)))
 
 
-def objects(text: str) -> Objects:
-    """What the statements are about."""
-    keys: set[str] = set()
-    created: list[str] = []
-    tables: set[str] = set()
-    names: set[str] = set()
-    own = _own(text)
-    for statement in own:
-        kind, name, table = _target(statement)
-        drop = "drop " if statement.head == "DROP" else ""
-        if kind:
-            keys.add(f"{drop}{kind} {name}")
-        tables |= {table} - {""}
-        if statement.head == "CREATE" and kind == "table":
-            created.append(name)
-        if kind == "index" and statement.head == "CREATE":
-            names |= {name} - {""}
-        names |= set(_constraints(statement.tokens))
-    drops_only = bool(own) and all(_is_drop(statement) for statement in own)
-    return Objects(frozenset(keys), tuple(dict.fromkeys(created)), frozenset(tables), frozenset(names), drops_only)
-
-
 def _all(text: str) -> Iterable[Token]:
     return (token for statement in statements(text) for token in statement.tokens)
 
@@ -113,14 +81,6 @@ def _bare(text: str) -> str:
     )
 
 
-def _own(text: str) -> tuple[Statement, ...]:
-    return tuple(one for one in statements(text) if not _is_transaction(one))
-
-
-def _is_transaction(statement: Statement) -> bool:
-    return statement.head in _TRANSACTION and len(statement.tokens) <= 2
-
-
 def _without_meta(text: str) -> str:
     """psql's own commands (\\d, \\c) blanked; the lines keep their numbers."""
     return "\n".join("" if line.lstrip().startswith("\\") else line for line in text.split("\n"))
@@ -130,7 +90,7 @@ def _blanked(text: str) -> str:
     """BEGIN and COMMIT blanked: the transaction is the runner's."""
     result = text
     for statement in statements(text):
-        if _is_transaction(statement):
+        if is_transaction(statement):
             begin, end = statement.tokens[0].start, statement.tokens[-1].end
             stop = re.compile(r"\s*;?").match(result, end)
             end = stop.end() if stop else end
@@ -139,7 +99,7 @@ def _blanked(text: str) -> str:
 
 
 def _piece(block: Block, text: str, skipped: int, side: str) -> tuple[Piece, ...]:
-    what = objects(text)
+    what = objects_of(text)
     if not what.keys:
         return ()
     lines = text.split("\n")
@@ -153,50 +113,3 @@ def _piece(block: Block, text: str, skipped: int, side: str) -> tuple[Piece, ...
             what.tables, what.names, drops_only=what.drops_only,
         ),
     )  # fmt: skip
-
-
-def _target(statement: Statement) -> tuple[str, str, str]:
-    """Kind and name of the object a statement makes, changes or drops, and the table it touches."""
-    own = statement.tokens
-    if statement.head in _PRIVILEGES:
-        return statement.head.lower(), " ".join(token.text for token in own), ""
-    if statement.head not in _DDL:
-        return "", "", ""
-    # What is made stands first behind its modifiers: CREATE PUBLICATION … FOR TABLE makes no table.
-    at = next((place for place, token in enumerate(own[:8]) if place and token.upper not in _MODIFIERS), None)
-    if at is None or own[at].upper not in _RELATION:
-        return statement.head.lower(), " ".join(token.text for token in own[:6]), ""
-    kind = own[at].upper.lower()
-    at += 1
-    while at < len(own) and own[at].upper in ("IF", "NOT", "EXISTS", "CONCURRENTLY", "ONLY"):
-        at += 1
-    if own[at : at + 1] and own[at].upper == "ON":
-        name = ""
-    else:
-        name, at = qualified(own, at)
-    table = name if kind == "table" else ""
-    if kind in ("index", "trigger", "policy"):
-        on = next((place for place, token in enumerate(own) if place >= at and token.upper == "ON"), None)
-        after = on + 1 if on is not None else len(own)
-        if own[after : after + 1] and own[after].upper == "ONLY":
-            after += 1
-        table = qualified(own, after)[0]
-    if kind == "table" and statement.head == "ALTER":
-        change = " ".join(token.text for token in own[at:])
-        return "alter", f"{name} {change}", table
-    return kind, name, table
-
-
-def _constraints(own: tuple[Token, ...]) -> Iterable[str]:
-    for before, token in pairwise(own):
-        if before.upper == "CONSTRAINT" and token.name and token.upper not in ("IF", "TRIGGER"):
-            yield token.name
-
-
-def _is_drop(statement: Statement) -> bool:
-    """Whether it takes something away: DROP, ALTER … DROP, ALTER TABLE … DISABLE, COMMENT … IS NULL."""
-    words = [token.upper for token in statement.tokens]
-    if statement.head == "COMMENT":
-        return words[-2:] == ["IS", "NULL"]
-    taking = statement.head == "ALTER" and ("DROP" in words or "DISABLE" in words or words[-5:-3] == ["NO", "FORCE"])
-    return statement.head == "DROP" or taking

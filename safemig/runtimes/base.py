@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from checks.database.use import Identity
     from checks.service.container import SentRequest
+    from safemig.execution.instance import Instance
     from safemig.runtimes.backends import Claim
     from safemig.runtimes.database_owner import ServerPlace, ServiceClients
-    from safemig.runtimes.instances import Instance
 
 APPLICATION = "safemig"  # application_name of every session of ours
 

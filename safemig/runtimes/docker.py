@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from checks.evidence import Evidence, Json, now, unseen
 from checks.service import container as look_container
+from safemig.execution.instance import Instance
 from safemig.runtimes import backends, docker_clients, docker_database, docker_ownership, exec_sessions
 from safemig.runtimes.base import Unreachable
 from safemig.runtimes.database_owner import ServerPlace, ServiceClients, clients_in
@@ -31,7 +32,7 @@ from safemig.runtimes.docker_engine import (
 )
 from safemig.runtimes.docker_throwaway import scratch, sweep
 from safemig.runtimes.environment import children_environment
-from safemig.runtimes.instances import Instance, of_containers
+from safemig.runtimes.instances import of_containers
 from safemig.runtimes.marking import in_front
 
 if TYPE_CHECKING:

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from checks.database.use import Identity, identity
 from checks.evidence import Evidence, Json
 from checks.service import container as look_container
+from safemig.execution.instance import Instance
+from safemig.execution.port_owner import listener, listens, log_of, started
 from safemig.postgres import server as postgres
 from safemig.runtimes import backends, database_owner, process_ownership
 from safemig.runtimes.base import APPLICATION, Unreachable
@@ -23,8 +25,7 @@ from safemig.runtimes.connection_target import Target, target_of
 from safemig.runtimes.docker_clients import published_here
 from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, LOCK_WAIT, without_commands
 from safemig.runtimes.environment import children_environment
-from safemig.runtimes.instances import Instance, of_process
-from safemig.runtimes.port_owner import listener, listens, log_of, started
+from safemig.runtimes.instances import of_process
 
 if TYPE_CHECKING:
     import psutil

@@ -7,11 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from checks.schema.snapshot import Snapshot
-from safemig.migrations import evaluator
-from safemig.requirements.sources import Wanted
+from safemig.migrations import evaluator, privileges
+from safemig.migrations.change import Wanted
 from safemig.sandbox import desired
 from safemig.sandbox.restore import load
-from safemig.sql import privileges
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from checks.schema import snapshot
 from checks.schema.difference import compare
 from checks.schema.snapshot import Snapshot
-from safemig.migrations import downgrade, evaluator, from_python, if_not_exists, previous_definitions
+from safemig.migrations import downgrade, evaluator, from_python, if_not_exists, previous_definitions, privileges
+from safemig.migrations.change import Wanted
 from safemig.migrations.online.choices import sql_name
 from safemig.migrations.reconcile.statements import parts
 from safemig.migrations.reconcile.tables import Restated, restate
 from safemig.plan_document.document import Block
-from safemig.requirements.sources import Wanted
 from safemig.sandbox.restore import STATEMENT_SECONDS, load
-from safemig.sql import privileges
 from safemig.sql.text import statements
 
 if TYPE_CHECKING:

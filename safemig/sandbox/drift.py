@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from checks.revisions.graph import Graph, UnknownRevision, pending
 from checks.schema.difference import Difference, compare
 from safemig.migrations import from_python
+from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse
 from safemig.plan_document.document import Block
-from safemig.requirements.sources import Wanted
 from safemig.sandbox.chain import Chained, chain
 from safemig.sql.text import statements
 

@@ -20,9 +20,9 @@ from typing import IO, Any, Literal
 import msgspec
 
 from safemig.base.redaction import redact
+from safemig.migrations.change import Wanted
 from safemig.migrations.offline_sql import Rendered, render
 from safemig.migrations.reconcile.tables import Restated
-from safemig.requirements.sources import Wanted
 from safemig.sandbox import chain as chains
 from safemig.sandbox import desired
 from safemig.sandbox.chain import Chained

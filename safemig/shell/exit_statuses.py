@@ -13,8 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from checks.tests.run import Statuses
+from safemig.base.files import head
 from safemig.discovery.makefile import Makefile, expand
-from safemig.project.files import head
 from safemig.shell.recipes import script_of, words
 
 _DOLLARS = "\0"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from safemig.base.files import head
 from safemig.discovery.makefile import Makefile, Target, expand
-from safemig.project.files import head
 
 Act = Literal[
     "build", "start", "stop", "restart", "logs", "test", "migrate", "create", "seed", "downgrade", "clean", "other"

@@ -1,4 +1,4 @@
-"""PostgreSQL's language, read by PostgreSQL's own parser (libpg_query).
+"""PostgreSQL's language: statements, names, types and the objects that statements are about.
 
-May import the standard library, msgspec and safemig.base only; everything that reads SQL stands above it.
+It imports base.
 """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from safemig.base.action import Action
 from safemig.planning.facts import CommandFact, Facts, Finding, MigrationFact, SpecFact
-from safemig.planning.plan import Action, Plan
+from safemig.planning.plan import Plan
 
 COMMANDS = {
     "build": CommandFact("make build", "build", "r1", "write", ("images",)),

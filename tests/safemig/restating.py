@@ -12,11 +12,12 @@ import psycopg
 from checks.revisions.style import Pattern
 from checks.schema.difference import compare
 from safemig.migrations import evaluator
+from safemig.migrations.change import Wanted
 from safemig.migrations.online.forms import gentle
 from safemig.migrations.reconcile.tables import Restated
 from safemig.migrations.writer import author, with_downgrade
 from safemig.plan_document.document import parse
-from safemig.requirements.sources import Wanted, wanted
+from safemig.requirements.sources import wanted
 from safemig.sandbox.desired import desire, engine, of_revision, restated, take
 from tests.conftest import fresh_database
 

@@ -46,7 +46,7 @@ class Started:
 
 def before_start(root: Path) -> Started:
     """The project at ``root``, about to be started."""
-    from safemig.engine.session import Request
+    from safemig.planning.request import Request
 
     opened = open_project(argparse.Namespace(project=str(root), command="run"))
     events: list[Event] = []

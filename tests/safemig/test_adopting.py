@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from safemig.engine.adopt_table import _enum
+from safemig.sandbox.adopt_table import _enum
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from safemig.migrations.change import Wanted
 from safemig.plan_document.document import parse
-from safemig.requirements.sources import Wanted, wanted
+from safemig.requirements.sources import wanted
 from safemig.sandbox import desired, worker
 from safemig.sandbox.desired import RevisionFails, SpecFails, of_revision
 from safemig.sandbox.restore import ScratchFails

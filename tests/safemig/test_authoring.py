@@ -15,9 +15,10 @@ import pytest
 from checks.revisions.graph import read_graph
 from checks.revisions.style import Pattern, read_pattern
 from checks.schema.difference import compare
+from safemig.migrations.change import Wanted
 from safemig.migrations.writer import CannotAuthor, MigrationFile, author, message_of, slug
 from safemig.plan_document.document import parse
-from safemig.requirements.sources import Wanted, wanted
+from safemig.requirements.sources import wanted
 from safemig.sandbox.desired import desire, take
 
 MOMENT = "2026-03-04T05:06:07.089+00:00"

@@ -10,15 +10,17 @@ import psycopg
 import pytest
 
 from checks.database.use import Identity
+from safemig.base.action import Action
 from safemig.cli.interactive import Face, _answer
 from safemig.cli.opening import new_session, open_project
 from safemig.engine import same_database
 from safemig.engine.inbox import Inbox
 from safemig.engine.same_database import Ours
-from safemig.engine.session import Request, RunEnds, Session
+from safemig.engine.session import RunEnds, Session
 from safemig.events import Event, Message, Mode
 from safemig.planning.database_use import DatabaseUse
-from safemig.planning.plan import Action, Step
+from safemig.planning.plan import Step
+from safemig.planning.request import Request
 from safemig.runtimes import database_owner
 from safemig.runtimes.database_owner import ServerPlace, runs_here
 from tests.safemig.bad_projects import CONFIG, make

@@ -12,11 +12,11 @@ from typing import cast
 import pytest
 
 from checks.revisions.graph import read_graph
+from safemig.base.action import Action, FileDigest
 from safemig.effects import effect_of_line
 from safemig.engine.approval import _reworded
 from safemig.planning.collect.revision_contents import changed, read, read_again, read_revisions, reread
 from safemig.planning.facts import Finding, MigrationFact, RevisionFact, RiskFact, ScriptFact
-from safemig.planning.plan import Action, FileDigest
 from safemig.planning.planner import draft, revisions
 from safemig.policy.decision import Context, Grant, Rules, grant_for, judge
 from safemig.project.alembic_config import AlembicTree

@@ -19,10 +19,11 @@ import yaml
 
 from checks.revisions.style import Pattern
 from checks.schema.snapshot import Snapshot
+from safemig.migrations.change import Wanted
 from safemig.migrations.reconcile.tables import Restated
 from safemig.migrations.writer import CannotAuthor, author
 from safemig.plan_document.document import parse
-from safemig.requirements.sources import Wanted, wanted
+from safemig.requirements.sources import wanted
 from safemig.sandbox.desired import Desired, SpecFails, desire, of_revision, restated
 from tests.conftest import fresh_database
 

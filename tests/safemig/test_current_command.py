@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safemig.discovery.makefile import parse, read_makefile
-from safemig.engine.current_command import current_of
 from safemig.planning.collect.commands import from_line, from_target
+from safemig.planning.collect.current_command import current_of
 from safemig.shell.rewrite import current_line, one_off_line
 from tests.safemig.bad_projects import write
 

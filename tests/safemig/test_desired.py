@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from checks.schema.difference import compare
+from safemig.migrations.change import Wanted
 from safemig.plan_document.document import parse
-from safemig.requirements.sources import Wanted, wanted
+from safemig.requirements.sources import wanted
 from safemig.sandbox import restore
 from safemig.sandbox.desired import (
     Desired,

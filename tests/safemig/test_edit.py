@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safemig.base import file_edit
-from safemig.planning.plan import Action
+from safemig.base.action import Action
 
 
 def _names(folder: Path) -> set[str]:

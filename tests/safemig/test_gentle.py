@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from checks.revisions.graph import read_graph
 from checks.revisions.style import read_pattern
+from safemig.migrations.change import Wanted
 from safemig.migrations.online import choices as gentle_choices
 from safemig.migrations.online import sql_forms
 from safemig.migrations.online.forms import gentle
 from safemig.migrations.writer import author
 from safemig.plan_document.document import parse
-from safemig.requirements.sources import Wanted, wanted
+from safemig.requirements.sources import wanted
 from safemig.sandbox.desired import desire, of_revision
 
 DUMP = """CREATE TABLE public.person (id integer PRIMARY KEY);

@@ -11,14 +11,14 @@ import psycopg
 import pytest
 
 from checks.evidence import Evidence
+from safemig.base.action import Action, Effect
 from safemig.engine.approval import _as_write
 from safemig.engine.guard import guarded
 from safemig.engine.session import RunEnds, Session
 from safemig.events import Verdict
-from safemig.planning.plan import Action, Effect
 from safemig.planning.planner import draft
+from safemig.planning.startup.seen import seen_before
 from safemig.policy.decision import Rules
-from safemig.startup.seen import seen_before
 from tests.safemig.plans import FACTS
 
 STEP = draft(FACTS).step("start")

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.schema.difference import compare
+from safemig.migrations.change import Wanted
 from safemig.migrations.from_sql import in_operations
 from safemig.migrations.writer import with_downgrade
 from safemig.plan_document.document import parse
-from safemig.requirements.sources import Wanted, wanted
+from safemig.requirements.sources import wanted
 from safemig.sandbox.desired import take
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from checks.schema import snapshot
 from checks.schema.difference import compare
+from safemig.migrations.privileges import granted, lacking, roles, unread
 from safemig.plan_document.document import parse
 from safemig.postgres.ddl.dependencies import ordered
 from safemig.postgres.ddl.tables import mend, why_not
 from safemig.requirements.sources import wanted
 from safemig.sandbox.desired import take
-from safemig.sql.privileges import granted, lacking, roles, unread
 from tests.conftest import fresh_database
 
 SCHEMA = """

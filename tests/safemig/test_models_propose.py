@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from safemig.engine.models import code_left_out
 from safemig.orm.edits import CannotEdit
 from safemig.orm.imports import Import, add
 from safemig.orm.propose import Proposal, propose, propose_or_leave
 from safemig.orm.reader import read_models
+from safemig.orm.requested import with_parts
 from safemig.plan_document.document import read
+from safemig.planning.collect.models import code_left_out
 from safemig.project.config import Config
 from safemig.project.layout import discover
-from safemig.requirements.models import asked, with_parts
+from safemig.requirements.models import asked
 
 ONE = '''"""Models."""
 

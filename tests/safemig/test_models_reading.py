@@ -9,11 +9,12 @@ import pytest
 
 from safemig.orm.check import import_code, tables_of
 from safemig.orm.reader import module_of, read_models, snake
+from safemig.orm.requested import Asked
 from safemig.plan_document.document import read
 from safemig.planning.facts import CommandFact
 from safemig.planning.plan import Plan
 from safemig.planning.planner import draft
-from safemig.requirements.models import Asked, asked
+from safemig.requirements.models import asked
 from safemig.requirements.selection import Choice, choose
 from safemig.shell.rewrite import python_line
 from tests.safemig.plans import FACTS, edit, ids

@@ -14,11 +14,12 @@ import pytest
 
 from checks.revisions.style import Pattern
 from checks.schema.difference import compare
+from safemig.migrations.change import Wanted
 from safemig.migrations.from_sql import in_operations
 from safemig.migrations.previous_definitions import needed
 from safemig.migrations.writer import author, with_downgrade
 from safemig.plan_document.document import parse
-from safemig.requirements.sources import Wanted, wanted
+from safemig.requirements.sources import wanted
 from safemig.sandbox.desired import desire, of_revision, restated, take
 from tests.safemig.object_cases import BASE, CASES, Case
 

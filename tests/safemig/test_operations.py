@@ -10,7 +10,7 @@ import pytest
 
 from checks.schema.snapshot import Snapshot
 from safemig.migrations import evaluator
-from safemig.requirements.sources import Wanted
+from safemig.migrations.change import Wanted
 from safemig.sandbox import desired
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from safemig.base.action import Action, FileDigest, digest_of
 from safemig.planning.facts import CommandFact, Facts
-from safemig.planning.plan import Action, FileDigest, OpenPoint, Plan, Step, child, digest_of
+from safemig.planning.plan import OpenPoint, Plan, Step, child
 
 STEP = Step("build", "build", "Build", "before", Action("command", line="make build", target="build"))
 PLAN = Plan(1, "development:.", (STEP,), (OpenPoint("revision", "not read", "revision"),), ("a note",))

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from safemig.base.action import Effect
 from safemig.planning.applying import FIRST_LOOK
 from safemig.planning.facts import AppliesFact, ApplyingRole, CommandFact, Facts, Finding, RiskFact
-from safemig.planning.plan import Effect, Plan
+from safemig.planning.plan import Plan
 from safemig.planning.planner import draft
 from tests.safemig.plans import CLEAN, DOWN, FACTS, FOUND, HTTPX, PENDING, ids, shared, without
 

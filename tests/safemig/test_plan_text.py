@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from safemig.base.action import Action
 from safemig.planning.facts import CommandFact, Facts, Finding, MigrationFact, SpecFact
 from safemig.planning.notes import lacks, unchosen
-from safemig.planning.plan import Action
 from safemig.planning.planner import ASSUMES, draft
 from safemig.planning.text import change_points, plan_lines, undo_points
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from safemig.base.action import Action, Effect
 from safemig.events import Mode
-from safemig.planning.plan import Action, Effect
 from safemig.policy.decision import Context, Grant, Rules, grant_for, judge, rule_problem
 
 MIGRATE = Action("command", "make migrate", "backend", "migrate", "sha-1", effect="write")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from safemig.engine.present_code import Changed, last_changed, old_code
-from safemig.runtimes.instances import Instance, _reloads
+from safemig.execution.instance import Instance
+from safemig.runtimes.instances import _reloads
 from tests.safemig.bad_projects import make, write
 from tests.safemig.starting import before_start
 

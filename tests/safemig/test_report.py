@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from checks.evidence import Evidence, Json
+from safemig.base.action import Action
 from safemig.base.markdown import block, code, plain
-from safemig.planning.plan import Action, Plan, Step
+from safemig.planning.plan import Plan, Step
 from safemig.reports.formats import render
 from safemig.reports.markdown import first_red
 from safemig.summary import document

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from checks.evidence import Json
+from safemig.migrations.change import Wanted
 from safemig.postgres.server import find_binaries
-from safemig.requirements.sources import Wanted
 from safemig.runtimes.base import Runtime, Unreachable
 from safemig.sandbox.database import on_scratch
 from safemig.sandbox.desired import SpecFails, desire

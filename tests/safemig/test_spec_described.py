@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from safemig.migrations.change import Wanted
 from safemig.plan_document.document import parse
-from safemig.requirements.sources import Wanted, wanted
+from safemig.requirements.sources import wanted
 from safemig.sandbox.desired import Desired, desire
 
 DUMP = "CREATE TABLE public.course (id integer PRIMARY KEY);"

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from safemig.migrations.change import Wanted
 from safemig.plan_document.document import Document, parse
-from safemig.requirements.sources import Wanted, wanted
+from safemig.requirements.sources import wanted
 from safemig.sql.text import foreign, statements, tokens
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from safemig.migrations.change import Wanted
 from safemig.plan_document import labels
 from safemig.plan_document.document import Block, parse
-from safemig.requirements.sources import Wanted, wanted
+from safemig.requirements.sources import wanted
 
 ADD = "ALTER TABLE course ADD COLUMN price integer;"
 DROP = "ALTER TABLE course DROP COLUMN price;"

@@ -19,9 +19,9 @@ from safemig.engine.exited import launched_ended, service_gone
 from safemig.engine.ownership import files_of, mark_of
 from safemig.engine.session import Session
 from safemig.execution import command
+from safemig.execution.instance import Instance
+from safemig.execution.port_owner import listener
 from safemig.execution.process_tree import Launched
-from safemig.runtimes.instances import Instance
-from safemig.runtimes.port_owner import listener
 from tests.safemig.bad_projects import write
 from tests.safemig.starting import Started, before_start
 from tests.spine.project import ENV, FIRST, INI, SERVICE, free_port

@@ -13,6 +13,7 @@ from checks.evidence import Json
 from checks.revisions.graph import read_graph
 from checks.schema.difference import Difference
 from checks.schema.snapshot import Snapshot
+from safemig.migrations.change import Wanted
 from safemig.migrations.reconcile import alter
 from safemig.migrations.reconcile.alter import NoChange, Spoken
 from safemig.migrations.reconcile.tables import restated_tables
@@ -20,7 +21,7 @@ from safemig.migrations.writer import with_downgrade
 from safemig.plan_document.document import parse
 from safemig.planning.collect.existing_tables import changed_since, in_words, without_done
 from safemig.postgres.ddl.generated_columns import OpenPoint
-from safemig.requirements.sources import Wanted, wanted
+from safemig.requirements.sources import wanted
 from tests.safemig.bad_projects import safemig
 from tests.spine.project import make_project, remove_project
 

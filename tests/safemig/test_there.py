@@ -13,10 +13,11 @@ from checks.revisions.graph import Graph, read_graph
 from safemig.engine import observation
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.unchanged import leave_out
+from safemig.migrations.change import Wanted
 from safemig.plan_document.document import read
 from safemig.planning.facts import Finding
 from safemig.planning.plan import Step
-from safemig.requirements.sources import Wanted, wanted
+from safemig.requirements.sources import wanted
 from safemig.sandbox.drift import Drift
 
 RATING = "CREATE TABLE rating (id integer PRIMARY KEY);"

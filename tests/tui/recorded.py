@@ -9,9 +9,10 @@ import msgspec
 
 from checks.evidence import Evidence, Json
 from safemig.base import file_edit
+from safemig.base.action import Action
 from safemig.events import Event
 from safemig.planning.facts import Facts, MigrationFact, SpecFact
-from safemig.planning.plan import Action, Plan, Step
+from safemig.planning.plan import Plan, Step
 
 RUN = "20260301-101500-ab12"
 TARGET = "development:backend"

@@ -15,9 +15,10 @@ from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from safemig import events as engine
+from safemig.base.action import Action
 from safemig.events import Event
 from safemig.planning.facts import Facts
-from safemig.planning.plan import Action, Plan
+from safemig.planning.plan import Plan
 from safemig.summary_model import Question, Summary
 from tui.key_bar import KeyBar
 from tui.keys import ANSWERS, PANES

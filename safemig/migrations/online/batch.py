@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from safemig.migrations.fragments import parse
 from safemig.migrations.from_python import argument, literal
-from safemig.requirements.table_draft import quoted
+from safemig.migrations.table_draft import quoted
 
 # Where the table stands among the arguments of the same operation outside a batch.
 _PLACES = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from safemig.migrations.change import Wanted
 from safemig.migrations.online import python_forms, sql_forms
 from safemig.migrations.online.choices import Choice
-from safemig.requirements.sources import Wanted
 
 
 def gentle(wanted: Wanted, existing_tables: Collection[str]) -> tuple[Wanted, tuple[Choice, ...]]:

@@ -11,7 +11,7 @@ from safemig.migrations.from_python import argument, literal
 from safemig.migrations.online import batch, choices
 from safemig.migrations.online.choices import Choice, Text, number_at, short, sql_name
 from safemig.migrations.render import escaped
-from safemig.requirements.table_draft import quoted
+from safemig.migrations.table_draft import quoted
 
 _BLOCK = "with op.get_context().autocommit_block():"
 

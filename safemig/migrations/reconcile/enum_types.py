@@ -16,7 +16,7 @@ from safemig.migrations.reconcile.statements import Part
 from safemig.postgres.ddl import tables
 from safemig.postgres.ddl.generated_columns import OpenPoint
 from safemig.postgres.ddl.names import dotted, last, listed, owner, quoted
-from safemig.requirements import sql_blocks
+from safemig.sql.objects import objects_of
 from safemig.sql.text import statements
 
 _BEFORE = "_before"  # stands behind the name of the type that makes room for the old one
@@ -117,7 +117,7 @@ def _by_sql(one: Part) -> Iterator[str]:
     for statement in (each for text in texts for each in statements(text)):
         words = [token.upper for token in statement.tokens]
         if words[:2] == ["CREATE", "TYPE"] and "ENUM" in words[:8]:
-            yield from (_key(key.removeprefix("type ")) for key in sql_blocks.objects(statement.text).keys)
+            yield from (_key(key.removeprefix("type ")) for key in objects_of(statement.text).keys)
 
 
 def _by_calls(one: Part) -> Iterator[str]:

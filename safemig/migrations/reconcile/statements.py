@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from checks.schema.snapshot import Snapshot, part
 from safemig.migrations import from_python
-from safemig.migrations.fragments import Objects, parse
+from safemig.migrations.change import Wanted
+from safemig.migrations.fragments import parse
 from safemig.migrations.from_python import argument, literal
+from safemig.migrations.privileges import beside_schema
 from safemig.migrations.reconcile.alter import Spoken
-from safemig.requirements import sql_blocks
-from safemig.requirements.sources import Wanted
-from safemig.sql.privileges import beside_schema
+from safemig.sql.objects import Objects, objects_of
 from safemig.sql.text import statements, table_elements
 
 _ALTERS = ("alter_column", "drop_column", "drop_constraint", "rename_table", "add_column", "batch_alter_table")
@@ -106,7 +106,7 @@ def parts(wanted: Wanted) -> tuple[Part, ...]:
     if wanted.kind == "sql":
         return tuple(
             Part(one.text, "", "\n;" if "--" in one.text.rsplit("\n", 1)[-1] else ";", one.line,
-                 sql_blocks.objects(one.text), one.head)
+                 objects_of(one.text), one.head)
             for one in statements(wanted.upgrade)
         )  # fmt: skip
     tree, lines = parse(wanted.upgrade), wanted.upgrade.split("\n")

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from checks.schema.difference import Difference, compare, table_of
 from checks.schema.snapshot import LONGEST_NAME, OWNED, Snapshot, part, take_inside
 from safemig.migrations import downgrade, evaluator
+from safemig.migrations.change import Wanted
 from safemig.migrations.online.choices import Text, number_at
 from safemig.migrations.reconcile import alter, enum_types
 from safemig.migrations.reconcile.statements import Part, parts, spoken
 from safemig.postgres.ddl import generated_columns
 from safemig.postgres.ddl import names as words
 from safemig.postgres.ddl import sequences as numbers
-from safemig.requirements.sources import Wanted
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

@@ -1,1 +1,4 @@
-""" """
+"""The looks at project and world that the facts of a plan come from.
+
+It imports what planning imports.
+"""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from safemig.discovery.makefile import Makefile, Target, asks, expand, message_variable, parse, recipe_digest
 from safemig.effects import Effects, effect_of, effect_of_line
-from safemig.engine.current_command import current_of
+from safemig.planning.collect.current_command import current_of
 from safemig.planning.facts import CommandFact, Facts
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from checks.revisions.graph import Graph, pending
 from checks.schema.snapshot import TableHeld
-from safemig.engine import adopt_table
 from safemig.migrations import from_python, previous_definitions
+from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse
 from safemig.migrations.online.choices import Text, number_at
 from safemig.migrations.reconcile import enum_types
@@ -21,7 +21,7 @@ from safemig.migrations.reconcile.statements import parts
 from safemig.plan_document.document import Block
 from safemig.planning.facts import Facts
 from safemig.postgres.ddl import names as words
-from safemig.requirements.sources import Wanted
+from safemig.sandbox import adopt_table
 from safemig.sql.text import statements
 
 if TYPE_CHECKING:

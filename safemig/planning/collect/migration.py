@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from checks.revisions.graph import Graph
 from checks.revisions.style import Pattern
 from safemig.base import file_edit
+from safemig.migrations.change import Wanted
 from safemig.migrations.from_sql import in_operations
 from safemig.migrations.online.forms import gentle
 from safemig.migrations.writer import LONGEST_ID, CannotAuthor, MigrationFile, author, author_merge, with_downgrade
 from safemig.planning.facts import Facts, MigrationFact
-from safemig.requirements.sources import Wanted
 
 if TYPE_CHECKING:
     from safemig.project.alembic_config import AlembicTree

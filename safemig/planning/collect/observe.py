@@ -12,28 +12,29 @@ from checks.revisions.graph import Graph, UnknownRevision, pending, read_graph
 from checks.revisions.style import Pattern, read_pattern
 from safemig.base import file_edit
 from safemig.checklist.migrating import asks_migration
-from safemig.engine.item_commands import with_named
-from safemig.engine.models import code_left_out, models_of, with_models
+from safemig.migrations.change import Wanted
 from safemig.migrations.writer import message_of
 from safemig.plan_document.document import Document, Phase, read
 from safemig.planning.applying import upgrades
 from safemig.planning.collect.commands import commands_of, from_target
 from safemig.planning.collect.existing_tables import with_stated
 from safemig.planning.collect.gaps import ChoiceNeeded, missing, notes, refuse_ties, stops
+from safemig.planning.collect.item_commands import with_named
 from safemig.planning.collect.migration import pending_makers, with_head_files, with_merge, with_migration
+from safemig.planning.collect.models import code_left_out, models_of, with_models
 from safemig.planning.collect.outdated_phases import NotLooked, differs
 from safemig.planning.collect.revision_contents import with_contents
 from safemig.planning.facts import Facts, SpecFact
+from safemig.planning.startup.reading import database_alone, read_startup
+from safemig.planning.startup.seen import seen_before
 from safemig.remedies import test_target
 from safemig.requirements.rating import label
 from safemig.requirements.row_sql import undone
 from safemig.requirements.selection import Choice, Nothing, Tie, choose
-from safemig.requirements.sources import Wanted, wanted
-from safemig.startup.reading import database_alone, read_startup
-from safemig.startup.seen import seen_before
+from safemig.requirements.sources import wanted
 
 if TYPE_CHECKING:
-    from safemig.engine.session import Request
+    from safemig.planning.request import Request
     from safemig.project.alembic_config import AlembicTree
     from safemig.project.config import Config
     from safemig.project.layout import Project

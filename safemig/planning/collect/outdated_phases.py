@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from checks.revisions.graph import Graph, pending
 from checks.schema.snapshot import TableHeld
 from safemig.migrations import from_python
+from safemig.migrations.change import Wanted
 from safemig.migrations.reconcile.statements import parts
 from safemig.plan_document.document import Block
 from safemig.planning.collect import existing_tables
 from safemig.planning.facts import Facts
-from safemig.requirements.sources import Wanted
 
 if TYPE_CHECKING:
     from safemig.project.alembic_config import AlembicTree

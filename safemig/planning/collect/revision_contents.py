@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks.revisions.graph import Graph
+from safemig.base.action import Action, FileDigest
 from safemig.base.file_edit import unified
 from safemig.base.redaction import redact
 from safemig.migrations.fragments import parse
 from safemig.planning.facts import Facts, Finding, MigrationFact, RevisionFact, RiskFact, ScriptFact
-from safemig.planning.plan import Action, FileDigest
 from safemig.revision_risk import risks
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -48,8 +48,6 @@ class _Module:
     tree: ast.Module
     package: str
     names: dict[str, str] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)  # modules of which every name is imported
-    constants: dict[str, ast.expr] = field(default_factory=dict)
     functions: dict[str, _Function] = field(default_factory=dict)
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
 
@@ -167,7 +165,7 @@ class Program:
             return node.body if module.name in (self._script, "__main__") else ()
         if isinstance(node, ast.Import | ast.ImportFrom):
             for target in _imported(node, module.package).values():
-                self._enter(target.removesuffix(".*"))
+                self._enter(target)
             return ()
         self._look(node, module)
         values = [value for name, value in ast.iter_fields(node) if name not in ("annotation", "returns")]
@@ -204,11 +202,6 @@ class Program:
             self._class(module, module.classes[name])
         elif name in module.names:
             self._refer(module.names[name], module, line)
-        else:
-            for star in module.stars:
-                if (key := (module.name, star, name)) not in self._seen:
-                    self._seen.add(key)
-                    self._refer(f"{star}.{name}", module, line)
 
     def _class(self, module: _Module, node: ast.ClassDef) -> None:
         if (key := (module.path, id(node))) in self._seen:
@@ -254,7 +247,7 @@ class Program:
         elif called.startswith(_COMMAND_LINES) and "upgrade" in _source(node):
             self._add("upgrade", _source(node), module, node.lineno)
         elif called.partition(".")[0] in _PROCESSES:
-            words = [word for each in node.args for word in _strings(each, module.constants)]
+            words = [word for each in node.args for word in _strings(each)]
             if words:
                 self._add("shell", " ".join(words), module, node.lineno)
 
@@ -267,11 +260,7 @@ def _described(name: str, path: Path, tree: ast.Module) -> _Module:
     module = _Module(name, path, tree, package)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            names = _imported(node, package)
-            module.stars.extend(filter(None, [names.pop("*", "").removesuffix(".*")]))
-            module.names.update(names)
-        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            module.constants[node.targets[0].id] = node.value
+            module.names.update(_imported(node, package))
     for each in _statements(tree.body):
         if isinstance(each, _Function):
             module.functions[each.name] = each
@@ -323,10 +312,8 @@ def _dotted(node: ast.AST, module: _Module) -> str:
     return ""
 
 
-def _strings(node: ast.AST, constants: Mapping[str, ast.expr]) -> Iterator[str]:
-    """The literal words of an argument, in their order; the running interpreter counts as ``python``.
-
-    A name stands for what is assigned to it, a split text (``shlex.split(LINE)``, ``LINE.split()``) for itself."""
+def _strings(node: ast.AST) -> Iterator[str]:
+    """The literal words of an argument, in their order; the running interpreter counts as ``python``."""
     if isinstance(node, ast.Constant):
         if isinstance(node.value, str):
             yield node.value
@@ -334,14 +321,8 @@ def _strings(node: ast.AST, constants: Mapping[str, ast.expr]) -> Iterator[str]:
         yield "python"
     elif isinstance(node, ast.List | ast.Tuple):
         for each in node.elts:
-            yield from _strings(each, constants)
+            yield from _strings(each)
     elif isinstance(node, ast.JoinedStr):
         yield "".join(str(each.value) if isinstance(each, ast.Constant) else "…" for each in node.values)
     elif isinstance(node, ast.Starred):
-        yield from _strings(node.value, constants)
-    elif isinstance(node, ast.Name) and node.id in constants:
-        yield from _strings(constants[node.id], {})
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "split":
-        of_module = isinstance(node.func.value, ast.Name) and node.func.value.id == "shlex"
-        for each in node.args[:1] if of_module else [node.func.value]:
-            yield from _strings(each, constants)
+        yield from _strings(node.value)

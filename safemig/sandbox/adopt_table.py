@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from checks.revisions.graph import Graph
 from safemig.migrations import downgrade as undo
+from safemig.migrations.change import Wanted
 from safemig.migrations.from_sql import executed, in_operations
 from safemig.migrations.reconcile import enum_types
 from safemig.migrations.reconcile.statements import parts
 from safemig.migrations.writer import CannotAuthor, with_downgrade
 from safemig.postgres.ddl import names as words
-from safemig.requirements.sources import Wanted
 from safemig.sql.text import Statement, qualified, statements
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checks.evidence import Json
+from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse
 from safemig.migrations.from_python import sql_of
-from safemig.requirements.sources import Wanted
 from safemig.sql.text import Statement, Token, qualified, statements
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from safemig.effects_tools import DESTROYERS, PRINTERS, SERVERS, WRITERS
-from safemig.startup.world import World
+from safemig.planning.startup.world import World
 
 Kind = Literal["upgrade", "line", "script", "module", "file", "code", "make", "tests", "nothing", "quiet"]
 APPLIES = re.compile(r"\balembic\b.*\bupgrade\b|\bdb\s+upgrade\b|\bdb-manage\b.*\bupgrade\b", re.S)
@@ -116,8 +116,7 @@ def _served(name: str, rest: tuple[str, ...], world: World) -> Iterator[Invocati
     again = "--reload" in rest or (name == "fastapi" and "dev" in rest)
     again = again or (name == "flask" and ("--debug" in rest or world.variable("FLASK_DEBUG") in ("1", "true")))
     folder = options.get("--app-dir") or options.get("--chdir") or ""
-    told = options.get("-c") or options.get("--config") or "gunicorn.conf.py"  # which gunicorn reads without being told
-    settings = world.find(told) if name == "gunicorn" else None
+    settings = world.find(options.get("-c") or options.get("--config") or "") if name == "gunicorn" else None
     if settings is not None and settings.is_file():
         yield Invocation("file", path=settings, whole=True, reloads=again)
     if name == "flask":

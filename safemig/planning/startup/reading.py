@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safemig.base.files import head
 from safemig.discovery.makefile import Makefile, expand, read_makefile
 from safemig.planning.facts import AppliesFact, ApplyingRole, CommandFact
+from safemig.planning.startup.application import Program
+from safemig.planning.startup.invocation import APPLIES, SERVED, Invocation, invocations
+from safemig.planning.startup.world import World, container
 from safemig.project import services as services_of
 from safemig.project.compose import Compose, Service, mounted
-from safemig.project.files import head
 from safemig.shell.recipes import compose_call, compose_up, split, words
-from safemig.startup.application import Program
-from safemig.startup.invocation import APPLIES, SERVED, Invocation, invocations
-from safemig.startup.world import World, container
 
 if TYPE_CHECKING:
     from safemig.project.layout import Project
