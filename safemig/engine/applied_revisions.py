@@ -46,6 +46,8 @@ async def applied_by(s: Session, step: Step) -> str:
     if not leads or step.phase != "change" or s.past.of(step.id).started:
         return ""
     done = [one for one in s.plan.steps if one.applies and one.phase == "change" and s.past.of(one.id).status == "done"]
+    if role_of(step) == "start" and all(role_of(one) == "build" for one in done):
+        return ""  # what was built is to be started all the same
     return done[-1].title if done and await observation.at_heads(s) else ""
 
 

@@ -9,6 +9,7 @@ from functools import partial
 import msgspec
 
 from checks.evidence import Json
+from safemig.base import file_edit
 from safemig.base.action import digest_of
 from safemig.base.file_edit import Changed
 from safemig.engine import observation, preconditions
@@ -20,6 +21,7 @@ from safemig.engine.invalid_indexes import name_unfinished
 from safemig.engine.lock_watch import watching
 from safemig.engine.ownership import before_of, claim, end_leftovers, files_of, mark_of
 from safemig.engine.project_scripts import CHECK
+from safemig.engine.same_database import check_first_use
 from safemig.engine.service_log import end_following, follow
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.settle import look_at_end
@@ -229,8 +231,8 @@ def _acting(s: Session, step: Step) -> bool:
     past = s.past.of(step.id)
     if not past.started:
         return False
-    if step.action.kind == "edit":
-        return True
+    if step.action.kind == "edit":  # until the file is written, what would be applied then may still change
+        return step.intent == "tick" or file_edit.state(s.root, step.action) == "done"
     if not past.commands:
         return False
     ended = past.ended.get(past.commands[-1])
@@ -243,6 +245,8 @@ async def _act(s: Session, step: Step) -> str | None:
     """The step's own doing; one that applies revisions is watched and waited for like an upgrade."""
     if not step.applies or step.intent == "upgrade":
         return await STEPS[step.intent](s, step)
+    if step.phase == "before" and step.intent in ("build", "start") and not _acting(s, step):
+        await check_first_use(s, step)
     async with watching(s, step):
         remark = await STEPS[step.intent](s, step)
         await wait_applied(s, step)

@@ -94,6 +94,18 @@ async def claim(s: Session, step: Step | None, number: int, pids: Collection[int
     return claims_of(s, number)
 
 
+def claims_now(s: Session, step: Step, statements: Collection[str]) -> tuple[Claim, ...]:
+    """The sessions that are proved to be those of the step's running command by now; (), where it runs none. Kept
+    nowhere. psycopg.Error and Unreachable are the caller's."""
+    past = s.past.of(step.id)
+    running = [number for number in past.commands if number not in past.ended]
+    if not running:
+        return ()
+    number = running[-1]
+    living = [each.pid for each in survivors(files_of(s, number), mark_of(s, number))]
+    return s.runtime.claim(before_of(s, number), living, statements)
+
+
 async def end_leftovers(s: Session, step: str, number: int) -> None:
     """Makes sure that nothing of the command still runs in a container or in PostgreSQL, and says what was done.
 

@@ -10,18 +10,26 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from checks.database.use import identity
+from checks.database.use import Identity, identity
 from checks.evidence import Evidence, Json, now
 from checks.service.endpoints import Probe
 from safemig.engine import observation
 from safemig.engine.approval import ask_person
 from safemig.engine.command import cause, output_of, run_anew, tail
+from safemig.engine.ownership import claims_now
 from safemig.engine.session import RunEnds, Session
-from safemig.engine.session_watch import ServiceSightings, Sightings, printed_database, watch_command, watch_service
+from safemig.engine.session_watch import (
+    ServiceSightings,
+    Sightings,
+    Watched,
+    current_statement,
+    printed_database,
+    watch_command,
+    watch_service,
+)
 from safemig.execution.command import LOOK
 from safemig.planning.applying import migrates_by_command, places
 from safemig.planning.database_use import (
@@ -33,12 +41,9 @@ from safemig.planning.database_use import (
     judge_service,
 )
 from safemig.planning.plan import Step
-from safemig.project.database_names import NamedDatabase, agreed, named_databases, origin_of
-from safemig.project.database_url import DatabaseRef, assembled, from_environment
-
-if TYPE_CHECKING:
-    from checks.database.use import Identity
-    from safemig.runtimes.database_owner import ServerPlace
+from safemig.project.database_names import NamedDatabase, agreed, named_databases, named_for_start, origin_of
+from safemig.project.database_url import DatabaseRef, assembled, from_environment, is_here
+from safemig.runtimes.database_owner import ServerPlace
 
 KIND = "database"
 MOMENT = "start"
@@ -80,6 +85,51 @@ async def check_database(s: Session, step: Step) -> None:
     if different:
         raise RunEnds("refused", _different(s, ours, different))
     await _confirm(s, step, ours, [use for use in uses if use.proof == "unknown"])
+
+
+async def check_first_use(s: Session, step: Step) -> None:
+    """Before a start that applies revisions by itself: no session of it can be seen yet. What names its database must
+    name the one that is looked at, or the service that still runs must use it; else that is asked in every mode."""
+    import psycopg
+
+    from safemig.runtimes.base import Unreachable
+
+    try:
+        ours = await s.look(lambda: _ours(s))
+    except (Unreachable, psycopg.Error):
+        ours = _expected(s)
+    confirm = s.config.database.confirm
+    if confirm and confirm != ours.name:
+        raise RunEnds(
+            "refused", f"safemig.yaml names the database {confirm} (database: confirm), but this is {ours.words}"
+        )
+    use = _by_names(s)
+    if use.proof == "unknown" and ours.identity.oid and s.facts.running:
+        running = await _service(s, step, ours, service_words(s))
+        if running.proof == "different":
+            raise RunEnds("refused", _different(s, ours, [running]))
+        use = running if running.proof == "same" else use
+    await _confirm(s, step, ours, [use] if use.proof == "unknown" else [])
+
+
+def _by_names(s: Session) -> DatabaseUse:
+    named, ours = named_for_start(s.project, os.environ), s.project.database
+    if named and agreed(named, ours):
+        return DatabaseUse(service_words(s), "none", ours.name if ours else "", "what names a database names this one")
+    others = dict.fromkeys(f"{each.ref.name} ({each.where})" for each in named if not _is_ours(each, ours))
+    why = f"it may use {', '.join(others)}" if others else "nothing here says which database it uses"
+    return DatabaseUse(service_words(s), "unknown", "", f"{why}; it applies revisions as soon as it is started")
+
+
+def _expected(s: Session) -> Ours:
+    """The database that the project names, where it does not answer before the start: near where its name says so."""
+    ref = s.project.database
+    if ref is None:
+        return Ours(Identity("", 0, ""), ServerPlace(False, "nothing names it"), "a database that is not known", "")
+    near = bool(ref.service) or is_here(ref, "localhost")
+    words = f"{ref.name} on {ref.host}:{ref.port}"
+    place = ServerPlace(near, f"{words}, which does not answer")
+    return Ours(Identity("", 0, ref.name), place, words, ref.reference.partition(":")[2] or ref.reference)
 
 
 def _ours(s: Session) -> Ours:
@@ -155,10 +205,12 @@ async def _try(s: Session, step: Step) -> CommandSeen:
     token = f"safemig-look-{secrets.token_hex(4)}"
     holds = not s.config.environment.lower().startswith(PRODUCTION)
     ready, ended = threading.Event(), threading.Event()
+    reads = current_statement(tree.version_table, tree.version_table_schema)
+    watched = Watched(token, lambda: claims_now(s, step, (reads,)))
     watching = asyncio.ensure_future(
         s.look(
             lambda: watch_command(
-                s.runtime, (tree.version_table, tree.version_table_schema), token, ready, ended, holds=holds
+                s.runtime, (tree.version_table, tree.version_table_schema), watched, ready, ended, holds=holds
             )
         )
     )

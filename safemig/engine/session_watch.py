@@ -6,7 +6,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from safemig.runtimes.base import APPLICATION
 if TYPE_CHECKING:
     import psycopg
 
+    from safemig.runtimes.backends import Claim
     from safemig.runtimes.base import Runtime
     from safemig.runtimes.database_owner import ServiceClients
 
@@ -46,69 +47,126 @@ class Sightings:
             if (each.pid, each.began) not in before:
                 self._seen[each.pid, each.began] = each
 
+    def carries(self, pids: Collection[int], token: str) -> bool:
+        """Whether one of these sessions carries the command's mark."""
+        return any(each.pid in pids and each.application == token for each in self._seen.values())
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The command that is watched: its sessions carry ``token`` where its driver takes a name from the environment,
+    and ``claims`` looks up which of the server's sessions are proved to be its own by now."""
+
+    token: str
+    claims: Callable[[], Collection[Claim]]
+
+    def owns(self, pids: Collection[int], seconds: float) -> bool:
+        """Whether one of these sessions is proved to be the command's. An engine that does not answer in time proves
+        nothing: the table must not be held for as long as it likes."""
+        found: list[Claim] = []
+        looking = threading.Thread(target=self._look, args=(found,), daemon=True)
+        looking.start()
+        looking.join(max(0.0, seconds))
+        return any(each.pid in pids for each in tuple(found))
+
+    def _look(self, found: list[Claim]) -> None:
+        import psycopg
+
+        from safemig.runtimes.base import Unreachable
+
+        with contextlib.suppress(Unreachable, psycopg.Error):
+            found.extend(self.claims())
+
 
 def watch_command(
     runtime: Runtime,
     table: tuple[str, str | None],
-    token: str,
+    watched: Watched,
     ready: threading.Event,
     ended: threading.Event,
     *,
     holds: bool,
 ) -> Sightings:
     """Watches from before the command begins (``ready``) until after it has ``ended``; holds Alembic's ``table``
-    meanwhile, two seconds at a time, until somebody new waits for it."""
+    meanwhile, two seconds at a time, until a session of the command waits for it."""
     seen = Sightings()
+    over = threading.Event()
+    clients: list[ServiceClients] = []
+    sockets = threading.Thread(target=_watch_sockets, args=(runtime, clients, over), daemon=True)
     try:
         with runtime.connect() as looking, runtime.connect() as locking:
             before = frozenset((each.pid, each.began) for each in sessions(looking, APPLICATION))
-            known = frozenset(pid for pid, _ in before)
+            known = {pid for pid, _ in before}
+            sockets.start()
             oid = table_oid(looking, *table) if holds else 0
             always = bool(oid)
+            holding = _Holding(looking, locking, table, oid, watched, known, before)
             while oid and not (ended.is_set() or seen.waited):
-                always = _hold_once(looking, locking, table, oid, known, before, seen, ready, ended) and always
+                always = holding.once(seen, ready, ended) and always
             ready.set()
             seen.held = always and not seen.waited
             while not ended.is_set():
                 seen.take(sessions(looking, APPLICATION), before)
                 time.sleep(POLL)
-            _settle(looking, seen, token)
+            # A command in the service's container has its address. Where the table is held its sessions are proved
+            # otherwise; where it cannot be, only a port tells the two apart.
+            _settle(looking, seen, watched.token, lambda each: _is_service(each, tuple(clients), by_address=bool(oid)))
     finally:
         ready.set()
+        over.set()
+        if sockets.ident is not None:
+            sockets.join()
     return seen
 
 
-def _hold_once(
-    looking: psycopg.Connection,
-    locking: psycopg.Connection,
-    table: tuple[str, str | None],
-    oid: int,
-    known: frozenset[int],
-    before: frozenset[tuple[int, str]],
-    seen: Sightings,
-    ready: threading.Event,
-    ended: threading.Event,
-) -> bool:
-    """Holds the table until somebody waits, the command has ended or the time is over; whether it was held."""
-    with hold(locking, *table) as held:
-        ready.set()
-        until = time.monotonic() + (HOLD if held else 0.2)
-        while time.monotonic() < until and not ended.is_set():
-            seen.take(sessions(looking, APPLICATION), before)
-            pids = waiting(locking, oid) if held else ()
-            if any(pid not in known for pid in pids):
-                seen.waited = True
-                break
-            if pids:
-                seen.crowded = True
-                break
-            time.sleep(POLL)
-    time.sleep(0 if seen.waited else PAUSE)
-    return held
+@dataclass(frozen=True)
+class _Holding:
+    """Alembic's table held over one connection, and looked over another at who waits for it. ``known`` are the pids
+    that are known to be somebody else's."""
+
+    looking: psycopg.Connection
+    locking: psycopg.Connection
+    table: tuple[str, str | None]
+    oid: int
+    watched: Watched
+    known: set[int]
+    before: frozenset[tuple[int, str]]
+
+    def once(self, seen: Sightings, ready: threading.Event, ended: threading.Event) -> bool:
+        """Holds the table until the command waits, somebody known does, the command has ended or the time is over;
+        whether it was held. Any client may read Alembic's table: who waits counts only where that is proved."""
+        strangers: set[int] = set()
+        with hold(self.locking, *self.table) as held:
+            ready.set()
+            until = time.monotonic() + (HOLD if held else 0.2)
+            while time.monotonic() < until and not ended.is_set():
+                seen.take(sessions(self.looking, APPLICATION), self.before)
+                pids = frozenset(waiting(self.locking, self.oid) if held else ())
+                fresh = pids - self.known
+                if fresh and (seen.carries(fresh, self.watched.token) or self._owned(fresh, until)):
+                    seen.waited = True
+                    break
+                seen.crowded = seen.crowded or bool(pids)
+                strangers |= fresh
+                if pids & self.known:
+                    break
+                time.sleep(POLL)
+        self.known.update(strangers)  # their next wait is a short one
+        time.sleep(0 if seen.waited else PAUSE)
+        return held
+
+    def _owned(self, pids: frozenset[int], until: float) -> bool:
+        return self.watched.owns(pids, until - time.monotonic())
 
 
-def _settle(connection: psycopg.Connection, seen: Sightings, token: str) -> None:
-    """The sessions that carried the mark, and those that have gone with the command."""
+def _is_service(session: ClientSession, clients: Iterable[ServiceClients], *, by_address: bool) -> bool:
+    return any(one.own(session) if by_address else session.port in one.ports for one in clients)
+
+
+def _settle(
+    connection: psycopg.Connection, seen: Sightings, token: str, is_service: Callable[[ClientSession], bool]
+) -> None:
+    """The sessions that carried the mark, and those that have gone with the command and were not the service's."""
     deadline = time.monotonic() + GONE
     alive = {(each.pid, each.began) for each in sessions(connection, APPLICATION)}
     while alive & seen._seen.keys() and time.monotonic() < deadline:
@@ -116,7 +174,7 @@ def _settle(connection: psycopg.Connection, seen: Sightings, token: str) -> None
         alive = {(each.pid, each.began) for each in sessions(connection, APPLICATION)}
     found = seen._seen.values()
     seen.marked = tuple(dict.fromkeys(each.database for each in found if each.application == token))
-    gone = [each for key, each in seen._seen.items() if key not in alive]
+    gone = [each for key, each in seen._seen.items() if key not in alive and not is_service(each)]
     seen.fresh = tuple(dict.fromkeys(each.database for each in gone))
 
 
@@ -168,6 +226,13 @@ def _watch_sockets(runtime: Runtime, clients: list[ServiceClients], over: thread
             if known not in clients:
                 clients.append(known)
         over.wait(max(POLL / 5, SPARE * (time.monotonic() - began)))
+
+
+def current_statement(table: str, schema: str | None) -> str:
+    """What Alembic reads the revision with, as PostgreSQL shows it: by it the one session is told that comes through a
+    published port, where ports are rewritten on the way."""
+    name = f"{schema}.{table}" if schema else table
+    return f"SELECT {name}.version_num FROM {name}"
 
 
 def printed_database(output: str) -> str:

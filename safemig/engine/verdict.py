@@ -11,6 +11,7 @@ from checks.evidence import Evidence, Json
 from safemig.checklist.migrating import asks_migration
 from safemig.engine.session import Session
 from safemig.events import Verdict
+from safemig.planning.applying import FIRST_LOOK
 from safemig.planning.heads import NOTHING_TO_DO, found_there
 from safemig.planning.pending import ACCEPTED, UNCOMPARED
 from safemig.run.past import rows_of
@@ -28,6 +29,7 @@ EXIT_CODES: dict[Verdict, int] = {
 
 SHOWN = 3  # open items that a reason names
 NOTHING_ASKED = "no change was asked for, and none was made"
+UNTOLD = "no change was asked for; whether “{}” made one is not known: the database could not be read before it"
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ def ending(s: Session) -> tuple[Verdict, str]:
     if found_there(s.findings):
         # That the schema is there does not say that these are done: a backfill leaves no trace in it.
         return "unchanged", _naming(NOTHING_TO_DO, "of the phase", asks_migration(spec.items) if spec else ())
-    return "unchanged", _naming(NOTHING_ASKED, "in words alone, in no chosen phase", s.facts.left_open)
+    asked = NOTHING_ASKED if not (title := _untold(s)) else UNTOLD.format(title)
+    return "unchanged", _naming(asked, "in words alone, in no chosen phase", s.facts.left_open)
 
 
 def _naming(reason: str, which: str, left_open: Sequence[str]) -> str:
@@ -137,8 +140,20 @@ def _done(s: Session) -> bool:
         if s.past.of(step.id).status == "done" and step.id != "models-check"
     )  # fmt: skip
     revision = s.past.last("revision")
-    known, at = s.facts.current, revision.data.get("current") if revision and revision.seen else None
+    known, at = _before(s), revision.data.get("current") if revision and revision.seen else None
     return made or (known is not None and isinstance(at, list) and set(map(str, at)) != set(known))
+
+
+def _before(s: Session) -> tuple[str, ...] | None:
+    """Where the database was before anything was started; None where nobody could read it then."""
+    first = (one.current for one in s.findings if one.name == "database" and one.step == FIRST_LOOK)
+    return s.facts.current if s.facts.current is not None else next(first, None)
+
+
+def _untold(s: Session) -> str:
+    """The title of a step that applied whatever was pending, of a database that nobody could read before it."""
+    done = (step.title for step in s.plan.steps if step.applies == ("",) and s.past.of(step.id).status == "done")
+    return next(done, "") if _before(s) is None else ""
 
 
 def finish(s: Session, verdict: Verdict, reason: str) -> int:

@@ -12,9 +12,13 @@ from collections.abc import Collection, Iterable, Iterator
 from safemig.migrations.fragments import parse
 from safemig.migrations.from_python import argument, literal
 from safemig.revision_risk import Risk
+from safemig.sql.text import statements, tokens
 
 _DROPS = {"drop_table": "table", "drop_index": "index", "drop_constraint": "constraint", "drop_column": "column"}
+_DESCRIPTIONS = ("comment", "info", "doc")  # arguments of operations, columns and tables that say what they are for
+_MAKING = ("CREATE", "ALTER", "DO")
 _WORD = re.compile(r"\w+")
+_BLANK = re.compile(r"\s")
 # The words round a table and its columns in names that nobody wrote: PostgreSQL's own, and the usual conventions.
 _BEFORE = ("ix_", "uq_", "fk_", "pk_", "ck_")
 _BEHIND = ("_key", "_fkey", "_pkey", "_check", "_idx", "_excl")
@@ -27,7 +31,7 @@ def foreign_drops(text: str, others: Iterable[str]) -> tuple[Risk, ...]:
     drops = [drop for node in upgrades for drop in _drops(node)]
     if not drops:
         return ()
-    names = {word for other in others for word in _made(other)}
+    names = {name for other in others for name in made_names(other)}
     return tuple(
         Risk(line, f"drops the {kind} {shown}, which no revision made: another tool's, or made by hand")
         for line, kind, shown, parts in drops
@@ -74,21 +78,47 @@ def _name(node: ast.expr | None) -> str:
     return literal(node) if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def _made(text: str) -> Iterator[str]:
-    """The words of a revision's literals, but for its way back and what it drops itself."""
+def made_names(text: str) -> frozenset[str]:
+    """The names that a revision's code and its SQL hold, but for its way back, what it drops, and its prose:
+    docstrings, comments and descriptions make nothing. A string with blanks in it is a name as a whole, or SQL that
+    makes something."""
     tree = parse(text)
-    for node in tree.body if tree else ():
-        if not (isinstance(node, ast.FunctionDef) and node.name.startswith("downgrade")):
-            yield from _words(node)
+    own = [node for node in tree.body if not _is_downgrade(node)] if tree else []
+    return frozenset(name for node in own for name in _named(node))
 
 
-def _words(node: ast.AST) -> Iterator[str]:
+def _is_downgrade(node: ast.stmt) -> bool:
+    return isinstance(node, ast.FunctionDef) and node.name.startswith("downgrade")
+
+
+def _named(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return  # a docstring
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _DROPS:
         return
+    if isinstance(node, ast.keyword) and node.arg in _DESCRIPTIONS:
+        return
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield from _WORD.findall(node.value)
+        yield from _in_string(node.value)
+    if isinstance(node, ast.JoinedStr):  # what stands in for an expression is a name of its own, and none that is known
+        yield from _in_string(
+            "".join(str(each.value) if isinstance(each, ast.Constant) else "…" for each in node.values)
+        )
     for inner in ast.iter_child_nodes(node):
-        yield from _words(inner)
+        if not (isinstance(node, ast.JoinedStr) and isinstance(inner, ast.Constant)):
+            yield from _named(inner)
+
+
+def _in_string(text: str) -> Iterator[str]:
+    if not _BLANK.search(text.strip()):
+        yield from _WORD.findall(text)
+        return
+    yield text
+    for statement in statements(text):
+        if statement.head in _MAKING:
+            yield from (token.name for token in statement.tokens if token.name)
+            bodies = (token.text for token in statement.tokens if token.kind == "string" and token.text.startswith("$"))
+            yield from (token.name for body in bodies for token in tokens(body.strip("$")) if token.name)
 
 
 def _is_known(kind: str, parts: tuple[str, ...], names: Collection[str]) -> bool:

@@ -93,9 +93,9 @@ def carrying(steps: Sequence[Step], facts: Facts, findings: Sequence[Finding]) -
             names = tuple(dict.fromkeys(NEW if name in written and step.id == "generate" else name for name in left))
             step_applying = _carry(step, facts, names, applying, current, unknown=unknown)
             carried.append(_moving(step_applying, facts))
-            # A reloader may not see a new file (uvicorn's own, without watchfiles, does not): what comes next may apply
-            # it, too, and is passed over where nothing is pending any more.
-            left, unknown = (left if role == "write" else ()), False
+            # A reloader may not see a new file (uvicorn's own, without watchfiles, does not), and a build may find no
+            # database: what comes next may apply it, too, and is passed over where nothing is pending any more.
+            left, unknown = (left if role in ("write", "build") else ()), unknown and role == "build"
             continue
         carried.append(_moving(step, facts))
     return carried

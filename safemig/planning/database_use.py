@@ -24,11 +24,11 @@ class DatabaseUse:
 class CommandSeen:
     """What was seen of a command that reads Alembic's table, over all its tries.
 
-    ``waited``: a session that came after its start waited for the table while it was held. ``marked`` and ``fresh``
+    ``waited``: a session that is proved to be its own waited for the table while it was held. ``marked`` and ``fresh``
     are the databases of the sessions that carried its mark, and of those that came and went with it. ``held``: the
-    table was held for as long as it ran. ``crowded``: a session from before waited too, so that nothing follows from
-    its not waiting. ``printed`` is the database that its own output names, ``status`` its exit code, ``said`` the end
-    of its output where that is not 0.
+    table was held for as long as it ran. ``crowded``: a session waited that is not proved to be its own, so that
+    nothing follows from its not waiting. ``printed`` is the database that its own output names, ``status`` its exit
+    code, ``said`` the end of its output where that is not 0.
     """
 
     waited: bool = False
@@ -54,6 +54,9 @@ def judge_command(subject: str, ours: str, seen: CommandSeen) -> DatabaseUse:
         why = f"it returned {seen.status}: {seen.said}" if seen.status is not None else "it did not end by itself"
         return DatabaseUse(subject, "unknown", "", why)
     if ours in seen.fresh:
+        if seen.held and not seen.crowded:
+            why = "a session came and went with it, but none waited for the version table that safemig held meanwhile"
+            return DatabaseUse(subject, "unknown", "", why)
         if seen.printed == ours:
             return DatabaseUse(subject, "same", ours, "its output names it, and a session came and went with it")
         return DatabaseUse(subject, "unknown", "", "a session came and went with it, which may be somebody else's")

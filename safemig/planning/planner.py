@@ -81,8 +81,11 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
 
 def _checked(steps: list[Step], facts: Facts) -> list[Step]:
     """With the proof, before the first of them that changes the schema, that it is the right database. A start that
-    applies something before the change is the first use of a database that there is: nothing can be seen before it."""
-    if not any(step.intent in ("upgrade", "generate") or (step.applies and step.phase == "change") for step in steps):
+    applies something before the change is the first use of a database that there is: nothing of it can be seen before
+    it runs, so what names its database is looked at then."""
+    first_use = ("build", "start")
+    changes = (one.applies and (one.phase == "change" or one.intent not in first_use) for one in steps)
+    if not (any(changes) or any(step.intent in ("upgrade", "generate") for step in steps)):
         return steps
     at = next(number for number, step in enumerate(steps, 1) if step.id == "revision")
     return [*steps[:at], same_database_step(facts), *steps[at:]]

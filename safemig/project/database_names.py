@@ -57,6 +57,14 @@ def agreed(named: tuple[NamedDatabase, ...], ours: DatabaseRef | None) -> bool:
     )
 
 
+def named_for_start(project: Project, environ: Mapping[str, str]) -> tuple[NamedDatabase, ...]:
+    """What says which database the service uses once it has been started: in a container its own variables, where it is
+    given any; else all that names one."""
+    named = named_databases(project, environ, "start")
+    own = tuple(each for each in named if each.reference.startswith(f"compose:{project.service}#"))
+    return own if project.runtime != "process" and own else named
+
+
 def _recipes(project: Project, role: str) -> Iterator[NamedDatabase]:
     makefile = project.makefile
     if makefile is None:

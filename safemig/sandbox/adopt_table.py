@@ -3,7 +3,6 @@ they are missing, and leaves them where they are."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from checks.revisions.graph import Graph
 from safemig.migrations import downgrade as undo
 from safemig.migrations.change import Wanted
+from safemig.migrations.foreign_drops import made_names
 from safemig.migrations.from_sql import executed, in_operations
 from safemig.migrations.reconcile import enum_types
 from safemig.migrations.reconcile.statements import parts
@@ -28,9 +28,9 @@ class CannotAdopt(Exception):
 
 
 def unmade(graph: Graph, names: Iterable[str]) -> tuple[str, ...]:
-    """Those of the tables and types that no file of a revision names: no revision makes them."""
-    texts = [_text(Path(revision.file)) for revision in graph.revisions.values()]
-    return tuple(name for name in names if not any(_names(text, name) for text in texts))
+    """Those of the tables and types that the code of no revision names: no revision makes them."""
+    made = {name.casefold() for revision in graph.revisions.values() for name in made_names(_text(Path(revision.file)))}
+    return tuple(name for name in names if name.rpartition(".")[2].strip('"').casefold() not in made)
 
 
 def _text(path: Path) -> str:
@@ -38,11 +38,6 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""  # the graph, or the drift, says what is wrong with it
-
-
-def _names(text: str, name: str) -> bool:
-    plain = name.rpartition(".")[2].strip('"')
-    return re.search(rf"(?<!\w){re.escape(plain)}(?!\w)", text, re.I) is not None
 
 
 def adopted(wanted: Wanted) -> Wanted:

@@ -19,11 +19,12 @@ from safemig.engine.same_database import Ours
 from safemig.engine.session import RunEnds, Session
 from safemig.events import Event, Message, Mode
 from safemig.planning.database_use import DatabaseUse
+from safemig.planning.facts import Facts
 from safemig.planning.plan import Step
 from safemig.planning.request import Request
 from safemig.runtimes import database_owner
 from safemig.runtimes.database_owner import ServerPlace, runs_here
-from tests.safemig.bad_projects import CONFIG, make
+from tests.safemig.bad_projects import CONFIG, make, write
 
 STEP = Step("same-database", "same-database", "Check the database", "before", Action("look"))
 HERE = ServerPlace(True, "a PostgreSQL process of this machine")
@@ -161,3 +162,59 @@ async def test_on_the_terminal_only_the_name_is_a_yes(
     [sent] = pipe.sent
     assert expected in sent
     assert next(given, None) is None
+
+
+# What names the database beside alembic.ini, and whether the start that migrates is asked about before it runs.
+NAMES = {
+    "nothing else": ({}, "", False),
+    "the same in .env": ({".env": "DATABASE_URL=postgresql://bad@127.0.0.1/shop\n"}, "", False),
+    "another one in .env": ({".env": "DATABASE_URL=postgresql://bad@127.0.0.1/shop_dev\n"}, "shop_dev", True),
+    "another one in the recipe": (
+        {"Makefile": "start:\n\tDB_URL=postgresql://bad@127.0.0.1/other ./serve\n\ntest:\n\tpytest tests\n"},
+        "DB_URL in the recipe of start",
+        True,
+    ),
+    "another server in the settings": ({"settings.py": 'URL = "postgresql://bad@db9/shop"\n'}, "settings.py", True),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_start_that_migrates_is_asked_about_before_it_where_its_database_is_not_told(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, words, asks = NAMES[name]
+    s, events = named_session(tmp_path, files, monkeypatch)
+    asking = asyncio.ensure_future(same_database.check_first_use(s, STEP))
+    s.inbox.close()
+    if not asks:
+        await asking
+        return
+    with pytest.raises(RunEnds) as ended:
+        await asking
+    assert ended.value.verdict == "waiting"
+    asked = [str(event.data["what"]) for event in events if event.kind == "approval.asked"]
+    assert words in " ".join([*asked, ended.value.reason])
+
+
+def named_session(root: Path, files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> tuple[Session, list[Event]]:
+    """A run of a project with those files beside, whose database does not answer before its start."""
+    make(root, "127.0.0.1:1")
+    for name, text in files.items():
+        write(root, name, text)
+    for name in ("DATABASE_URL", "DB_URL", "PGHOST"):
+        monkeypatch.delenv(name, raising=False)
+    opened = open_project(argparse.Namespace(project=str(root), command="run"))
+    events: list[Event] = []
+    s = new_session(opened, Request(), events.append, Inbox())
+    s.emit("run.started", {"project": str(root), "mode": "auto"})
+    s.facts = Facts("shop", "process", ".", "", "shop")
+    return s, events
+
+
+async def test_a_start_that_migrates_a_database_elsewhere_is_not_run_in_auto(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s, _ = named_session(tmp_path, {}, monkeypatch)
+    monkeypatch.setattr(same_database, "_ours", lambda _: ours(ELSEWHERE))
+    with pytest.raises(RunEnds, match="auto mode migrates no database elsewhere"):
+        await same_database.check_first_use(s, STEP)

@@ -231,3 +231,33 @@ def test_a_recipe_that_changes_the_revision_before_it_applies_it_is_no_success(t
         assert f"{FIRST} changed while `make migrate` ran" in ended.shown
     finally:
         remove_project(spine)
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "there"),
+    [
+        (None, "", False),
+        ("def upgrade(:\n", "versions/a1_x.py:1 ", True),
+        (b"\xff\xfe", "is not in UTF-8", True),
+        ("x = 1\n", "what it does is not known", True),
+    ],
+)
+def test_a_revision_file_that_is_none_any_more_is_called_what_it_is(
+    text: str | bytes | None, said: str, there: bool, tmp_path: Path
+) -> None:
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    _tree(versions, a1="pass")
+    project = cast(Project, SimpleNamespace(root=tmp_path, folder=tmp_path))
+    tree = AlembicTree(tmp_path / "alembic.ini", "alembic", versions, (versions,))
+    facts = replace(FACTS, files=read(project, tree, read_graph([versions]), ("a1",)).files)
+    path = versions / "a1_x.py"
+    if text is None:
+        path.unlink()
+    else:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    finding = reread(project, tree, read_graph([versions]), facts, ("versions/a1_x.py",))
+    [file] = finding.files
+    assert (bool(file.sha256), "is gone" in file.diff, "gone" in finding.cause) == (there, not there, not there)
+    assert said in file.unread
+    assert [risk.text for risk in finding.risks] == ([file.unread] if there else [])

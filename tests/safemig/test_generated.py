@@ -35,12 +35,23 @@ def test_a_generated_revision_is_the_one_that_is_migrated_with_its_drops_as_open
 
 
 EARLIER = """
+'''Makes the shelf; the scheduler has its jobs in a table of its own, and audit_log is the auditors'.'''
 from alembic import op
 import sqlalchemy as sa
 
 def upgrade():
     op.create_table("shelf", sa.Column("id", sa.Integer()), sa.Column("room_no", sa.Text(), index=True))
-    op.execute("CREATE INDEX shelf_by_hand ON shelf (room_no)")
+    # reading_2025 is a partition of another tool
+    op.execute("CREATE INDEX shelf_by_hand ON shelf (room_no)  -- for the nightly run of audit_log")
+    op.execute("COMMENT ON TABLE shelf IS 'see jobs'")
+    op.execute("INSERT INTO audit_log SELECT 'shelf'")
+    op.add_column("shelf", sa.Column("wide", sa.Boolean(), comment="filled by next_run of jobs"))
+    op.execute('''
+        DO $$ BEGIN
+            CREATE TYPE shelf_kind AS ENUM ('jobs', 'other');
+        END $$
+    ''')
+    op.create_table(f"{PREFIX}_slot", sa.Column("My Slot", sa.Text()))
     op.create_unique_constraint(None, "shelf", ["room_no"])
     op.drop_index("of_a_tool")
 
@@ -57,7 +68,12 @@ def downgrade():
         ('op.drop_index("ix_jobs_next_run", table_name="jobs")', "drops the index ix_jobs_next_run"),
         ('op.drop_index(op.f("of_a_tool"), table_name="shelf")', "drops the index of_a_tool"),
         ('op.drop_column("shelf", "by_hand")', "drops the column shelf.by_hand"),
+        ('op.drop_table("audit_log")', "drops the table audit_log"),
+        ('op.drop_column("shelf", "next_run")', "drops the column shelf.next_run"),
         ("op.drop_table(NAME)", "drops the table …"),
+        ('op.drop_column("shelf", "My Slot")', ""),
+        ('op.drop_column("shelf", "wide")', ""),
+        ('op.drop_constraint("shelf_kind_key", "shelf")', ""),
         ('op.drop_table("shelf")', ""),
         ('op.drop_column("shelf", "room_no")', ""),
         ('op.drop_index("shelf_by_hand", table_name="shelf")', ""),

@@ -37,7 +37,10 @@ def carried(plan: Plan) -> dict[str, tuple[str, ...]]:
         (applying(BAKED, "start"), {"start-migration": ("b2",)}),
         (applying(BAKED, "build"), {"build-migration": ("b2",)}),
         (applying(PENDING, "start"), {"start": ("a0", "a1")}),
-        (applying(PENDING, "build", "start"), {"build": ("a0", "a1")}),
+        # A build that finds no database applies nothing, and then the start does.
+        (applying(PENDING, "build", "start"), {"build": ("a0", "a1"), "start": ("a0", "a1")}),
+        (applying(DOWN, "build", "start"), {"build": ("",), "start": ("",)}),
+        (applying(BAKED, "build", "start"), {"build-migration": ("b2",), "start-migration": ("b2",)}),
         (applying(PENDING, "start", "write"), {"start": ("a0", "a1"), "create": ("b2",)}),
         (applying(FACTS, "start", "write"), {"create": ("b2",)}),
         (applying(PENDING, "test"), {}),  # what is pending has been applied before the tests run

@@ -115,7 +115,7 @@ def composed(root: Path, files: Mapping[str, str], more: str = "") -> Startup:
         ('COPY boot.sh /usr/local/bin/\nENTRYPOINT ["/usr/local/bin/boot.sh"]\n', "", ["start boot.sh:3"]),
         ('ENTRYPOINT ["/srv/boot.sh"]\n' + SERVE, "    entrypoint: uvicorn shop.main:app", []),
         (SERVE, "    command: sh -c 'alembic upgrade head && uvicorn shop.main:app'", ["start docker-compose.yml:6"]),
-        (SERVE, '    command: ["bash", "-c", "flask db upgrade; uvicorn x:app"]', ["start docker-compose.yml:6"]),
+        (SERVE, '    command: [bash, "-c", "flask db upgrade; uvicorn shop.main:app"]', ["start docker-compose.yml:6"]),
         (SERVE, "    command: python -m alembic upgrade head", ["start docker-compose.yml:6"]),
         (SERVE, "    entrypoint: [python, -m, alembic]\n    command: [upgrade, head]", ["start docker-compose.yml:7"]),
         (SERVE, "    command: alembic upgrade head --sql", []),
@@ -235,6 +235,7 @@ if __name__ == "__main__":
 )
 def test_a_start_on_this_machine_that_cannot_be_read_is_a_note(line: str, unread: bool, tmp_path: Path) -> None:
     files = {"Makefile": LOCAL.format(flags=""), "launcher": "\x7fELF\0\0", "go.sh": "#!/bin/sh\nexec /opt/launcher\n"}
+    files["shop/main.py"] = PLAIN_APP
     found = startup(tmp_path, files, Config(commands={"start": line}))
     assert (found.unread, bool(found.notes)) == (unread, unread)
 

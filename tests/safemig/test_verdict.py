@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
+from checks.evidence import Evidence
+from safemig.engine import observation
+from safemig.engine.applied_revisions import applied_by
 from safemig.engine.baseline import _applied_by
 from safemig.engine.session import Session
-from safemig.engine.verdict import Judged, _compares
+from safemig.engine.verdict import Judged, _compares, _done, _untold
+from safemig.planning.applying import FIRST_LOOK
 from safemig.planning.facts import Facts, Finding
 from safemig.planning.pending import ACCEPTED, UNCOMPARED
 from safemig.planning.planner import draft
 from safemig.run.past import Past
 from safemig.signals.comparison import Signal
-from tests.safemig.plans import FACTS, without
+from tests.safemig.plans import DOWN, FACTS, without
 from tests.safemig.test_plan_applying import BAKED, applying
 
 GOOD = Signal(True, "3 passed", "3 passed")
@@ -79,3 +85,48 @@ def test_what_cannot_be_compared_is_asked_at_the_step_that_applies_it(
     for name in done:
         past.of(name).status = "done"
     assert _applied_by(cast(Session, SimpleNamespace(past=past, plan=draft(facts))), ("b2",)) == step
+
+
+def session_of(facts: Facts, findings: list[Finding], at: list[str]) -> Session:
+    """A run of those facts that has come to its end, with the database at those revisions."""
+    plan, past = draft(facts, findings), Past()
+    for step in plan.steps:
+        past.of(step.id).status = "done"
+    past.evidence.append(("after", "revision", Evidence("revision", "db", True, "", "", "", {"current": [*at]})))
+    return cast(Session, SimpleNamespace(facts=facts, findings=findings, plan=plan, past=past))
+
+
+ASKED_NOTHING = replace(applying(DOWN, "start"), migration=None, spec=None)
+SEEN = Finding("database", "read before the start", ("a0",), (), step=FIRST_LOOK)
+
+
+@pytest.mark.parametrize(
+    ("facts", "findings", "at", "done", "untold"),
+    [
+        (ASKED_NOTHING, [], ["a1"], False, True),  # nobody knows where it was
+        (ASKED_NOTHING, [SEEN], ["a0"], False, False),
+        (ASKED_NOTHING, [SEEN], ["a1"], True, False),
+        (replace(ASKED_NOTHING, applies=()), [], ["a1"], False, False),
+    ],
+)
+def test_a_start_that_applied_what_nobody_had_read_is_not_called_no_change(
+    facts: Facts, findings: list[Finding], at: list[str], done: bool, untold: bool
+) -> None:
+    s = session_of(facts, findings, at)
+    assert _done(s) is done
+    assert bool(_untold(s)) is untold
+
+
+def test_a_start_follows_the_build_that_applied_its_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passed over, the service of before would go on."""
+
+    async def at_heads(_: Session) -> bool:
+        return True
+
+    monkeypatch.setattr(observation, "at_heads", at_heads)
+    facts = applying(BAKED, "build", "start")
+    plan, past = draft(facts), Past()
+    past.of("build-migration").status = "done"
+    s = cast(Session, SimpleNamespace(facts=facts, plan=plan, past=past))
+    assert not asyncio.run(applied_by(s, plan.step("start-migration")))
+    assert asyncio.run(applied_by(s, plan.step("migrate")))

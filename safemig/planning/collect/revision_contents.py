@@ -261,9 +261,26 @@ def reread(project: Project, tree: AlembicTree, graph: Graph, facts: Facts, path
     names = {shown(project.root, Path(one.file)): name for name, one in graph.revisions.items()}
     reading = read_again(project, tree, graph, facts, [names[path] for path in paths if path in names])
     known = {fact.path: fact for fact in facts.files}
-    gone = [known[path] for path in paths if path in known and path not in names]
-    files = (*reading.files, *(replace(fact, sha256="", text="", diff=f"{fact.path} is gone\n") for fact in gone))
+    without = [path for path in paths if path in known and path not in names]
+    others = tuple(_no_revision(project.root, known[path], graph) for path in without)
+    files = (*reading.files, *others)
+    risks = (*reading.risks, *(RiskFact(fact.revision, fact.unread) for fact in others if fact.unread))
     scripts = tuple(fact for fact in reading.scripts if fact.diff)
     marks = [one.sha256[:8] or "gone" for one in files] + [one.sha256[:8] or "gone" for one in scripts]
     cause = f"{', '.join(paths)} changed after the plan was made ({', '.join(marks)})"
-    return Finding("contents", cause, files=files, scripts=scripts, risks=reading.risks)
+    return Finding("contents", cause, files=files, scripts=scripts, risks=risks)
+
+
+def _no_revision(root: Path, known: RevisionFact, graph: Graph) -> RevisionFact:
+    """A revision's file that the graph has not any more: gone, or there and no revision that can be read."""
+    path = root / known.path
+    if not path.exists():
+        return replace(known, sha256="", text="", sql=None, unread="", diff=f"{known.path} is gone\n")
+    problems = (one for one in graph.problems if shown(root, Path(one.file)) == known.path)
+    why = next((f"{known.path}:{one.line} {one.text}" for one in problems), f"{known.path} names no revision any more")
+    try:
+        fresh = of_text(known.revision, known.path, path.read_bytes())
+    except OSError as error:
+        fresh = RevisionFact(known.revision, known.path, "", unread=f"{known.path} could not be read: {error.strerror}")
+    unread = fresh.unread or f"{why}, so what it does is not known"
+    return _redacted(replace(fresh, unread=unread, diff=_new(fresh, known)))

@@ -64,6 +64,7 @@ class Program:
         self._methods: dict[str, list[tuple[_Module, _Function]]] = {}
         self._script = ""
         self.found: dict[tuple[str, Path, int], Reached] = {}
+        self.unread: dict[Path, str] = {}  # modules of the project that were reached and could not be read, and why
 
     def module(self, name: str, attribute: str = "", *, script: bool = False, words: Sequence[str] = ()) -> bool:
         """Follows the start of a module (dotted name), and of what it offers as ``attribute``; whether it is there.
@@ -90,7 +91,9 @@ class Program:
     def code(self, text: str, file: Path, line: int) -> None:
         """The same of code that stands in a command (``python -c``)."""
         tree = parse(text)
-        if tree is not None:
+        if tree is None:
+            self.unread[file] = "the Python code in it cannot be parsed"
+        else:
             module = _described("__main__", file, tree)
             self._waiting.append((module, None))
             self._drain()
@@ -133,14 +136,23 @@ class Program:
         return self._modules[name]
 
     def _read(self, name: str, path: Path) -> _Module | None:
-        if len(self._modules) > _MODULES:
-            return None
         try:
-            text = path.read_text(encoding="utf-8") if path.stat().st_size <= _LARGEST else ""
-        except (OSError, UnicodeDecodeError):
-            return None
-        tree = parse(text)
-        return _described(name, path, tree) if tree is not None else None
+            if len(self._modules) > _MODULES:
+                raise ValueError(f"it is one of more than {_MODULES} modules")
+            if path.stat().st_size > _LARGEST:
+                raise ValueError(f"it is larger than {_LARGEST // 1000} kB")
+            tree = parse(path.read_text(encoding="utf-8"))
+            if tree is None:
+                raise ValueError("it cannot be parsed")
+        except OSError as error:
+            self.unread[path] = error.strerror or str(error)
+        except UnicodeDecodeError:
+            self.unread[path] = "it is not in UTF-8"
+        except ValueError as error:
+            self.unread[path] = str(error)
+        else:
+            return _described(name, path, tree)
+        return None
 
     def _visit_all(self, nodes: Sequence[ast.AST], module: _Module, *, top: bool) -> None:
         """Not by recursion: an expression of some hundred terms is as deep as it is long."""

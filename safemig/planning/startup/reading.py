@@ -243,7 +243,9 @@ class _Reading:
         elif each.path is not None:
             program.file(each.path, script=each.program, words=each.words, whole=each.whole)
         elif not program.module(each.text, each.attribute, script=each.program, words=each.words):
-            return
+            self._dark(f"the module {each.text}", "it is none of the project's files", world, at)
+        for path, why in program.unread.items():
+            self._dark(self._shown(path), why, world, at)
         for reached in program.found.values():
             below = at.below(reached.file, reached.line)
             if reached.kind == "upgrade":
@@ -255,12 +257,22 @@ class _Reading:
                 served = Invocation("module", module, attribute=attribute)
                 self._python(served, world, at.below(reloads=reached.reloads))
 
+    def _dark(self, what: str, why: str, world: World, at: _At) -> None:
+        """Python that is run and cannot be followed: it may apply revisions, whatever else was understood."""
+        compose = self.project.compose
+        if compose is not None and world.service and not self._concerns(compose, compose.services[world.service]):
+            return
+        place = f" (reached from {self._shown(at.file)}:{at.line})" if at.line else ""
+        self.unread.append(f"{what} could not be read: {why}{place}")
+
     def _conftests(self, world: World, at: _At) -> None:
         folder = self.project.folder
         paths = [folder / "conftest.py", *sorted(folder.glob("test*/**/conftest.py"))]
         for path in [each for each in paths if each.is_file()]:
             program = Program((*world.modules(), folder))
             program.file(path, whole=True)
+            for unread, why in program.unread.items():
+                self._dark(self._shown(unread), why, world, at)
             for reached in program.found.values():
                 if reached.kind == "serve" or (reached.kind == "shell" and not APPLIES.search(reached.text)):
                     continue
