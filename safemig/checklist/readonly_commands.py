@@ -16,10 +16,10 @@ from safemig.base.action import Effect
 from safemig.base.redaction import redact
 from safemig.checklist.commands import is_folder
 from safemig.checklist.references import is_command, only_looks
-from safemig.effects import effect_of_line
-from safemig.effects_lex import HOLE, Doubt, names, parts
-from safemig.effects_tools import Effects
 from safemig.plan_document.document import Item
+from safemig.shell.effects import effect_of_line
+from safemig.shell.outcome import Effects
+from safemig.shell.parser import HOLE, Doubt, names, parts
 
 _RUNNERS = frozenset({("uv", "run"), ("poetry", "run"), ("pdm", "run"), ("pipenv", "run")})
 _RUNNER_OPTIONS = frozenset({"--frozen", "--locked", "--no-sync", "--all-extras", "--all-groups", "--dev", "-q"})
@@ -174,9 +174,10 @@ def paths_of_tests(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _alembic(words: tuple[str, ...], _: Known) -> _Read:
-    _read_effect(shlex.join(words))
-    if words[1].startswith("-") or any(word.startswith(("-c", "-n", "-x", "--config", "--name")) for word in words):
+    brought = ("-c", "-n", "-x", "--config", "--name")
+    if "".join(words[1:2]).startswith("-") or any(word.startswith(brought) for word in words):
         raise _Refused("it brings options of its own that may name other files")
+    _read_effect(shlex.join(words))
     return "read", "it only looks, and runs the project's env.py", words
 
 
@@ -215,7 +216,9 @@ def _split(address: str) -> SplitResult:
 
 def _curl(words: tuple[str, ...], _: Known) -> _Read:
     """A GET of this machine. Without --fail curl ends well whatever the service answers, and would prove nothing."""
-    _read_effect(shlex.join(words))
+    effects = effect_of_line(shlex.join(words))
+    if effects.effect == "write":
+        raise _Refused(f"it would write: {effects.why}", effects.effect)
     rest, addresses = list(words[1:]), 0
     while rest:
         word = rest.pop(0)
@@ -231,18 +234,18 @@ def _curl(words: tuple[str, ...], _: Known) -> _Read:
                 raise _Refused("it asks another machine, or not by HTTP")
     if addresses != 1:
         raise _Refused("it does not ask one address")
+    _read_effect(shlex.join(words))
     return "read", "it only asks the service", (words[0], "--fail", "--show-error", *words[1:])
 
 
 def _psql(words: tuple[str, ...], known: Known) -> _Read:
-    _read_effect(shlex.join(words))
     rest, asked, places = list(words[1:]), [], []
     while rest:
         word = rest.pop(0)
         if word.startswith("--command="):
             asked.append(word.partition("=")[2])
         elif re.fullmatch(r"-[tAqXx]*c|--command", word):
-            asked.append(rest.pop(0))
+            asked.append(rest.pop(0) if rest else "")
         elif word in _PSQL_VALUE:
             value = rest.pop(0) if rest else ""
             places += [value] if word in ("-d", "--dbname") else []
@@ -258,6 +261,7 @@ def _psql(words: tuple[str, ...], known: Known) -> _Read:
         raise _Refused("it asks another database than the application's, or one that safemig cannot tell")
     if not asked or any(one.lstrip().startswith("\\") for one in asked):
         raise _Refused("what it lists is looked up in the catalog, or proves nothing")
+    _read_effect(shlex.join(words))
     return "read", "it only asks the database", ("; ".join(one.strip().rstrip(";") for one in asked),)
 
 

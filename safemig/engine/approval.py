@@ -8,7 +8,6 @@ from typing import Literal
 from checks.evidence import Json, now
 from safemig.base import file_edit
 from safemig.base.action import EFFECTS, Action
-from safemig.effects import effect_of_line
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.tick_preview import lines_of, offer, offer_words
 from safemig.events import Message, Mode
@@ -20,6 +19,7 @@ from safemig.planning.planner import draft
 from safemig.planning.steps import named_of
 from safemig.planning.text import change_points, plan_lines, undo_points
 from safemig.policy import decision, permissions
+from safemig.shell.effects import effect_of_line
 
 
 async def permit(s: Session, step: Step) -> Step | None:

@@ -33,7 +33,7 @@ __all__ = ["Context", "Grant", "Judgement", "Rules", "grant_for", "judge", "rule
 
 # "Don't ask again for this tool" is offered for these alone: their lines are the project's own vocabulary.
 _TOOLS = {"make": ("make",), "docker compose": ("docker", "compose"), "docker-compose": ("docker-compose",)}
-SCHEMA = "database schema"  # as safemig.effects names what an upgrade touches
+SCHEMA = "database schema"  # as safemig.shell.tools names what an upgrade touches
 _TARGET = re.compile(r"[\w.][\w.%+-]*")
 
 

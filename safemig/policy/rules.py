@@ -17,7 +17,7 @@ import re
 from functools import lru_cache
 
 from safemig.base.action import Action
-from safemig.effects_lex import HOLE, Doubt, Part, names, parts
+from safemig.shell.parser import HOLE, Doubt, Part, names, parts
 
 _COMPOSE_VALUE = names("-f --file -p --project-name --profile --env-file --project-directory --progress --ansi")
 _OPTION_WITH_VALUE = frozenset({"-C", "-f", "-I", "-j", "-l", "-o", "-W", "--directory", "--file", "--makefile"})

@@ -1,4 +1,4 @@
-"""What a shell line or a recipe runs, and how it is rewritten for another tool.
+"""Shell lines and Makefiles as trees: what they run, what that does at worst, and how a line is rewritten.
 
-It imports sql, execution and base.
+Nothing is run or expanded. It imports sql, execution and base.
 """

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
-from safemig.effects_lex import names
+from safemig.shell.parser import names
 
 Staying = Literal["foreground", "returns", "unknown"]
 

@@ -13,7 +13,6 @@ import pytest
 
 from checks.revisions.graph import read_graph
 from safemig.base.action import Action, FileDigest
-from safemig.effects import effect_of_line
 from safemig.engine.approval import _reworded
 from safemig.planning.collect.revision_contents import changed, read, read_again, read_revisions, reread
 from safemig.planning.facts import Finding, MigrationFact, RevisionFact, RiskFact, ScriptFact
@@ -21,6 +20,7 @@ from safemig.planning.planner import draft, revisions
 from safemig.policy.decision import Context, Grant, Rules, grant_for, judge
 from safemig.project.alembic_config import AlembicTree
 from safemig.project.layout import Project
+from safemig.shell.effects import effect_of_line
 from tests.safemig.bad_projects import safemig
 from tests.safemig.plans import FACTS, MIGRATION, PENDING
 from tests.spine.project import MAKEFILE, Spine, make_project, remove_project

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safemig.effects import Effects, effect_of, effect_of_line
-from safemig.effects_lex import HOLE, Doubt, parts
+from safemig.shell.effects import Effects, effect_of_line
+from safemig.shell.parser import HOLE, Doubt, parts
+from safemig.shell.recipe import effect_of
 
 READS = """
 ls | xargs cat
@@ -85,13 +86,11 @@ gunicorn app:app
 kill $(cat .run/app.pid)
 kill -TERM 12345
 rm -f .run/app.pid
-echo x > file
 echo x >> file
-echo x | tee file
+echo x | tee -a file
 mkdir -p out
 curl -X POST http://localhost:8000/courses -d '{}'
 curl -d @body.json http://localhost:8000
-curl -o out.html http://localhost:8000/
 . .venv/bin/activate && alembic upgrade head
 flask db upgrade
 setsid -f uvicorn app:app
@@ -101,6 +100,9 @@ poetry run pytest
 """.strip().splitlines()
 
 DESTRUCTIVE = """
+echo x > file
+echo x | tee file
+curl -o out.html http://localhost:8000/
 lsof -ti:8000 | xargs kill
 ls | xargs docker compose build
 test -v 'a[$(rm x)]'

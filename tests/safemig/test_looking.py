@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from checks.evidence import Evidence, now, unseen
 from safemig.checklist.readonly_commands import Known, lookings, paths_of_tests, to_run
 from safemig.checklist.ticks import Looked, Proofs, Worlds, judge_all
-from safemig.effects_tools import Effects
 from safemig.engine.item_commands import _asked, _judged, _says_no, looked
 from safemig.execution.command import Ended
 from safemig.plan_document.document import Item, parse
 from safemig.planning.facts import CommandFact, NamedFact
 from safemig.planning.planner import draft
+from safemig.shell.outcome import Effects
 from safemig.shell.rewrite import command_line
 from tests.safemig.plans import FACTS, ids, without
 

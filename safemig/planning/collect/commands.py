@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safemig.discovery.makefile import Makefile, Target, asks, expand, message_variable, parse, recipe_digest
-from safemig.effects import Effects, effect_of, effect_of_line
 from safemig.planning.collect.current_command import current_of
 from safemig.planning.facts import CommandFact, Facts
+from safemig.shell.effects import Effects, effect_of_line
+from safemig.shell.recipe import effect_of
 
 if TYPE_CHECKING:
     from safemig.project.config import Config

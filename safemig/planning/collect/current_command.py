@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from safemig.discovery.makefile import Makefile, Target, expand, read_makefile
-from safemig.effects import effect_of_line
 from safemig.planning.facts import CommandFact
 from safemig.project.compose import Compose
+from safemig.shell.effects import effect_of_line
 from safemig.shell.rewrite import current_line, one_off_line
 
 TARGET = "safemig-current"

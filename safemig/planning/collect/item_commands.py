@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from safemig.checklist.commands import proof_of
 from safemig.checklist.locations import same_file
 from safemig.checklist.readonly_commands import Known, Looking, lookings, paths_of_tests
-from safemig.effects_tools import Effects
 from safemig.plan_document.document import Phase
 from safemig.planning.collect.commands import from_target, recipe_lines
 from safemig.planning.facts import CommandFact, Facts, NamedFact
+from safemig.shell.outcome import Effects
 from safemig.shell.rewrite import command_line
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from safemig.effects_tools import DESTROYERS, PRINTERS, SERVERS, WRITERS
 from safemig.planning.startup.world import World
+from safemig.shell.tables import SERVERS
+from safemig.shell.tools import DESTROYERS, PRINTERS, WRITERS
 
 Kind = Literal["upgrade", "line", "script", "module", "file", "code", "make", "tests", "nothing", "quiet"]
 APPLIES = re.compile(r"\balembic\b.*\bupgrade\b|\bdb\s+upgrade\b|\bdb-manage\b.*\bupgrade\b", re.S)
@@ -21,7 +22,7 @@ _PYTHON = re.compile(r"python(\d(\.\d+)?)?")
 _RELOADERS = frozenset(("watchfiles", "watchmedo", "nodemon"))
 _TESTS = frozenset(("pytest", "py.test", "tox", "nox"))
 _FASTAPI = ("main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py")
-_QUIET = (PRINTERS | frozenset(DESTROYERS) | frozenset(WRITERS)) - SERVERS - _TESTS
+_QUIET = (PRINTERS | frozenset(DESTROYERS) | {"rm"} | WRITERS) - SERVERS - _TESTS
 
 
 @dataclass(frozen=True)

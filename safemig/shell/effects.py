@@ -1,0 +1,301 @@
+"""What a shell line does at worst: read, write or destructive. Nothing is run or expanded.
+
+Every part of a compound line is judged, and the worst one wins; a doubt or an unknown command is destructive.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from safemig.shell.curl import curl
+from safemig.shell.docker import docker
+from safemig.shell.environment import harmless, own, plain_name
+from safemig.shell.filters import awk, sed, tee
+from safemig.shell.options import Known
+from safemig.shell.outcome import NOTHING, Effects, Words, destroys, reads, unknown, worst, writes
+from safemig.shell.parser import HOLE, Doubt, Part, names, parts
+from safemig.shell.paths import append, inside, is_virtualenv, overwrite
+from safemig.shell.psql import psql
+from safemig.shell.tables import SERVERS
+from safemig.shell.tools import DESTROYERS, PRINTERS, TOOLS, from_table
+
+__all__ = ["Effects", "effect_of_expanded", "effect_of_line"]
+
+_DEEPEST = 8
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_WRAPPERS: dict[str, tuple[Known, int]] = {
+    "env": (Known("-u=", first_operand_ends=True), 0),
+    "timeout": (Known("--foreground --preserve-status -v -k= -s= --kill-after= --signal=", first_operand_ends=True), 1),
+    "nice": (Known("-n=", first_operand_ends=True), 0),
+    "setsid": (Known("-f -w -c", first_operand_ends=True), 0),
+    "stdbuf": (Known("-o= -e= -i=", first_operand_ends=True), 0),
+    **{name: (Known(first_operand_ends=True), 0) for name in ("time", "nohup", "exec", "builtin", "command")},
+}
+_SHELLS = names("sh bash dash ash")
+_SYSTEM_FOLDER = re.compile(r"/usr(?:/local)?/s?bin|/s?bin")
+# In a container the environment is made by the image; here only one that stands in the folder itself is believed.
+_IN_CONTAINER = re.compile(r"/?(?:[\w.-]+/)*\.?v?(?:env|irtualenv)[\w.-]*/bin")
+# A package may put any name into an environment's folder, so only the tools that belong there are believed.
+_PYTHON_TOOLS = (
+    names("alembic flask fastapi pip pip3 uv poetry ruff mypy black isort pytest py.test coverage") | SERVERS
+)
+_PYTHON = re.compile(r"python(3(\.\d+)?)?")
+_PROJECT_CODE = names("alembic flask fastapi pytest py.test coverage") | SERVERS
+_EXTRA: dict[str, Callable[[Words], Effects]] = {"curl": curl, "psql": psql, "tee": tee, "awk": awk, "sed": sed}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a command runs: ``contained`` in a container, ``moved`` after a ``cd``, ``left`` after one that may lead
+    out of the project."""
+
+    depth: int = 0
+    contained: bool = False
+    moved: bool = False
+    left: bool = False
+
+    def deeper(self) -> _Place:
+        return replace(self, depth=self.depth + 1)
+
+
+def effect_of_line(line: str) -> Effects:
+    """The effect of one shell line, as a person types it."""
+    if HOLE in line:
+        return destroys("anything", "the line holds an unusual character")
+    return effect_of_expanded(line)
+
+
+def effect_of_expanded(line: str) -> Effects:
+    """The effect of a line in which HOLE stands for text that nobody knows."""
+    return _line(line, _Place())
+
+
+def _line(line: str, place: _Place) -> Effects:
+    if place.depth > _DEEPEST:
+        return destroys("anything", "commands nested too deep to read")
+    try:
+        found = parts(line)
+    except Doubt as doubt:
+        return destroys("anything", str(doubt))
+    judged: list[Effects] = []
+    for part in found:
+        judged.append(_part(part, place))
+        if part.words[:1] in (("cd",), ("pushd",), ("popd",)):
+            away = part.words[1:] == () or not all(inside(word) for word in part.words[1:])
+            place = replace(place, moved=True, left=place.left or (away and not place.contained))
+    return worst(judged)
+
+
+def _part(part: Part, place: _Place) -> Effects:
+    found = [_command(part.words, place, part)]
+    for write in part.writes:
+        if place.left:
+            found.append(destroys("files", f"writes {write.target.replace(HOLE, '…')} outside the project"))
+        else:
+            found.append((append if write.appends else overwrite)(write.target, "the line"))
+    return worst(found)
+
+
+def _command(words: Words, place: _Place, part: Part | None = None) -> Effects:
+    """A command given as words: as the shell runs it, or as ``exec`` hands it to a container."""
+    if place.depth > _DEEPEST:
+        return destroys("anything", "commands nested too deep to read")
+    settings: list[tuple[str, str]] = []
+    while words and (assigned := _ASSIGNMENT.fullmatch(words[0])):
+        settings.append((assigned[1], assigned[2]))
+        words = words[1:]
+    kept = harmless if words else (lambda name, _: own(name) or harmless(name, _))
+    for name, value in settings:
+        if not kept(name, value) or (name == "PYTHONPATH" and _runs(words) not in _PROJECT_CODE):
+            return destroys("anything", f"sets {name}, which may decide what runs")
+    if not words:
+        return NOTHING
+    found = _named(words, place, part)
+    if place.left and found.effect == "write":
+        return destroys(found.touches[0] if found.touches else "anything", f"{found.why}, outside the project")
+    return found
+
+
+def _runs(words: Words) -> str:
+    """The tool that the words run, for tools that run the project's code anyway."""
+    name = words[0].rpartition("/")[2] if words else ""
+    return words[2] if _PYTHON.fullmatch(name) and words[1:2] == ("-m",) and len(words) > 2 else name
+
+
+def _named(words: Words, place: _Place, part: Part | None) -> Effects:
+    name, args = _name(words[0], place), words[1:]
+    if name == "xargs" and args:
+        # What arrives on standard input becomes further words, which nobody knows.
+        fed = _command((*args, HOLE), place.deeper())
+        return fed if fed.effect == "read" else unknown(words)
+    wrapped = _unwrap(name, args)
+    if wrapped is not None:
+        return _command(wrapped, place.deeper()) if wrapped else NOTHING
+    if name in ("docker", "docker-compose"):
+        return _docker(name, args, place)
+    if name in _SHELLS:
+        return _shell(words, args, place)
+    if name in ("uv", "poetry", "pdm", "pipenv", "coverage") and args[:1] == ("run",):
+        return _runner(name, args[1:], place)
+    if _PYTHON.fullmatch(name):
+        return _python(words, args, place)
+    if name == "git" and place.moved:
+        # A folder can bring a configuration of git that runs commands.
+        return unknown(words)
+    if name == "kill" and part is not None and any(each.words[:1] not in ((), ("cat",)) for each in part.inner):
+        return unknown(words)
+    return _tool(name, words, args)
+
+
+def _name(word: str, place: _Place) -> str:
+    """The tool's name; a path counts only in a system folder or a virtual environment."""
+    folder, slash, name = word.rpartition("/")
+    if not slash or _SYSTEM_FOLDER.fullmatch(folder):
+        return name
+    known = name in _PYTHON_TOOLS or _PYTHON.fullmatch(name)
+    return name if known and _is_environment(folder, place) else word
+
+
+def _is_environment(folder: str, place: _Place) -> bool:
+    """Whether a folder of programs is that of a virtual environment: by its name in the project's folder and in a
+    container, and elsewhere on this machine only where it is one."""
+    if place.contained:
+        return _IN_CONTAINER.fullmatch(folder) is not None
+    environment, _, last = folder.rpartition("/")
+    if last != "bin" or place.left:
+        return False
+    if not environment.startswith("/"):
+        return is_virtualenv(environment)
+    return HOLE not in environment and (Path(environment) / "pyvenv.cfg").is_file()
+
+
+def _tool(name: str, words: Words, args: Words) -> Effects:
+    if name in ("test", "["):
+        # Bash evaluates a subscript here, and that may be a command.
+        risky = any("$(" in word or "`" in word for word in args) or "-v" in args or "-R" in args
+        return unknown(words) if risky else reads()
+    if name == "set":
+        plain = all(re.fullmatch(r"[-+][eux]+|[-+]o|pipefail|errexit|nounset", word) for word in args)
+        return reads() if plain else unknown(words)
+    if name in ("printf", "wait") and any(word.startswith(("-v", "-p")) or word[:1] == HOLE for word in args[:1]):
+        return unknown(words)
+    if name in PRINTERS:
+        return reads()
+    if name in ("export", "readonly", "local", "unset", "read"):
+        return _variables(name, words, args)
+    if name in _EXTRA:
+        return _EXTRA[name](args)
+    if name in TOOLS:
+        return TOOLS[name](args)
+    if name in DESTROYERS:
+        return destroys(*DESTROYERS[name])
+    if name in (".", "source") and len(args) == 1 and re.fullmatch(r"(?:\./)?\.?venv[\w.-]*/bin/activate", args[0]):
+        return reads()
+    return from_table(name, args) or unknown(words)
+
+
+def _variables(name: str, words: Words, args: Words) -> Effects:
+    """The builtins that set variables: those of tools may not be touched, and a subscript would be evaluated."""
+    rest = list(args)
+    if name == "read":
+        found = Known("-r -s -p= -n= -t= -e").parse(args)
+        if found is None:
+            return unknown(words)
+        rest = list(found.operands)
+    for word in rest:
+        variable, equals, value = word.partition("=")
+        fine = harmless(variable, value) or (name in ("read", "local", "readonly") and own(variable))
+        # Exporting a variable of the line's own hands it to every later command.
+        exported = name in ("export", "unset") and not equals and variable.islower() and own(variable)
+        if not plain_name(variable) or not (fine or exported):
+            return unknown(words)
+    return reads()
+
+
+def _unwrap(name: str, args: Words) -> Words | None:
+    """The command inside a wrapper; None when ``name`` is none, or has an option that is not known."""
+    if name not in _WRAPPERS:
+        return None
+    options, operands = _WRAPPERS[name]
+    if name == "command" and args[:1] == ("-v",):
+        return ()
+    found = options.parse(args)
+    if found is None:
+        return None
+    if name == "env" and not found.operands:
+        return None
+    return found.operands[operands:]
+
+
+def _shell(words: Words, args: Words, place: _Place) -> Effects:
+    rest = list(args)
+    while rest and re.fullmatch(r"-[eulx]+|--login", rest[0]):
+        rest.pop(0)
+    if len(rest) < 2 or not re.fullmatch(r"-[eulx]*c", rest[0]):
+        return unknown(words)
+    if HOLE in rest[1]:
+        return destroys("anything", "a variable becomes part of a shell line inside the command")
+    return _line(rest[1], place.deeper())
+
+
+_UV_RUN = Known(
+    "--no-sync --frozen --locked --no-project -q --quiet --all-extras --all-groups --dev --no-dev --active --isolated"
+    " --extra= --group= --python= -p=",
+    first_operand_ends=True,
+)
+
+
+def _runner(name: str, rest: Words, place: _Place) -> Effects:
+    """``uv run``, ``poetry run``, ``coverage run -m``: the inner command, and what the runner does before it."""
+    whole = (name, "run", *rest)
+    if name == "uv":
+        found = _UV_RUN.parse(rest)
+        if found is None or not found.operands:
+            return unknown(whole)
+        if not all(re.fullmatch(r"[\d.]+", value) for value in found.values("--python", "-p")):
+            return unknown(whole)
+        inner = _command(found.operands, place.deeper())
+        if found.has("--no-sync", "--no-project"):
+            return inner
+        return worst([inner, writes("packages", "uv run installs what is missing")])
+    if name == "coverage":
+        return _command(("python", *rest), place.deeper()) if rest[:1] == ("-m",) else unknown(whole)
+    if not rest or rest[0].startswith("-"):
+        return unknown(whole)
+    inner = _command(rest, place.deeper())
+    # pdm and pipenv take a script of the project before a program of that name.
+    return (
+        inner if name == "poetry" else worst([inner, writes("packages", f"{name} run may run a script of the project")])
+    )
+
+
+def _python(words: Words, args: Words, place: _Place) -> Effects:
+    while args and args[0] in ("-u", "-B", "-E", "-I", "-s"):
+        args = args[1:]
+    if args and args[0] in ("-V", "--version"):
+        return reads()
+    if len(args) < 2 or args[0] != "-m":
+        return unknown(words)
+    module, rest = args[1], args[2:]
+    if module == "venv":
+        found = Known("--upgrade-deps --copies --symlinks --prompt=").parse(rest)
+        fine = found is not None and found.operands and all(map(is_virtualenv, found.operands))
+        return writes("packages", "makes a virtual environment") if fine else unknown(words)
+    if module == "http.server":
+        return writes("service", "http.server starts a server")
+    if module == "coverage" or module in _PYTHON_TOOLS:
+        return _command((module, *rest), place.deeper())
+    return unknown(words)
+
+
+def _docker(name: str, args: Words, place: _Place) -> Effects:
+    found = docker(name, args)
+    if isinstance(found, Effects):
+        return found
+    inside_container = replace(place.deeper(), contained=True, moved=False, left=False)
+    inner = _command(found.words, inside_container)
+    judged = worst([inner, found.before]) if found.before else inner
+    return replace(judged, why=judged.why or "the command in the container only looks")

@@ -1,0 +1,66 @@
+"""Programs inside a command line: what awk, sed and tee do with what they are given."""
+
+from __future__ import annotations
+
+import re
+
+from safemig.shell.outcome import NOTHING, Effects, Words, reads, unknown, worst, writes
+from safemig.shell.parser import HOLE
+from safemig.shell.paths import append, overwrite, visible
+
+_SED_SAFE = re.compile(r"s([/|#,:@])(?:(?!\1)[^\n])*\1(?:(?!\1)[^\n])*\1[gIip0-9]*|[0-9$]*(,[0-9$]+)?[pqd]")
+
+
+def tee(args: Words) -> Effects:
+    appends = False
+    files: list[str] = []
+    for word in args:
+        if word in ("-a", "--append"):
+            appends = True
+        elif word.startswith("-"):
+            return unknown(("tee", *args))
+        else:
+            files.append(word)
+    return worst([append(path, "tee") if appends else overwrite(path, "tee") for path in files]) if files else NOTHING
+
+
+def awk(args: Words) -> Effects:
+    """Only a program that can neither run, write nor read anything else: no option but -F and -v."""
+    rest = list(args)
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        if option in ("-F", "-v") and rest:
+            rest.pop(0)
+        elif not option.startswith("-F"):
+            return unknown(("awk", *args))
+    if not rest or HOLE in rest[0] or re.search(r"system|getline|close|@|>|\|(?!\|)", rest[0].replace("||", "")):
+        return unknown(("awk", *args))
+    return reads()
+
+
+def sed(args: Words) -> Effects:
+    """Substitutions and line ranges; a sed program can also run commands and write files."""
+    in_place = False
+    programs: list[str] = []
+    rest = list(args)
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        if option == "-e" and rest:
+            programs.append(rest.pop(0))
+        elif re.fullmatch(r"-i(\.\w+)?|--in-place", option):
+            in_place = True
+        elif option not in ("-n", "-E", "-r", "-u", "-nE", "-nr"):
+            return unknown(("sed", *args))
+    if not programs and rest:
+        programs.append(rest.pop(0))
+    if any(word.startswith(("-", HOLE)) for word in rest):
+        return unknown(("sed", *args))
+    if not programs or not all(HOLE not in each and _SED_SAFE.fullmatch(each) for each in programs):
+        return unknown(("sed", *args))
+    if not in_place:
+        return reads()
+    return (
+        writes("files", "sed -i edits files")
+        if all(map(visible, rest))
+        else overwrite(rest[-1] if rest else "", "sed -i")
+    )
