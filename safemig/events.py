@@ -8,7 +8,7 @@ Data of each kind of event (all keys always present unless marked ?):
 - finding          name, cause, file, digest                 what an outcome calls for; file holds it
 - plan.revised     revision, digest, parent, cause, file, added (step ids), open (list of str),
                    steps (of added: id, title, intent, effect, command)
-- mode.changed     before, after, by
+- mode.changed     before, after, by, from?
 - step.started     title, intent, effect, command
 - step.finished    status (done | failed | skipped | refused | stopped), seconds, reason, command
 - command.started  number, line, cwd, limit, output (file), by (engine | person); a person's shell line has step "!"
@@ -22,10 +22,11 @@ Data of each kind of event (all keys always present unless marked ?):
                    answer must carry in text)
 - approval.given   id, digest, answer (once | always | tool | proposed | no), by (person | rule | mode), rule, reason,
                    title; a plan's also digests (the actions that it approves), that of proposed items also lines
-                   (which of them, by their lines; none means all)
+                   (which of them, by their lines; none means all); from? (the process that gave a person's answer: pid,
+                   executable, terminal)
 - tick, untick     file, line (1-based), text, by (person | engine), sha256 (of the file afterwards)
 - note             level (info | warning | error), text
-- stop.asked       by
+- stop.asked       by, from?
 - run.finished     verdict, exit, reason, state (what state things are in), signals, schema, ticked, revision
 """
 
@@ -60,6 +61,15 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Sender:
+    """The process that a message came from, as the kernel names it; "" where that cannot be read."""
+
+    pid: int
+    executable: str = ""
+    terminal: str = ""
+
+
+@dataclass(frozen=True)
 class Message:
     """What a face asks of the engine.
 
@@ -68,7 +78,8 @@ class Message:
     the person wants it, judged anew and asked again; answer proposed: the lines of the items that are meant, such as
     12,14; "" means all; where the question says typed: those words, as the person has typed them). mode: mode. stop.
     tick, untick: file, line, text (the item's words as the person saw them: another item on that line is left alone).
-    shell: line_text, cwd (relative to the project's root): the person's own shell line.
+    shell: line_text, cwd (relative to the project's root): the person's own shell line. ``sender`` is set by the side
+    that receives it, whatever the message itself says.
     """
 
     type: Literal["attach", "decide", "mode", "stop", "tick", "untick", "shell"]
@@ -82,3 +93,11 @@ class Message:
     line_text: str = ""
     cwd: str = "."
     by: str = "person"
+    sender: Sender | None = None
+
+    def came_from(self) -> dict[str, Json]:
+        """What the journal keeps beside an answer: the process that gave it, where it is known."""
+        sender = self.sender
+        if sender is None:
+            return {}
+        return {"from": {"pid": sender.pid, "executable": sender.executable, "terminal": sender.terminal}}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +22,10 @@ settings.load_profile("safemig")
 # `make test` tells its children that they are a make below another one, which then say "Entering directory".
 for _name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
     os.environ.pop(_name, None)
+# What a person decides lies outside of the project: here, in no person's own folder. Engines that the tests start
+# inherit it. In /tmp itself, for the path of a socket is short.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="safemig-tests-", dir="/tmp")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -11,7 +11,7 @@ from tests.imports import FLOORS, MAY_LOAD_THE_SCREEN, ROOT, graph, imports_of, 
 PACKAGES: tuple[tuple[str, ...], ...] = (
     ("base",),
     ("sql", "execution"),
-    ("shell", "postgres", "plan_document"),
+    ("shell", "postgres", "plan_document", "consent"),
     ("project",),
     ("migrations",),
     ("orm",),

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import errno
 import fcntl
 import os
+import socket
 import subprocess
 import tempfile
 from collections import deque
@@ -19,12 +19,12 @@ from typing import IO, Protocol
 import msgspec
 
 from checks.text import plain
+from safemig.consent.channel import tell
 from safemig.events import Event, Message
 from safemig.journal import EVENTS, JournalBroken, read_events
 
 LINE_LIMIT = 64 << 20
 PIPE_SIZE = 1 << 20  # a suspended screen reads nothing; the engine must not block within a step
-FIFO = "inbox"
 
 
 class Feed(Protocol):
@@ -64,6 +64,7 @@ class EngineFeed:
         self.events: deque[Event] = deque()
         self._line = line
         self._child: subprocess.Popen[bytes] | None = None
+        self._ours: socket.socket | None = None
         self._stdin: asyncio.WriteTransport | None = None
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  the child writes to it until it ends
         self._reader: asyncio.Task[None] | None = None
@@ -79,20 +80,22 @@ class EngineFeed:
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        child = subprocess.Popen(
-            self._line,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            start_new_session=True,
-        )
-        assert child.stdin is not None
+        # A socket pair and not a pipe: a pipe of ours can be opened by every process of the account, below /proc.
+        self._ours, theirs = socket.socketpair()
+        with theirs:
+            child = subprocess.Popen(
+                self._line,
+                stdin=theirs.fileno(),
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                start_new_session=True,
+            )
         assert child.stdout is not None
         _widen(child.stdout.fileno())
         self._child = child
         reader = asyncio.StreamReader(limit=LINE_LIMIT)
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), child.stdout)
-        self._stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, child.stdin)
+        self._stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, self._ours)
         self.send(Message("attach"))
         self._reader = asyncio.create_task(self._read(reader, child))
 
@@ -117,8 +120,8 @@ class EngineFeed:
             return
         flushed = self._stdin.get_write_buffer_size() == 0
         self._stdin.close()
-        if flushed and self._child is not None and self._child.stdin is not None:
-            self._child.stdin.close()  # now: the transport closes it in its next turn, and Ctrl+Z lets it have none
+        if flushed and self._ours is not None:
+            self._ours.close()  # now: the transport closes it in its next turn, and Ctrl+Z lets it have none
 
     async def wait(self) -> int:
         if self._reader is not None:
@@ -200,21 +203,14 @@ class JournalFeed:
             await asyncio.sleep(0.1)
 
     def send(self, message: Message) -> bool:
-        """Through the FIFO of the run's folder, which the engine reads."""
+        """Over the socket in the person's own folder, which the engine listens at."""
         if not self.hears:
             return False
         try:
-            fd = os.open(self.folder / FIFO, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError as error:
-            if error.errno in (errno.ENXIO, errno.ENOENT):
-                return False
-            raise
-        try:
-            os.set_blocking(fd, True)
-            os.write(fd, msgspec.json.encode(message) + b"\n")
-        finally:
-            os.close(fd)
-        return True
+            reply = tell(self.folder, message)
+        except OSError:
+            return False
+        return reply is not None and not reply.refused
 
     def leave(self) -> None:
         if self._tail is not None:

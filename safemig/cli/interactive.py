@@ -8,7 +8,9 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,19 +82,22 @@ async def _drive(face: Face, line: list[str]) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):  # before the child is there: it would go on without us
         loop.add_signal_handler(number, _stop, face)
-    child = await asyncio.create_subprocess_exec(
-        *line,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-        limit=LINE_LIMIT,
-    )
-    assert child.stdin is not None
+    # A socket pair and not a pipe: a pipe of ours can be opened by every process of the account, below /proc.
+    ours, theirs = socket.socketpair()
+    with theirs:
+        child = await asyncio.create_subprocess_exec(
+            *line,
+            stdin=theirs.fileno(),
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            limit=LINE_LIMIT,
+        )
     assert child.stdout is not None
-    face.stdin = child.stdin
+    _, face.stdin = await asyncio.open_unix_connection(sock=ours)
     if face.stops:
-        _send(child.stdin, Message("stop"))
+        _send(face.stdin, Message("stop"))
     live = "resume" not in line
+    asking: asyncio.Task[None] | None = None
     async for raw in child.stdout:
         event = msgspec.json.decode(raw, type=Event)
         face.summary = step(face.summary, event)
@@ -100,11 +105,24 @@ async def _drive(face: Face, line: list[str]) -> int:
         if not live:  # what an earlier engine journalled: known, and nobody's question any more
             _remember(face, event)
             continue
+        if asking and event.kind == "approval.given":
+            _leave_question(face, asking)
         _show(face, event)
         if event.kind == "approval.asked":
-            await _answer(face, event, child.stdin)
+            asking = asyncio.ensure_future(_answer(face, event, face.stdin))
     code = await child.wait()
+    if asking:
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
     return _end(face, code)
+
+
+def _leave_question(face: Face, asking: asyncio.Task[None]) -> None:
+    """The question was answered, here or by another terminal of the person."""
+    if not asking.done():
+        asking.cancel()
+        face.say("\nanswered by another terminal")
 
 
 def _send(stdin: asyncio.StreamWriter, message: Message) -> None:
@@ -146,12 +164,17 @@ def _show_output(face: Face, event: Event) -> None:
 
 async def _answer(face: Face, event: Event, stdin: asyncio.StreamWriter) -> None:
     """Asks on the terminal. Without one nobody can answer: the engine is told so by the end of its input."""
-    if event.data["kind"] == "plan":
-        face.say(printable(str(event.data["detail"]), keep_lines=True))
     if not face.interactive:
         stdin.close()
         return
+    await ask_at_terminal(face, event, lambda message: _send(stdin, message))
+
+
+async def ask_at_terminal(face: Face, event: Event, send: Callable[[Message], None]) -> None:
+    """Asks one question until it has an answer, or a stop was asked for."""
     data = event.data
+    if data["kind"] == "plan":
+        face.say(printable(str(data["detail"]), keep_lines=True))
     while not face.stops:
         kind, always, tool = str(data["kind"]), str(data["always"]), str(data["tool"])
         proposed = str(data.get("proposed", ""))
@@ -159,20 +182,20 @@ async def _answer(face: Face, event: Event, stdin: asyncio.StreamWriter) -> None
         shown = _typed_choices(typed) if typed else _choices(kind, always, tool, proposed)
         given = (await _read_line(face, f"{shown} > ")).strip()
         if typed and given == typed:
-            _send(stdin, Message("decide", id=str(data["id"]), answer="once", text=given))
+            send(Message("decide", id=str(data["id"]), answer="once", text=given))
             return
         word = given.lower()
         if word == "d":
             face.say(printable(str(data["detail"]) or "nothing more to show", keep_lines=True))
             continue
         if proposed and (lines := _lines_of(word)) is not None:
-            _send(stdin, Message("decide", id=str(data["id"]), answer="proposed", text=lines))
+            send(Message("decide", id=str(data["id"]), answer="proposed", text=lines))
             return
         answer = _answer_of(word, kind, always, tool) if not typed or word == "n" else None
         if answer is None:
             continue
         reason = await _read_line(face, "why (goes into the report, may be empty) > ") if answer[0] == "no" else ""
-        _send(stdin, Message("decide", id=str(data["id"]), answer=answer[0], mode=answer[1], reason=reason.strip()))
+        send(Message("decide", id=str(data["id"]), answer=answer[0], mode=answer[1], reason=reason.strip()))
         return
 
 

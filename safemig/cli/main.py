@@ -15,6 +15,7 @@ COMMANDS = {
     "plan": ("safemig.cli.plan", "show every step with its exact command, edit or SQL; changes nothing"),
     "run": ("safemig.cli.run", "start, test, plan, approve, migrate, verify, report"),
     "resume": ("safemig.cli.resume", "take up a run that was killed, interrupted or is waiting"),
+    "answer": ("safemig.cli.answer", "answer what a run asks, from another terminal"),
     "show": ("safemig.cli.show", "follow, or replay, a run in the full-screen app"),
     "runs": ("safemig.cli.runs", "list this project's runs"),
     "report": ("safemig.cli.report", "the report of a run, rebuilt from its journal"),
@@ -101,6 +102,12 @@ def _resume(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("run", nargs="?", default="", metavar="RUN", help="the run (default: the newest unfinished one)")
 
 
+def _answer(sub: argparse.ArgumentParser) -> None:
+    _common(sub)
+    sub.add_argument("--follow", action="store_true", help="stay for what is asked later, until the run ends")
+    sub.add_argument("run", nargs="?", default="", metavar="RUN", help="the run (default: the newest)")
+
+
 def _json_only(sub: argparse.ArgumentParser) -> None:
     _common(sub)
     sub.add_argument("--json", action="store_true", help="print one JSON document")
@@ -159,6 +166,7 @@ _ARGUMENTS = {
     "plan": _plan,
     "run": _run,
     "resume": _resume,
+    "answer": _answer,
     "show": _show,
     "runs": _json_only,
     "report": _report,

@@ -6,26 +6,25 @@ import argparse
 import asyncio
 import os
 import signal
+import socket
 import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 
 from safemig.cli.opening import Opened, new_session, old_session, open_project
+from safemig.consent.channel import MESSAGE_LIMIT, listening, message_of
+from safemig.consent.peer import peer_of, sender_of
 from safemig.engine.inbox import Inbox
 from safemig.engine.loop import drive
 from safemig.engine.session import RunEnds, Session
-from safemig.events import Event, Message, Mode
+from safemig.events import Event, Message, Mode, Sender
 from safemig.journal import ProjectLock, state_folder
 from safemig.planning.collect.gaps import ChoiceNeeded, refuse_gaps
 from safemig.planning.collect.observe import observe
 from safemig.planning.facts import Facts
 from safemig.planning.request import Request
-
-MESSAGE_LIMIT = 1 << 20
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -49,7 +48,14 @@ async def _serve(options: argparse.Namespace) -> int:
     lock = ProjectLock(state_folder(opened.project.root))
     try:
         session = _session(options, opened, inbox)
-        with _other_faces(session.journal.folder / "inbox", inbox):
+
+        def refuse(sender: Sender, why: str) -> None:
+            session.note(f"a message of process {sender.pid} ({sender.executable}) was refused: {why}", level="warning")
+
+        def hear(message: Message) -> None:
+            inbox.feed(message, driver=False)
+
+        async with listening(session.journal.folder, hear, refuse) as session.unheard:
             try:
                 return await drive(session, lambda s: _observe(opened, s, facts), _mode(options))
             finally:
@@ -110,47 +116,25 @@ def _write(event: Event) -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  stays open until the end
 
 
-@contextmanager
-def _other_faces(path: Path, inbox: Inbox) -> Iterator[None]:
-    """A FIFO in the run's folder: a face that did not start this engine writes its messages there, a line each."""
-    path.unlink(missing_ok=True)
-    os.mkfifo(path, 0o600)
-    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    loop = asyncio.get_running_loop()
-    rest = b""
-
-    def readable() -> None:
-        nonlocal rest
-        *lines, rest = (rest + os.read(fd, 65536)).split(b"\n")
-        rest = rest if len(rest) < MESSAGE_LIMIT else b""
-        for line in lines:
-            take_line(line, lambda message: inbox.feed(message, driver=False))
-
-    loop.add_reader(fd, readable)
-    try:
-        yield
-    finally:
-        loop.remove_reader(fd)
-        os.close(fd)
-        path.unlink(missing_ok=True)
-
-
 async def _read_messages(inbox: Inbox) -> None:
     mode = os.fstat(sys.stdin.fileno()).st_mode
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or sys.stdin.isatty()):
         inbox.close()  # a plain file or /dev/null: nobody sends anything
         return
+    sender = sender_of(_starter(sys.stdin.fileno(), mode))
     reader = asyncio.StreamReader(limit=MESSAGE_LIMIT)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
-        take_line(line, inbox.feed)
+        message = message_of(line, sender)
+        if message is not None:  # what is none can ask for nothing
+            inbox.feed(message)
     inbox.close()
 
 
-def take_line(line: bytes, feed: Callable[[Message], None]) -> None:
-    """One message; what is not one is left alone (it can ask for nothing)."""
-    try:
-        feed(msgspec.json.decode(line, type=Message))
-    except msgspec.MsgspecError:
-        return
+def _starter(stdin: int, mode: int) -> int:
+    """The pid of whoever speaks on our input: of a socket pair the kernel knows who made it."""
+    if not stat.S_ISSOCK(mode):
+        return os.getppid()
+    with socket.socket(fileno=os.dup(stdin)) as pair:
+        return peer_of(pair).pid

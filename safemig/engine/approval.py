@@ -124,6 +124,7 @@ async def _ask_named(s: Session, step: Step, rule: str) -> None:
         "reason": s.clean(message.reason),
         "title": title,
         "named": [*waiting],
+        **message.came_from(),
     }
     s.emit("approval.given", given, step.id)
 
@@ -190,6 +191,7 @@ def _given(s: Session, step: Step, answer: Message, by: str, rule: str) -> None:
             "reason": s.clean(answer.reason),
             "title": step.title,
             **_held(step.action),
+            **answer.came_from(),
             **({"lines": [*lines_of(answer.text)]} if answer.answer == "proposed" else {}),
         },
         step.id,
@@ -297,6 +299,7 @@ async def ask_person(
             "rule": rule,
             "reason": s.clean(message.reason),
             "title": title,
+            **message.came_from(),
         },
         step.id,
     )
@@ -337,6 +340,7 @@ async def approve_plan(s: Session) -> None:
             "reason": s.clean(message.reason),
             "title": "the plan",
             "digests": [step.action.digest for step in fresh],
+            **message.came_from(),
         },
     )
     if answer == "no":
@@ -344,7 +348,8 @@ async def approve_plan(s: Session) -> None:
     stays: Mode = "default" if s.past.mode == "plan" else s.past.mode
     after: Mode = "auto" if message.mode == "auto" else stays
     if after != s.past.mode:
-        s.emit("mode.changed", {"before": s.past.mode, "after": after, "by": message.by})
+        change: dict[str, Json] = {"before": s.past.mode, "after": after, "by": message.by}
+        s.emit("mode.changed", {**change, **message.came_from()})
 
 
 def _needs(s: Session, step: Step) -> bool:

@@ -111,6 +111,8 @@ async def _begin(s: Session, observe: Begin, mode: Mode | None) -> None:
         await _end_strays(s)
         if mode and s.past.mode != mode:
             s.emit("mode.changed", {"before": s.past.mode, "after": mode, "by": "resume"})
+    if s.unheard:
+        s.note(s.unheard, level="warning")
     await _load_facts(s, observe)
     _load_findings(s)
     s.replan()

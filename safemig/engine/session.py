@@ -51,7 +51,8 @@ class RunEnds(Exception):
 class Session:
     """What the parts of a run share. ``facts`` and ``plan`` are set once the journal holds them; ``requests`` are those
     that this engine sent to the service beside the endpoints in the journal, ``launched`` is what its last start left
-    running on this machine. ``claims`` are the sessions that are proved to be a command's, by its number."""
+    running on this machine. ``claims`` are the sessions that are proved to be a command's, by its number;
+    ``unheard`` is why no other terminal can answer."""
 
     project: Project
     config: Config
@@ -68,6 +69,7 @@ class Session:
     follower: asyncio.Task[None] | None = None
     requests: list[SentRequest] = field(default_factory=list)
     launched: Launched | None = None
+    unheard: str = ""
     plan: Plan = field(init=False)
 
     def __post_init__(self) -> None:

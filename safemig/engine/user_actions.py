@@ -23,9 +23,10 @@ SHELL = "!"
 def take_message(s: Session, message: Message) -> None:
     """What a face asked for beside decisions."""
     if message.type == "mode" and message.mode in MODES and message.mode != s.past.mode:
-        s.emit("mode.changed", {"before": s.past.mode, "after": message.mode, "by": message.by})
+        change: dict[str, Json] = {"before": s.past.mode, "after": message.mode, "by": message.by}
+        s.emit("mode.changed", {**change, **message.came_from()})
     elif message.type == "stop":
-        s.emit("stop.asked", {"by": message.by})
+        s.emit("stop.asked", {"by": message.by, **message.came_from()})
     elif message.type in {"tick", "untick"}:
         _tick(s, message)
     elif message.type == "shell":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -32,7 +33,8 @@ def spine(tmp_path: Path) -> Iterator[Spine]:
 def environment(spine: Spine) -> dict[str, str]:
     """All that an engine process gets."""
     repository = str(DRIVER.parent.parent.parent)
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": repository, "HOME": str(spine.root)}
+    own = {"HOME": str(spine.root), "XDG_STATE_HOME": os.environ["XDG_STATE_HOME"]}
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": repository, **own}
 
 
 def drive(spine: Spine, command: str, kill: str = "") -> int:

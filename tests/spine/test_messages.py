@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import select
+import stat
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
+from safemig import entry
+from safemig.consent.channel import Reply, socket_path, tell
+from safemig.events import Message, Sender
+from safemig.journal import read_events
 from safemig.policy import permissions
 from tests.spine.face import Said, asked, converse, decide, of
 from tests.spine.project import Spine, make_project, remove_project
@@ -187,18 +199,123 @@ def test_a_deny_rule_holds_in_auto_mode_and_for_the_person(spine: Spine) -> None
     assert (spine.root / "docs").is_dir()
 
 
-def test_a_second_face_answers_through_the_fifo(spine: Spine) -> None:
+def test_a_second_face_answers_over_the_socket_and_the_journal_says_which_process(spine: Spine) -> None:
     def answers(event: Said) -> list[Said]:
         if asked(event):
-            with (spine.runs()[0] / "inbox").open("a", encoding="utf-8") as fifo:
-                fifo.write(json.dumps(decide(event, "once", by="somebody else")) + "\n")
+            [run] = spine.runs()
+            forged = Sender(1, "/sbin/init", "/dev/tty1")
+            message = Message("decide", id=event["data"]["id"], answer="once", by="somebody else", sender=forged)
+            assert tell(run, message) == Reply()
         return []
 
     code, events = converse(spine, answers)
     assert code == 0
-    assert not (spine.runs()[0] / "inbox").exists()
-    given = of(events, "approval.given")
-    assert len([event for event in given if event["data"]["by"] == "person"]) == len(CHANGING)
+    assert not socket_path(spine.runs()[0]).exists()
+    given = [event["data"] for event in of(events, "approval.given") if event["data"]["by"] == "person"]
+    assert len(given) == len(CHANGING)
+    assert {(one["from"]["pid"], one["from"]["executable"]) for one in given} == {
+        (os.getpid(), os.path.realpath(sys.executable))
+    }
+
+
+def test_what_is_written_into_the_runs_folder_is_no_answer(spine: Spine) -> None:
+    """Every process of the account can write there, a test of the project too."""
+
+    def answers(event: Said) -> list[Said]:
+        if not asked(event):
+            return []
+        [run] = spine.runs()
+        assert [path.name for path in run.iterdir() if not path.is_file() and not path.is_dir()] == []
+        (run / "inbox").write_text(json.dumps({"type": "mode", "mode": "auto"}) + "\n", encoding="utf-8")
+        return [decide(event, "once")]
+
+    _, events = converse(spine, answers)
+    assert not of(events, "mode.changed")
+
+
+def test_a_command_of_the_run_cannot_answer_for_the_person(spine: Spine) -> None:
+    """A recipe finds the socket as every program of the account does; it is known by its parents, and by its mark."""
+    program = (
+        "import sys, time; from pathlib import Path; from safemig.consent.channel import tell; "
+        "from safemig.events import Message; "
+        "open('word.log', 'a').write(repr(tell(Path(sys.argv[1]), Message('mode', mode='auto'))) + chr(10))"
+    )
+    (spine.root / "forge.py").write_text(program, encoding="utf-8")
+    makefile = spine.root / "Makefile"
+    run = "$$(ls -d $(CURDIR)/.safemig/runs/*)"
+    forge = f"PYTHONPATH={Path(__file__).parents[2]} {sys.executable} forge.py {run}"
+    recipe = f"build:\n\t{forge}\n\t({forge} &); while [ $$(wc -l < word.log) -lt 2 ]; do sleep 0.05; done\n"
+    makefile.write_text(makefile.read_text(encoding="utf-8").replace("build:\n", recipe), encoding="utf-8")
+    _, events = converse(spine, lambda e: [decide(e, "once" if e["step"] != "start" else "no")] if asked(e) else [])
+    assert not of(events, "mode.changed")
+    words = (spine.root / "word.log").read_text(encoding="utf-8").splitlines()
+    assert words == [repr(Reply("this run has started it itself"))] * 2
+    assert sum("was refused: this run has started it itself" in e["data"]["text"] for e in of(events, "note")) == 2
+
+
+@contextmanager
+def typed(spine: Spine, command: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """`safemig COMMAND` in a terminal of its own, and the terminal's other side."""
+    primary, secondary = pty.openpty()
+    line = [sys.executable, "-P", str(Path(entry.__file__)), command, "--project", str(spine.root)]
+    plain = {**os.environ, "NO_COLOR": "1"}
+    with subprocess.Popen(
+        line, env=plain, stdin=secondary, stdout=secondary, stderr=secondary, start_new_session=True
+    ) as process:
+        os.close(secondary)
+        try:
+            yield process, primary
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            os.close(primary)
+
+
+def test_the_terminal_form_hands_its_engine_no_pipe_that_others_can_open(spine: Spine) -> None:
+    """What is written to a pipe below /proc is read like what the face has said; a socket cannot be opened there."""
+    with typed(spine, "run") as (face, terminal):
+        read_until(terminal, "[y] yes, once")
+        [engine] = psutil.Process(face.pid).children()
+        assert stat.S_ISSOCK(Path(f"/proc/{engine.pid}/fd/0").stat().st_mode)
+        with pytest.raises(OSError, match="No such device"):
+            os.open(f"/proc/{engine.pid}/fd/0", os.O_WRONLY)
+        os.write(terminal, b"n\n\n")
+        read_until(terminal, "=== REFUSED ===")
+
+
+def test_another_terminal_answers_with_the_same_facts(spine: Spine) -> None:
+    """`safemig answer` beside a terminal that asks: both show the question, the first answer counts."""
+    with typed(spine, "run") as (face, here):
+        shown = read_until(here, "[y] yes, once")
+        with typed(spine, "answer") as (answer, there):
+            again = read_until(there, "[y] yes, once")
+            facts = [line for line in shown.splitlines() if line.startswith(("? ", "  undo:", "  rule:", "  once"))]
+            assert len(facts) == 4
+            assert [line for line in facts if line not in again.splitlines()] == []
+            os.write(there, b"n\n")
+            read_until(there, "why (goes into the report")
+            os.write(there, b"from beside\n")
+            assert answer.wait(30) == 0
+        read_until(here, "answered by another terminal", "=== REFUSED ===")
+        assert face.wait(30) == 1
+    [given] = [event for event in read_events(spine.runs()[0]) if event.kind == "approval.given"]
+    assert (given.data["by"], given.data["reason"]) == ("person", "from beside")
+    source = given.data["from"]
+    assert isinstance(source, dict)
+    assert source["pid"] == answer.pid
+
+
+def read_until(terminal: int, *words: str) -> str:
+    """What came to a terminal until all of ``words`` stand in it."""
+    text = ""
+    while not all(word in text for word in words):
+        ready, _, _ = select.select([terminal], [], [], 60)
+        assert ready, f"{words} did not come: {text}"
+        try:
+            text += os.read(terminal, 65536).decode("utf-8", "replace").replace("\r\n", "\n")
+        except OSError:
+            pytest.fail(f"it ended before {words}: {text}")
+    return text
 
 
 def test_a_face_that_goes_lets_the_step_finish_and_resume_goes_on(spine: Spine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import threading
@@ -87,6 +88,7 @@ def drive(spine: Spine, command: str = "run", kill: str = "") -> int:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": str(DRIVER.parents[2]),
         "HOME": str(spine.root),
+        "XDG_STATE_HOME": os.environ["XDG_STATE_HOME"],
     }
     done = subprocess.run(
         line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False, env=environment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ def run(spine: Spine) -> tuple[Event, ...]:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": str(DRIVER.parents[2]),
         "HOME": str(spine.root),
+        "XDG_STATE_HOME": os.environ["XDG_STATE_HOME"],
     }
     line = [sys.executable, "-P", str(DRIVER), str(spine.root), "run", ""]
     subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, timeout=180, check=False, env=environment)

@@ -8,9 +8,9 @@ import os
 import sys
 from pathlib import Path
 
-import msgspec
 import pytest
 
+from safemig.consent.channel import listening
 from safemig.events import Event, Message
 from tests.tui.recorded import Recording
 from tui.bridge import EngineFeed, JournalFeed, is_alive
@@ -99,8 +99,8 @@ def test_the_engine_outlives_a_screen_that_crashes(feed: EngineFeed, tmp_path: P
         asyncio.run(crash())
     child = feed._child
     assert child is not None
-    assert child.stdin is not None
-    child.stdin.close()
+    assert feed._ours is not None
+    feed._ours.close()
     assert child.wait(20) == 4
     assert (tmp_path / "mark").read_text() == "finished"
 
@@ -152,14 +152,12 @@ async def test_a_run_that_goes_on_elsewhere_is_followed_and_spoken_to(tmp_path: 
     feed = JournalFeed(run.folder)
     await feed.start()
     assert feed.hears
-    assert not feed.send(Message("stop"))  # its engine listens to nobody: there is no inbox
-    inbox = run.folder / "inbox"
-    os.mkfifo(inbox)
-    assert not feed.send(Message("stop"))
-    ear = os.open(inbox, os.O_RDONLY | os.O_NONBLOCK)
-    assert feed.send(Message("mode", mode="auto"))
-    assert msgspec.json.decode(os.read(ear, 4096), type=Message).mode == "auto"
-    os.close(ear)
+    assert not feed.send(Message("stop"))  # its engine listens to nobody: there is no socket
+    said: list[Message] = []
+    async with listening(run.folder, said.append, lambda _sender, _why: None) as problem:
+        assert problem == ""
+        assert await asyncio.to_thread(feed.send, Message("mode", mode="auto"))
+    assert [(one.mode, one.by, one.sender and one.sender.pid) for one in said] == [("auto", "person", os.getpid())]
     run.start_step("build")
     assert (await some(feed, 4))[-1].kind == "step.started"
     run.finish()

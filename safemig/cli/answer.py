@@ -1,0 +1,104 @@
+"""`safemig answer`: answers what a run asks, from another terminal of the same person, with the same facts."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from safemig.cli.errors import UsageError
+from safemig.cli.interactive import Face, ask_at_terminal
+from safemig.cli.opening import run_folder
+from safemig.cli.show import root_of
+from safemig.consent.channel import tell
+from safemig.events import Event, Message
+from safemig.journal import read_events
+from safemig.reports.terminal import render
+
+LOOK_SECONDS = 0.2
+
+
+def main(options: argparse.Namespace) -> int:
+    """0 when what was asked is answered, or nothing is asked; with --follow once the run has ended."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("no terminal here: an answer is a person's; open the run with `safemig show` in a terminal")
+    folder = run_folder(root_of(options) / ".safemig", options.run)
+    return asyncio.run(_answer_all(folder, follow=options.follow))
+
+
+def open_questions(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """The questions of the engine at work that nobody has answered yet, oldest first. What an earlier engine had asked
+    is nobody's question any more."""
+    waiting: dict[str, Event] = {}
+    for event in events:
+        if event.kind == "approval.asked":
+            waiting[str(event.data["id"])] = event
+        elif event.kind == "approval.given":
+            waiting.pop(str(event.data["id"]), None)
+        elif event.kind in ("run.resumed", "run.finished"):
+            waiting.clear()
+    return tuple(waiting.values())
+
+
+async def _answer_all(folder: Path, *, follow: bool) -> int:
+    face = Face(as_json=False, verbose=False, interactive=True, colour=_colour(), root=folder)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, _leave, face)
+    if tell(folder, Message("attach")) is None:
+        raise UsageError(f"no engine works on run {folder.name}; `safemig resume {folder.name}` takes it up and asks")
+    seen = ""
+    while not face.stops:
+        events = read_events(folder)
+        question = next(iter(open_questions(events)), None)
+        if question is not None and question.data["id"] != seen:
+            seen = str(question.data["id"])
+            await _answer_one(face, folder, question)
+        elif events[-1].kind == "run.finished" or (question is None and not follow):
+            face.say("nothing else is asked now" if seen else "this run asks nothing now")
+            return 0
+        else:
+            await asyncio.sleep(LOOK_SECONDS)
+    return 130
+
+
+async def _answer_one(face: Face, folder: Path, question: Event) -> None:
+    """Shows the question and passes the answer on; where another terminal was faster, it says so."""
+    for line in _facts(question, face):
+        face.say(line)
+
+    def send(message: Message) -> None:
+        reply = tell(folder, message)
+        if reply is None or reply.refused:
+            face.say(f"not taken: {reply.refused if reply else 'the engine has gone'}")
+
+    asking = asyncio.ensure_future(ask_at_terminal(face, question, send))
+    while not asking.done():
+        await asyncio.wait([asking], timeout=LOOK_SECONDS)
+        if not asking.done() and question not in open_questions(read_events(folder)):
+            asking.cancel()
+            face.say("\nanswered by another terminal, or not asked any more")
+            return
+    asking.result()
+    for _ in range(50):  # the engine journals the answer first
+        if question not in open_questions(read_events(folder)):
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _facts(question: Event, face: Face) -> Iterator[str]:
+    yield from render(question, colour=face.colour, width=shutil.get_terminal_size().columns)
+
+
+def _leave(face: Face) -> None:
+    """Ctrl+C leaves this terminal; the run goes on and still asks."""
+    face.stops += 1
+    face.say("\nleft; the run goes on, and what it asks stays open")
+
+
+def _colour() -> bool:
+    return "NO_COLOR" not in os.environ

@@ -1,0 +1,1 @@
+"""Consent: who answered, and which files are the person's own."""
