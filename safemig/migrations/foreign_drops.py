@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from safemig.migrations.fragments import parse
 from safemig.migrations.from_python import argument, literal
-from safemig.revision_risk import Risk
+from safemig.migrations.hazards import Risk
 from safemig.sql.text import statements, tokens
 
 _DROPS = {"drop_table": "table", "drop_index": "index", "drop_constraint": "constraint", "drop_column": "column"}

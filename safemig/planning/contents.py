@@ -47,8 +47,17 @@ def sql_of(step: Step, facts: Facts) -> tuple[str, ...]:
 
 
 def _risky(step: Step, risks: Sequence[RiskFact]) -> Step:
-    if not risks:
-        return step
+    """Destructive where data may be lost or there is no way back; asked in every mode where something else is at
+    stake."""
+    losses, others = [one for one in risks if one.loses], [one for one in risks if not one.loses]
+    if others:
+        asks = "; ".join([*([step.action.asks] if step.action.asks else []), *(one.text for one in others)])
+        changes = f"{step.changes}; to be decided by a person: {'; '.join(one.text for one in others)}"
+        step = replace(step, action=replace(step.action, asks=asks), changes=changes)
+    return _losing(step, losses) if losses else step
+
+
+def _losing(step: Step, risks: Sequence[RiskFact]) -> Step:
     final = [one for one in risks if one.final]
     says = "; ".join(f"{'irreversible' if one.final else 'destructive'}: {one.text}" for one in risks)
     undo = "; what was lost stays lost without a backup"

@@ -41,11 +41,13 @@ class MigrationFact:
 
 @dataclass(frozen=True)
 class RiskFact:
-    """Why applying ``revision`` counts as destructive, with file and line; ``final``: there is no way back from it."""
+    """Why applying ``revision`` counts as destructive, with file and line; ``final``: there is no way back from it.
+    Without ``loses`` nothing is lost, but a person is asked all the same: access, constraints, names, types."""
 
     revision: str
     text: str
     final: bool = False
+    loses: bool = True
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from safemig.base.action import Action, FileDigest
 from safemig.base.file_edit import unified
 from safemig.base.redaction import redact
 from safemig.migrations.fragments import parse
+from safemig.migrations.hazards import risks_of
 from safemig.planning.facts import Facts, Finding, MigrationFact, RevisionFact, RiskFact, ScriptFact
-from safemig.revision_risk import risks
 
 if TYPE_CHECKING:
     from safemig.project.alembic_config import AlembicTree
@@ -69,7 +69,7 @@ def read_revisions(
     return Reading(
         tuple(_redacted(told.get(fact.revision, fact)) for fact in files),
         (),
-        tuple(risk for fact in files for risk in _risks(fact)),
+        tuple(_risks(files)),
     )
 
 
@@ -95,7 +95,7 @@ def edited(facts: Facts, action: Action) -> Reading:
     for fact in (facts.merge, facts.migration):
         if fact and action.kind == "edit" and action.path == fact.path:
             files = tuple(_told([of_text(fact.revision, fact.path, action.text.encode())]))
-            return Reading((_redacted(files[0]),), (), tuple(_risks(files[0])))
+            return Reading((_redacted(files[0]),), (), tuple(_risks(files)))
     return Reading()
 
 
@@ -108,11 +108,14 @@ def of_text(revision: str, path: str, raw: bytes) -> RevisionFact:
         return RevisionFact(revision, path, sha256, unread=f"{path} is not in UTF-8 (byte {error.start})")
 
 
-def _risks(fact: RevisionFact) -> Iterator[RiskFact]:
-    if fact.unread and not fact.text:
-        yield RiskFact(fact.revision, f"{fact.path} could not be read, so what it does is not known")
-        return
-    yield from (RiskFact(fact.revision, f"{fact.path}:{one.line} {one.what}", one.final) for one in risks(fact.text))
+def _risks(files: Sequence[RevisionFact]) -> Iterator[RiskFact]:
+    """Why those files are destructive or to be asked about; their SQL is parsed in one child process."""
+    for fact, found in zip(files, risks_of([fact.text for fact in files]), strict=True):
+        if fact.unread and not fact.text:
+            yield RiskFact(fact.revision, f"{fact.path} could not be read, so what it does is not known")
+            continue
+        for risk in found:
+            yield RiskFact(fact.revision, f"{fact.path}:{risk.line} {risk.what}", risk.final, risk.loses)
 
 
 def _told(files: Sequence[RevisionFact]) -> Iterator[RevisionFact]:

@@ -1,0 +1,351 @@
+"""The calls of a revision: operations of Alembic, statements that are run, and everything else that is called."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from safemig.migrations.from_python import argument, literal
+from safemig.migrations.python_values import (
+    DATA,
+    ENDS,
+    EXPRESSION,
+    LOOKS,
+    OPERATIONS,
+    PLAIN,
+    SAFE_OPERATIONS,
+    TYPE_PLACES,
+    UNKNOWN,
+    Value,
+    is_harmless_builtin,
+    of_import,
+    of_method,
+    shown,
+)
+from safemig.sql.hazards import Hazard
+from safemig.sql.type_changes import keeps, of_code
+
+if TYPE_CHECKING:
+    from safemig.migrations.python_reader import Reader
+
+_RUNS = frozenset({"execute", "exec_driver_sql", "executemany", "scalar", "scalars"})
+_SQL_TEXT = frozenset({"text", "literal_column", "DDL"})
+_CONSTRAINTS = frozenset({
+    "create_check_constraint", "create_unique_constraint", "create_foreign_key", "create_primary_key",
+    "create_exclude_constraint",
+})  # fmt: skip
+_EDITS_TEXT = frozenset({"strip", "lstrip", "rstrip"})
+# Arguments whose plain string is a piece of SQL, by the last name of what is called.
+_RAW = {"Computed": (0, "sqltext"), "CheckConstraint": (0, "sqltext"), "create_check_constraint": (2, "condition")}
+
+
+def call(reader: Reader, node: ast.Call, at: int) -> Value:
+    """What the call gives; what it does is told to the reader."""
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        owner = reader.value(function.value, at, used=True)
+        if owner.kind == "batch":
+            return _operation(reader, node, function.attr, at, table=owner.name)
+        if owner.kind != "imported":
+            return _method(reader, node, owner, function.attr, at)
+        called = replace(owner, name=f"{owner.name}.{function.attr}")
+    else:
+        called = reader.value(function, at, used=True)
+    match called.kind:
+        case "imported" if called.name.startswith(OPERATIONS):
+            return _operation(reader, node, called.name.removeprefix(OPERATIONS), at)
+        case "imported":
+            return _imported(reader, node, called.name, at)
+        case "function":
+            return _own(reader, node, called, at)
+        case "builtin" if called.name in ("exit", "quit"):
+            reader.raises(node, "SystemExit")
+            return UNKNOWN
+        case "builtin" if is_harmless_builtin(called.name):
+            given = _arguments(reader, node, at)
+            return DATA if all(one.kind in (*PLAIN, "function") for one in given) else _of_builtin(called.name, given)
+        case "class" if called.simple:
+            _arguments(reader, node, at)
+            return DATA
+    _arguments(reader, node, at)
+    return _not_read(reader, node)
+
+
+def _not_read(reader: Reader, node: ast.Call) -> Value:
+    return reader.unknown(node, f"calls {shown(node.func)}(), and what that does is not read")
+
+
+def _of_builtin(name: str, given: tuple[Value, ...]) -> Value:
+    """A list or the like of values that are no plain ones stays what it is of; a question about them is data."""
+    if name in ("len", "bool", "isinstance", "issubclass", "hasattr", "repr", "str", "print", "type", "hash", "any"):
+        return DATA
+    return EXPRESSION if all(one.kind not in ("unknown", "connection", "context") for one in given) else UNKNOWN
+
+
+def _arguments(reader: Reader, node: ast.Call, at: int, *, types: bool = False) -> tuple[Value, ...]:
+    """The values of the arguments, the keywords' behind the others. A function among them may be called with anything
+    of the others; SQL among them becomes a part of what is built."""
+    given = []
+    for argument_ in (*node.args, *(word.value for word in node.keywords)):
+        value = _type(reader, argument_, at) if types else None
+        value = value if value is not None else reader.value(argument_, at)
+        reader.consume(argument_, value)
+        given.append(value)
+    with_data = all(one.kind in (*PLAIN, "function", "builtin") for one in given)
+    for argument_, value in zip((*node.args, *(word.value for word in node.keywords)), given, strict=True):
+        if value.kind == "function" and value.code is not None:
+            count = len(value.code.args.args) if isinstance(value.code, ast.FunctionDef | ast.Lambda) else 0
+            reader.follow(argument_, value, (DATA if with_data else UNKNOWN,) * count)
+    return tuple(given)
+
+
+def _type(reader: Reader, node: ast.expr, at: int) -> Value | None:
+    """A type of the project's own where a column's type stands: a class that is made to be asked its name."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)):
+        return None
+    last = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+    called = reader.value(node.func, at, used=True)
+    own = called.kind == "class" and bool(called.name)
+    if not (last[:1].isupper() and (own or (called.kind == "imported" and of_import(called.name) is None))):
+        return None
+    if called.kind == "imported" and called.name.partition(".")[0] in (
+        "sqlalchemy",
+        "alembic",
+        "pathlib",
+        "subprocess",
+    ):
+        return None
+    _arguments(reader, node, at)
+    return EXPRESSION
+
+
+def _own(reader: Reader, node: ast.Call, called: Value, at: int) -> Value:
+    """A function of the file: it is followed with what it is given, operations among that."""
+    given: list[Value] = []
+    for argument_ in node.args:
+        value = reader.value(argument_.value if isinstance(argument_, ast.Starred) else argument_, at, used=True)
+        given += (
+            value.items or (DATA if value.kind in PLAIN else UNKNOWN,) * 9
+            if isinstance(argument_, ast.Starred)
+            else [value]
+        )
+    named = {word.arg or "**": reader.value(word.value, at, used=True) for word in node.keywords}
+    return reader.follow(node, called, given, named)
+
+
+def _imported(reader: Reader, node: ast.Call, dotted: str, at: int) -> Value:
+    last = dotted.rpartition(".")[2]
+    if dotted in ENDS:
+        reader.raises(node, "SystemExit")
+        return UNKNOWN
+    if last in _SQL_TEXT and dotted.startswith(("sqlalchemy.", "sqlmodel.")):
+        (value, *_) = (*_arguments(reader, node, at), UNKNOWN)
+        if value.kind == "text":
+            return replace(value, sql=True)
+        if last == "literal_column":
+            reader.unknown(node, "builds a statement of text that is no literal, so what it does is not known")
+        return DATA
+    if dotted in ("textwrap.dedent", "inspect.cleandoc"):
+        (value, *_) = (*_arguments(reader, node, at), UNKNOWN)
+        return value if value.kind == "text" else DATA
+    given = _arguments(reader, node, at, types=last in TYPE_PLACES)
+    if last == "quoted_name" and len(node.args) + len(node.keywords) == 2:
+        quote = node.args[1] if len(node.args) > 1 else node.keywords[-1].value
+        given = given[:1] if isinstance(quote, ast.Constant) and quote.value is True else given
+    made = of_import(dotted, given)
+    if made is None:
+        return (
+            _write(reader, node, last)
+            if last in ("update", "delete") and dotted.startswith("sqlalchemy")
+            else (
+                _session(reader, node, last)
+                if last in ("Session", "sessionmaker", "scoped_session")
+                else _not_read(reader, node)
+            )
+        )
+    _raw(reader, node, last)
+    return replace(made, items=tuple(one for one in given if one.sql)) if made.kind == "expression" else made
+
+
+def _session(reader: Reader, node: ast.Call, name: str) -> Value:
+    return reader.unknown(node, f"works with an ORM session ({name}), and what it writes is not read")
+
+
+def _write(reader: Reader, node: ast.AST, method: str) -> Value:
+    what = "takes rows away" if method == "delete" else "overwrites what rows hold"
+    reader.note(node, Hazard("data loss", f"{what} (a statement built by {method}())"))
+    return Value("write")
+
+
+def _method(reader: Reader, node: ast.Call, owner: Value, method: str, at: int) -> Value:
+    if owner.kind in ("connection", "context") and method in _RUNS:
+        return _runs(reader, node, at)
+    if owner.kind in ("table", "expression", "write", "query") and method in ("update", "delete"):
+        _arguments(reader, node, at)
+        return _write(reader, node, method)
+    if method in ("drop", "drop_all") and owner.kind != "enum":
+        _arguments(reader, node, at)
+        return reader.unknown(node, f"calls {shown(node.func)}(), which may drop tables with their data")
+    if owner.kind == "text":
+        return _of_text(reader, node, owner, method, at)
+    given = _arguments(reader, node, at)
+    if owner.kind == "write":
+        return owner
+    if owner.kind == "query" and method in ("on_conflict_do_update", "on_duplicate_key_update"):
+        reader.note(node, Hazard("data loss", f"overwrites what rows hold (a statement built by {method}())"))
+        return Value("write")
+    made = of_method(owner, method)
+    if made is None or (method in ("first", "one", "all", "scalar", "scalars") and owner.kind == "data" and given):
+        return _not_read(reader, node)
+    if made.name == "ddl":
+        reader.acts(node)
+    return made
+
+
+def _of_text(reader: Reader, node: ast.Call, owner: Value, method: str, at: int) -> Value:
+    given = _arguments(reader, node, at)
+    if owner.sql and method in ("bindparams", "columns", "execution_options"):
+        return owner
+    if method in _EDITS_TEXT and not given:
+        return replace(owner, name=getattr(owner.name, method)())
+    if method == "join" and len(given) == 1 and given[0].items and all(one.kind == "text" for one in given[0].items):
+        return Value("text", owner.name.join(one.name for one in given[0].items))
+    if method == "format" and all(one.kind == "text" for one in given) and None not in [w.arg for w in node.keywords]:
+        count = len(node.args)
+        words = {word.arg or "": one.name for word, one in zip(node.keywords, given[count:], strict=True)}
+        try:
+            return Value("text", owner.name.format(*(one.name for one in given[:count]), **words))
+        except (LookupError, ValueError, AttributeError):
+            return DATA
+    return DATA if of_method(Value("text"), method) else _not_read(reader, node)
+
+
+def _runs(reader: Reader, node: ast.Call, at: int) -> Value:
+    """A statement that is run: by ``op.execute`` or a connection."""
+    words = {word.arg: word.value for word in node.keywords}
+    given = node.args[0] if node.args else words.get("sqltext") or words.get("statement")
+    if given is None or isinstance(given, ast.Starred):
+        return reader.unknown(node, "runs statements that are no literal, so what they do is not known")
+    value = reader.value(given, at)
+    for other in (*node.args[1:], *(word.value for word in node.keywords if word.value is not given)):
+        reader.value(other, at)
+    if value.kind == "text":
+        reader.runs(node, value.name)
+    elif value.kind == "query":
+        if value.name:
+            reader.acts(node)
+    elif value.kind == "write":
+        reader.acts(node)
+    else:
+        reader.unknown(node, "runs statements that are no literal, so what they do is not known")
+    return DATA
+
+
+# Operations of Alembic
+
+
+def _operation(reader: Reader, node: ast.Call, method: str, at: int, table: str = "") -> Value:
+    """``op.…``, or with a table a method of its batch."""
+    if method == "execute" and not table:
+        return _runs(reader, node, at)
+    given = _arguments(reader, node, at, types=True)
+    _raw(reader, node, method)
+    if method not in LOOKS:
+        reader.acts(node, _made(node, method))
+    if method == "batch_alter_table":
+        return _batch(reader, node)
+    hazard = _hazard(reader, node, method, at, in_batch=bool(table))
+    if hazard is not None:
+        reader.note(node, hazard, f"constraint {literal(argument(node, 0, 'constraint_name'))}")
+    return {"get_bind": Value("connection"), "get_context": Value("context"), "f": given[0] if given else DATA,
+            "inline_literal": EXPRESSION}.get(method, EXPRESSION if method == "create_table" else DATA)  # fmt: skip
+
+
+def _made(node: ast.Call, method: str) -> str:
+    """The table or constraint that the operation makes, as ``Acts.makes`` names it."""
+    name = literal(argument(node, 0, "table_name" if method == "create_table" else "constraint_name"))
+    if method == "create_table":
+        return name
+    return f"constraint {name}" if method in _CONSTRAINTS and name else ""
+
+
+def _batch(reader: Reader, node: ast.Call) -> Value:
+    words = {word.arg: word.value for word in node.keywords}
+    recreate = words.get("recreate")
+    made_anew = "copies the table into a new one and drops it (recreate), which takes what others have hung on it"
+    if None in words:
+        reader.unknown(node, "alters a table by arguments that are no literal, so what they do is not known")
+    elif recreate is not None and literal(recreate) not in ("auto", "never"):
+        reader.note(node, Hazard("data loss", made_anew))
+    name = literal(argument(node, 0, "table_name"))
+    return Value("batch", f"{name or '…'}")
+
+
+def _hazard(reader: Reader, node: ast.Call, method: str, at: int, *, in_batch: bool) -> Hazard | None:
+    match method:
+        case "drop_table" | "drop_column":
+            place = 1 if method == "drop_column" and not in_batch else 0
+            names = [literal(argument(node, number, "")) or "…" for number in range(place + 1)]
+            return Hazard("data loss", f"drops the {method.removeprefix('drop_')} {'.'.join(names)} with its data")
+        case "invoke":
+            return Hazard("unknown", f"calls {shown(node.func)}(), which may drop tables with their data")
+        case "drop_constraint":
+            name = literal(argument(node, 0, "constraint_name")) or "…"
+            return Hazard("constraint dropped", f"drops the constraint {name}")
+        case "rename_table":
+            old, new = (literal(argument(node, number, "")) or "…" for number in (0, 1))
+            return Hazard("rename", f"renames the table {old} to {new}, which running code may use by its old name")
+        case "alter_column":
+            return _alters(reader, node, at, in_batch=in_batch)
+    if method in SAFE_OPERATIONS:
+        return None
+    return Hazard("unknown", f"calls {shown(node.func)}(), and what that does is not read")
+
+
+def _alters(reader: Reader, node: ast.Call, at: int, *, in_batch: bool) -> Hazard | None:
+    words = {word.arg: word.value for word in node.keywords}
+    type_, using, renamed = words.get("type_"), words.get("postgresql_using"), words.get("new_column_name")
+    column = literal(argument(node, 0 if in_batch else 1, "column_name")) or "…"
+    if None in words or any(isinstance(one, ast.Starred) for one in node.args) or len(node.args) > 2:
+        return Hazard("unknown", "alters a column by arguments that are no literal, so what they do is not known")
+    if using is not None and not _is_none(using):
+        return Hazard("data loss", "changes a type with USING, and what does not fit the new one is lost")
+    if type_ is not None and not _is_none(type_):
+        before, after = _type_of(reader, words.get("existing_type"), at), _type_of(reader, type_, at)
+        if not keeps(before or "unknown", after):
+            change = f" from {before or '…'} to {after or '…'}"
+            return Hazard("data loss", f"changes a type{change}, and what does not fit the new one may be lost")
+        return Hazard("type change", f"changes the type of the column {column} to {after}")
+    if renamed is not None and not _is_none(renamed):
+        new = literal(renamed) or "…"
+        return Hazard("rename", f"renames the column {column} to {new}, which running code may use by its old name")
+    return None
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and (node.value is None or node.value is False)
+
+
+def _type_of(reader: Reader, node: ast.expr | None, at: int) -> str:
+    """The type that the code stands for; "" where the class is not SQLAlchemy's own."""
+    function = node.func if isinstance(node, ast.Call) else node
+    if function is None:
+        return ""
+    named = reader.value(function, at, used=True)
+    return of_code(node) if named.kind == "imported" and named.name.startswith("sqlalchemy.") else ""
+
+
+def _raw(reader: Reader, node: ast.Call, called: str) -> None:
+    """Plain strings that become a piece of the statement as they stand."""
+    place, name = _RAW.get(called, (-1, ""))
+    texts = [argument(node, place, name)] if name else []
+    texts += [word.value for word in node.keywords if word.arg in ("postgresql_where", "sqlite_where", "where")]
+    for text in texts:
+        if isinstance(text, ast.Constant) and isinstance(text.value, str):
+            reader.consume(text, Value("text", text.value, sql=True))
+    for word in node.keywords:
+        if (word.arg or "").startswith("postgresql_") or word.arg in ("prefixes", "using"):
+            pieces = [inner.value for inner in ast.walk(word.value) if isinstance(inner, ast.Constant)]
+            if any(isinstance(piece, str) and (";" in piece or "--" in piece) for piece in pieces):
+                reader.unknown(word.value, f"puts text into the statement as it stands ({word.arg})")

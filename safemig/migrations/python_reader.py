@@ -1,0 +1,383 @@
+"""A revision's code followed without running it: each name and expression is taken for what it may stand for.
+
+The file's own functions are followed at each call with what they are called with; what cannot be followed is an event.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from safemig.migrations import calls
+from safemig.migrations.python_scopes import Scope, Surroundings
+from safemig.migrations.python_values import (
+    BUILT,
+    DATA,
+    EXPRESSION,
+    OPERATIONS,
+    PLAIN,
+    UNKNOWN,
+    Value,
+    attribute,
+    combined,
+    is_type_name,
+    joined,
+    member,
+    shown,
+)
+
+MAX_DEPTH = 8  # functions of the file that call one another
+MAX_CALLS = 400  # of the file's own functions, in one reading
+MAX_TURNS = 60  # of a loop over a list that is written out
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+_BODIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+_ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+
+
+class Reader(Surroundings):
+    """``events`` holds what was come upon since it was emptied last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._depth = self._calls = 0
+
+    def module(self, tree: ast.Module) -> int:
+        """Reads what happens when the file is loaded; the number of its scope."""
+        return self._inner(None, tree.body)
+
+    def _inner(self, parent: int | None, body: Sequence[ast.stmt], bound: Sequence[tuple[str, Value]] = ()) -> int:
+        self.scopes.append(Scope(parent, dict(bound)))
+        number = len(self.scopes) - 1
+        self.block(body, number)
+        return number
+
+    def assign(self, target: ast.expr, value: Value, at: int, *, again: bool = False) -> None:
+        if isinstance(target, ast.Name):
+            self.bind(target.id, value, at, again=again)
+        elif isinstance(target, ast.Starred):
+            self.assign(target.value, replace(value, items=()), at)
+        elif isinstance(target, ast.Tuple | ast.List):
+            items = value.items if len(value.items) == len(target.elts) else ()
+            for number, inner in enumerate(target.elts):
+                self.assign(inner, items[number] if items else member(value), at, again=again)
+        elif isinstance(target, ast.Attribute | ast.Subscript):
+            self._store(target, at)
+
+    def _store(self, target: ast.Attribute | ast.Subscript, at: int) -> None:
+        owner = self.value(target.value, at, used=True)
+        if isinstance(target, ast.Subscript):
+            self.value(target.slice, at)
+        if owner.kind not in (PLAIN if isinstance(target, ast.Subscript) else ()):
+            self.unknown(target, f"sets {shown(target)}, and what that changes is not read")
+        elif isinstance(target.value, ast.Name):
+            # What is in it now is not what was written out.
+            self.scopes[at].names[target.value.id] = DATA
+
+    # Statements
+
+    def block(self, body: Sequence[ast.stmt], at: int) -> None:
+        for node in body:
+            self.statement(node, at)
+            if isinstance(node, _ENDS):
+                return
+
+    def branch(self, body: Sequence[ast.stmt], at: int) -> None:
+        """Statements that may not run."""
+        self.scopes[at].branches += 1
+        self.block(body, at)
+        self.scopes[at].branches -= 1
+
+    def statement(self, node: ast.stmt, at: int) -> None:
+        read = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if read is not None:
+            read(node, at)
+            return
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.value(child, at)
+
+    def _import(self, node: ast.Import, at: int) -> None:
+        for alias in node.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            self.bind(name, Value("imported", alias.name if alias.asname else name), at)
+
+    def _importfrom(self, node: ast.ImportFrom, at: int) -> None:
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            if alias.name == "*":
+                self.unknown(node, f"imports every name of {module}, so what names stand for is not known")
+            else:
+                self.bind(alias.asname or alias.name, Value("imported", f"{module}.{alias.name}"), at)
+
+    def _functiondef(self, node: Function, at: int) -> None:
+        plain = True
+        for decorator in node.decorator_list:
+            plain = self._decorates(decorator, at) and plain
+        for default in (*node.args.defaults, *(one for one in node.args.kw_defaults if one)):
+            self.value(default, at)
+        self.bind(node.name, Value("function", node.name, code=node, scope=at) if plain else UNKNOWN, at)
+
+    _asyncfunctiondef = _functiondef
+
+    def _decorates(self, node: ast.expr, at: int) -> bool:
+        """Whether the decorator leaves what it decorates as it is; anything else is an event."""
+        made = self.value(node, at, used=True)
+        if made.kind == "function":
+            self.follow(node, made, ())
+            return False
+        harmless = made.name in ("functools.wraps", "functools.lru_cache", "functools.cache", "dataclasses.dataclass")
+        if isinstance(node, ast.Call) or harmless or made.name in ("staticmethod", "classmethod", "property"):
+            return True
+        self.unknown(node, f"is wrapped by {shown(node)}, and what that does is not read")
+        return False
+
+    def _classdef(self, node: ast.ClassDef, at: int) -> None:
+        bases = [self.value(base, at, used=True) for base in node.bases]
+        keywords = [self.value(word.value, at) for word in node.keywords]
+        wrapped = [one for one in node.decorator_list if not self._decorates(one, at)]
+        self._inner(at, node.body)
+        simple = all(base.kind in ("expression", "data") or is_type_name(base) or base.simple for base in bases)
+        methods = any(isinstance(inner, _BODIES) for inner in node.body)
+        known = simple and not (methods or keywords or wrapped)
+        typed = bool(bases) and bases[0].kind == "imported" and bases[0].name.startswith("sqlalchemy")
+        self.bind(node.name, Value("class", node.name if typed else "", code=node, simple=known), at)
+
+    def _return(self, node: ast.Return, at: int) -> None:
+        self.scopes[at].returns.append(self.value(node.value, at) if node.value else DATA)
+
+    def _assign(self, node: ast.Assign, at: int) -> None:
+        value = self.value(node.value, at)
+        for target in node.targets:
+            self.assign(target, value, at)
+
+    def _annassign(self, node: ast.AnnAssign, at: int) -> None:
+        if node.value is not None:
+            self.assign(node.target, self.value(node.value, at), at)
+
+    def _augassign(self, node: ast.AugAssign, at: int) -> None:
+        self.assign(node.target, self._added(self.value(node.target, at), self.value(node.value, at)), at)
+
+    def _delete(self, node: ast.Delete, at: int) -> None:
+        for target in node.targets:
+            if isinstance(target, ast.Attribute | ast.Subscript):
+                self._store(target, at)
+
+    def _global(self, node: ast.Global | ast.Nonlocal, _at: int) -> None:
+        for name in node.names:
+            for scope in self.scopes:
+                scope.names[name] = UNKNOWN
+
+    _nonlocal = _global
+
+    def _if(self, node: ast.If, at: int) -> None:
+        self.value(node.test, at)
+        never = isinstance(node.test, ast.Constant) and not node.test.value
+        always = isinstance(node.test, ast.Constant) and bool(node.test.value)
+        self.branch(() if never else node.body, at)
+        self.branch(() if always else node.orelse, at)
+
+    def _while(self, node: ast.While, at: int) -> None:
+        self.value(node.test, at)
+        if not (isinstance(node.test, ast.Constant) and not node.test.value):
+            for _ in range(2):  # what a turn leaves behind is there in the next
+                self.branch(node.body, at)
+        self.branch(node.orelse, at)
+
+    def _for(self, node: ast.For | ast.AsyncFor, at: int) -> None:
+        each = self.value(node.iter, at)
+        turns = each.items if 0 < len(each.items) <= MAX_TURNS else (member(each),) * 2
+        for turn in turns:
+            self.assign(node.target, turn, at, again=bool(each.items))
+            self.branch(node.body, at)
+        self.branch(node.orelse, at)
+
+    _asyncfor = _for
+
+    def _with(self, node: ast.With | ast.AsyncWith, at: int) -> None:
+        for item in node.items:
+            value = self.value(item.context_expr, at, used=True)
+            if item.optional_vars is not None:
+                self.assign(item.optional_vars, value, at)
+        self.block(node.body, at)
+
+    _asyncwith = _with
+
+    def _try(self, node: ast.Try, at: int) -> None:
+        self.branch(node.body, at)
+        for handler in node.handlers:
+            if handler.name:
+                self.bind(handler.name, DATA, at)
+            self.branch(handler.body, at)
+        self.branch(node.orelse, at)
+        self.branch(node.finalbody, at)
+
+    _trystar = _try
+
+    def _match(self, node: ast.Match, at: int) -> None:
+        subject = self.value(node.subject, at)
+        for case in node.cases:
+            for name in [getattr(inner, "name", None) for inner in ast.walk(case.pattern)]:
+                if name:
+                    self.bind(name, member(subject), at)
+            self.branch(case.body, at)
+
+    def _raise(self, node: ast.Raise, at: int) -> None:
+        if node.exc is not None:
+            self.value(node.exc, at)
+        self.raises(node, ast.unparse(node.exc).partition("(")[0] if node.exc else "an error")
+
+    def _assert(self, node: ast.Assert, at: int) -> None:
+        self.value(node.test, at)
+        if isinstance(node.test, ast.Constant) and not node.test.value:
+            self.raises(node, "AssertionError")
+
+    # Expressions
+
+    def value(self, node: ast.expr, at: int, *, used: bool = False) -> Value:
+        """What the expression stands for; ``used``: an operation in it is called, not handed on."""
+        found = self._read(node, at)
+        if not used and isinstance(node, ast.Name | ast.Attribute) and _is_operation(found):
+            self.unknown(node, f"hands {shown(node)} on, and what is done with it is not read")
+        return found
+
+    def _read(self, node: ast.expr, at: int) -> Value:
+        read = _EXPRESSIONS.get(type(node))
+        if read is not None:
+            return read(self, node, at)
+        inner = (one for one in ast.iter_child_nodes(node) if isinstance(one, ast.expr))
+        return combined(tuple(self.value(one, at) for one in inner))
+
+    def _constant(self, node: ast.Constant, _at: int) -> Value:
+        return Value("text", node.value) if isinstance(node.value, str) else DATA
+
+    def _name(self, node: ast.Name, at: int) -> Value:
+        return self.look_up(node.id, at)
+
+    def _attribute(self, node: ast.Attribute, at: int) -> Value:
+        return attribute(self.value(node.value, at, used=True), node.attr)
+
+    def _lambda(self, node: ast.Lambda, at: int) -> Value:
+        return Value("function", "lambda", code=node, scope=at)
+
+    def _namedexpr(self, node: ast.NamedExpr, at: int) -> Value:
+        value = self.value(node.value, at)
+        self.assign(node.target, value, at)
+        return value
+
+    def _ifexp(self, node: ast.IfExp, at: int) -> Value:
+        self.value(node.test, at)
+        return joined(self.value(node.body, at), self.value(node.orelse, at))
+
+    def _listed(self, node: ast.List | ast.Tuple | ast.Set, at: int) -> Value:
+        items = tuple(self.value(item, at) for item in node.elts)
+        starred = any(isinstance(item, ast.Starred) for item in node.elts)
+        return replace(combined(items), items=() if starred else items)
+
+    def _binop(self, node: ast.BinOp, at: int) -> Value:
+        left, right = self.value(node.left, at), self.value(node.right, at)
+        return self._added(left, right) if isinstance(node.op, ast.Add) else combined((left, right))
+
+    def _inside(self, node: ast.Starred | ast.Await, at: int) -> Value:
+        return self.value(node.value, at)
+
+    def _yield(self, node: ast.Yield | ast.YieldFrom, at: int) -> Value:
+        if node.value is not None:
+            self.value(node.value, at)
+        return self.unknown(node, "is a generator, so what it does is not known")
+
+    def _formatted(self, node: ast.JoinedStr, at: int) -> Value:
+        parts = []
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                value = self.value(part.value, at)
+                whole = value.kind == "text" and part.conversion == -1 and part.format_spec is None
+                parts.append(value if whole else DATA)
+            else:
+                parts.append(self.value(part, at))
+        if all(part.kind == "text" for part in parts):
+            return Value("text", "".join(part.name for part in parts))
+        return DATA
+
+    def _added(self, left: Value, right: Value) -> Value:
+        if left.kind == right.kind == "text" and not (left.sql or right.sql):
+            return Value("text", left.name + right.name)
+        if left.items and right.items:
+            return replace(combined((left, right)), items=left.items + right.items)
+        return replace(combined((left, right)), items=(left, right) if left.sql or right.sql else ())
+
+    def _part(self, node: ast.Subscript, at: int) -> Value:
+        owner = self.value(node.value, at, used=True)
+        self.value(node.slice, at)
+        if owner.kind in PLAIN or owner.kind in BUILT:
+            return member(replace(owner, name="")) if not owner.items else combined(owner.items)
+        return EXPRESSION if is_type_name(owner) else UNKNOWN
+
+    def _comprehended(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp, at: int) -> Value:
+        self.scopes.append(Scope(at))
+        at = len(self.scopes) - 1
+        for part in node.generators:
+            self.assign(part.target, member(self.value(part.iter, at)), at, again=True)
+            for test in part.ifs:
+                self.value(test, at)
+        elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        made = tuple(self.value(element, at) for element in elements)
+        return replace(combined(made), items=tuple(one for one in made if one.sql))
+
+    # The file's own functions
+
+    def follow(
+        self, node: ast.AST, value: Value, given: Sequence[Value], named: dict[str, Value] | None = None
+    ) -> Value:
+        """Reads the function as it is called there; what it returns."""
+        self._calls += 1
+        if self._depth >= MAX_DEPTH or self._calls > MAX_CALLS:
+            return self.unknown(node, f"calls {value.name}() too often to be followed")
+        code = value.code
+        assert isinstance(code, Function | ast.Lambda)
+        bound = list(self._arguments(code.args, value.scope, given, named or {}))
+        self._depth += 1
+        try:
+            if isinstance(code, ast.Lambda):
+                number = self._inner(value.scope, [], bound)
+                return self.value(code.body, number)
+            returned = self.scopes[self._inner(value.scope, code.body, bound)].returns
+        finally:
+            self._depth -= 1
+        result = returned[0] if returned else DATA
+        for other in returned[1:]:
+            result = joined(result, other)
+        return result
+
+    def _arguments(
+        self, wanted: ast.arguments, at: int, given: Sequence[Value], named: dict[str, Value]
+    ) -> Iterator[tuple[str, Value]]:
+        positional = [*wanted.posonlyargs, *wanted.args]
+        defaults = dict(zip([arg.arg for arg in positional[::-1]], wanted.defaults[::-1], strict=False))
+        defaults |= {arg.arg: one for arg, one in zip(wanted.kwonlyargs, wanted.kw_defaults, strict=True) if one}
+        for number, arg in enumerate([*positional, *wanted.kwonlyargs]):
+            if number < min(len(given), len(positional)):
+                yield arg.arg, given[number]
+            elif arg.arg in named:
+                yield arg.arg, named[arg.arg]
+            else:
+                yield arg.arg, self.value(defaults[arg.arg], at, used=True) if arg.arg in defaults else UNKNOWN
+        rest = (*given[len(positional) :], *named.values())
+        for more in (wanted.vararg, wanted.kwarg):
+            if more is not None:
+                yield more.arg, combined(tuple(rest))
+
+
+def _is_operation(value: Value) -> bool:
+    return value.kind == "batch" or (value.kind == "imported" and f"{value.name}.".startswith(OPERATIONS))
+
+
+_EXPRESSIONS: Mapping[type[ast.expr], Callable[[Reader, Any, int], Value]] = {
+    ast.Constant: Reader._constant, ast.Name: Reader._name, ast.Attribute: Reader._attribute, ast.Call: calls.call,
+    ast.Lambda: Reader._lambda, ast.NamedExpr: Reader._namedexpr, ast.JoinedStr: Reader._formatted,
+    ast.IfExp: Reader._ifexp, ast.List: Reader._listed, ast.Tuple: Reader._listed, ast.Set: Reader._listed,
+    ast.ListComp: Reader._comprehended, ast.SetComp: Reader._comprehended, ast.DictComp: Reader._comprehended,
+    ast.GeneratorExp: Reader._comprehended, ast.Subscript: Reader._part, ast.BinOp: Reader._binop,
+    ast.Starred: Reader._inside, ast.Await: Reader._inside, ast.Yield: Reader._yield, ast.YieldFrom: Reader._yield,
+}  # fmt: skip

@@ -1,0 +1,72 @@
+"""The names of a revision's code by scope, and the events that reading it collects."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from safemig.migrations.python_events import Acts, Event, Noted, Raises, RunsSql
+from safemig.migrations.python_values import UNKNOWN, Value, is_builtin, joined
+from safemig.sql.hazards import Hazard
+
+
+@dataclass
+class Scope:
+    """The names of a module, function or class; within ``branches`` (of an ``if``, a loop, a ``try``) a name may keep
+    the value that it had before."""
+
+    parent: int | None
+    names: dict[str, Value] = field(default_factory=dict)
+    branches: int = 0
+    returns: list[Value] = field(default_factory=list)
+
+
+class Surroundings:
+    """What a reader of code knows besides the code: names, and what it came upon."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.scopes: list[Scope] = []
+
+    # Events
+
+    def note(self, node: ast.AST, hazard: Hazard, about: str = "") -> None:
+        self.events.append(Noted(getattr(node, "lineno", 1), hazard, about))
+
+    def unknown(self, node: ast.AST, what: str) -> Value:
+        """A call or value that is not followed; it may change anything."""
+        self.note(node, Hazard("unknown", what))
+        self.acts(node)
+        return UNKNOWN
+
+    def acts(self, node: ast.AST, makes: str = "") -> None:
+        self.events.append(Acts(getattr(node, "lineno", 1), makes))
+
+    def raises(self, node: ast.AST, error: str) -> None:
+        self.events.append(Raises(getattr(node, "lineno", 1), error))
+
+    def runs(self, node: ast.AST, text: str) -> None:
+        self.events.append(RunsSql(getattr(node, "lineno", 1), text, "statement"))
+
+    def consume(self, node: ast.AST, value: Value) -> None:
+        """A value that is given to something that builds a statement: the SQL in it becomes a part of that."""
+        if value.kind == "text" and value.sql:
+            self.events.append(RunsSql(getattr(node, "lineno", 1), value.name, "fragment"))
+        for item in value.items:
+            self.consume(node, item)
+
+    # Scopes and names
+
+    def look_up(self, name: str, at: int | None) -> Value:
+        while at is not None:
+            scope = self.scopes[at]
+            if name in scope.names:
+                return scope.names[name]
+            at = scope.parent
+        return Value("builtin", name) if is_builtin(name) else UNKNOWN
+
+    def bind(self, name: str, value: Value, at: int, *, again: bool = False) -> None:
+        """``again``: the value takes the place of the one before, as in the next turn of a loop."""
+        scope = self.scopes[at]
+        may_keep = scope.branches > 0 and name in scope.names and not again
+        scope.names[name] = joined(scope.names[name], value) if may_keep else value
