@@ -38,7 +38,7 @@ def upgrade():
 
 
 def downgrade():
-    op.execute("SELECT 1")
+    op.execute("DROP VIEW shelf_view")
 """
 
 
