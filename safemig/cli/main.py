@@ -25,6 +25,7 @@ COMMANDS = {
         "every item of a phase: proved, proposed, disproved or not provable, and why",
     ),
     "tick": ("safemig.cli.tick", "tick items of a checklist: FILE:LINES, or what is proved or proposed"),
+    "lint": ("safemig.cli.lint", "say what revision files may lose or change for others; needs no database"),
     "permissions": ("safemig.cli.permissions", "list and revoke what “don't ask again” has granted"),
     "stop-database": ("safemig.cli.stop_database", "stop the PostgreSQL that safemig started for this project"),
     "compose-edit": ("safemig.cli.compose_edit", "make the Makefile call `docker compose` itself: shows the edit"),
@@ -139,6 +140,12 @@ def _permissions(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--revoke", default="", metavar="ID|all", help="take a grant back")
 
 
+def _lint(sub: argparse.ArgumentParser) -> None:
+    _json_only(sub)
+    sub.add_argument("--risk", action="store_true", required=True, help="what each file may lose, with line and kind")
+    sub.add_argument("files", nargs="+", metavar="FILE", help="a revision file")
+
+
 def _show(sub: argparse.ArgumentParser) -> None:
     from safemig.cli.show import add_arguments
 
@@ -173,6 +180,7 @@ _ARGUMENTS = {
     "verify": _verify,
     "checklist": _verify,
     "tick": _tick,
+    "lint": _lint,
     "permissions": _permissions,
     "stop-database": _common,
     "compose-edit": _compose_edit,

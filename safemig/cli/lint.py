@@ -1,0 +1,60 @@
+"""`safemig lint --risk`: what revision files may lose or have to be asked about, read without a database."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import stat
+import sys
+from pathlib import Path
+
+import msgspec
+
+from safemig.base.redaction import redact
+from safemig.migrations.hazards import Risk, risks_of
+from safemig.reports.terminal import printable
+
+MAX_BYTES = 2_000_000
+
+
+def main(options: argparse.Namespace) -> int:
+    """0; 2 where a file cannot be read, which counts as a loss in what is printed."""
+    texts, refused = dict[str, str](), dict[str, tuple[Risk, ...]]()
+    for name in dict.fromkeys(options.files):
+        try:
+            texts[name] = _text(Path(options.project, name))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            refused[name] = (Risk(1, f"cannot be read: {reason}", kind="unknown"),)
+    found = refused | dict(zip(texts, risks_of(list(texts.values())), strict=True))
+    for name in dict.fromkeys(options.files):
+        sys.stdout.write(_json(name, found[name]) if options.json else _lines(name, found[name]))
+    return 2 if refused else 0
+
+
+def _text(path: Path) -> str:
+    """The text of a regular file; a pipe or a device is never waited for."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise ValueError("it is no regular file")
+        raw = file.read(MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:
+        raise ValueError(f"it is larger than {MAX_BYTES:,} bytes")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not in UTF-8 (byte {error.start})") from None
+
+
+def _json(name: str, found: tuple[Risk, ...]) -> str:
+    rows = [{"line": risk.line, "kind": risk.kind, "what": redact(risk.what)} for risk in found]
+    document = {"file": name, "loses": any(risk.loses for risk in found), "risks": rows}
+    return msgspec.json.encode(document).decode() + "\n"
+
+
+def _lines(name: str, found: tuple[Risk, ...]) -> str:
+    shown = printable(name)
+    if not found:
+        return f"{shown}: nothing is known to be lost or to need a question\n"
+    return "".join(f"{shown}:{risk.line}: {risk.kind}: {printable(redact(risk.what))}\n" for risk in found)
