@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.safemig.test_startup import DOCKERFILE, LOCAL, PLAIN_APP, SERVE, composed, startup
+from tests.safemig.planning.test_startup import DOCKERFILE, LOCAL, PLAIN_APP, SERVE, composed, startup
 
 
 @pytest.mark.parametrize(

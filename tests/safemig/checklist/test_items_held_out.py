@@ -13,8 +13,8 @@ import pytest
 
 from safemig.checklist.plain_words import plain_words
 from safemig.checklist.ticks import Judged, Proofs, Worlds, judge_all
-from tests.safemig.test_items_four_worlds import RAN, STATES
-from tests.safemig.test_items_judging import phase_of, world
+from tests.safemig.checklist.test_items_four_worlds import RAN, STATES
+from tests.safemig.checklist.test_judgement import phase_of, world
 
 ROWS = [
     tuple(line.split(" ", 2))

@@ -15,9 +15,9 @@ from safemig.checklist.ticks import Judged, Proofs, Worlds, judge_all
 from safemig.plan_document.document import parse
 from safemig.project.config import ConfigError, load
 from safemig.project.config_schema import TickConfig
-from tests.safemig.test_items_four_worlds import BEFORE as EMPTY
-from tests.safemig.test_items_four_worlds import RAN, STATES
-from tests.safemig.test_items_judging import BEFORE, State, phase_of, world
+from tests.safemig.checklist.test_items_four_worlds import BEFORE as EMPTY
+from tests.safemig.checklist.test_items_four_worlds import RAN, STATES
+from tests.safemig.checklist.test_judgement import BEFORE, State, phase_of, world
 
 # Every thing that these name was made or run by right work, and every word of most of them is plain: yet none is true.
 TRAPS = [

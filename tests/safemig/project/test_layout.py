@@ -16,7 +16,7 @@ from safemig.project.layout import Project, discover
 from safemig.project.make_roles import Wish, choose
 from safemig.shell.recipes import doing
 
-DEMO = Path(__file__).parents[2] / "demo"
+DEMO = Path(__file__).parents[3] / "demo"
 PASSWORD = "hunter2"
 COMPOSE = """\
 services:

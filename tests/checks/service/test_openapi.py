@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from checks.evidence import Json
 from checks.service import endpoints
 from checks.service.endpoints import Probe
-from tests.checks.test_endpoints import Site, site
+from tests.checks.service.test_endpoints import Site, site
 
 __all__ = ["site"]
 

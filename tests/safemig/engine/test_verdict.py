@@ -21,8 +21,8 @@ from safemig.planning.pending import ACCEPTED, UNCOMPARED
 from safemig.planning.planner import draft
 from safemig.run.past import Past
 from safemig.signals.comparison import Signal
+from tests.safemig.planning.test_applying import BAKED, applying
 from tests.safemig.plans import DOWN, FACTS, without
-from tests.safemig.test_plan_applying import BAKED, applying
 
 GOOD = Signal(True, "3 passed", "3 passed")
 

@@ -9,7 +9,7 @@ import pytest
 
 from safemig.journal import read_events
 from tests.safemig.bad_projects import AUTO, safemig, write
-from tests.safemig.test_drift_runs import alembic, execute, phase, used, verdict
+from tests.safemig.engine.test_drift_runs import alembic, execute, phase, used, verdict
 from tests.spine.project import Spine
 
 pytestmark = pytest.mark.slow

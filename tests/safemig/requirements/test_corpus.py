@@ -27,7 +27,7 @@ from safemig.requirements.sources import wanted
 from safemig.sandbox.desired import Desired, SpecFails, desire, of_revision, restated
 from tests.conftest import fresh_database
 
-CORPUS = Path(__file__).parents[1] / "corpus"
+CORPUS = Path(__file__).parents[2] / "corpus"
 BASE = (CORPUS / "base.sql").read_text(encoding="utf-8")
 SPECS = sorted(path.stem for path in CORPUS.glob("*.md"))
 WORDS = (

@@ -28,8 +28,8 @@ from safemig.planning.database_use import DatabaseUse
 from safemig.planning.facts import Facts
 from safemig.planning.steps import same_database_step
 from tests.safemig.bad_projects import ENTRY, contents, write
+from tests.safemig.planning.test_applying import applying
 from tests.safemig.plans import FACTS, shared, without
-from tests.safemig.test_plan_applying import applying
 from tests.spine.project import FIRST, INI, SPEC, free_port
 
 # Like many a service: a session for each request, at the address of a variable, else of a file, else its own.

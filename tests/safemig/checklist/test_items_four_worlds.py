@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from safemig.checklist.ticks import Proofs, Worlds, judge_all
-from tests.safemig.test_items_judging import Objects, State, phase_of, world
+from tests.safemig.checklist.test_judgement import Objects, State, phase_of, world
 
 MODELS = """\
 class Course(Base):
