@@ -50,7 +50,8 @@ class Suite:
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
             output["left_out"] = self.left_out
-        elif self.config.cache is not None and self.seconds:
+        elif self.seconds and self.config.pluginmanager.hasplugin("cacheprovider"):
+            assert self.config.cache is not None
             self.config.cache.set(CACHE_KEY, {**self.config.cache.get(CACHE_KEY, {}), **self.seconds})
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

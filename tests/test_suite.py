@@ -82,6 +82,11 @@ def test_durations_of_earlier_runs_are_kept(small: Path, workers: tuple[str, ...
     assert all(took > 0 for took in kept.values())
 
 
+def test_a_run_that_keeps_nothing_ends_well(small: Path) -> None:
+    assert len(names(run(small, "-p", "no:cacheprovider"))) == 3
+    assert not (small / ".pytest_cache").exists()
+
+
 def test_the_slowest_come_first_and_all_are_counted() -> None:
     assert slowest({"a": 1.0, "b": 60.25, "c": 2.0}, 2) == [
         "    60.25 s  b",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -187,11 +188,19 @@ def _version(folder: Path) -> str:
     """What `postgres --version` prints there, "" when there is no complete server."""
     if not all((folder / name).is_file() for name in NEEDED):
         return ""
+    program = folder / "postgres"
     try:
-        answer = subprocess.run(
-            [str(folder / "postgres"), "--version"], capture_output=True, text=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return _printed_version(program, program.stat().st_mtime_ns)
+    except (OSError, subprocess.SubprocessError):
         return ""
+
+
+@functools.lru_cache(maxsize=32)
+def _printed_version(program: Path, _changed: int) -> str:
+    """The version of that file as it was ``_changed`` last; "" when it prints none.
+
+    A run asks 14 times or more. That it cannot be started (OSError, SubprocessError) is not remembered.
+    """
+    answer = subprocess.run([str(program), "--version"], capture_output=True, text=True, timeout=20, check=True)
     words = answer.stdout.split()  # postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)
-    return words[2] if answer.returncode == 0 and len(words) > 2 else ""
+    return words[2] if len(words) > 2 else ""

@@ -63,6 +63,31 @@ def test_an_explicit_folder_wins_or_is_refused(tmp_path: Path) -> None:
         find_binaries(None, tmp_path)
 
 
+def test_a_server_is_asked_for_its_version_once_until_its_file_changes(tmp_path: Path) -> None:
+    calls, postgres_file = tmp_path / "calls", tmp_path / "postgres"
+
+    def install(version: str, changed: int) -> None:
+        for name in binaries.NEEDED:
+            (tmp_path / name).write_text(f"#!/bin/sh\necho call >> {calls}\n{version}\n")
+            (tmp_path / name).chmod(0o755)
+        os.utime(postgres_file, (changed, changed))
+
+    def versions() -> list[str]:
+        return [find_binaries(None, tmp_path).version for _ in range(2)]
+
+    install("echo 'postgres (PostgreSQL) 15.18'", 1_700_000_000)
+    assert versions() == ["15.18"] * 2
+    assert calls.read_text().split() == ["call"]
+    install("echo 'postgres (PostgreSQL) 16.2'", 1_700_000_001)
+    assert versions() == ["16.2"] * 2
+    assert calls.read_text().split() == ["call"] * 2
+    install("exit 1", 1_700_000_002)
+    for count in (3, 4):  # a server that cannot be started may be startable a moment later
+        with pytest.raises(PostgresError, match="holds no PostgreSQL server"):
+            find_binaries(None, tmp_path)
+        assert calls.read_text().split() == ["call"] * count
+
+
 def test_the_embedded_package_is_found_without_its_import() -> None:
     code = (
         "import sys; from safemig.postgres.server import find_binaries; print(find_binaries().source);"
