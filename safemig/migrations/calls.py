@@ -179,8 +179,9 @@ def _write(reader: Reader, node: ast.AST, method: str) -> Value:
 
 
 def _method(reader: Reader, node: ast.Call, owner: Value, method: str, at: int) -> Value:
-    if owner.kind in ("connection", "context") and method in _RUNS:
-        return _runs(reader, node, at)
+    if owner.kind in ("connection", "context", "unknown") and method in _RUNS:
+        told = _runs(reader, node, at)
+        return told if owner.kind != "unknown" else _not_read(reader, node)
     if owner.kind in ("table", "expression", "write", "query") and method in ("update", "delete"):
         _arguments(reader, node, at)
         return _write(reader, node, method)
@@ -255,7 +256,7 @@ def _operation(reader: Reader, node: ast.Call, method: str, at: int, table: str 
         reader.acts(node, _made(node, method))
     if method == "batch_alter_table":
         return _batch(reader, node)
-    hazard = _hazard(reader, node, method, at, in_batch=bool(table))
+    hazard = _hazard(reader, node, method, at, given, in_batch=bool(table))
     if hazard is not None:
         reader.note(node, hazard, f"constraint {literal(argument(node, 0, 'constraint_name'))}")
     return {"get_bind": Value("connection"), "get_context": Value("context"), "f": given[0] if given else DATA,
@@ -282,25 +283,32 @@ def _batch(reader: Reader, node: ast.Call) -> Value:
     return Value("batch", f"{name or '…'}")
 
 
-def _hazard(reader: Reader, node: ast.Call, method: str, at: int, *, in_batch: bool) -> Hazard | None:
+def _hazard(
+    reader: Reader, node: ast.Call, method: str, at: int, given: tuple[Value, ...], *, in_batch: bool
+) -> Hazard | None:
     match method:
         case "drop_table" | "drop_column":
             place = 1 if method == "drop_column" and not in_batch else 0
-            names = [literal(argument(node, number, "")) or "…" for number in range(place + 1)]
+            names = [_shown_name(node, given, number) for number in range(place + 1)]
             return Hazard("data loss", f"drops the {method.removeprefix('drop_')} {'.'.join(names)} with its data")
         case "invoke":
             return Hazard("unknown", f"calls {shown(node.func)}(), which may drop tables with their data")
         case "drop_constraint":
-            name = literal(argument(node, 0, "constraint_name")) or "…"
-            return Hazard("constraint dropped", f"drops the constraint {name}")
+            return Hazard("constraint dropped", f"drops the constraint {_shown_name(node, given, 0)}")
         case "rename_table":
-            old, new = (literal(argument(node, number, "")) or "…" for number in (0, 1))
+            old, new = _shown_name(node, given, 0), _shown_name(node, given, 1)
             return Hazard("rename", f"renames the table {old} to {new}, which running code may use by its old name")
         case "alter_column":
             return _alters(reader, node, at, in_batch=in_batch)
     if method in SAFE_OPERATIONS:
         return None
     return Hazard("unknown", f"calls {shown(node.func)}(), and what that does is not read")
+
+
+def _shown_name(node: ast.Call, given: tuple[Value, ...], place: int) -> str:
+    """The name that the argument at that place holds, as far as it is known."""
+    known = place < len(node.args) and given[place].kind == "text"
+    return given[place].name if known else "…"
 
 
 def _alters(reader: Reader, node: ast.Call, at: int, *, in_batch: bool) -> Hazard | None:

@@ -292,7 +292,6 @@ ALEMBIC: Mapping[str, Command] = {
     "list_templates": looks(),
     # An option among unknown words can only mark or print here.
     "upgrade": changes("database schema", "applies migrations", "--sql --tag=", holes=True),
-    "stamp": changes("database schema", "sets the revision in the database", "--sql --tag="),
     "revision": changes(
         "files",
         "writes files",

@@ -93,6 +93,8 @@ def migration_command(tool: str, rest: Words, args: Words) -> Effects:
         return destroys("database schema", f"{tool} downgrade undoes migrations, with the data in what they made")
     if name == "stamp" and any(word.startswith("--p") for word in rest):
         return destroys("database schema", "stamp --purge empties the version table")
+    if name == "stamp":
+        return destroys("database schema", f"{tool} stamp sets the recorded revision and runs no migration")
     if name == "init" and len(rest) == 2 and visible(rest[1]):
         return writes("files", f"{tool} init writes files")
     command = ALEMBIC.get("revision" if tool == "flask db" and name == "migrate" else name)

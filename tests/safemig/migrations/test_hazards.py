@@ -282,3 +282,65 @@ def test_any_text_is_read(text: str) -> None:
 @pytest.mark.parametrize("text", ["def upgrade(:", "x = 1", "\0"])
 def test_what_cannot_be_read_counts(text: str) -> None:
     assert [one.final for one in risks(text)] == [False]
+
+
+@pytest.mark.parametrize(
+    ("up", "kind"),
+    [
+        ("op.drop_constraint('pk', 't', type_='primary')", "constraint dropped"),
+        ("op.execute('ALTER TABLE t DROP CONSTRAINT pk')", "constraint dropped"),
+        ("op.execute('ALTER DOMAIN d DROP CONSTRAINT IF EXISTS k')", "constraint dropped"),
+        ("op.execute('GRANT ALL ON ALL TABLES IN SCHEMA public TO app, PUBLIC')", "weakens access"),
+        ("op.execute('REVOKE UPDATE ON t FROM app')", "weakens access"),
+        ("op.execute('GRANT owner TO app')", "weakens access"),
+        ("op.execute('SET LOCAL ROLE owner')", "weakens access"),
+        ("op.execute('SET SESSION AUTHORIZATION owner')", "weakens access"),
+        ("op.execute('SET session_replication_role = replica')", "weakens access"),
+        ("op.execute(\"SELECT set_config('session_replication_role', 'replica', true)\")", "weakens access"),
+        ("op.execute('ALTER TABLE t DISABLE TRIGGER USER')", "weakens access"),
+        ("op.execute('ALTER TABLE t NO FORCE ROW LEVEL SECURITY')", "weakens access"),
+        ("op.execute('ALTER TABLE t SET SCHEMA old')", "weakens access"),
+        ("op.execute('ALTER TABLE t OWNER TO app')", "weakens access"),
+        ("op.execute('DROP POLICY p ON t')", "weakens access"),
+        ("op.execute('ALTER ROLE app CREATEDB')", "weakens access"),
+        ("op.execute('CREATE TRIGGER g AFTER INSERT ON t EXECUTE FUNCTION f()')", "trigger"),
+        ("op.execute('DROP TRIGGER g ON t')", "trigger"),
+        ("op.rename_table('t', 'u')", "rename"),
+        ("op.execute('ALTER TABLE t RENAME c TO d')", "rename"),
+        ("op.alter_column('t', 'c', new_column_name='d')", "rename"),
+        ("with op.batch_alter_table('t') as batch:\n    batch.alter_column('c', new_column_name='d')", "rename"),
+        ("op.alter_column('t', 'c', existing_type=sa.Integer(), type_=sa.BigInteger())", "type change"),
+        ("op.execute('ALTER TABLE t ALTER c TYPE text')", "type change"),
+    ],
+)
+def test_what_loses_nothing_and_is_asked_all_the_same(up: str, kind: str) -> None:
+    assert [(one.kind, one.loses) for one in risks(_revision(up, BACK))] == [(kind, False)]
+
+
+@pytest.mark.parametrize(
+    "up",
+    [
+        "op.create_table('t')\nop.execute('CREATE TRIGGER g AFTER INSERT ON t EXECUTE FUNCTION f()')",
+        "op.execute('CREATE TABLE s.t (); CREATE TRIGGER g AFTER INSERT ON s.t EXECUTE FUNCTION f()')",
+        "op.create_check_constraint('k', 't', 'c IS NOT NULL')\nop.drop_constraint('k', 't')",
+        "op.execute('ALTER TABLE t ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID')\n"
+        "op.execute('ALTER TABLE t DROP CONSTRAINT k')",
+        "op.execute('RESET ROLE')",
+        "op.execute('GRANT SELECT ON t TO app')",
+        "op.execute('ALTER INDEX i RENAME TO j')",
+        "op.execute('ALTER TABLE t RENAME CONSTRAINT k TO l')",
+    ],
+)
+def test_what_nobody_relies_on_is_not_asked(up: str) -> None:
+    assert risks(_revision(up, BACK)) == ()
+
+
+def test_a_helper_is_followed_with_what_it_is_given() -> None:
+    head = "from alembic import op\n\n\ndef away(name, *, from_='t'):\n    op.drop_column(from_, name)\n"
+    (found,) = risks(FILE.format(head=head, up="away('c')"))
+    assert (found.line, found.what) == (6, "drops the column t.c with its data")
+
+
+def test_a_helper_that_calls_itself_ends() -> None:
+    head = "from alembic import op\n\n\ndef again(n):\n    again(n)\n    again(n)\n"
+    assert any(one.loses for one in risks(FILE.format(head=head, up="again(1)")))
