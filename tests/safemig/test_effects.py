@@ -71,7 +71,6 @@ docker compose exec -T app alembic revision -m "add rating"
 docker compose exec -T -u app -w /srv app uv run --frozen pytest -q
 docker compose run --rm app alembic current
 docker compose exec app bash -c "cd /srv && alembic upgrade head"
-alembic stamp head
 alembic upgrade $REV
 uv run alembic current
 uv sync --frozen
@@ -187,6 +186,8 @@ psql -c 'select 1' -f x.sql
 alembic downgrade -1
 alembic $COMMAND
 alembic stamp --purge head
+alembic stamp head
+flask db stamp 3f2a
 flask db downgrade
 $RUN alembic current
 eval ls

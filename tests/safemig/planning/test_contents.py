@@ -114,6 +114,18 @@ def test_a_change_that_loses_data_is_told_with_its_risk() -> None:
     assert lost.text in step.changes
 
 
+def test_a_change_that_others_rely_on_is_asked_in_auto_though_nothing_is_lost() -> None:
+    renames = RiskFact("a1", "v/a1.py:9 renames the table t to u", loses=False)
+    facts = replace(PENDING, files=(FILE,))
+    plain, step = (draft(one).step("pending") for one in (facts, replace(facts, risks=(renames,))))
+    assert judge(plain.action, Context("auto")).answer == "allow"
+    assert step.action.effect == plain.action.effect == "write"
+    found = judge(step.action, Context("auto", Rules(allow=("make migrate",))))
+    assert (found.answer, found.rule) == ("ask", renames.text)
+    assert renames.text in step.changes
+    assert step.undo == plain.undo
+
+
 @pytest.mark.parametrize(
     "action",
     [
