@@ -173,8 +173,9 @@ class _Objects(msgspec.Struct):
 
 def _recipe(root: Path, action: Action) -> tuple[str, ...]:
     """The lines behind a make target, if its recipe is still the one that was run."""
-    from safemig.discovery.makefile import read_makefile, recipe_digest
     from safemig.planning.collect.commands import whole_recipe
+    from safemig.shell.make_effects import recipe_digest
+    from safemig.shell.makefile import read_makefile
 
     path = next((path for name in _MAKEFILES if (path := root / action.cwd / name).is_file()), None)
     if not action.target or path is None:

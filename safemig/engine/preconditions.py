@@ -19,13 +19,14 @@ async def check(s: Session, step: Step) -> None:
 
 
 async def _recipe(s: Session, step: Step) -> str:
-    from safemig.discovery.makefile import read_makefile, recipe_digest
+    from safemig.shell.make_effects import recipe_digest
+    from safemig.shell.makefile import read_makefile
 
     makefile = s.project.makefile
     if makefile is None:
         return "there is no Makefile any more"
     try:
-        fresh = read_makefile(makefile.path)
+        fresh = read_makefile(makefile.path, makefile.root)
     except OSError as error:
         return f"{makefile.path} cannot be read: {error.strerror}"
     if step.action.target not in {target.name for target in fresh.targets}:

@@ -12,7 +12,6 @@ import msgspec
 from checks.evidence import Evidence, Json, now
 from safemig.checklist import ticks
 from safemig.checklist.plain_words import plain_words
-from safemig.discovery.makefile import read_makefile
 from safemig.engine import observation
 from safemig.engine.item_commands import looked
 from safemig.engine.item_context import KIND, evidence, look_around, shown, subject_of, world_of
@@ -26,6 +25,7 @@ from safemig.planning.collect.commands import whole_recipe
 from safemig.planning.collect.item_commands import folder_of
 from safemig.planning.plan import Step
 from safemig.planning.steps import named_of
+from safemig.shell.makefile import read_makefile
 from safemig.signals.comparison import tests_good
 
 BASE = "schema-base.json"  # the schema without what the spec asks for, as the baseline has kept it

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from safemig.discovery.makefile import Makefile, read_makefile
 from safemig.project.alembic_config import AlembicTree
 from safemig.project.compose import NAMES, OVERRIDES, Compose, read_compose
 from safemig.project.files import Found, aside
 from safemig.project.problem import Problem, gap, tie
+from safemig.shell.makefile import Makefile, read_makefile
 from safemig.shell.recipes import Doing, doing
 
 T = TypeVar("T")

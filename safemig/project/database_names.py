@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from safemig.discovery.makefile import Makefile, expand
 from safemig.project.database_url import DatabaseRef, Places, every_database, from_environment, is_here, parse_url
+from safemig.shell.makefile import Makefile, expand
 
 if TYPE_CHECKING:
     from safemig.project.layout import Project

@@ -10,10 +10,10 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from safemig.base.files import head
-from safemig.discovery.makefile import expand, read_makefile
 from safemig.project import alembic_config, compose_yaml
 from safemig.project.compose import Compose, Service
 from safemig.project.env_files import interpolate, read_env_file
+from safemig.shell.makefile import expand, read_makefile
 
 _KEY = re.compile(r"(?:DATABASE|DB|POSTGRES(?:QL)?|PG|SQLALCHEMY|ALEMBIC|DATABASE_URL)_?\w*(?:URL|URI|DSN)", re.I)
 _NOT_KEY = re.compile(r"TEST|REDIS|CELERY|MONGO|BROKER|REPLICA|READONLY|READ_ONLY|BULK|SHADOW", re.I)

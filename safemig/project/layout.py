@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 from safemig.base.files import head
-from safemig.discovery.makefile import Makefile
 from safemig.project import choice, services
 from safemig.project import database_url as database
 from safemig.project.alembic_config import AlembicTree, find_trees
@@ -20,6 +19,7 @@ from safemig.project.database_url import DatabaseRef
 from safemig.project.files import Found, find_files, find_root
 from safemig.project.make_roles import Wish, ranked
 from safemig.project.problem import Problem, gap, tie
+from safemig.shell.makefile import Makefile
 from safemig.shell.recipes import Doing, doing
 
 _PLAN = re.compile(r"^[ \t>]*(?:[-*+]|\d+[.)])[ \t]+\[[ xX~]\]|create_table|CREATE\s+TABLE|ALTER\s+TABLE", re.M | re.I)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from safemig.discovery.makefile import Makefile, expand
 from safemig.project.compose import Compose, Service
 from safemig.project.env_files import read_env_file
+from safemig.shell.makefile import Makefile, expand
 from safemig.shell.recipes import Doing
 
 _PORT = re.compile(r"--port[=\s]+[\"']?(\d{2,5})|(?:^|\s)-p[=\s]?(\d{2,5})(?![\d:])")

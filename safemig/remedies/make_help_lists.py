@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from safemig.discovery.makefile import Makefile, Target
+from safemig.shell.makefile import Makefile, Target
 
 NAME = "test"
 _PRINTED = re.compile(r"^\s+@?-?\s*(?:echo|printf)\b")

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from safemig.discovery.makefile import Makefile, Target, expand
 from safemig.remedies import make_help_lists, make_help_words
 from safemig.remedies.make_help_lists import NAME, own_targets
 from safemig.shell import rewrite
+from safemig.shell.makefile import Makefile, Target, expand
 
 _CONDITION = re.compile(r"^ *(ifeq|ifneq|ifdef|ifndef|else|endif|define|endef)\b")
 # What make itself computes with: the tool in it is no command of the recipe.

@@ -47,15 +47,20 @@ _PROJECT_CODE = names("alembic flask fastapi pytest py.test coverage") | SERVERS
 _EXTRA: dict[str, Callable[[Words], Effects]] = {"curl": curl, "psql": psql, "tee": tee, "awk": awk, "sed": sed}
 
 
+Make = Callable[[Words], Effects]
+
+
 @dataclass(frozen=True)
 class _Place:
     """Where a command runs: ``contained`` in a container, ``moved`` after a ``cd``, ``left`` after one that may lead
-    out of the project."""
+    out of the project. ``folder`` is the project's, where it is known, and ``make`` tells what its targets do."""
 
     depth: int = 0
     contained: bool = False
     moved: bool = False
     left: bool = False
+    folder: Path | None = None
+    make: Make | None = None
 
     def deeper(self) -> _Place:
         return replace(self, depth=self.depth + 1)
@@ -68,9 +73,10 @@ def effect_of_line(line: str) -> Effects:
     return effect_of_expanded(line)
 
 
-def effect_of_expanded(line: str) -> Effects:
-    """The effect of a line in which HOLE stands for text that nobody knows."""
-    return _line(line, _Place())
+def effect_of_expanded(line: str, make: Make | None = None, folder: Path | None = None) -> Effects:
+    """The effect of a line in which HOLE stands for text that nobody knows, run in ``folder``; ``make`` judges the
+    words behind a call of make."""
+    return _line(line, _Place(folder=folder, make=make))
 
 
 def _line(line: str, place: _Place) -> Effects:
@@ -85,7 +91,9 @@ def _line(line: str, place: _Place) -> Effects:
         judged.append(_part(part, place))
         if part.words[:1] in (("cd",), ("pushd",), ("popd",)):
             away = part.words[1:] == () or not all(inside(word) for word in part.words[1:])
-            place = replace(place, moved=True, left=place.left or (away and not place.contained))
+            folder = place.folder / part.words[1] if place.folder and not away else None
+            left = place.left or (away and not place.contained)
+            place = replace(place, moved=True, left=left, folder=folder)
     return worst(judged)
 
 
@@ -142,11 +150,15 @@ def _named(words: Words, place: _Place, part: Part | None) -> Effects:
         return _runner(name, args[1:], place)
     if _PYTHON.fullmatch(name):
         return _python(words, args, place)
+    if name == "make" and place.make and not (place.moved or place.contained):
+        return place.make(args)
     if name == "git" and place.moved:
         # A folder can bring a configuration of git that runs commands.
         return unknown(words)
     if name == "kill" and part is not None and any(each.words[:1] not in ((), ("cat",)) for each in part.inner):
         return unknown(words)
+    if name in (".", "source") and len(args) == 1 and args[0].endswith("/activate"):
+        return reads() if _is_environment(args[0].removesuffix("/activate"), place) else unknown(words)
     return _tool(name, words, args)
 
 
@@ -167,13 +179,16 @@ def _is_environment(folder: str, place: _Place) -> bool:
     environment, _, last = folder.rpartition("/")
     if last != "bin" or place.left:
         return False
-    if not environment.startswith("/"):
-        return is_virtualenv(environment)
-    return HOLE not in environment and (Path(environment) / "pyvenv.cfg").is_file()
+    own_name = is_virtualenv(environment) and not place.moved
+    if HOLE in environment or (place.folder is None and not environment.startswith("/")):
+        return own_name
+    there = (place.folder or Path("/")) / environment
+    # Programs alone in a folder of that name are anybody's; one that is not there yet is made before it is used.
+    return (there / "pyvenv.cfg").is_file() or (own_name and not (there / "bin").exists())
 
 
 def _tool(name: str, words: Words, args: Words) -> Effects:
-    if name in ("test", "["):
+    if name in ("test", "[", "[["):
         # Bash evaluates a subscript here, and that may be a command.
         risky = any("$(" in word or "`" in word for word in args) or "-v" in args or "-R" in args
         return unknown(words) if risky else reads()
@@ -192,8 +207,6 @@ def _tool(name: str, words: Words, args: Words) -> Effects:
         return TOOLS[name](args)
     if name in DESTROYERS:
         return destroys(*DESTROYERS[name])
-    if name in (".", "source") and len(args) == 1 and re.fullmatch(r"(?:\./)?\.?venv[\w.-]*/bin/activate", args[0]):
-        return reads()
     return from_table(name, args) or unknown(words)
 
 
@@ -295,7 +308,7 @@ def _docker(name: str, args: Words, place: _Place) -> Effects:
     found = docker(name, args)
     if isinstance(found, Effects):
         return found
-    inside_container = replace(place.deeper(), contained=True, moved=False, left=False)
+    inside_container = replace(place.deeper(), contained=True, moved=False, left=False, make=None)
     inner = _command(found.words, inside_container)
     judged = worst([inner, found.before]) if found.before else inner
     return replace(judged, why=judged.why or "the command in the container only looks")

@@ -20,6 +20,10 @@ _TOOLS = re.compile(
     r"|HOME|ENV|IFS|SHELL\w*|PS\d|PROMPT_COMMAND|CDPATH|TMPDIR|PAGER|EDITOR|VISUAL|BROWSER|\w+_(?:PAGER|EDITOR)|EUID|UID"
     r"|\w*_proxy|\w*_PROXY|GLOBIGNORE|HISTFILE|OPTIND|FUNCNEST|LOCPATH|NLSPATH|SUDO_\w+|MAIL\w*|HOST\w*|USER|LOGNAME"
 )
+# Which database the project's own code uses is looked at before the change; one on another machine is asked about.
+_NEAR = re.compile(
+    r"postgres(?:ql)?(?:\+\w+)?://(?:[^/?#@\s]*@)?(?:localhost|127\.0\.0\.1|[a-z][\w-]*)(?::\d+)?/[\w-]+"
+)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -28,6 +32,8 @@ def harmless(name: str, value: str) -> bool:
     if name == "PYTHONPATH":
         # The folder of the project itself: what runs there finds it anyway.
         return value in (".", "./")
+    if name == "DATABASE_URL":
+        return _NEAR.fullmatch(value) is not None
     return _HARMLESS.fullmatch(name) is not None and "\n" not in value
 
 

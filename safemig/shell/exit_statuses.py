@@ -14,7 +14,7 @@ from pathlib import Path
 
 from checks.tests.run import Statuses
 from safemig.base.files import head
-from safemig.discovery.makefile import Makefile, expand
+from safemig.shell.makefile import Makefile, expand
 from safemig.shell.recipes import script_of, words
 
 _DOLLARS = "\0"

@@ -37,6 +37,7 @@ _WORDS = names("word number string raw_string concatenation simple_expansion exp
     "arithmetic_expansion variable_name test_operator"
 )
 _TEST_OPERATORS = names("= == != ! < > ( ) -a -o")
+_TEXT_TESTS = names("-f -d -e -s -r -w -x -z -n")
 _OVERWRITES = names("> >| <>")
 # ${NAME}, ${#NAME}, a default or a cut without further expansions; nothing that assigns or evaluates.
 _PARAMETER = re.compile(
@@ -224,7 +225,7 @@ class _Reader:
             words.append(self._assignment(child, inner, depth))
         elif child.type == "file_redirect":
             written += self._redirect(child, inner, depth)
-        elif node.type == "test_command":
+        elif node.type == "test_command" and (child.type not in ("[[", "]]") or _is_plain_test(node)):
             words += self._test(child, inner, depth)
         elif child.is_named:
             words.append(self._word(child, inner, depth))
@@ -237,7 +238,7 @@ class _Reader:
 
     def _test(self, node: Node, inner: list[Part], depth: int) -> Iterator[str]:
         """The words of `[ … ]`, which the grammar reads as an expression."""
-        if node.type in ("[", "]"):
+        if node.type in ("[", "]", "[[", "]]"):
             yield node.type
         elif node.type in ("unary_expression", "binary_expression", "negated_expression"):
             for child in self._children(node):
@@ -335,6 +336,12 @@ class _Reader:
             elif child.type not in _TOKENS:
                 raise Doubt(f"`{child.type}` is not read here")
         return HOLE
+
+
+def _is_plain_test(node: Node) -> bool:
+    """Whether `[[ … ]]` asks only for a file or a text: a shell that does not know it takes it for a command."""
+    inner = [child for child in node.children if child.type not in ("[[", "]]")]
+    return len(inner) == 1 and inner[0].type == "unary_expression" and _text(inner[0].children[0]) in _TEXT_TESTS
 
 
 def _written(operator: str, target: str) -> list[Write]:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from safemig.base.files import head
-from safemig.discovery.makefile import Makefile, Target, expand
+from safemig.shell.makefile import Makefile, Target, expand
 
 Act = Literal[
     "build", "start", "stop", "restart", "logs", "test", "migrate", "create", "seed", "downgrade", "clean", "other"
@@ -291,7 +291,7 @@ def _plain(tokens: list[str]) -> Iterator[str]:
 
 
 def _of_submake(tokens: list[str], folder: str, makefile: Makefile, root: Path, depth: int) -> Iterator[Simple]:
-    from safemig.discovery.makefile import read_makefile
+    from safemig.shell.makefile import read_makefile
 
     place = makefile.path.parent / folder
     names: list[str] = []

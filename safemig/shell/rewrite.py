@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from safemig.discovery.makefile import expand
+from safemig.shell.makefile import expand
 
 # A tool in its command, with how it is called: what stands before it (runner, folder) is what the tests keep.
 _TOOL = re.compile(

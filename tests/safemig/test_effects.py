@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from safemig.shell.effects import Effects, effect_of_line
-from safemig.shell.parser import HOLE, Doubt, parts
-from safemig.shell.recipe import effect_of
+from safemig.shell.make_effects import effect_of_target
+from safemig.shell.makefile import parse
+from safemig.shell.parser import HOLE, Doubt
+from safemig.shell.parser import parts as parts_of
 
 READS = """
 ls | xargs cat
@@ -285,7 +288,8 @@ RECIPES: list[tuple[tuple[str, ...], str]] = [
     (("\t${MAKE} clean",), "destructive"),
     (("\techo $(shell rm -rf x)",), "destructive"),
     (("\techo $$(rm -rf x)",), "destructive"),
-    (("\techo $(if $(x),a,b)",), "destructive"),
+    (("\techo $(if $(x),a,b)",), "read"),
+    (("\techo $(if $(x),$(shell rm y),b)",), "destructive"),
     (("\techo $$(cat x)", "\techo $@ $(CURDIR)"), "read"),
     (("\techo $$$$(rm x)",), "destructive"),
     (("\tkill $$(cat .run/pid) && rm -f .run/app.pid",), "write"),
@@ -310,6 +314,10 @@ RECIPES: list[tuple[tuple[str, ...], str]] = [
     ),
     (("\t@grep -hE '^[a-z-]+:.*?## ' Makefile | awk 'BEGIN {FS = \":\"}; {printf \"%s %s\\n\", $$1, $$2}'",), "read"),
 ]
+
+
+def effect_of(recipe: Sequence[str]) -> Effects:
+    return effect_of_target(parse("\n".join(["go:", *recipe])), "go").effects
 
 
 @pytest.mark.parametrize(("recipe", "effect"), RECIPES)
@@ -357,11 +365,11 @@ def test_hostile_text_with_rm_in_command_position_is_never_mild(noise: str) -> N
 @given(st.lists(st.text(alphabet="ab '\"\\;|&<>$`", max_size=8), min_size=1, max_size=4))
 def test_words_agree_with_shlex_where_both_can_read_them(words: list[str]) -> None:
     line = shlex.join(words)
-    assert parts(line)[0].words == tuple(words)
+    assert parts_of(line)[0].words == tuple(words)
 
 
 def test_over_long_lines_and_control_characters_are_doubts() -> None:
     for line in ("echo " + "x" * 9_000, "echo \x1b[2J"):
         with pytest.raises(Doubt):
-            parts(line)
+            parts_of(line)
         assert effect_of_line(line).effect == "destructive"

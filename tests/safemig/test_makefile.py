@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safemig.discovery.makefile import (
+from safemig.shell.make_effects import recipe_digest
+from safemig.shell.makefile import (
     Makefile,
     Target,
     asks,
@@ -17,7 +18,6 @@ from safemig.discovery.makefile import (
     message_variable,
     parse,
     read_makefile,
-    recipe_digest,
 )
 
 FULL = """\

@@ -9,10 +9,11 @@ import pytest
 
 from checks.evidence import Evidence, Json
 from safemig.base.action import Action
-from safemig.discovery.makefile import read_makefile, recipe_digest
 from safemig.plan_document.document import Document, parse
 from safemig.planning.facts import CommandFact, Facts, MigrationFact, NamedFact, SpecFact
 from safemig.planning.plan import Plan, Step
+from safemig.shell.make_effects import recipe_digest
+from safemig.shell.makefile import read_makefile
 from safemig.summary import Summary, fold
 from safemig.summary_model import Seen, StepState
 from tests.tui.recorded import Recording

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from safemig.discovery.makefile import Makefile, Target, asks, expand, message_variable, parse, recipe_digest
 from safemig.planning.collect.current_command import current_of
 from safemig.planning.facts import CommandFact, Facts
-from safemig.shell.effects import Effects, effect_of_line
-from safemig.shell.recipe import effect_of
+from safemig.shell.effects import effect_of_line
+from safemig.shell.make_effects import effect_in_folder, effect_of_target
+from safemig.shell.makefile import Makefile, Target, asks, expand, message_variable, parse
 
 if TYPE_CHECKING:
     from safemig.project.config import Config
@@ -45,24 +45,19 @@ def from_line(line: str, makefile: Makefile | None) -> CommandFact:
     tool, _, name = line.strip().partition(" ")
     if tool == "make" and makefile and makefile.target(name.strip()):
         return from_target(makefile, name.strip())
-    effects = effect_of_line(line)
+    effects = effect_in_folder(line, makefile.path.parent, makefile.below) if makefile else effect_of_line(line)
     return CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why)
 
 
 def from_target(makefile: Makefile, name: str) -> CommandFact:
-    """The command that runs this make target; its effect is that of its recipe and of all its prerequisites.
-
-    With another SHELL than a POSIX one nobody here knows what the lines mean: destructive.
-    """
+    """The command that runs this make target; its effect is that of its recipe and of all its prerequisites."""
     target = _target(makefile, name)
-    effects = effect_of(list(whole_recipe(makefile, name)))
-    shell = makefile.variables.get("SHELL", "sh").split("/")[-1].split()
-    if shell[:1] not in (["sh"], ["bash"], ["dash"], ["ash"]):
-        effects = Effects("destructive", ("anything",), "the Makefile sets a SHELL that safemig does not read")
+    made = effect_of_target(makefile, name)
+    effects = made.effects
     return CommandFact(
         f"make {name}",
         name,
-        recipe_digest(makefile, name),
+        made.digest,
         effects.effect,
         effects.touches,
         effects.why,
@@ -105,7 +100,7 @@ def shell_lines(makefile: Makefile | None, target: str, line: str) -> tuple[str,
 
 def _with_test_target(facts: Facts, makefile: Makefile) -> Makefile:
     """The Makefile with the test target that the plan adds to it."""
-    return parse(facts.test_target.text, makefile.path) if facts.test_target else makefile
+    return parse(facts.test_target.text, makefile.path, makefile.root) if facts.test_target else makefile
 
 
 def downgrade_of(makefile: Makefile | None, migrate: CommandFact | None) -> CommandFact | None:

@@ -7,10 +7,12 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from safemig.discovery.makefile import Makefile, Target, expand, read_makefile
 from safemig.planning.facts import CommandFact
 from safemig.project.compose import Compose
 from safemig.shell.effects import effect_of_line
+from safemig.shell.make_effects import effect_of_reading
+from safemig.shell.makefile import Makefile, Target, expand, read_makefile
+from safemig.shell.outcome import NOTHING, Effects, worst
 from safemig.shell.rewrite import current_line, one_off_line
 
 TARGET = "safemig-current"
@@ -37,18 +39,19 @@ def current_of(
     if made is None:
         return None
     words, line = made
-    return _fact(shlex.join(["make", "--no-print-directory", *words, TARGET]), expand(line, makefile.variables))
+    call = shlex.join(["make", "--no-print-directory", *words, TARGET])
+    return _fact(call, expand(line, makefile.variables), effect_of_reading(makefile))
 
 
-def _fact(line: str, runs: str = "") -> CommandFact | None:
-    """``runs`` is the recipe's line, where make stands before it.
+def _fact(line: str, runs: str = "", reading: Effects = NOTHING) -> CommandFact | None:
+    """``runs`` is the recipe's line, where make stands before it, and ``reading`` what make does before it.
 
     What only prepares the way (`uv run`, a container for one command) makes it no change: the service and the upgrade
     take the same way. A line that is not understood stays what can lose data, and is asked about."""
     if not line:
         return None
     line = line.lstrip("@")
-    effects = effect_of_line((runs or line).lstrip("@").replace("$$", "$"))
+    effects = worst([effect_of_line((runs or line).lstrip("@").replace("$$", "$")), reading])
     if effects.effect != "destructive":
         return CommandFact(line, effect="read", why="it reads the revision, by the project's own env.py")
     return CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why)

@@ -241,10 +241,10 @@ def _with_test_target(facts: Facts, project: Project) -> Facts:
         )
     except test_target.NoExample as error:
         return replace(facts, missing=(*facts.missing, f"no make target runs the tests: {error}"))
-    from safemig.discovery.makefile import parse
+    from safemig.shell.makefile import parse
 
     action = file_edit.propose(_relative(project, project.makefile.path), project.makefile.text, proposed)
-    fresh = parse(proposed, project.makefile.path)
+    fresh = parse(proposed, project.makefile.path, project.makefile.root)
     return replace(facts, test_target=action, test_command=from_target(fresh, "test"))
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safemig.base.files import head
-from safemig.discovery.makefile import Makefile, expand, read_makefile
 from safemig.planning.facts import AppliesFact, ApplyingRole, CommandFact
 from safemig.planning.startup.application import Program
 from safemig.planning.startup.invocation import APPLIES, SERVED, Invocation, invocations
 from safemig.planning.startup.world import World, container
 from safemig.project import services as services_of
 from safemig.project.compose import Compose, Service, mounted
+from safemig.shell.makefile import Makefile, expand, read_makefile
 from safemig.shell.recipes import compose_call, compose_up, split, words
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safemig.discovery.makefile import parse, read_makefile
 from safemig.planning.collect.commands import from_line, from_target
 from safemig.planning.collect.current_command import current_of
+from safemig.shell.makefile import parse, read_makefile
 from safemig.shell.rewrite import current_line, one_off_line
 from tests.safemig.bad_projects import write
 

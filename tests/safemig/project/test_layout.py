@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from safemig.discovery.makefile import parse
 from safemig.project.config_schema import Config, DatabaseConfig, ProjectConfig
 from safemig.project.database_url import UnresolvedReference, resolve
 from safemig.project.files import find_root
 from safemig.project.layout import Project, discover
 from safemig.project.make_roles import Wish, choose
+from safemig.shell.makefile import parse
 from safemig.shell.recipes import doing
 
 DEMO = Path(__file__).parents[3] / "demo"

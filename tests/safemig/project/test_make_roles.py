@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from safemig.discovery.makefile import parse
 from safemig.project.make_roles import Wish, choose
+from safemig.shell.makefile import parse
 from safemig.shell.recipes import doing
 
 

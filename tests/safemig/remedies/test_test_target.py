@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safemig.discovery.makefile import parse
 from safemig.remedies import make_help_words, test_target
 from safemig.shell import rewrite
+from safemig.shell.makefile import parse
 
 PLAIN = """.PHONY: build migrate logs
 

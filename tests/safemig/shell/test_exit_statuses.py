@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.tests.run import Statuses
-from safemig.discovery.makefile import read_makefile
 from safemig.shell.exit_statuses import statuses
+from safemig.shell.makefile import read_makefile
 
 # A recipe (the lines of target `test`; more targets after a blank line), how many test commands lose their status,
 # and a word of why.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from safemig.discovery import makefile_lines as lines_of
+from safemig.shell import makefile_lines as lines_of
 
 _SIZE = 1_000_000
 _INCLUDE_DEPTH = 5
@@ -18,7 +17,6 @@ _REFERENCE = re.compile(r"\$(?:\$|\((?P<round>[\w.\-]+)\)|\{(?P<curly>[\w.\-]+)\
 _READ = re.compile(r"(?<![\w./-])read(?=\s|$)(?P<rest>(?:[^;&|\n\"']|\"[^\"]*\"|'[^']*')*)")
 _PROMPT = re.compile(r"(?:^|\s)-[A-Za-z]*p\s*(\"[^\"]*\"|'[^']*'|\S+)")
 _MESSAGE = re.compile(r"(?:-m|--message)[\s=]*\\?[\"']*\s*\$[({](\w+)[)}]")
-_SUBMAKE = re.compile(r"(?:\$[({]MAKE[)}]|(?<![\w./-])make)((?:[ \t]+[^\s;&|]+)*)")
 _MESSAGE_NAMES = ("m", "msg", "message", "migration_name", "migration_message", "name", "desc", "description")
 
 
@@ -58,6 +56,12 @@ class Makefile:
     variables: Mapping[str, str]
     phony_lines: tuple[PhonyLine, ...] = ()
     includes: tuple[str, ...] = ()
+    root: Path | None = None
+
+    @property
+    def below(self) -> Path:
+        """The folder below which its includes are read."""
+        return self.root or self.path.parent
 
     def target(self, name: str) -> Target | None:
         """The target of that name."""
@@ -97,15 +101,16 @@ def read_makefile(path: Path, root: Path | None = None) -> Makefile:
         built.variables,
         tuple(built.phony),
         tuple(built.includes),
+        root,
     )
 
 
-def parse(text: str, path: Path = Path("Makefile")) -> Makefile:
+def parse(text: str, path: Path = Path("Makefile"), root: Path | None = None) -> Makefile:
     """The Makefile that ``text`` is, without following its includes."""
     built = _read(text, None)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     targets = tuple(built.targets.values())
-    return Makefile(path, text, digest, targets, built.variables, tuple(built.phony), tuple(built.includes))
+    return Makefile(path, text, digest, targets, built.variables, tuple(built.phony), tuple(built.includes), root)
 
 
 def _read(text: str, file: Path | None) -> _Builder:
@@ -265,50 +270,6 @@ def _expand(text: str, variables: Mapping[str, str], inside: frozenset[str]) -> 
         return value
 
     return _REFERENCE.sub(one, text)[:_EXPANDED]
-
-
-def recipe_digest(makefile: Makefile, name: str) -> str:
-    """sha256 over the target's recipe, those of its prerequisites and sub-makes, and the variables they use."""
-    names, variables = _reach(makefile, name)
-    document = {
-        "targets": [
-            [each, list(target.recipe), list(target.prerequisites), dict(sorted(target.variables.items()))]
-            for each in sorted(names)
-            if (target := makefile.target(each)) is not None
-        ],
-        "variables": [[each, makefile.variables[each]] for each in sorted(variables)],
-    }
-    return hashlib.sha256(json.dumps(document).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _reach(makefile: Makefile, name: str) -> tuple[set[str], set[str]]:
-    targets = {target.name: target for target in makefile.targets}
-    names: set[str] = set()
-    variables: set[str] = set()
-    waiting = [name]
-    while waiting:
-        target = targets.get(waiting.pop())
-        if target is None or target.name in names:
-            continue
-        names.add(target.name)
-        used = _used((*target.recipe, *target.prerequisites, *target.variables.values()), makefile.variables)
-        variables |= used
-        text = "\n".join((*target.recipe, *(makefile.variables[each] for each in used)))
-        waiting.extend(expand(word, makefile.variables) for word in target.prerequisites)
-        waiting.extend(word for words in _SUBMAKE.findall(text) for word in words.split())
-    return names, variables
-
-
-def _used(texts: tuple[str, ...], variables: Mapping[str, str]) -> set[str]:
-    used: set[str] = set()
-    waiting = list(texts)
-    while waiting:
-        for name in re.findall(r"[\w.\-]+", waiting.pop()):
-            # Any word that is a variable's name counts: functions such as $(if $(X),…) use them nested.
-            if name in variables and name not in used:
-                used.add(name)
-                waiting.append(variables[name])
-    return used
 
 
 def asks(target: Target) -> tuple[str, ...]:

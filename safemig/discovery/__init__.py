@@ -1,1 +1,0 @@
-"""Finds what a project is made of. Reads files only: nothing of the project is executed or imported."""
