@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safemig.cli.errors import UsageError
+from safemig.consent.ownership import run_problem
 from safemig.events import Event
 from safemig.execution import command
 from safemig.journal import Journal, RunBusy, read_events, state_folder
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from safemig.planning.request import Request
     from safemig.project.config import Config
     from safemig.project.layout import Project
+    from safemig.project.problem import Problem
     from safemig.runtimes.base import Runtime
 
 RESUMABLE = {"", "interrupted", "waiting"}
@@ -52,10 +54,40 @@ def open_project(options: argparse.Namespace) -> Opened:
     start = Path(options.project)
     if not start.is_dir():
         raise UsageError(f"--project {options.project}: there is no such folder")
-    config = load(find_root(start.resolve()))
+    found = find_root(start.resolve())
+    refuse_foreign_state(found)
+    config, problem = own_rules(load(found))
     root = root_of(config, make=options.command == "run")
     project = discover(root or start.resolve(), config, root=root)
+    refuse_foreign_state(project.root)
+    if problem:
+        project = replace(project, problems=(*project.problems, problem))
     return Opened(project, config, open_runtime(project, config, project.root / ".safemig"))
+
+
+def refuse_foreign_state(root: Path) -> None:
+    """Raises UsageError where the project's ``.safemig`` is not this person's own."""
+    from safemig.consent.ownership import state_problem
+
+    if problem := state_problem(root):
+        raise UsageError(problem)
+
+
+def own_rules(config: Config) -> tuple[Config, Problem | None]:
+    """The configuration without the allow rules that came with the repository, and a word about that. Rules that
+    refuse, or ask more, hold wherever they come from."""
+    from safemig.consent.ownership import brought_along, not_ours
+    from safemig.project.problem import Problem
+
+    file, rules = config.file, config.permissions
+    if file is None or not rules.allow:
+        return config, None
+    why = not_ours(file) or brought_along(file.parent, file.name)
+    if not why:
+        return config, None
+    what = f"its allow rules are not taken: {why}, and an allow rule is the person's own"
+    to_do = "what they allow is asked; “don't ask again” grants it for good, or keep them in a file that git ignores"
+    return replace(config, permissions=replace(rules, allow=())), Problem(what, str(file), to_do)
 
 
 def new_session(opened: Opened, request: Request, listen: Callable[[Event], None], inbox: Inbox) -> Session:
@@ -79,6 +111,8 @@ def old_session(opened: Opened, name: str, listen: Callable[[Event], None], inbo
     state = state_folder(opened.project.root)
     name = name or _newest_unfinished(state)
     folder = run_folder(state, name)
+    if problem := run_problem(folder):
+        raise UsageError(problem)
     past = fold(read_events(folder))
     if past.verdict not in RESUMABLE:
         raise UsageError(f"run {name} has ended ({past.verdict}); start a new one with `safemig run`")

@@ -8,12 +8,19 @@ import sys
 import msgspec
 
 from safemig.cli.opening import open_project
+from safemig.consent.person_folder import project_folder
 from safemig.policy import permissions
 
 
 def main(options: argparse.Namespace) -> int:
     """0; revoking a number that is not there is a usage error."""
-    state = open_project(options).state
+    opened = open_project(options)
+    state = project_folder(opened.project.root)
+    if (opened.state / permissions.NAME).exists():
+        sys.stderr.write(
+            f"safemig: {opened.state / permissions.NAME} is not read any more: what a project's folder holds grants "
+            f"nothing; grants are kept in {state}. Delete it\n"
+        )
     kept = permissions.load(state) if options.revoke != "all" else ()
     if options.revoke:
         kept = permissions.revoke(state, None if options.revoke == "all" else frozenset({options.revoke}))

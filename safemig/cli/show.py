@@ -29,13 +29,17 @@ def add_arguments(sub: argparse.ArgumentParser) -> None:
 
 
 def root_of(options: argparse.Namespace) -> Path:
-    """The project's root. Raises UsageError when there is no such folder."""
+    """The project's root. Raises UsageError when there is no such folder, or its runs are not this person's own."""
+    from safemig.consent.ownership import state_problem
     from safemig.project.files import find_root
 
     start = Path(options.project)
     if not start.is_dir():
         raise UsageError(f"--project {options.project}: there is no such folder")
-    return find_root(start.resolve())
+    root = find_root(start.resolve())
+    if problem := state_problem(root):
+        raise UsageError(problem)
+    return root
 
 
 def main(options: argparse.Namespace) -> int:

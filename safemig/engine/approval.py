@@ -8,6 +8,7 @@ from typing import Literal
 from checks.evidence import Json, now
 from safemig.base import file_edit
 from safemig.base.action import EFFECTS, Action
+from safemig.consent.person_folder import project_folder
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.tick_preview import lines_of, offer, offer_words
 from safemig.events import Message, Mode
@@ -172,7 +173,7 @@ def _context(s: Session) -> decision.Context:
     return decision.Context(
         mode=s.past.mode,
         rules=decision.Rules(rules.allow, rules.ask, rules.deny),
-        granted=tuple(kept.grant for kept in permissions.load(s.root / ".safemig")),
+        granted=tuple(kept.grant for kept in permissions.load(project_folder(s.root))),
         approved=frozenset(s.past.approved),
         environment=s.config.environment,
         project=str(s.root),
@@ -239,7 +240,7 @@ async def _ask(s: Session, step: Step, judgement: decision.Judgement) -> Message
     if message.answer in {"always", "tool"}:
         grant = decision.grant_for(action, _context(s), "line" if message.answer == "always" else "tool")
         if grant:
-            permissions.add(s.root / ".safemig", grant, by=message.by, at=now())
+            permissions.add(project_folder(s.root), grant, by=message.by, at=now())
     _given(s, step, message, "person", judgement.rule)
     return message
 

@@ -2,37 +2,65 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks.evidence import Evidence, Json, now, unseen
 from safemig.base.action import Action
-from safemig.engine.approval import judge
+from safemig.engine.approval import ask, judge
 from safemig.engine.command import tail
 from safemig.engine.ownership import files_of, mark_of
 from safemig.engine.session import Session
 from safemig.execution import command as commands
+from safemig.policy.decision import Judgement
+from safemig.shell.effects import effect_of_line
 
 if TYPE_CHECKING:
     from safemig.project.config_schema import ScriptConfig
 
 TAIL = 400
+LARGEST = 1_000_000  # bytes of a script that its answer holds for
 CHECK = "check:"
 
 
 async def look_scripts(s: Session, step: str, moment: str) -> tuple[Evidence, ...]:
     """Runs them one after the other; their evidence stands beside that of the endpoints."""
-    return tuple([s.observe(step, moment, await _look(s, script)) for script in s.config.scripts])
+    return tuple([s.observe(step, moment, await _look(s, script, step)) for script in s.config.scripts])
 
 
-async def _look(s: Session, script: ScriptConfig) -> Evidence:
-    subject = f"script {script.name}"
+def action_of(root: Path, script: ScriptConfig) -> Action:
+    """The command that a check is, judged as every command is: what a program does cannot be told from its name. An
+    answer holds for the script as it stands."""
     line = f"python3 {shlex.quote(script.file)}" if script.file else f"python3 -c {shlex.quote(script.code)}"
+    effects = effect_of_line(line)
+    recipe = hashlib.sha256(_text(root, script)).hexdigest() if script.file else ""
+    return Action("command", line=line, cwd=".", recipe=recipe, effect=effects.effect, touches=effects.touches)
+
+
+def _text(root: Path, script: ScriptConfig) -> bytes:
+    """What it runs; empty where that cannot be read (python3 then says why)."""
+    if not script.file:
+        return script.code.encode()
+    with suppress(OSError), (root / script.file).open("rb") as file:
+        return file.read(LARGEST)
+    return b""
+
+
+async def _look(s: Session, script: ScriptConfig, step: str) -> Evidence:
+    subject = f"script {script.name}"
     began = now()
-    action = Action("command", line=line, cwd=".", effect="read")
+    action = action_of(s.root, script)
+    line = action.line
     judgement = judge(s, action)
+    if judgement.answer == "ask" and action.digest not in s.past.refused:
+        await _ask(s, script, action, judgement, step)
+        judgement = judge(s, action)
     if judgement.answer != "allow":
-        return unseen("endpoint", subject, line, f"not run: {judgement.rule}", began)
+        why = "the person said no" if action.digest in s.past.refused else judgement.rule
+        return unseen("endpoint", subject, line, f"not run: {why}", began)
     ended, output = await _run(s, action, f"{CHECK}{script.name}", script.seconds or s.config.timeout("default"))
     if ended.how != "exit":
         return unseen("endpoint", subject, line, f"it did not end by itself ({ended.how})", began)
@@ -45,6 +73,39 @@ async def _look(s: Session, script: ScriptConfig) -> Evidence:
         "unhealthy": "",
     }
     return Evidence("endpoint", subject, True, began, now(), line, data)
+
+
+async def _ask(s: Session, script: ScriptConfig, action: Action, judgement: Judgement, step: str) -> None:
+    """One question for each script, for the whole run as long as the script stays as it is."""
+    title = f"Run the check “{script.name}” that safemig.yaml names?"
+    text = _text(s.root, script).decode("utf-8", "replace")
+    question: dict[str, Json] = {
+        "kind": "question",
+        "digest": action.digest,
+        "title": title,
+        "effect": action.effect,
+        "what": s.clean(action.line),
+        "detail": s.clean(text),
+        "changes": f"it can change: {', '.join(action.touches)}; it is run each time the service is looked at",
+        "undo": "nothing is known about how to undo it",
+        "rule": judgement.rule,
+        "once": "exactly this script as it is now, in this run; without it this check is not judged",
+        "always": "",
+        "tool": "",
+    }
+    message = await ask(s, question, step)
+    given: dict[str, Json] = {
+        "id": message.id,
+        "digest": action.digest,
+        "answer": "no" if message.answer == "no" else "once",
+        "by": "person",
+        "rule": judgement.rule,
+        "reason": s.clean(message.reason),
+        "title": title,
+        "named": [action.digest],
+        **message.came_from(),
+    }
+    s.emit("approval.given", given, step)
 
 
 async def _run(s: Session, action: Action, step: str, limit: float) -> tuple[commands.Ended, str]:

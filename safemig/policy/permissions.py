@@ -1,4 +1,6 @@
-"""The permissions a person has granted for good: ``.safemig/permissions.json``, mode 0600, revocable.
+"""The permissions a person has granted for good: ``permissions.json`` in the person's own folder, mode 0600, revocable.
+
+They never lie in the project: what a repository brings along, or a program of the project writes there, grants nothing.
 
 A file that is not exactly as safemig writes it grants nothing: it is an error that says what to do next.
 """
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from safemig.consent.person_folder import PersonFolderError, make_private
 from safemig.policy.decision import Grant
 
 NAME = "permissions.json"
@@ -48,7 +51,8 @@ class _File:
 
 
 def load(state: Path) -> tuple[Kept, ...]:
-    """The grants kept in the state folder (``.safemig``), oldest first; PermissionsError when in doubt."""
+    """The grants kept in ``state`` (the person's folder for one project), oldest first; PermissionsError when in
+    doubt."""
     path = state / NAME
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -60,6 +64,8 @@ def load(state: Path) -> tuple[Kept, ...]:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
             raise _trouble(path, "is not a file of safemig's")
+        if found.st_uid != os.geteuid():
+            raise _trouble(path, "belongs to another user")
         if stat.S_IMODE(found.st_mode) & 0o022:
             raise PermissionsError(
                 f"{path} can be written by others, so nothing in it is believed; "
@@ -108,8 +114,10 @@ def revoke(state: Path, ids: frozenset[str] | None = None) -> tuple[Kept, ...]:
 def _locked(state: Path) -> Iterator[None]:
     """Two runs in one project must not lose each other's grants."""
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(state)
         lock = os.open(state / f"{NAME}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except PersonFolderError as error:
+        raise PermissionsError(f"{error}, so that {NAME} cannot be kept there") from error
     except OSError as error:
         raise _trouble(state / NAME, f"cannot be locked ({error.strerror})") from error
     try:

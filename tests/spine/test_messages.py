@@ -18,6 +18,7 @@ import pytest
 
 from safemig import entry
 from safemig.consent.channel import Reply, socket_path, tell
+from safemig.consent.person_folder import project_folder
 from safemig.events import Message, Sender
 from safemig.journal import read_events
 from safemig.policy import permissions
@@ -61,7 +62,7 @@ def test_a_tool_grant_is_kept_and_covers_only_what_it_says(spine: Spine) -> None
         "migrate",
         "tick",
     ]
-    [kept] = permissions.load(spine.root / ".safemig")
+    [kept] = permissions.load(project_folder(spine.root))
     assert (kept.grant.kind, kept.grant.what, kept.by) == ("tool", "make", "person")
 
 
@@ -216,6 +217,29 @@ def test_a_second_face_answers_over_the_socket_and_the_journal_says_which_proces
     assert {(one["from"]["pid"], one["from"]["executable"]) for one in given} == {
         (os.getpid(), os.path.realpath(sys.executable))
     }
+
+
+def test_a_script_of_the_configuration_is_a_command_that_is_asked_about(spine: Spine) -> None:
+    """What it does cannot be told, so that it is asked in auto mode, too: once for the run, as it stands."""
+    with (spine.root / "safemig.yaml").open("a", encoding="utf-8") as file:
+        file.write("endpoints:\n  - python: open('ran.log', 'a').write('x')\n")
+    code, events = converse(spine, lambda e: [decide(e, "once")] if asked(e) else [], "--mode", "auto")
+    assert code == 0, events[-1]
+    [question] = of(events, "approval.asked")
+    assert question["data"]["what"].startswith("python3 -c ")
+    assert question["data"]["effect"] == "destructive"
+    assert (spine.root / "ran.log").read_text(encoding="utf-8")
+
+
+def test_a_script_that_was_refused_is_not_run(spine: Spine) -> None:
+    (spine.root / "look.py").write_text("open('ran.log', 'a').write('x')\n", encoding="utf-8")
+    with (spine.root / "safemig.yaml").open("a", encoding="utf-8") as file:
+        file.write("endpoints:\n  - script: look.py\n")
+    _, events = converse(spine, lambda e: [decide(e, "no")] if asked(e) else [], "--mode", "auto")
+    [question] = of(events, "approval.asked")
+    assert question["data"]["detail"] == "open('ran.log', 'a').write('x')\n"
+    assert not (spine.root / "ran.log").exists()
+    assert events[-1]["data"]["verdict"] not in ("passed", "unchanged")
 
 
 def test_what_is_written_into_the_runs_folder_is_no_answer(spine: Spine) -> None:
