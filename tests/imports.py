@@ -13,6 +13,22 @@ ROOT = Path(__file__).parents[1]
 FLOORS = ("checks", "safemig", "tui")
 
 
+# The packages of safemig/, lowest first: a module imports from its own package and from lower floors, never from
+# another package of its own floor. A module at the root is of no package: the entry, and what has not moved yet.
+PACKAGES: tuple[tuple[str, ...], ...] = (
+    ("base",),
+    ("sql", "execution"),
+    ("shell", "postgres", "plan_document", "consent"),
+    ("project",),
+    ("migrations",),
+    ("orm",),
+    ("requirements", "runtimes", "signals"),
+    ("sandbox", "checklist", "remedies", "journal"),
+    ("planning", "policy"),
+    ("engine",),
+    ("reports",),
+    ("cli",),
+)
 MAY_LOAD_THE_SCREEN = {"safemig.entry", "safemig.cli.main"}
 
 
