@@ -72,8 +72,8 @@ def drawn() -> Iterator[str]:
     yield '<rect width="100%" height="100%" style="fill:#ffffff;stroke:none"/>'
     for above, below in sorted((one, two) for one, others in reduced(edges()).items() for two in others):
         (x1, y1), (x2, y2) = at[above], at[below]
-        bend = (y1 + y2) / 2
-        yield f'<path d="M{x1:.0f} {y1 + HIGH / 2:.0f} C{x1:.0f} {bend:.0f} {x2:.0f} {bend:.0f} {x2:.0f} {y2 - HIGH / 2:.0f}"/>'
+        start, bend, end = y1 + HIGH / 2, (y1 + y2) / 2, y2 - HIGH / 2
+        yield f'<path d="M{x1:.0f} {start:.0f} C{x1:.0f} {bend:.0f} {x2:.0f} {bend:.0f} {x2:.0f} {end:.0f}"/>'
     for name, (x, y) in at.items():
         yield f'<rect x="{x - BOX / 2:.0f}" y="{y - HIGH / 2:.0f}" width="{BOX}" height="{HIGH}" rx="5"/>'
         yield f'<text x="{x:.0f}" y="{y + 5:.0f}" text-anchor="middle">{name}</text>'

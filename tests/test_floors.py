@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 
 from tests.imports import FLOORS, MAY_LOAD_THE_SCREEN, PACKAGES, ROOT, graph, imports_of, sources
@@ -77,3 +79,9 @@ def test_no_modules_import_one_another_when_they_are_loaded() -> None:
 
 def test_circles_through_imports_inside_functions_are_known_by_name() -> None:
     assert cycles(graph(late=True)) <= LATE_CIRCLES
+
+
+def test_the_picture_of_the_floors_is_that_of_the_imports() -> None:
+    code = "import sys; sys.path.insert(0, 'docs'); import floors; sys.stdout.write(floors.picture())"
+    drawn = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert drawn == (ROOT / "docs/images/floors.svg").read_text(encoding="utf-8"), "run python docs/floors.py"
