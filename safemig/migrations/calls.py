@@ -210,6 +210,8 @@ def _of_text(reader: Reader, node: ast.Call, owner: Value, method: str, at: int)
         return owner
     if method in _EDITS_TEXT and not given:
         return replace(owner, name=getattr(owner.name, method)())
+    if method == "replace" and len(given) == 2 and all(one.kind == "text" for one in given):
+        return replace(owner, name=owner.name.replace(given[0].name, given[1].name))
     if method == "join" and len(given) == 1 and given[0].items and all(one.kind == "text" for one in given[0].items):
         return Value("text", owner.name.join(one.name for one in given[0].items))
     if method == "format" and all(one.kind == "text" for one in given) and None not in [w.arg for w in node.keywords]:
@@ -273,9 +275,9 @@ def _made(node: ast.Call, method: str) -> str:
 
 def _batch(reader: Reader, node: ast.Call) -> Value:
     words = {word.arg: word.value for word in node.keywords}
-    recreate = words.get("recreate")
+    recreate = argument(node, 2, "recreate")
     made_anew = "copies the table into a new one and drops it (recreate), which takes what others have hung on it"
-    if None in words:
+    if None in words or any(isinstance(one, ast.Starred) for one in node.args):
         reader.unknown(node, "alters a table by arguments that are no literal, so what they do is not known")
     elif recreate is not None and literal(recreate) not in ("auto", "never"):
         reader.note(node, Hazard("data loss", made_anew))
@@ -353,6 +355,8 @@ def _raw(reader: Reader, node: ast.Call, called: str) -> None:
         if isinstance(text, ast.Constant) and isinstance(text.value, str):
             reader.consume(text, Value("text", text.value, sql=True))
     for word in node.keywords:
+        if word.arg == "is_literal":
+            reader.unknown(word.value, "puts text into the statement as it stands (is_literal)")
         if (word.arg or "").startswith("postgresql_") or word.arg in ("prefixes", "using"):
             pieces = [inner.value for inner in ast.walk(word.value) if isinstance(inner, ast.Constant)]
             if any(isinstance(piece, str) and (";" in piece or "--" in piece) for piece in pieces):

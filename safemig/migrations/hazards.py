@@ -19,7 +19,7 @@ from safemig.sql.parser import Parsed, parse_apart
 # The places in which SQLAlchemy puts a fragment into a statement; the first that PostgreSQL can parse counts.
 _PLACES = ("SELECT {}", "SELECT 1 ORDER BY {}", "SELECT 1 FROM {}")
 # SQLAlchemy's own pattern of a named parameter in text(…), which Alembic puts round every string.
-_PARAMETER = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
+_PARAMETER = re.compile(r"(?<![:\w\\]):([\w$]+)(?![:\w$])")
 _DRIVER_PARAMETER = re.compile(r"%\(\w+\)s|%s")
 
 

@@ -6,12 +6,12 @@ The file's own functions are followed at each call with what they are called wit
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from safemig.migrations import calls
-from safemig.migrations.python_scopes import Scope, Surroundings
+from safemig.migrations.python_scopes import Scope, Surroundings, parameters
 from safemig.migrations.python_values import (
     BUILT,
     DATA,
@@ -22,6 +22,7 @@ from safemig.migrations.python_values import (
     Value,
     attribute,
     combined,
+    filled,
     is_type_name,
     joined,
     member,
@@ -115,11 +116,20 @@ class Reader(Surroundings):
         plain = True
         for decorator in node.decorator_list:
             plain = self._decorates(decorator, at) and plain
-        for default in (*node.args.defaults, *(one for one in node.args.kw_defaults if one)):
-            self.value(default, at)
+        self._signature(node.args, at)
+        if node.returns is not None:
+            self.value(node.returns, at)
         self.bind(node.name, Value("function", node.name, code=node, scope=at) if plain else UNKNOWN, at)
 
     _asyncfunctiondef = _functiondef
+
+    def _signature(self, arguments: ast.arguments, at: int) -> None:
+        """Defaults and annotations are run where the function is made."""
+        given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+        annotations = [argument.annotation for argument in given if argument is not None]
+        for node in (*arguments.defaults, *arguments.kw_defaults, *annotations):
+            if node is not None:
+                self.value(node, at)
 
     def _decorates(self, node: ast.expr, at: int) -> bool:
         """Whether the decorator leaves what it decorates as it is; anything else is an event."""
@@ -138,6 +148,8 @@ class Reader(Surroundings):
         keywords = [self.value(word.value, at) for word in node.keywords]
         wrapped = [one for one in node.decorator_list if not self._decorates(one, at)]
         self._inner(at, node.body)
+        if any(base.kind == "class" and not (base.simple or base.name) for base in bases):
+            self.unknown(node, f"derives {node.name} from a class whose methods are not followed")
         simple = all(base.kind in ("expression", "data") or is_type_name(base) or base.simple for base in bases)
         methods = any(isinstance(inner, _BODIES) for inner in node.body)
         known = simple and not (methods or keywords or wrapped)
@@ -153,6 +165,7 @@ class Reader(Surroundings):
             self.assign(target, value, at)
 
     def _annassign(self, node: ast.AnnAssign, at: int) -> None:
+        self.value(node.annotation, at)
         if node.value is not None:
             self.assign(node.target, self.value(node.value, at), at)
 
@@ -161,8 +174,7 @@ class Reader(Surroundings):
 
     def _delete(self, node: ast.Delete, at: int) -> None:
         for target in node.targets:
-            if isinstance(target, ast.Attribute | ast.Subscript):
-                self._store(target, at)
+            self.assign(target, UNKNOWN, at)
 
     def _global(self, node: ast.Global | ast.Nonlocal, _at: int) -> None:
         for name in node.names:
@@ -207,6 +219,8 @@ class Reader(Surroundings):
     def _try(self, node: ast.Try, at: int) -> None:
         self.branch(node.body, at)
         for handler in node.handlers:
+            if handler.type is not None:
+                self.value(handler.type, at)
             if handler.name:
                 self.bind(handler.name, DATA, at)
             self.branch(handler.body, at)
@@ -221,15 +235,20 @@ class Reader(Surroundings):
             for name in [getattr(inner, "name", None) for inner in ast.walk(case.pattern)]:
                 if name:
                     self.bind(name, member(subject), at)
+            if case.guard is not None:
+                self.value(case.guard, at)
             self.branch(case.body, at)
 
     def _raise(self, node: ast.Raise, at: int) -> None:
-        if node.exc is not None:
-            self.value(node.exc, at)
+        for part in (node.exc, node.cause):
+            if part is not None:
+                self.value(part, at)
         self.raises(node, ast.unparse(node.exc).partition("(")[0] if node.exc else "an error")
 
     def _assert(self, node: ast.Assert, at: int) -> None:
         self.value(node.test, at)
+        if node.msg is not None:
+            self.value(node.msg, at)
         if isinstance(node.test, ast.Constant) and not node.test.value:
             self.raises(node, "AssertionError")
 
@@ -259,6 +278,7 @@ class Reader(Surroundings):
         return attribute(self.value(node.value, at, used=True), node.attr)
 
     def _lambda(self, node: ast.Lambda, at: int) -> Value:
+        self._signature(node.args, at)
         return Value("function", "lambda", code=node, scope=at)
 
     def _namedexpr(self, node: ast.NamedExpr, at: int) -> Value:
@@ -277,21 +297,27 @@ class Reader(Surroundings):
 
     def _binop(self, node: ast.BinOp, at: int) -> Value:
         left, right = self.value(node.left, at), self.value(node.right, at)
+        if isinstance(node.op, ast.Mod) and left.kind == "text" and not left.sql:
+            return filled(left, right)
         return self._added(left, right) if isinstance(node.op, ast.Add) else combined((left, right))
 
     def _inside(self, node: ast.Starred | ast.Await, at: int) -> Value:
         return self.value(node.value, at)
 
     def _yield(self, node: ast.Yield | ast.YieldFrom, at: int) -> Value:
-        if node.value is not None:
-            self.value(node.value, at)
-        return self.unknown(node, "is a generator, so what it does is not known")
+        value = self.value(node.value, at) if node.value is not None else DATA
+        if self._depth == 1:
+            return self.unknown(node, "is a generator, so what it does is not known")
+        self.scopes[at].returns.append(member(value) if isinstance(node, ast.YieldFrom) else combined((value,)))
+        return DATA
 
     def _formatted(self, node: ast.JoinedStr, at: int) -> Value:
         parts = []
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
                 value = self.value(part.value, at)
+                if part.format_spec is not None:
+                    self.value(part.format_spec, at)
                 whole = value.kind == "text" and part.conversion == -1 and part.format_spec is None
                 parts.append(value if whole else DATA)
             else:
@@ -336,7 +362,7 @@ class Reader(Surroundings):
             return self.unknown(node, f"calls {value.name}() too often to be followed")
         code = value.code
         assert isinstance(code, Function | ast.Lambda)
-        bound = list(self._arguments(code.args, value.scope, given, named or {}))
+        bound = list(parameters(code.args, given, named or {}, lambda node: self.value(node, value.scope, used=True)))
         self._depth += 1
         try:
             if isinstance(code, ast.Lambda):
@@ -349,24 +375,6 @@ class Reader(Surroundings):
         for other in returned[1:]:
             result = joined(result, other)
         return result
-
-    def _arguments(
-        self, wanted: ast.arguments, at: int, given: Sequence[Value], named: dict[str, Value]
-    ) -> Iterator[tuple[str, Value]]:
-        positional = [*wanted.posonlyargs, *wanted.args]
-        defaults = dict(zip([arg.arg for arg in positional[::-1]], wanted.defaults[::-1], strict=False))
-        defaults |= {arg.arg: one for arg, one in zip(wanted.kwonlyargs, wanted.kw_defaults, strict=True) if one}
-        for number, arg in enumerate([*positional, *wanted.kwonlyargs]):
-            if number < min(len(given), len(positional)):
-                yield arg.arg, given[number]
-            elif arg.arg in named:
-                yield arg.arg, named[arg.arg]
-            else:
-                yield arg.arg, self.value(defaults[arg.arg], at, used=True) if arg.arg in defaults else UNKNOWN
-        rest = (*given[len(positional) :], *named.values())
-        for more in (wanted.vararg, wanted.kwarg):
-            if more is not None:
-                yield more.arg, combined(tuple(rest))
 
 
 def _is_operation(value: Value) -> bool:

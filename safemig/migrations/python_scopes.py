@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from safemig.migrations.python_events import Acts, Event, Noted, Raises, RunsSql
-from safemig.migrations.python_values import UNKNOWN, Value, is_builtin, joined
+from safemig.migrations.python_values import UNKNOWN, Value, combined, is_builtin, joined
 from safemig.sql.hazards import Hazard
 
 
@@ -70,3 +71,23 @@ class Surroundings:
         scope = self.scopes[at]
         may_keep = scope.branches > 0 and name in scope.names and not again
         scope.names[name] = joined(scope.names[name], value) if may_keep else value
+
+
+def parameters(
+    wanted: ast.arguments, given: Sequence[Value], named: Mapping[str, Value], default: Callable[[ast.expr], Value]
+) -> Iterator[tuple[str, Value]]:
+    """The parameters of a function with what they stand for when it is called with those arguments."""
+    positional = [*wanted.posonlyargs, *wanted.args]
+    defaults = dict(zip([arg.arg for arg in positional[::-1]], wanted.defaults[::-1], strict=False))
+    defaults |= {arg.arg: one for arg, one in zip(wanted.kwonlyargs, wanted.kw_defaults, strict=True) if one}
+    for number, arg in enumerate([*positional, *wanted.kwonlyargs]):
+        if number < min(len(given), len(positional)):
+            yield arg.arg, given[number]
+        elif arg.arg in named:
+            yield arg.arg, named[arg.arg]
+        else:
+            yield arg.arg, default(defaults[arg.arg]) if arg.arg in defaults else UNKNOWN
+    rest = (*given[len(positional) :], *named.values())
+    for more in (wanted.vararg, wanted.kwarg):
+        if more is not None:
+            yield more.arg, combined(tuple(rest))

@@ -100,7 +100,11 @@ _MODULES: Mapping[str, frozenset[str] | None] = {
     "warnings": frozenset({"warn", "filterwarnings", "simplefilter", "catch_warnings"}),
     "contextlib": frozenset({"suppress", "nullcontext"}), "copy": frozenset({"copy", "deepcopy"}),
     "operator": frozenset({"itemgetter"}), "dataclasses": frozenset({"dataclass", "field", "asdict"}),
+    "os": frozenset({"join", "dirname", "abspath", "basename", "realpath", "exists", "isfile", "getenv", "get"}),
     "functools": frozenset({"wraps", "lru_cache", "cache"}), "__future__": frozenset(), "types": frozenset(),
+}  # fmt: skip
+_CONTEXT = {
+    "is_offline_mode": DATA, "get_x_argument": DATA, "get_bind": Value("connection"), "get_context": Value("context"),
 }  # fmt: skip
 ENDS = frozenset({"sys.exit", "os._exit", "os.abort"})
 _SQL_PACKAGES = ("sqlalchemy", "geoalchemy2", "pgvector", "sqlmodel", "sqlalchemy_utils")
@@ -137,7 +141,7 @@ def of_import(dotted: str, arguments: tuple[Value, ...] = ()) -> Value | None:
         allowed = _MODULES[package]
         return DATA if rest and (allowed is None or last in allowed) else None
     if package == "alembic":
-        return DATA if last in ("is_offline_mode", "get_x_argument") and dotted.startswith("alembic.context.") else None
+        return _CONTEXT.get(last) if dotted == f"alembic.context.{last}" else None
     return _of_sqlalchemy(dotted, last, arguments) if package in _SQL_PACKAGES else None
 
 
@@ -173,7 +177,9 @@ def of_method(value: Value, method: str) -> Value | None:
         return DATA if method in _DATA_METHODS else None
     if value.kind == "table" and method in ("insert", "select"):
         return Value("query", "insert" if method == "insert" else "")
-    if value.kind in ("table", "enum") and method in ("create", "create_all"):
+    if value.kind == "table" and method == "reflect":
+        return DATA
+    if value.kind in ("table", "enum", "expression") and method in ("create", "create_all"):
         return Value("data", "ddl")
     if value.kind == "enum" and method == "drop":
         return Value("data", "ddl")
@@ -242,6 +248,17 @@ def combined(parts: tuple[Value, ...]) -> Value:
 def is_type_name(value: Value) -> bool:
     """Whether it is a class of SQLAlchemy or of Python that is named and not called: ``sa.Integer``."""
     return value.kind == "builtin" or (value.kind == "imported" and not f"{value.name}.".startswith(OPERATIONS))
+
+
+def filled(text: Value, given: Value) -> Value:
+    """``text % given``: a text where both are known."""
+    parts = given.items or (given,)
+    if any(part.kind != "text" for part in parts):
+        return DATA
+    try:
+        return Value("text", text.name % tuple(part.name for part in parts))
+    except (TypeError, ValueError, KeyError):
+        return DATA
 
 
 def member(value: Value) -> Value:

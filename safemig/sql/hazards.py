@@ -38,6 +38,12 @@ _HARMLESS = frozenset({
     "CreateForeignTableStmt", "AlterSeqStmt", "AlterFunctionStmt", "AlterTypeStmt", "AlterStatsStmt",
     "AlterCollationStmt", "AlterObjectDependsStmt", "AlterOperatorStmt",
 })  # fmt: skip
+# Statements that leave nothing behind unless one inside of them does: a downgrade of these alone is none.
+_LEAVES_NOTHING = frozenset({
+    "SelectStmt", "VariableSetStmt", "VariableShowStmt", "TransactionStmt", "ExplainStmt", "LockStmt", "VacuumStmt",
+    "ListenStmt", "UnlistenStmt", "NotifyStmt", "CheckPointStmt", "ConstraintsSetStmt", "DiscardStmt", "ReindexStmt",
+    "ClusterStmt",
+})  # fmt: skip
 # Statements whose expressions are run at once or for each row that is there.
 _RUNS = frozenset({
     "SelectStmt", "InsertStmt", "UpdateStmt", "CreateTableAsStmt", "ExplainStmt", "IndexStmt", "CreateStmt",
@@ -85,8 +91,7 @@ def hazards(statement: Statement, made: Collection[str] = ()) -> tuple[Hazard, .
 
 def writes(statement: Statement) -> bool:
     """Whether the statement does more than to look or to set something for its session."""
-    reads = ("SelectStmt", "VariableSetStmt", "VariableShowStmt", "TransactionStmt", "ExplainStmt", "LockStmt")
-    return statement.kind not in reads or any(
+    return statement.kind not in _LEAVES_NOTHING or any(
         kind in _MODIFIES or kind == "intoClause" for kind, _ in nodes(statement.node)
     )
 
