@@ -33,8 +33,8 @@ demo: $(STAMP) ## Run the main job on a fresh copy of the demo project (RUNTIME=
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
-quick: $(STAMP) ## Run the tests that need no server, container or whole run
-	$(PYTEST) -m "not slow and not docker and not server"
+quick: $(STAMP) ## Run the tests that need no server, container, screen or other program
+	$(PYTEST) -m "not slow and not docker and not integration"
 
 test: $(STAMP) ## Run all tests but whole runs; container tests run where a Docker Engine answers
 	$(PYTEST) -m "not slow"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 CACHE_KEY = "safemig/durations"
 CACHE_FILE = Path(__file__).parents[1] / ".pytest_cache" / "v" / CACHE_KEY
 LISTED = 20
+WHOLE_RUNS = frozenset({"spine", "e2e"})  # folders: each test there starts a project with its database
+SCREEN = "tui"  # folder: its asynchronous tests play the whole app
 
 
 class Suite:
@@ -28,8 +31,8 @@ class Suite:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """The slow ones first: at the end all workers but one would have nothing left to do."""
         for item in items:
-            if "postgres_server" in getattr(item, "fixturenames", ()):
-                item.add_marker("server")
+            if integrates(item):
+                item.add_marker("integration")
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
@@ -58,6 +61,14 @@ class Suite:
         """No test is left out unnoticed."""
         if self.left_out:
             terminalreporter.write_line(f"tests left out: {self.left_out} (`make test-all` runs all)", yellow=True)
+
+
+def integrates(item: pytest.Item) -> bool:
+    """Whether it uses the database server, runs a whole project or plays the whole app; other tests that start programs
+    carry the marker themselves."""
+    folders = item.path.parts
+    plays = SCREEN in folders and inspect.iscoroutinefunction(getattr(item, "function", None))
+    return plays or "postgres_server" in getattr(item, "fixturenames", ()) or bool(WHOLE_RUNS.intersection(folders))
 
 
 def slowest(seconds: dict[str, float], count: int = LISTED) -> list[str]:

@@ -18,7 +18,7 @@ from tests.suite import Suite
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: -")
-    config.addinivalue_line("markers", "server: -")
+    config.addinivalue_line("markers", "integration: -")
     config.pluginmanager.register(Suite(config))
 """
 TESTS = """
@@ -65,7 +65,7 @@ def names(printed: str) -> list[str]:
 @pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "worksteal")], ids=["alone", "two workers"])
 def test_what_a_run_leaves_out_is_said(small: Path, workers: tuple[str, ...]) -> None:
     assert "tests left out: 1 (`make test-all` runs all)" in run(small, "-m", "not slow", *workers)
-    assert "tests left out: 2 (" in run(small, "-m", "not slow and not server", *workers)
+    assert "tests left out: 2 (" in run(small, "-m", "not slow and not integration", *workers)
     assert "left out" not in run(small, *workers)
 
 

@@ -16,6 +16,8 @@ from checks.evidence import Evidence, now
 from checks.tests import run as tests
 from checks.tests.output import Reading
 
+pytestmark = pytest.mark.integration
+
 MIXED = """
 import pytest
 def test_ok(): pass

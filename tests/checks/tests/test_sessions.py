@@ -18,6 +18,8 @@ from checks.tests.trouble import failed_below_make, trouble
 from safemig.signals.comparison import tests_good as is_good
 from safemig.signals.comparison import tests_words as words_of
 
+pytestmark = pytest.mark.integration
+
 GREEN = "def test_green(): pass\n"
 QUIET = ("-q", "-p", "no:cacheprovider")
 

@@ -21,6 +21,8 @@ from tests.safemig.bad_projects import (
 )
 from tests.spine.project import ENV, FIRST, SPEC
 
+pytestmark = pytest.mark.integration
+
 
 def no_makefile(root: Path) -> None:
     (root / "Makefile").unlink()

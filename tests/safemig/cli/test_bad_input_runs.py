@@ -33,6 +33,8 @@ from tests.safemig.bad_projects import (
 )
 from tests.spine.project import free_port
 
+pytestmark = pytest.mark.integration
+
 
 def verdict_of(ended: Ended, root: Path) -> str:
     """The one verdict of the newest run, the same in the journal and in the document."""

@@ -10,6 +10,8 @@ import pytest
 
 from safemig import entry
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.parametrize("words", [["--json"], [], ["--json", "--mode", "plan"], ["--mode", "default"]])
 def test_it_ends_before_it_copies_anything(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

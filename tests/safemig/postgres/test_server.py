@@ -21,6 +21,8 @@ from safemig.postgres import binaries
 from safemig.postgres import server as postgres
 from safemig.postgres.server import Binaries, PostgresError, Server, find_binaries, throwaway
 
+pytestmark = pytest.mark.integration
+
 
 def wait_for(condition: Callable[[], bool], seconds: float = 15.0) -> None:
     deadline = time.monotonic() + seconds

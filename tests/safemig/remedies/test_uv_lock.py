@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 from safemig.remedies import uv_lock, uv_lock_merge
 
+pytestmark = pytest.mark.integration
+
 PROJECT = """[project]
 name = "catalogue"
 version = "0.1"

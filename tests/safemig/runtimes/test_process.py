@@ -22,6 +22,8 @@ from safemig.runtimes.base import Runtime, Unreachable
 from safemig.runtimes.connection_target import Target, target_of
 from safemig.runtimes.process import ProcessRuntime
 
+pytestmark = pytest.mark.integration
+
 
 def free_port() -> int:
     with socket.socket() as probe:

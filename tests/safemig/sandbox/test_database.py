@@ -17,6 +17,8 @@ from safemig.sandbox.database import on_scratch
 from safemig.sandbox.desired import SpecFails, desire
 from safemig.sandbox.restore import ScratchFails
 
+pytestmark = pytest.mark.integration
+
 OWN = find_binaries()
 REFUSED = Unreachable("no right to create a database", "db.example:5432", "Ask for it.")
 CHANGE = Wanted("sql", "CREATE TABLE made (id int);", "", ("made",), frozenset(), ("plan.md", 1), upgrade_lines=(7,))
