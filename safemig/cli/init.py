@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from safemig.base.atomic import replace_file
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import open_project
 
@@ -17,8 +18,6 @@ def main(options: argparse.Namespace) -> int:
     path = opened.project.root / "safemig.yaml"
     if path.exists() and not options.force:
         raise UsageError(f"{path} exists already; edit it, or replace it with --force")
-    part = path.with_name("safemig.yaml.part")
-    part.write_text(template(opened.project), encoding="utf-8")
-    part.replace(path)
+    replace_file(path, template(opened.project).encode())
     sys.stdout.write(f"wrote {path}\n")
     return 0

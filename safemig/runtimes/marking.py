@@ -9,11 +9,11 @@ sudo) runs as it always did; what it leaves in a container is then not proved to
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
 import shutil
 from pathlib import Path
 
+from safemig.base.atomic import keep_executable
 from safemig.execution.command import LOOK, MARK
 
 PROGRAMS = ("docker", "docker-compose")
@@ -70,7 +70,7 @@ def in_front(folder: Path, path: str) -> str:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in PROGRAMS:
         if name in real:
-            _write(folder / name, _script(name, real[name]))
+            keep_executable(folder / name, _script(name, real[name]))
         else:  # it was there in an earlier run
             (folder / name).unlink(missing_ok=True)
     return os.pathsep.join((str(folder), path))
@@ -79,18 +79,3 @@ def in_front(folder: Path, path: str) -> str:
 def _script(name: str, real: str) -> str:
     at = "docker" if name == "docker" else "compose"
     return SCRIPT.format(name=name, real=shlex.quote(real), at=at, MARK=MARK, LOOK=LOOK, end=END)
-
-
-def _write(path: Path, text: str) -> None:
-    if not path.is_symlink() and path.is_file():
-        right = path.read_bytes() == text.encode() and path.stat().st_mode & 0o777 == 0o700
-        if right:
-            return
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        fresh.touch(mode=0o700, exist_ok=False)
-        fresh.write_text(text)
-        fresh.chmod(0o700)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+
+from safemig.base.atomic import keep_executable
 
 NAME = "docker-compose"
 SCRIPT = """#!/bin/sh
@@ -49,18 +50,7 @@ def shim(folder: Path) -> Path:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / NAME
-    if not path.is_symlink() and path.is_file():
-        right = path.read_bytes() == SCRIPT.encode() and path.stat().st_mode & 0o777 == 0o700
-        if right:
-            return path
-    fresh = folder / f".{NAME}.{secrets.token_hex(6)}"
-    try:
-        fresh.touch(mode=0o700, exist_ok=False)
-        fresh.write_text(SCRIPT)
-        fresh.chmod(0o700)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    keep_executable(path, SCRIPT)
     return path
 
 

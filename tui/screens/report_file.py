@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from safemig.base.atomic import replace_file
 from safemig.reports.formats import Format, render
 from safemig.summary import Summary
 from tui.panes.run_files import load_plan
@@ -17,9 +18,4 @@ def save(summary: Summary, folder: Path, form: Format, path: Path) -> None:
     text = render(summary, form, plan=plan)
     if path.is_dir():
         raise IsADirectoryError(21, "is a folder; name a file in it")
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8", errors="replace")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    replace_file(path, text.encode("utf-8", "replace"))
