@@ -33,6 +33,7 @@ class PlainWords:
     showing: frozenset[str]
     removing: frozenset[str]
     beside_removing: frozenset[str]
+    before_type: frozenset[str]
     also_work: frozenset[str]
     kinds: Mapping[str, frozenset[str]]
 
@@ -70,10 +71,10 @@ def plain_words() -> PlainWords:
     for kind, words in read["kinds"].items():
         for word in words:
             kinds[word] = kinds.get(word, frozenset()) | {kind}
-    any_, making, running, showing, removing, beside, work = (
-        frozenset(read[name]) for name in ("any", *ASKING, "beside_removing", "also_work")
+    any_, making, running, showing, removing, beside, before, work = (
+        frozenset(read[name]) for name in ("any", *ASKING, "beside_removing", "before_type", "also_work")
     )
-    return PlainWords(any_, making, running, showing, removing, beside, work, kinds)
+    return PlainWords(any_, making, running, showing, removing, beside, before, work, kinds)
 
 
 ASKING = ("making", "running", "showing", "removing")
@@ -89,7 +90,7 @@ def said(read: Named, known: PlainWords) -> Said:
     whole = len(reader.of_spans) == len(read.spans)  # code spans that are not one token each cannot be followed
     alone = "" if "removing" in reader.asks else reader.beside
     return Said(
-        reader.strange or alone or _strange_around(read.item.around, known) or ("" if whole else "`"),
+        reader.strange or reader.waiting or alone or _strange_around(read.item.around, known) or ("" if whole else "`"),
         frozenset(reader.asks),
         tuple(reader.kinds),
         tuple(reader.of_spans),
@@ -114,6 +115,7 @@ class _Reader:
     def __init__(self, read: Named, known: PlainWords) -> None:
         self.spans, self.known = read.spans, known
         self.strange = self.beside = ""
+        self.waiting = ""  # a word that is plain only if a type comes next
         self.asks: set[str] = set()
         self.kinds: list[tuple[str, frozenset[str]]] = []
         self.of_spans: list[tuple[tuple[str, frozenset[str]], ...]] = []
@@ -123,11 +125,14 @@ class _Reader:
     def take_code(self, _: str) -> None:
         number = len(self.of_spans)
         neutral = number < len(self.spans) and self.spans[number].kind == "neutral"
+        self._settle(plain=neutral)
         self.of_spans.append(() if neutral else tuple(self._current))
         self._used = self._used or not neutral
 
     def take_word(self, text: str) -> None:
         word, known = text.lower(), self.known
+        self._settle(plain=False)
+        self.waiting = text if word in known.before_type else ""
         asks = [name for name in ASKING if word in getattr(known, name)]
         self.asks.update(asks)
         kinds = known.kinds.get(word)
@@ -143,7 +148,12 @@ class _Reader:
         elif not (asks or kinds or word in known.any):
             self.strange = self.strange or text
 
+    def _settle(self, *, plain: bool) -> None:
+        self.strange = self.strange or ("" if plain else self.waiting)
+        self.waiting = ""
+
     def take_sign(self, sign: str) -> None:
+        self._settle(plain=False)
         if sign in _ENDS:
             self._current, self._used = [], False
         if sign not in _SIGNS:

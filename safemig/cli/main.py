@@ -39,7 +39,8 @@ def parser() -> argparse.ArgumentParser:
         prog="safemig",
         description="Proves that a service works before a database migration, runs it, and proves that it still works.",
         epilog="exit codes: 0 passed or unchanged, 1 a check or the migration failed, 2 usage or configuration, "
-        "3 a bug in safemig, 4 an answer is needed and nobody can give it, 5 (verify) drift, 130 interrupted",
+        "3 a bug in safemig, 4 an answer is needed and nobody can give it, 5 (verify) drift or not "
+        "known, 130 interrupted",
     )
     from safemig import __version__
 

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -41,7 +41,7 @@ class CannotVerify(Exception):
 
 def main(options: argparse.Namespace) -> int:
     """0 when the schema is what the spec asks for, 1 when not, with every difference, or when it cannot be told, 5 when
-    it is, but the database is otherwise not what its revisions make."""
+    it is, but the database is otherwise not what its revisions make, or nobody knows whether it is."""
     import psycopg
 
     from safemig.runtimes.base import Unreachable
@@ -60,10 +60,16 @@ def main(options: argparse.Namespace) -> int:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(document))
+    return exit_code(document)
+
+
+def exit_code(document: Mapping[str, Json]) -> int:
+    """What the document comes to; only what was looked at and found good is 0."""
     if not document["matches_spec"]:
         return FAILED
     drifted = document["drift"]
-    return DRIFT if isinstance(drifted, dict) and drifted["differences"] else PASSED
+    proved = isinstance(drifted, dict) and drifted["known"] and not drifted["differences"]
+    return PASSED if proved else DRIFT
 
 
 def _head(facts: Facts) -> dict[str, Json]:

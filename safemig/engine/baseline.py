@@ -121,7 +121,7 @@ async def desire_schema(s: Session, step: Step, drift: Drift) -> None:
 
 async def _nothing_left(s: Session, step: Step, wanted: Wanted, drift: Drift) -> None:
     """All of it is there, as was just compared: the rest of the run proves the service, without a change."""
-    _compared(s, step, "before", (), wanted, now())
+    await _require_granted(s, step, wanted, (), now())
     await leave_out(s, step, wanted, drift)
 
 
@@ -144,12 +144,19 @@ async def prove_there(s: Session, step: Step, wanted: Wanted, drift: Drift) -> N
         raise RunEnds("failed", f"whether all of it is there cannot be told: {s.clean(str(error))}") from None
     differences = mismatches(desired.base, desired.base, desired.wanted, present, desired.open_names)
     differences = carried(differences, wanted, present)
-    _compared(s, step, "before", differences, wanted, began)
-    if differences:
-        raise RunEnds(
-            "failed", f"the schema is not what the spec asks for, and no change of it is planned: {words(differences)}"
-        )
+    await _require_granted(s, step, wanted, differences, began)
     await leave_out(s, step, wanted, drift)
+
+
+async def _require_granted(
+    s: Session, step: Step, wanted: Wanted, differences: Sequence[Difference], began: str
+) -> None:
+    """Ends the run where something of the phase is not there, a privilege that it grants among that."""
+    lacking = await s.look(lambda: _lacking(s, wanted))
+    _compared(s, step, "before", differences, wanted, began, lacking)
+    named = [words(differences)] if differences else [f"privilege {lacking[0].text}"] if lacking else []
+    if named:
+        raise RunEnds("failed", f"the schema is not what the spec asks for, and no change of it is planned: {named[0]}")
 
 
 async def _there_already(s: Session, wanted: Wanted, made: Callable[[Scratch], Desired], present: Snapshot) -> bool:

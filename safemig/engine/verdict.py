@@ -111,26 +111,38 @@ def ending(s: Session) -> tuple[Verdict, str]:
         why = "write it into the migration's code (op.execute), set it aside as an example, or tick what it belongs to"
         return "failed", f"not done, and nothing was changed: {s.facts.undone[0]}; {why}"
     spec = s.facts.spec
-    left = asks_migration(spec.items) if spec and not spec.asks_schema else ()
-    if spec and left:
-        why = "nothing in the phase says in code, a table or a model what it makes: name that, or tick it yourself"
+    own = asks_migration(spec.items, s.config.ticks.words) if spec else ()
+    if spec and own and not spec.asks_schema:
+        why = (
+            "nothing in the phase says in code, a table or a model what it makes: name that, tick it yourself, or give "
+            "its words as plain ones (ticks: words in safemig.yaml)"
+        )
         return (
             "failed",
-            f"{spec.path} has an open item that asks for a migration, and none was made: “{left[0]}”; {why}",
+            f"{spec.path} has an open item that asks for a migration, and none was made: “{own[0]}”; {why}",
         )
-    if found_there(s.findings):
-        # That the schema is there does not say that these are done: a backfill leaves no trace in it.
-        return "unchanged", _naming(NOTHING_TO_DO, "of the phase", asks_migration(spec.items) if spec else ())
-    asked = NOTHING_ASKED if not (title := _untold(s)) else UNTOLD.format(title)
-    return "unchanged", _naming(asked, "in words alone, in no chosen phase", s.facts.left_open)
+    return "unchanged", _unchanged(s, own)
 
 
-def _naming(reason: str, which: str, left_open: Sequence[str]) -> str:
-    """The reason, with the open items that ask for a migration: a run that changed nothing has not done them."""
-    if not left_open:
-        return reason
-    more = f" and {len(left_open) - SHOWN} more" if len(left_open) > SHOWN else ""
-    return f"{reason}; open items that ask for a migration {which}: {'; '.join(left_open[:SHOWN])}{more}"
+def _unchanged(s: Session, own: Sequence[str]) -> str:
+    """Why nothing was to be done, with all that this does not say: the open items that ask for a migration (that the
+    schema is there does not say that these are done: a backfill leaves no trace in it), and the statements of the phase
+    that a revision has and that no look shows."""
+    there = found_there(s.findings)
+    reason = NOTHING_TO_DO if there else UNTOLD.format(title) if (title := _untold(s)) else NOTHING_ASKED
+    unread = judged(s).not_checked if there else ()
+    named = (
+        _naming("statements that a revision has and no look shows", unread),
+        _naming("open items that ask for a migration of the phase", own),
+        _naming("open items that ask for a migration in words alone, in no chosen phase", s.facts.left_open),
+    )
+    return "; ".join([reason, *filter(None, named)])
+
+
+def _naming(what: str, listed: Sequence[str]) -> str:
+    """The first of them behind what they are; "" where there are none."""
+    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return f"{what}: {'; '.join(listed[:SHOWN])}{more}" if listed else ""
 
 
 def _done(s: Session) -> bool:

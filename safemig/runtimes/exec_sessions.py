@@ -114,8 +114,8 @@ def ours(engine: docker.DockerClient, folder: Path, before: Mapping[str, Json]) 
     if not command:
         return ()
     made = [each for each in _oneoffs(engine, folder) if environment(each).get(MARK) == command + END]
-    entered = [(each, entries) for each in _running(engine, folder) if (entries := execs_of(engine, each))]
-    found = [_entered(each, entries, command) for each, entries in entered]
+    # A job that has left its exec (setsid, nohup) runs on in a container that nobody is in any more.
+    found = [_entered(each, execs_of(engine, each), command) for each in _running(engine, folder)]
     return (*map(_whole, made), *(tree for tree in found if tree is not None))
 
 

@@ -71,8 +71,9 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         facts = _with_spec(facts, project, config, runtime, tree, graph, chosen, documents)
         facts = with_named(facts, project, chosen.phase)
     elif isinstance(chosen, Nothing):
-        left = tuple(_left_open(documents)) if not request.message else ()
-        facts = replace(facts, unchosen=(chosen.reason, *chosen.near), left_open=left)
+        facts = replace(facts, unchosen=(chosen.reason, *chosen.near))
+    if not request.message:
+        facts = replace(facts, left_open=tuple(_left_open(documents, chosen, config.ticks.words)))
     if tree and not graph.problems and not (facts.merge or facts.stops) and (facts.spec is None or not facts.missing):
         facts = with_merge(facts, project, tree, graph, _pattern(tree, graph))
     if tree:
@@ -121,13 +122,15 @@ def _documents(project: Project) -> tuple[Document, ...]:
     return tuple(read(path, project.root) for path in project.specs)
 
 
-def _left_open(documents: Sequence[Document]) -> Iterator[str]:
-    """The open items that ask for a migration, of phases that ask for no schema, with their places."""
+def _left_open(documents: Sequence[Document], chosen: Choice | Nothing, own: Sequence[str]) -> Iterator[str]:
+    """The open items that ask for a migration, of other phases than the chosen one that ask for no schema, with their
+    places."""
+    mine = (chosen.document.path, chosen.phase.key) if isinstance(chosen, Choice) else None
     for document in documents:
         others = [other for other in documents if other.path != document.path]
         for phase in document.phases:
-            asking = [item for item in phase.items if item.open and asks_migration([item.text])]
-            if asking and wanted(document, phase, others) is None:
+            asking = [item for item in phase.items if item.open and asks_migration([item.text], own)]
+            if asking and (document.path, phase.key) != mine and wanted(document, phase, others) is None:
                 yield from (f"{document.path}:{item.line}: {item.text}" for item in asking)
 
 

@@ -10,8 +10,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from checks.evidence import Json
 from checks.schema.difference import compare
-from safemig.cli.verify import place_of, reprinted, shown_difference
+from safemig.cli.verify import exit_code, place_of, reprinted, shown_difference
 from safemig.engine.baseline import mismatches
 from safemig.plan_document.document import parse
 from safemig.postgres.binaries import find_binaries
@@ -100,3 +101,20 @@ def test_what_another_major_only_prints_otherwise_is_no_difference() -> None:
         assert [one.key for one in compare(wanted_there, found)] == ["view public.v"]
         assert mismatches(copy, found, wanted_there, found, frozenset()) == ()
         assert compare(take(load(dump, make_conninfo(there, dbname="back"))), found) == ()  # of a newer pg_dump
+
+
+@pytest.mark.parametrize(
+    ("matches", "known", "differences", "code"),
+    [
+        (True, True, [], 0),
+        (True, True, [{"object": "table x"}], 5),
+        (True, False, [], 5),  # nobody knows: that is not proved
+        (False, True, [], 1),
+        (None, True, [], 1),
+    ],
+)
+def test_the_exit_code_is_0_only_for_what_was_looked_at(
+    matches: bool | None, known: bool, differences: list[Json], code: int
+) -> None:
+    drift: dict[str, Json] = {"known": known, "reason": "", "differences": differences}
+    assert exit_code({"matches_spec": matches, "drift": drift}) == code

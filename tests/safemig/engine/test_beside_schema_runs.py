@@ -26,6 +26,9 @@ def test_a_phase_of_one_grant_is_written_and_looked_at(used: Spine) -> None:
     again = safemig(used.root, "verify", "--spec", "ratings", "--phase", "1")
     assert again.code == 1, again.shown
     assert "as the spec asks" not in again.out
+    gone = safemig(used.root, *AUTO, "--spec", "ratings", "--phase", "1")
+    assert (gone.code, verdict(gone)) == (1, "failed"), gone.err
+    assert "privilege SELECT on course for reader" in gone.err
     execute(used, "GRANT ALL ON course TO reader")
     wide = safemig(used.root, "verify", "--spec", "ratings", "--phase", "1")
     assert wide.code == 1, wide.shown
@@ -42,6 +45,10 @@ def test_a_phase_of_one_publication_is_written_and_named_as_not_checked(used: Sp
     told = safemig(used.root, "verify", "--spec", "ratings", "--phase", "1")
     assert told.code == 1, told.shown
     assert "not checked: docs/ratings_plan.md:6: CREATE PUBLICATION" in told.out
+    execute(used, "DROP PUBLICATION feed")
+    again = safemig(used.root, *AUTO, "--spec", "ratings", "--phase", "1")
+    assert verdict(again) == "unchanged", again.err
+    assert "statements that a revision has and no look shows: docs/ratings_plan.md:6: CREATE PUBLICATION" in again.err
 
 
 @pytest.mark.parametrize("sql", ["UPDATE course SET slug = 'x' WHERE slug IS NULL;", "DELETE FROM course;"])

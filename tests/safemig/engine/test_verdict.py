@@ -9,16 +9,19 @@ from typing import cast
 
 import pytest
 
-from checks.evidence import Evidence
+from checks.evidence import Evidence, Json
+from safemig.checklist.migrating import asks_migration
 from safemig.engine import observation
 from safemig.engine.applied_revisions import applied_by
 from safemig.engine.baseline import _applied_by
 from safemig.engine.session import Session
-from safemig.engine.verdict import Judged, _compares, _done, _untold
+from safemig.engine.verdict import Judged, _compares, _done, _unchanged, _untold
 from safemig.planning.applying import FIRST_LOOK
 from safemig.planning.facts import Facts, Finding
+from safemig.planning.heads import NOTHING_TO_DO, THERE
 from safemig.planning.pending import ACCEPTED, UNCOMPARED
 from safemig.planning.planner import draft
+from safemig.project.config_schema import Config
 from safemig.run.past import Past
 from safemig.signals.comparison import Signal
 from tests.safemig.planning.test_applying import BAKED, applying
@@ -130,3 +133,49 @@ def test_a_start_follows_the_build_that_applied_its_revision(monkeypatch: pytest
     s = cast(Session, SimpleNamespace(facts=facts, plan=plan, past=past))
     assert not asyncio.run(applied_by(s, plan.step("start-migration")))
     assert asyncio.run(applied_by(s, plan.step("migrate")))
+
+
+def test_unchanged_names_what_it_does_not_say() -> None:
+    """Of a chosen phase that is there: its open items, those of other phases, and what no look shows."""
+    assert FACTS.spec is not None
+    spec = replace(FACTS.spec, items=("Migrate the old rows", "Write the docs"))
+    facts = replace(FACTS, spec=spec, migration=None, left_open=("docs/b.md:7: Prepare the migration",))
+    s = session_of(facts, [Finding(THERE, "all of it is there")], ["a1"])
+    s.config = cast(Config, SimpleNamespace(ticks=SimpleNamespace(words=())))
+    data: dict[str, Json] = {
+        "matches_spec": True,
+        "differences": [],
+        "not_checked": ["p.md:6: CREATE PUBLICATION feed"],
+    }
+    seen = Evidence("comparison", "db", True, "", "", "", data)
+    s.past.evidence.append(("before", "baseline", seen))
+    for step in s.plan.steps:
+        s.past.of(step.id).status = ""
+    reason = _unchanged(s, asks_migration(spec.items))
+    assert reason.startswith(NOTHING_TO_DO)
+    assert "a revision has and no look shows: p.md:6: CREATE PUBLICATION feed" in reason
+    assert "of the phase: Migrate the old rows" in reason
+    assert "in no chosen phase: docs/b.md:7: Prepare the migration" in reason
+    assert "docs;" not in reason
+
+
+@pytest.mark.parametrize(
+    ("text", "own", "asks"),
+    [
+        ("Write the migration", (), True),
+        ("Escribir la migración de datos", (), True),
+        ("Napisać migrację", (), True),
+        ("Bring `alembic/versions` up to date", (), True),
+        ("Write the documentation of `rating`", (), False),
+        ("Обновить схему", (), True),  # nothing is read of it, so it may
+        ("データベースを変更する", (), True),
+        ("문서를 쓴다", (), True),
+        ("文書を書く", ("文書を書く",), False),
+        ("Обновить README", ("обновить",), False),
+        ("Crème brûlée für `Ж`", (), False),
+    ],
+)
+def test_an_item_that_asks_for_a_migration_or_may_is_never_passed_over(
+    text: str, own: tuple[str, ...], asks: bool
+) -> None:
+    assert asks_migration([text], own) == ((text,) if asks else ())

@@ -103,6 +103,19 @@ def test_a_statement_whose_exec_was_killed_here_is_ended_there(
         client.wait(20)
 
 
+def test_a_job_that_has_left_its_exec_is_still_the_commands(published: DockerRuntime) -> None:
+    """The exec has ended with status 0, and nobody else is in the container."""
+    before = published.mark_before("run/1")
+    job = "setsid sh -c 'sleep 287' < /dev/null > /dev/null 2>&1 &"
+    client = start(published, "exec", "-T", "db", "sh", "-c", job, mark="run/1")
+    assert client.wait(60) == 0
+    left = published.leftovers(before)
+    assert [("sleep" in each, "in container" in each) for each in left] == [(True, True)]
+    published.end_leftovers(before, (), 0.1)
+    assert published.leftovers(before) == ()
+    assert unharmed(published)
+
+
 def test_an_exec_that_goes_around_the_mark_is_told_and_left(published: DockerRuntime) -> None:
     before = published.mark_before("run/1")
     docker = shutil.which("docker")
