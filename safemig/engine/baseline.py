@@ -92,7 +92,7 @@ async def desire_schema(s: Session, step: Step, drift: Drift) -> None:
     try:
         revision = _revision(s)
         if s.facts.used or s.facts.adopted:  # it is there by now
-            made = partial(desire_applied, dump, wanted)
+            made = partial(desire_applied, dump, wanted, revision=revision if s.facts.adopted else None)
         else:
             made = partial(desire, dump, wanted, revision=revision)
         desired = await s.look(lambda: on_scratch(s.runtime, made, said.append))

@@ -239,19 +239,42 @@ def _prove(conninfo: str, revision: Wanted, found: Desired, moved: Collection[st
             raise RevisionFails(revision.origin[0], place[0] if place else 1, message)
 
 
+def _prove_there(dump: str, revision: Wanted, scratch: Callable[[], AbstractContextManager[str]]) -> None:
+    """As ``_prove``, on a schema that has all of it: the schema before is what its downgrade leaves. Names of
+    constraints and indexes, and the order of columns, are those of whoever made them."""
+    with scratch() as conninfo:
+        own = load(dump, conninfo, privileges.roles(revision))
+        there = take(own)
+        with engine(own) as target, target.connect() as connection:
+            try:
+                _apply(revision, connection, "down")
+            except SpecFails as error:
+                raise RevisionFails(error.file, error.line, f"the downgrade fails: {error.message}") from error
+        left = take(own)
+        with engine(own) as target, target.connect() as connection:
+            _apply(revision, connection)
+        names = frozenset(key for key in there.objects if key.startswith(("constraint ", "index ")))
+        _prove(own, revision, Desired(left, there, names), there.objects.keys())
+
+
 def desire_applied(
     dump: str,
     wanted: Wanted,
     scratch: Callable[[], AbstractContextManager[str]],
     *,
     stated: bool = False,
+    revision: Wanted | None = None,
 ) -> Desired:
-    """As ``desire``, for a schema that may have the change already, whole or in part.
+    """As ``desire``, for a schema that may have the change already, whole or in part; a ``revision`` is one that makes
+    what is all there (of tables that no revision made), and is proved on it: RevisionFails where it does not go down,
+    up, down and up.
 
     Where the change cannot be made because it is there, what there is of it is taken back first, in a second scratch
     database; ``base`` is then the schema without it. With ``stated``, or where it cannot be taken back, the CREATE of a
     table that is there shows it as it is to be.
     """
+    if revision is not None:
+        _prove_there(dump, revision, scratch)
     try:
         return desire(dump, wanted, scratch, stated=stated)
     except SpecFails as error:

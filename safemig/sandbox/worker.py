@@ -89,9 +89,11 @@ def desire(
     return found
 
 
-def desire_applied(dump: str, wanted: Wanted, scratch: Scratch, *, stated: bool = False) -> Desired:
+def desire_applied(
+    dump: str, wanted: Wanted, scratch: Scratch, *, stated: bool = False, revision: Wanted | None = None
+) -> Desired:
     """As ``safemig.sandbox.desired.desire_applied``."""
-    found = _call(Order("desire_applied", dump, wanted, stated=stated), scratch).desired
+    found = _call(Order("desire_applied", dump, wanted, revision, stated), scratch).desired
     assert found is not None
     return found
 
@@ -233,7 +235,8 @@ def _answer(order: Order) -> Said:
         if order.name == "restated":
             return Said("restated", restated=desired.restated(dump, wanted, _asked, pending=order.pending))
         if order.name == "desire_applied":
-            return Said("desired", desired.desire_applied(dump, wanted, _asked, stated=order.stated))
+            there = desired.desire_applied(dump, wanted, _asked, stated=order.stated, revision=order.revision)
+            return Said("desired", there)
         made = desired.desire(dump, wanted, _asked, revision=order.revision, stated=order.stated, pending=order.pending)
         return Said("desired", made)
     except SpecFails as error:

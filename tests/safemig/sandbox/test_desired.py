@@ -19,6 +19,7 @@ from safemig.sandbox.desired import (
     Desired,
     RevisionFails,
     SpecFails,
+    _prove_there,
     desire,
     desire_applied,
     last_name,
@@ -285,3 +286,43 @@ CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watch();
         assert connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
         connection.execute("CREATE TABLE made (id int)")
         assert connection.execute("SELECT DISTINCT who FROM seen").fetchall() == [("false",)]
+
+
+SHELF = "CREATE TABLE public.shelf (room text, id integer, CONSTRAINT by_hand PRIMARY KEY (id));\n"
+ADOPTS = (
+    FILE.partition("    op.create_table")[0]
+    + '''    op.execute("""
+        CREATE TABLE IF NOT EXISTS shelf (id integer PRIMARY KEY, room text)
+    """)
+
+
+def downgrade() -> None:
+    {down}
+'''
+)
+
+
+@pytest.mark.parametrize(
+    ("down", "said"),
+    [
+        ('op.drop_table("shelf")', ""),
+        ('op.drop_table("other")', 'm.py:12: the downgrade fails: table "other" does not exist'),
+        ('op.drop_column("shelf", "room")', 'the downgrade fails: column "room"'),
+        ('op.drop_table("shelf")\n    op.drop_table("course")', "the downgrade fails"),
+    ],
+)
+def test_a_revision_for_a_table_that_is_there_is_proved_down_and_up_too(dsn: str, down: str, said: str) -> None:
+    """The table was made by hand: its constraint has another name, and its columns another order."""
+
+    @contextmanager
+    def scratch() -> Iterator[str]:
+        yield dsn
+
+    revision = of_revision(ADOPTS.format(down=down), "m.py")
+    dump = DUMP.replace("\\unrestrict", SHELF + "\\unrestrict")
+    if not said:
+        _prove_there(dump, revision, scratch)
+        return
+    with pytest.raises(RevisionFails) as caught:
+        _prove_there(dump, revision, scratch)
+    assert said in str(caught.value)
