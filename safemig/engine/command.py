@@ -135,6 +135,7 @@ async def _run(
     try:
         ended = await commands.run(command, files, stop=s.inbox.stop, on_output=output, ready=ready, ending=ending)
     except RunEnds:  # what it was waited for cannot come any more, so it was ended
+        await end_leftovers(s, step.id, number)
         status = commands.read_status(files)
         _finished(s, step, number, status or commands.Ended(None, "lost", 0.0, 0, _size(files.output)))
         raise

@@ -150,7 +150,7 @@ async def run(
             how = "lost" if how == "exit" else how
             await end(files, command.mark, ending=ending, rung=rung)
     except BaseException:  # cancelled, or a callback failed: no child may stay
-        await end(files, command.mark, rung=rung)
+        await end(files, command.mark, ending=_failing(ending), rung=rung)
         raise
     finally:
         if asked is not None:
@@ -159,6 +159,19 @@ async def run(
     watch.look(last=True)
     known = read_status(files)
     return Ended(known.status if known else None, how, time.monotonic() - began, start, watch.end)
+
+
+def _failing(ending: Ending | None) -> Ending | None:
+    """``ending`` after something has failed already: it may be what failed, and then nothing is known of sessions, but
+    the processes are ended all the same."""
+    if ending is None:
+        return None
+
+    async def told(pids: tuple[int, ...]) -> None:
+        with contextlib.suppress(Exception):
+            await ending(pids)
+
+    return told
 
 
 def spawn(command: Command, files: Files) -> subprocess.Popen[bytes]:
