@@ -30,6 +30,11 @@ class Difference:
     found: Json
 
 
+def short(key: str) -> str:
+    """The key of an object as it is shown: what stands in public is known by its own name."""
+    return key.replace(" public.", " ", 1)
+
+
 def compare(
     wanted: Snapshot,
     found: Snapshot,

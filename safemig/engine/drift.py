@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from checks.evidence import Evidence, Json, now
-from checks.schema.difference import Difference, table_of
+from checks.schema.difference import Difference, short, table_of
 from checks.schema.snapshot import Snapshot, TableHeld, part
 from safemig.engine import observation
 from safemig.engine.approval import ask_person
@@ -159,13 +159,9 @@ def _not_made(differences: Sequence[Difference]) -> str:
 def words(differences: Sequence[Difference]) -> str:
     """The first of the differences in one line, those that are missing first."""
     ranked = sorted(differences, key=lambda one: (one.aspect != "missing", not one.key.startswith("table "), one.key))
-    shown = [f"{_short(one.key)} {_aspect(one)}" for one in ranked[:_LISTED]]
+    shown = [f"{short(one.key)} {_aspect(one)}" for one in ranked[:_LISTED]]
     more = [f"{len(ranked) - _LISTED} more"] if len(ranked) > _LISTED else []
     return ", ".join((*shown, *more))
-
-
-def _short(key: str) -> str:
-    return key.replace(" public.", " ", 1)
 
 
 def _aspect(one: Difference) -> str:
@@ -194,7 +190,7 @@ async def _judge(s: Session, step: Step, known: Evidence) -> None:
     fresh = {f"table {name}" for name in _keyed(s.facts.migration.tables)} if s.facts.migration else set()
     late = [one.key for one in listed if one.key in fresh - covered and one.aspect == "unexpected"]
     if late and not s.facts.adopted:
-        reason = f"{_short(late[0])} has come since the plan was made, and no revision makes it"
+        reason = f"{short(late[0])} has come since the plan was made, and no revision makes it"
         raise RunEnds("stale", f"{reason}: start a new run, which offers the revision that makes it and leaves it here")
     asked = _asked(known)
     reasons = [words(asked)] if asked else []

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from checks.evidence import Evidence
-from checks.schema.difference import Difference, compare
+from checks.schema.difference import Difference, compare, short
 from checks.schema.snapshot import Snapshot
 from safemig.engine import observation
 from safemig.engine.approval import ask_person
@@ -61,7 +61,7 @@ class Moved:
         parts = []
         if self.before != self.after:
             parts.append(f"the revision from {_names(self.before)} to {_names(self.after)}")
-        shown = [f"{_short(one.key)} {_word(one)}" for one in self.differences[:_NAMED]]
+        shown = [f"{short(one.key)} {_word(one)}" for one in self.differences[:_NAMED]]
         more = len(self.differences) - _NAMED
         if shown:
             parts.append(f"the schema ({'; '.join(shown)}{f'; and {more} more' if more > 0 else ''})")
@@ -244,10 +244,6 @@ def _kept(s: Session) -> Mark | None:
 
 def _names(revisions: Sequence[str]) -> str:
     return ", ".join(revisions) or "none"
-
-
-def _short(key: str) -> str:
-    return key.replace(" public.", " ", 1)
 
 
 def _word(difference: Difference) -> str:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from safemig.planning.contents import applying as with_contents
 from safemig.planning.facts import AppliesFact, ApplyingRole, CommandFact, Facts, Finding
+from safemig.planning.heads import shares_migration
 from safemig.planning.pending import NEW, generated
 from safemig.planning.plan import Intent, Step
 from safemig.planning.steps import also_plays, command_step, downgrade_line, look_step, restart_steps, stop_line
@@ -34,14 +35,9 @@ def places(facts: Facts, role: ApplyingRole) -> tuple[AppliesFact, ...]:
     return (AppliesFact(role, f"`{facts.commands[role].line}` is the command that migrates, too"),)
 
 
-def starts_apply(facts: Facts) -> bool:
-    """Whether building or starting the service applies revisions."""
-    return bool(places(facts, "build") or places(facts, "start"))
-
-
 def upgrades(facts: Facts) -> bool:
     """Whether there is a way to apply a revision at all: a command, or the service's own start."""
-    return "migrate" in facts.commands or starts_apply(facts) or bool(places(facts, "write"))
+    return "migrate" in facts.commands or shares_migration(facts) or bool(places(facts, "write"))
 
 
 def migrates_by_command(facts: Facts) -> bool:
@@ -51,7 +47,7 @@ def migrates_by_command(facts: Facts) -> bool:
 
 def after_start(facts: Facts, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings without that of the look before a start that applies what it saw to be pending."""
-    return tuple(one for one in findings if not (starts_apply(facts) and one.step == FIRST_LOOK))
+    return tuple(one for one in findings if not (shares_migration(facts) and one.step == FIRST_LOOK))
 
 
 def _at_start(facts: Facts, findings: Sequence[Finding]) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:

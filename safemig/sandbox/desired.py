@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from checks.schema import snapshot
-from checks.schema.difference import compare
+from checks.schema.difference import compare, short
 from checks.schema.snapshot import Snapshot
 from safemig.migrations import downgrade, evaluator, from_python, if_not_exists, previous_definitions, privileges
 from safemig.migrations.change import Wanted
@@ -190,7 +190,7 @@ def _refuse_other_form(conninfo: str, wanted: Wanted, base: Snapshot) -> None:
     with engine(conninfo) as target:
         other = if_not_exists.other_form(wanted, target, base)
     if other:
-        name = other[1].replace(" public.", " ", 1)
+        name = short(other[1])
         why = f"{name} is there in another form, which IF NOT EXISTS passes over: drop, change or rename it first"
         raise SpecFails(*wanted.place(other[0]), why)
 
