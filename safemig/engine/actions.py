@@ -15,7 +15,7 @@ from safemig.engine.command import output_of, require_success, run_command
 from safemig.engine.item_commands import run_named
 from safemig.engine.lock_watch import watching
 from safemig.engine.models import check_models
-from safemig.engine.pending_revisions import read_generated
+from safemig.engine.pending_revisions import keep_schema, read_generated
 from safemig.engine.present_code import tell_old_code
 from safemig.engine.remedy import find_remedy
 from safemig.engine.row_comparison import compared, require_kept
@@ -40,6 +40,8 @@ async def _command(s: Session, step: Step) -> None:
 
 
 async def _generate(s: Session, step: Step) -> str:
+    if step.applies:
+        await keep_schema(s, step)
     await _command(s, step)
     return await read_generated(s, step)
 

@@ -13,7 +13,7 @@ from checks.schema.snapshot import Snapshot
 from safemig.engine import observation
 from safemig.engine.approval import ask_person
 from safemig.engine.drift import carried, look_drift, plain, words
-from safemig.engine.pending_revisions import check_spec, desired_of, spec_differences, waiting
+from safemig.engine.pending_revisions import check_spec, desired_of, kept_schema, spec_differences, waiting
 from safemig.engine.red_baseline import ask_red
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.ticking import BASE, look_items
@@ -223,8 +223,9 @@ async def _desire_revisions(s: Session, step: Step, names: Sequence[str], applie
     if s.known(step.id, "before", "desired"):
         return
     began = now()
-    present = await observation.snapshot_now(s)
-    desired = await desired_of(s, step, names, applied_by)
+    kept = kept_schema(s) if generated(s.findings) else None
+    present, dump = kept or (await observation.snapshot_now(s), "")
+    desired = await desired_of(s, step, names, applied_by, dump)
     if desired is not None:
         _keep(s, step, desired, present, began)
 

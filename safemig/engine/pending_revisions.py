@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from safemig.migrations.change import Wanted
     from safemig.sandbox.desired import Desired
 
+KEPT, KEPT_DUMP = "schema-before-generated.json", "schema-before-generated.sql"
 _THERE = "already exists"  # PostgreSQL's words: what is there is looked at once the pending revisions are applied
 
 
@@ -32,13 +33,30 @@ def waiting(s: Session) -> tuple[str, ...]:
     return changing(s.facts, s.findings, s.facts.pending)
 
 
-async def union_of(s: Session, step: Step, names: Sequence[str]) -> Desired:
-    """What those revisions make of the present schema, on a throwaway server. Raises NotEvaluated, SpecFails and
-    ScratchFails where that cannot be told."""
+async def keep_schema(s: Session, step: Step) -> None:
+    """Keeps the schema before a command that writes a revision which is applied as soon as it is written: what that
+    makes of it can be told only once the file is there, and then the schema before is gone."""
+    if s.past.of(step.id).commands:
+        return
+    observation.save_snapshot(s, KEPT, await observation.snapshot_now(s))
+    s.journal.save(KEPT_DUMP, (await s.look(s.runtime.dump_schema)).encode("utf-8", "surrogateescape"))
+
+
+def kept_schema(s: Session) -> tuple[Snapshot, str] | None:
+    """The schema that was kept, with its dump; None where nothing was applied before it could be looked at."""
+    path = s.journal.folder / KEPT_DUMP
+    if not path.exists():
+        return None
+    return observation.load_snapshot(s, KEPT), path.read_bytes().decode("utf-8", "surrogateescape")
+
+
+async def union_of(s: Session, step: Step, names: Sequence[str], dump: str = "") -> Desired:
+    """What those revisions make of the schema in ``dump``, of the present one without it, on a throwaway server. Raises
+    NotEvaluated, SpecFails and ScratchFails where that cannot be told."""
     from safemig.sandbox.database import on_scratch
     from safemig.sandbox.worker import union
 
-    dump = await s.look(s.runtime.dump_schema)
+    dump = dump or await s.look(s.runtime.dump_schema)
     made = partial(union, dump, await upgrades_of(s, names))
     return await s.look(lambda: on_scratch(s.runtime, made, lambda text: s.note(text, step.id, "warning")))
 
@@ -56,7 +74,7 @@ async def upgrades_of(s: Session, names: Sequence[str]) -> list[Wanted]:
     return [one for shown, text in texts.items() if (one := upgrade_in(text, shown)) is not None]
 
 
-async def desired_of(s: Session, step: Step, names: Sequence[str], applied_by: str) -> Desired | None:
+async def desired_of(s: Session, step: Step, names: Sequence[str], applied_by: str, dump: str = "") -> Desired | None:
     """The schema that those revisions make; None where nothing tells it beforehand: then a person is asked in every
     mode before ``applied_by`` runs, unless safemig.yaml says otherwise."""
     from safemig.sandbox.desired import SpecFails
@@ -64,7 +82,7 @@ async def desired_of(s: Session, step: Step, names: Sequence[str], applied_by: s
     from safemig.sandbox.restore import ScratchFails
 
     try:
-        return await union_of(s, step, names)
+        return await union_of(s, step, names, dump)
     except (NotEvaluated, SpecFails, ScratchFails, UnicodeDecodeError, OSError) as error:
         what = f"what {', '.join(names)} makes of the schema cannot be told beforehand: {s.clean(str(error))}"
     if s.config.migration.uncompared == "accept":

@@ -13,10 +13,12 @@ import psycopg
 import pytest
 
 from safemig.migrations.foreign_drops import foreign_drops
-from safemig.planning.facts import Finding, RevisionFact, RiskFact
+from safemig.planning.facts import AppliesFact, Finding, RevisionFact, RiskFact
 from safemig.planning.planner import revisions
+from safemig.planning.startup.seen import keep
 from tests.safemig.plans import FACTS
 from tests.safemig.shops import events_of, made_shop, run_safemig, written_by
+from tests.spine.face import asked, converse, decide
 from tests.spine.project import Spine
 
 
@@ -222,3 +224,21 @@ def test_a_generated_revision_that_does_nothing_is_said_and_not_applied(
     assert len(written_by(generating)) == count
     assert events_of(generating)[-1]["data"]["revision"]["after"] == ["1a2b3c4d5e6f"]
     shutil.rmtree(generating.root / "alembic" / "versions" / "__pycache__", ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_a_generated_revision_that_is_applied_at_once_is_compared_too(generating: Spine) -> None:
+    """As under a reloader that sees the new file: the schema before it is gone when the file can be read."""
+    makefile = generating.root / "Makefile"
+    line = 'alembic revision --autogenerate -m "$(MSG)"'
+    makefile.write_text(makefile.read_text().replace(line, f"{line} && {sys.executable} -m alembic upgrade head"))
+    keep(generating.root / ".safemig", AppliesFact("write", "a reloader applies it"))
+    (generating.root / "models.py").write_text(MODELS + ROOM)
+    code, events = converse(
+        generating, lambda event: [decide(event, "once")] if asked(event) else [], "--message", "rooms"
+    )
+    assert code == 0, events[-1]
+    assert ("room",) in _tables(generating)
+    compared = [event["data"]["evidence"] for event in events if event["kind"] == "evidence"]
+    assert [one["data"]["matches_spec"] for one in compared if one["kind"] == "comparison"] == [True]
+    assert ("skipped", "migrate") in [(e["data"]["status"], e["step"]) for e in events if e["kind"] == "step.finished"]
