@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from safemig.execution.command import Files
-from tests.safemig.test_commands import dead, order, run
+from tests.safemig.execution.test_command import dead, order, run
 
 
 class Broken(Exception):
