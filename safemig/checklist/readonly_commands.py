@@ -19,7 +19,8 @@ from safemig.checklist.references import is_command, only_looks
 from safemig.plan_document.document import Item
 from safemig.shell.effects import effect_of_line
 from safemig.shell.outcome import Effects
-from safemig.shell.parser import HOLE, Doubt, names, parts
+from safemig.shell.parser import names, parts
+from safemig.shell.quoting import HOLE, Doubt
 
 _RUNNERS = frozenset({("uv", "run"), ("poetry", "run"), ("pdm", "run"), ("pipenv", "run")})
 _RUNNER_OPTIONS = frozenset({"--frozen", "--locked", "--no-sync", "--all-extras", "--all-groups", "--dev", "-q"})

@@ -27,7 +27,7 @@ from typing import Literal
 
 from safemig.base.action import Action, Effect
 from safemig.events import Mode
-from safemig.policy.rules import blocks, covers, inside, plain_parts, rule_problem
+from safemig.policy.rules import blocks, covers, hidden, inside, plain_parts, rule_problem
 
 __all__ = ["Context", "Grant", "Judgement", "Rules", "grant_for", "judge", "rule_problem"]
 
@@ -104,6 +104,8 @@ def judge(action: Action, context: Context) -> Judgement:
         return Judgement("deny", "plan mode changes nothing")
     if rule := _first(context.rules.ask, action):
         return Judgement("ask", f"ask: {rule}", _once(action))
+    if rule := _hidden((*context.rules.deny, *context.rules.ask), action):
+        return Judgement("ask", f"it cannot be told whether `{rule}` speaks of this line", _once(action))
     if action.asks:
         return Judgement("ask", action.asks, _once(action))
     if effect == "read":
@@ -140,7 +142,8 @@ def grant_for(action: Action, context: Context, width: Literal["line", "tool"]) 
         return None
     if applies_revisions(action) or action.asks:
         return None
-    if _first((*context.rules.deny, *context.rules.ask), action):
+    rules = (*context.rules.deny, *context.rules.ask)
+    if _first(rules, action) or _hidden(rules, action):
         return None
     if width == "line":
         where = (context.project, context.environment)
@@ -187,6 +190,10 @@ def _effect(action: Action) -> Effect:
 
 def _first(rules: Iterable[str], action: Action) -> str:
     return next((rule or "(an empty rule)" for rule in rules if blocks(rule, action)), "")
+
+
+def _hidden(rules: Iterable[str], action: Action) -> str:
+    return next((rule for rule in rules if hidden(rule, action)), "")
 
 
 def _folder(cwd: str) -> str:

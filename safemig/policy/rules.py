@@ -5,9 +5,11 @@ boundary: ``make *`` is make with anything, never ``makefoo``), ``edit PATH`` or
 project's root, or ``*`` for every command and edit. ``docker-compose`` and ``docker compose`` are one tool.
 
 A deny or ask rule speaks of a line as soon as one of its parts matches, wrapped or nested in whatever
-(``cd x && timeout 5 make clean``, ``sh -c 'make clean'``). An allow rule speaks of a line only when every part matches
-as it stands: a redirection to a file or a line that cannot be read is never covered. Rules see lines, not what a make
-target's recipe calls: that is what its effect is for.
+(``cd x && timeout 5 make clean``, ``sh -c 'make clean'``), called by a path (``/bin/rm``), with options before its
+verb (``docker --context x compose down``) or through a variable that the line sets. Where text that is only known when
+the line runs may be what a rule names, it is asked in every mode. An allow rule speaks of a line only when every part
+matches as it stands: a redirection to a file or a line that cannot be read is never covered. Rules see lines, not what
+a make target's recipe calls: that is what its effect is for.
 """
 
 from __future__ import annotations
@@ -17,10 +19,9 @@ import re
 from functools import lru_cache
 
 from safemig.base.action import Action
-from safemig.shell.parser import HOLE, Doubt, Part, names, parts
-
-_COMPOSE_VALUE = names("-f --file -p --project-name --profile --env-file --project-directory --progress --ansi")
-_OPTION_WITH_VALUE = frozenset({"-C", "-f", "-I", "-j", "-l", "-o", "-W", "--directory", "--file", "--makefile"})
+from safemig.policy.subjects import Subjects, flat, subjects
+from safemig.shell.parser import parts
+from safemig.shell.quoting import HOLE, Doubt
 
 
 def rule_problem(rule: str) -> str:
@@ -45,10 +46,20 @@ def blocks(rule: str, action: Action) -> bool:
     if rule.strip() == "*":
         return True
     pattern = _pattern(rule)
-    if any(pattern.fullmatch(text) for text in _subjects(action)):
+    found = _subjects(action.line, action.target)
+    if any(pattern.fullmatch(text) for text in found.texts):
         return True
     # A line that cannot be read hides its parts: the rule's words anywhere in it are enough.
-    return not _readable(action.line) and _anywhere(rule).search(_flat(action.line)) is not None
+    return found.unreadable and _anywhere(rule).search(flat(action.line)) is not None
+
+
+def hidden(rule: str, action: Action) -> bool:
+    """Whether it cannot be told if a deny or ask rule speaks of this action: a part of its line is only known when it
+    runs."""
+    if action.kind != "command" or rule_problem(rule) or rule.strip().startswith("edit "):
+        return False
+    found = _subjects(action.line, action.target)
+    return found.unreadable or any(_may_become(words, rule) for words in found.commands)
 
 
 def covers(rule: str, action: Action) -> bool:
@@ -99,7 +110,7 @@ def _starred(text: str) -> str:
 
 @lru_cache(maxsize=512)
 def _pattern(rule: str) -> re.Pattern[str]:
-    text = _flat(rule)
+    text = flat(rule)
     if text.endswith(" *"):
         return re.compile(_starred(text[:-2]) + r"(?s:\s.*)?")
     return re.compile(_starred(text))
@@ -107,67 +118,33 @@ def _pattern(rule: str) -> re.Pattern[str]:
 
 @lru_cache(maxsize=512)
 def _anywhere(rule: str) -> re.Pattern[str]:
-    return re.compile(_starred(_flat(rule).removesuffix(" *").strip("*")))
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.replace("docker-compose", "docker compose").split())
+    return re.compile(_starred(flat(rule).removesuffix(" *").strip("*")))
 
 
 def _text(words: tuple[str, ...]) -> str:
-    return _flat(" ".join(words))
+    return flat(" ".join(words))
 
 
-def _readable(line: str) -> bool:
-    try:
-        parts(line)
-    except Doubt:
-        return False
-    return True
-
-
-def _subjects(action: Action) -> set[str]:
+@lru_cache(maxsize=512)
+def _subjects(line: str, target: str) -> Subjects:
     """Every text under which a rule may know this command."""
-    found = {_flat(action.line)}
-    if action.target:
-        found.add(f"make {action.target}")
-    _collect(action.line, found, 0)
+    found = subjects(line)
+    if target:
+        found.texts.add(f"make {target}")
     return found
 
 
-def _collect(line: str, found: set[str], depth: int) -> None:
-    try:
-        each: tuple[Part, ...] = parts(line)
-    except Doubt:
-        return
-    for part in each:
-        words = part.words
-        # Each tail of the words is a candidate, which sees through every wrapper and into containers; a word that
-        # is a line of its own (sh -c '…') is read as one.
-        for place, word in enumerate(words):
-            tail = words[place:]
-            found.add(_text(tail))
-            if word.rpartition("/")[2] == "make":
-                found.update(f"make {target}" for target in _targets(tail[1:]))
-            if found_compose := _compose(tail):
-                found.add(found_compose)
-            if " " in word and depth < 4:
-                _collect(word, found, depth + 1)
-
-
-def _compose(words: tuple[str, ...]) -> str:
-    """``docker compose -f x.yml down`` as ``docker compose down``; "" for anything else."""
-    rest = words[2:] if words[:2] == ("docker", "compose") else words[1:] if words[0] == "docker-compose" else ()
-    while rest and rest[0].startswith("-"):
-        rest = rest[2:] if rest[0] in _COMPOSE_VALUE else rest[1:]
-    return _text(("docker", "compose", *rest)) if rest else ""
-
-
-def _targets(words: tuple[str, ...]) -> list[str]:
-    targets: list[str] = []
-    skip = False
-    for word in words:
-        if not skip and not word.startswith("-") and "=" not in word:
-            targets.append(word)
-        skip = word in _OPTION_WITH_VALUE
-    return targets
+def _may_become(words: tuple[str, ...], rule: str) -> bool:
+    """Whether a command with text that nobody knows may turn out to be what the rule names."""
+    wanted = flat(rule).split()
+    for place, word in enumerate(wanted):
+        if place >= len(words):
+            return False
+        if HOLE in words[place]:
+            return True
+        if not re.fullmatch(_starred(word), words[place]):
+            return False
+        if "*" in word:
+            return True
+    # The rule is told by its words: what follows is text for it, or more than it names.
+    return len(words) > len(wanted) and HOLE in words[len(wanted)]

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from safemig.shell.options import Known, Parsed
 from safemig.shell.outcome import Effects, Words, destroys, reads, unknown, worst, writes
-from safemig.shell.parser import HOLE
 from safemig.shell.paths import overwrite, visible
+from safemig.shell.quoting import HOLE
 
 _SENDS = ("-d", "--data", "--data-raw", "--data-binary", "--data-urlencode", "--data-ascii", "--json", "-F", "--form")
 _OPTIONS = Known(

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from safemig.shell.environment import harmless
 from safemig.shell.options import Known, Parsed
 from safemig.shell.outcome import Effects, Words, destroys, reads, unknown
-from safemig.shell.parser import HOLE, names
+from safemig.shell.parser import names
 from safemig.shell.paths import inside, visible
+from safemig.shell.quoting import HOLE
 from safemig.shell.tables import Command, at_most, changes, looks, none
 
 COMPOSE_GLOBAL = Known(

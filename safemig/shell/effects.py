@@ -16,9 +16,10 @@ from safemig.shell.environment import harmless, own, plain_name
 from safemig.shell.filters import awk, sed, tee
 from safemig.shell.options import Known
 from safemig.shell.outcome import NOTHING, Effects, Words, destroys, reads, unknown, worst, writes
-from safemig.shell.parser import HOLE, Doubt, Part, names, parts
+from safemig.shell.parser import Part, names, parts
 from safemig.shell.paths import append, inside, is_virtualenv, overwrite
 from safemig.shell.psql import psql
+from safemig.shell.quoting import HOLE, Doubt
 from safemig.shell.tables import SERVERS
 from safemig.shell.tools import DESTROYERS, PRINTERS, TOOLS, from_table
 

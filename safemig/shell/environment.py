@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from safemig.shell.parser import HOLE
+from safemig.shell.quoting import HOLE
 
 # They decide about words, colours, ports and the application's own switches, never about which code runs or where.
 _HARMLESS = re.compile(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from safemig.shell.outcome import NOTHING, Effects, Words, reads, unknown, worst, writes
-from safemig.shell.parser import HOLE
 from safemig.shell.paths import append, overwrite, visible
+from safemig.shell.quoting import HOLE
 
 _SED_SAFE = re.compile(r"s([/|#,:@])(?:(?!\1)[^\n])*\1(?:(?!\1)[^\n])*\1[gIip0-9]*|[0-9$]*(,[0-9$]+)?[pqd]")
 

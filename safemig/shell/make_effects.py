@@ -17,7 +17,8 @@ from safemig.shell.make_expansion import Doubted, Expansion
 from safemig.shell.make_model import Model, read
 from safemig.shell.makefile import Makefile
 from safemig.shell.outcome import NOTHING, Effects, Words, destroys, unknown, worst
-from safemig.shell.parser import HOLE, names
+from safemig.shell.parser import names
+from safemig.shell.quoting import HOLE
 
 _DEEPEST = 20
 _BUILT_IN = names(

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from safemig.shell.effects import effect_of_expanded
-from safemig.shell.parser import HOLE, names
+from safemig.shell.parser import names
+from safemig.shell.quoting import HOLE
 
 _PURE = names(
     "subst patsubst strip findstring filter filter-out sort word wordlist words firstword lastword dir notdir suffix"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from safemig.shell.outcome import Words
-from safemig.shell.parser import HOLE
+from safemig.shell.quoting import HOLE
 
 _NUMBER = re.compile(r"-\d+")
 

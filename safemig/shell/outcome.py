@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from safemig.base.action import Effect
-from safemig.shell.parser import HOLE
+from safemig.shell.quoting import HOLE
 
 Words = tuple[str, ...]
 RANK: dict[Effect, int] = {"read": 0, "write": 1, "destructive": 2}

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from safemig.shell.quoting import HOLE, Doubt, between_quotes, unquoted
+
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
-HOLE = "\ufffc"
 LONGEST = 8_000
 # Writing to these changes nothing.
 SINKS = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
@@ -37,6 +38,9 @@ _WORDS = names("word number string raw_string concatenation simple_expansion exp
     "arithmetic_expansion variable_name test_operator"
 )
 _TEST_OPERATORS = names("= == != ! < > ( ) -a -o")
+_ON_ONE_LINE = names(
+    "command file_redirect redirected_statement test_command declaration_command unset_command negated_command"
+)
 _TEXT_TESTS = names("-f -d -e -s -r -w -x -z -n")
 _OVERWRITES = names("> >| <>")
 # ${NAME}, ${#NAME}, a default or a cut without further expansions; nothing that assigns or evaluates.
@@ -46,10 +50,6 @@ _PARAMETER = re.compile(
 _ARITHMETIC = re.compile(r"\$\(\([\w\s+*/%<>=!-]*\)\)")
 _GAP = re.compile(r"(?:[ \t\n]|\\\n)*")
 _VISIBLE_SPACE = frozenset("\n\t")
-
-
-class Doubt(ValueError):
-    """The line cannot be read with certainty; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -135,10 +135,12 @@ class _Reader:
         """The children of a statement, with nothing but blanks between them."""
         children = node.children
         place = node.start_byte
-        for child in children:
-            self._only_blank(place, child.start_byte)
-            place = child.end_byte
-        self._only_blank(place, node.end_byte)
+        for end, after in [*((child.start_byte, child.end_byte) for child in children), (node.end_byte, 0)]:
+            self._only_blank(place, end)
+            # A line break ends a command for the shell, whatever the grammar still takes for a part of it.
+            if node.type in _ON_ONE_LINE and b"\n" in self.raw[place:end].replace(b"\\\n", b""):
+                raise Doubt("a command that goes on in the next line")
+            place = after
         return children
 
     def _only_blank(self, start: int, end: int) -> None:
@@ -296,7 +298,7 @@ class _Reader:
             return self._concatenation(node, inner, depth)
         if node.child_count:
             raise Doubt(f"cannot read {text[:20]!r}")
-        return _plain(text)
+        return unquoted(text)
 
     def _concatenation(self, node: Node, inner: list[Part], depth: int) -> str:
         out, place, bare = "", node.start_byte, ""
@@ -320,10 +322,10 @@ class _Reader:
         place = node.start_byte + 1
         children = [child for child in node.children if child.is_named and child.type != "string_content"]
         for child in children:
-            out.append(_quoted(self.raw[place : child.start_byte].decode("utf-8", "replace")))
+            out.append(between_quotes(self.raw[place : child.start_byte].decode("utf-8", "replace")))
             out.append(self._word(child, inner, depth))
             place = child.end_byte
-        out.append(_quoted(self.raw[place : node.end_byte - 1].decode("utf-8", "replace")))
+        out.append(between_quotes(self.raw[place : node.end_byte - 1].decode("utf-8", "replace")))
         return "".join(out)
 
     def _substitution(self, node: Node, inner: list[Part], depth: int) -> str:
@@ -359,42 +361,3 @@ def _written(operator: str, target: str) -> list[Write]:
 
 def _text(node: Node) -> str:
     return (node.text or b"").decode("utf-8", "replace")
-
-
-def _plain(text: str) -> str:
-    """A word without quotes: escapes taken away, globs and braces as text that nobody knows."""
-    out: list[str] = []
-    glob = False
-    place = 0
-    while place < len(text):
-        here = text[place]
-        if here == "\\":
-            after = text[place + 1 : place + 2]
-            if not after:
-                raise Doubt("a backslash at the end")
-            out.append("" if after == "\n" else after)
-            place += 2
-            continue
-        if here in "`\"'$&|;<>()" or here.isspace():
-            raise Doubt(f"cannot read the word at {text[place : place + 20]!r}")
-        glob = glob or here in "*?[{"
-        out.append(here)
-        place += 1
-    word = "".join(out)
-    return word + HOLE if glob and text not in ("[", "{") else word
-
-
-def _quoted(text: str) -> str:
-    out: list[str] = []
-    place = 0
-    while place < len(text):
-        here, after = text[place], text[place + 1 : place + 2]
-        if here in '`"' or (here == "$" and (after.isalnum() or (after in "({'_@*#?!$-" and after))):
-            raise Doubt(f"cannot read the text at {text[place : place + 20]!r}")
-        if here == "\\" and after:
-            out.append("" if after == "\n" else after if after in '$`"\\' else here + after)
-            place += 2
-        else:
-            out.append(here)
-            place += 1
-    return "".join(out)

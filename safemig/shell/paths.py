@@ -6,7 +6,8 @@ import posixpath
 import re
 
 from safemig.shell.outcome import Effects, destroys, writes
-from safemig.shell.parser import HOLE, SINKS
+from safemig.shell.parser import SINKS
+from safemig.shell.quoting import HOLE
 
 _WRITTEN_ANEW = re.compile(r"(?:[\w.-]+/)*[\w-][\w.-]*\.(?:log|pid)|(?:\.run|tmp|logs?)/(?:[\w.-]+/)*[\w-][\w.-]*")
 _HIDDEN = re.compile(r"(?:^|/)\.(?!run/|run$)[\w-]")

@@ -11,7 +11,8 @@ from typing import Any
 
 from safemig.shell.options import Known
 from safemig.shell.outcome import Effects, Words, destroys, reads, unknown
-from safemig.shell.parser import HOLE, names
+from safemig.shell.parser import names
+from safemig.shell.quoting import HOLE
 from safemig.sql.parser import parse
 
 _OPTIONS = Known(

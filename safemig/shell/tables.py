@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from safemig.base.action import Effect
 from safemig.shell.options import Known, Parsed
 from safemig.shell.outcome import Effects, Words, reads, unknown
-from safemig.shell.parser import HOLE, names
+from safemig.shell.parser import names
 from safemig.shell.paths import inside, visible
+from safemig.shell.quoting import HOLE
 
 SERVERS = names("uvicorn gunicorn hypercorn daphne granian")
 

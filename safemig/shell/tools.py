@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 
 from safemig.shell.options import Known
 from safemig.shell.outcome import Effects, Words, destroys, reads, unknown, writes
-from safemig.shell.parser import HOLE, names
+from safemig.shell.parser import names
 from safemig.shell.paths import inside, is_virtualenv, visible
+from safemig.shell.quoting import HOLE
 from safemig.shell.tables import ALEMBIC, SERVERS, TABLES
 
 # Whatever their arguments, these only print, look, wait or set something inside their own shell.

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from safemig.shell.effects import Effects, effect_of_line
 from safemig.shell.make_effects import effect_of_target
 from safemig.shell.makefile import parse
-from safemig.shell.parser import HOLE, Doubt
 from safemig.shell.parser import parts as parts_of
+from safemig.shell.quoting import HOLE, Doubt
 
 READS = """
 ls | xargs cat
