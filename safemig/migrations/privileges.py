@@ -11,6 +11,7 @@ from checks.evidence import Json
 from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse
 from safemig.migrations.from_python import sql_of
+from safemig.sql.identifiers import quote_dotted
 from safemig.sql.text import Statement, Token, qualified, statements
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def wider(connection: psycopg.Connection[Any], grants: tuple[Granted, ...]) -> t
         more = sorted(_held(connection, kind, name, role) - privileges)
         if more and privileges != set(_ALL[kind]):
             word = "" if kind == "table" else f"{kind.upper()} "
-            sql = f"REVOKE {', '.join(more)} ON {word}{_ident(name)} FROM {_ident(role)};"
+            sql = f"REVOKE {', '.join(more)} ON {word}{quote_dotted(name)} FROM {quote_dotted(role)};"
             result.append(Wider(f"{', '.join(more)} on {name} for {role}", sql, places[kind, name, role], name))
     return tuple(result)
 
@@ -145,7 +146,7 @@ def _held(connection: psycopg.Connection[Any], kind: str, name: str, role: str) 
         f"LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE c.oid = {lookup}(%s) AND a.grantee <> c.{owner} "
         "AND coalesce(r.rolname, 'public') = %s"
     )
-    return {str(row[0]) for row in connection.execute(query.encode(), (_ident(name), role)).fetchall()}
+    return {str(row[0]) for row in connection.execute(query.encode(), (quote_dotted(name), role)).fetchall()}
 
 
 def lacking(connection: psycopg.Connection[Any], grants: tuple[Granted, ...]) -> tuple[Lacking, ...]:
@@ -158,7 +159,7 @@ def lacking(connection: psycopg.Connection[Any], grants: tuple[Granted, ...]) ->
                     why = _why_not(connection, grant.kind, role, name, privilege)
                     if why:
                         kind = "" if grant.kind == "table" else f"{grant.kind.upper()} "
-                        sql = f"GRANT {privilege} ON {kind}{_ident(name)} TO {_ident(role)};"
+                        sql = f"GRANT {privilege} ON {kind}{quote_dotted(name)} TO {quote_dotted(role)};"
                         result.append(Lacking(f"{privilege} on {name} for {role}: {why}", sql, grant.place))
     return tuple(result)
 
@@ -169,16 +170,12 @@ def _why_not(connection: psycopg.Connection[Any], kind: str, role: str, name: st
         if known is None:
             return "there is no such role"
     there = {"table": "to_regclass(%s)", "sequence": "to_regclass(%s)", "schema": "to_regnamespace(%s)"}[kind]
-    row = connection.execute(f"SELECT {there} IS NOT NULL".encode(), (_ident(name),)).fetchone()
+    row = connection.execute(f"SELECT {there} IS NOT NULL".encode(), (quote_dotted(name),)).fetchone()
     if not (row and row[0]):
         return f"there is no such {kind}"
     call = f"SELECT has_{kind}_privilege(%s, %s, %s)".encode()
-    row = connection.execute(call, (role, _ident(name), privilege)).fetchone()
+    row = connection.execute(call, (role, quote_dotted(name), privilege)).fetchone()
     return "" if row and row[0] else "not granted"
-
-
-def _ident(name: str) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
 def _statements(wanted: Wanted) -> Iterator[tuple[Statement, int]]:

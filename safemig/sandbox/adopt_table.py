@@ -17,6 +17,7 @@ from safemig.migrations.reconcile import enum_types
 from safemig.migrations.reconcile.statements import parts
 from safemig.migrations.writer import CannotAuthor, with_downgrade
 from safemig.postgres.ddl import names as words
+from safemig.sql.identifiers import unquote
 from safemig.sql.text import Statement, qualified, statements
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def with_types(wanted: Wanted, found: Wanted, graph: Graph, runtime: Runtime) ->
 
 def _enum(name: str, labels: Sequence[str]) -> str:
     """The operation that makes an enum type where it is missing: CREATE TYPE has no IF NOT EXISTS."""
-    *schema, own = (part.strip('"').replace('""', '"') for part in words.PART.findall(name))
+    *schema, own = map(unquote, words.PART.findall(name))
     place = f", schema={_quoted(schema[0])}" if schema and schema[0] != "public" else ""
     listed = ", ".join(map(_quoted, labels))
     return f"postgresql.ENUM({listed}, name={_quoted(own)}{place}).create(op.get_bind(), checkfirst=True)"

@@ -25,12 +25,22 @@ def _is_reserved(name: str) -> bool:
     """Whether the bare word cannot stand as a name; PostgreSQL's own parser says so."""
     from safemig.sql.parser import parse
 
-    return bool(parse(f"CREATE TABLE {name} ({name} int)").error or parse(f"SELECT {name}").error)
+    return bool(parse(f"CREATE TABLE {name} ({name} int)").error)
 
 
 def qualify(*parts: str) -> str:
     """The quoted name of an object in its schema; empty parts are left out."""
     return ".".join(quote(part) for part in parts if part)
+
+
+def unquote(part: str) -> str:
+    """The name that one part of a printed name stands for; a part without quotes stays as it is."""
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part
+
+
+def quote_dotted(name: str) -> str:
+    """A plain name with its schema, whose parts hold no dots, in double quotes: ``"public"."users"``."""
+    return qualify(*name.split("."))
 
 
 def split(text: str) -> tuple[str, ...]:

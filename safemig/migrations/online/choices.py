@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from safemig.postgres.ddl.names import RESERVED
+from safemig.sql.identifiers import quote_if_needed
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,7 @@ def number_at(numbers: tuple[int, ...], at: int, origin: int) -> int:
 
 def sql_name(name: str) -> str:
     """The name as SQL writes it."""
-    plain = re.compile(r"[a-z_][a-z0-9_]*")
-    parts = (
-        part if plain.fullmatch(part) and part not in RESERVED else '"' + part.replace('"', '""') + '"'
-        for part in name.split(".")
-    )
-    return ".".join(parts)
+    return ".".join(map(quote_if_needed, name.split(".")))
 
 
 def short(name: str) -> str:

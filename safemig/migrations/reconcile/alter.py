@@ -15,6 +15,7 @@ from safemig.migrations.render import escaped
 from safemig.postgres.ddl import generated_columns, tables
 from safemig.postgres.ddl import names as words
 from safemig.postgres.ddl import sequences as numbers
+from safemig.sql.identifiers import unquote
 from safemig.sql.type_changes import converts
 
 Attributes = Mapping[str, Json]
@@ -159,7 +160,7 @@ class _Statements:
     def made(self, key: str, of: Snapshot) -> Change:
         kind, _, name = key.partition(" ")
         if kind == "column":
-            written = self._spoken.columns.get(_plain(words.last(name)))
+            written = self._spoken.columns.get(unquote(words.last(name)))
             if not written:
                 return Change(tables.create(key, of), tables.drop(key, of))
             add, attributes = f"ALTER TABLE {words.owner(name)} ADD COLUMN {written};", of.objects[key]
@@ -238,7 +239,7 @@ class _Operations(_Statements):
 
     def type(self, key: str, left: Attributes, right: Attributes) -> Change:
         name = key.partition(" ")[2]
-        column = _plain(words.last(name))
+        column = unquote(words.last(name))
         now, before = self._spoken.types.get(column), self._spoken.before.get(column)
         if not now or not before or "collation" in (*left, *right):
             return _executed(super().type(key, left, right))
@@ -253,11 +254,11 @@ class _Operations(_Statements):
 
     def _altered(self, name: str, up: str, down: str) -> Change:
         table, tail = _named(words.owner(name))
-        call = f"op.alter_column({table}, {_py(_plain(words.last(name)))}, {{}}{tail})"
+        call = f"op.alter_column({table}, {_py(unquote(words.last(name)))}, {{}}{tail})"
         return Change(call.replace("{}", up), call.replace("{}", down))
 
     def _column_made(self, name: str, of: Snapshot) -> Change | None:
-        column = _plain(words.last(name))
+        column = unquote(words.last(name))
         written = self._spoken.columns.get(column)
         table, tail = _named(words.owner(name))
         if not written:
@@ -271,7 +272,7 @@ class _Operations(_Statements):
         attributes = of.objects[f"constraint {name}"]
         said = str(attributes["definition"])
         table, tail = _named(words.owner(name))
-        own = _py(_plain(words.last(name)))
+        own = _py(unquote(words.last(name)))
         unique, check = re.fullmatch(r"UNIQUE \(([\w, ]+)\)", said), re.fullmatch(r"CHECK \((.*)\)", said, re.S)
         foreign = _FOREIGN.fullmatch(said)
         if "comment" in attributes:
@@ -294,7 +295,7 @@ class _Operations(_Statements):
         if not found or "comment" in attributes:
             return None
         table, tail = _named(str(attributes["table"]))
-        own, unique = _py(_plain(words.last(name))), ", unique=True" if found[1] else ""
+        own, unique = _py(unquote(words.last(name))), ", unique=True" if found[1] else ""
         return Change(
             f"op.create_index({own}, {table}, {_list(found[2])}{unique}{tail})",
             f"op.drop_index({own}, table_name={table}{tail})",
@@ -313,7 +314,7 @@ def _foreign_key(own: str, table: str, found: re.Match[str], tail: str) -> str:
     more += tail.replace("schema=", "source_schema=")
     more += f", referent_schema={_py(schema)}" if schema not in ("", "public") else ""
     columns = f"{_list(found['own'])}, {_list(found['other'])}"
-    return f"op.create_foreign_key({own}, {table}, {_py(_plain(other))}, {columns}{more})"
+    return f"op.create_foreign_key({own}, {table}, {_py(unquote(other))}, {columns}{more})"
 
 
 def executed(sql: str) -> str:
@@ -334,13 +335,9 @@ def _cut(sql: str) -> list[str]:
 
 def _named(table: str) -> tuple[str, str]:
     """A table as operations name it, and the argument for its schema."""
-    parts = [_plain(part) for part in re.findall(r'"(?:[^"]|"")*"|[^.]+', table)]
+    parts = [unquote(part) for part in re.findall(r'"(?:[^"]|"")*"|[^.]+', table)]
     schema = ".".join(parts[:-1])
     return _py(parts[-1]), f", schema={_py(schema)}" if schema not in ("", "public") else ""
-
-
-def _plain(part: str) -> str:
-    return part[1:-1].replace('""', '"') if part.startswith('"') else part
 
 
 def _py(value: Json) -> str:

@@ -16,6 +16,7 @@ from safemig.migrations.reconcile.statements import Part
 from safemig.postgres.ddl import tables
 from safemig.postgres.ddl.generated_columns import OpenPoint
 from safemig.postgres.ddl.names import dotted, last, listed, owner, quoted
+from safemig.sql.identifiers import unquote
 from safemig.sql.objects import objects_of
 from safemig.sql.text import statements
 
@@ -66,7 +67,7 @@ def _back(key: str, present: Snapshot) -> Iterator[str]:
     """The type as it was, under the columns that have it. A row with a new label keeps PostgreSQL from it."""
     name = key.partition(" ")[2]
     type_ = dotted(name)
-    plain = last(name)[1:-1].replace('""', '"') if last(name).startswith('"') else last(name)
+    plain = unquote(last(name))
     spare = quoted(plain.encode()[: LONGEST_NAME - len(_BEFORE)].decode(errors="ignore") + _BEFORE)
     columns = [
         (one.partition(" ")[2], value) for one, value in present.objects.items()

@@ -22,6 +22,7 @@ from safemig.migrations.reconcile.statements import Part, parts, spoken
 from safemig.postgres.ddl import generated_columns
 from safemig.postgres.ddl import names as words
 from safemig.postgres.ddl import sequences as numbers
+from safemig.sql.identifiers import quote_dotted, unquote
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -112,15 +113,14 @@ def _key(table: str) -> str:
 
 
 def _last(key: str) -> str:
-    name = words.last(key.partition(" ")[2])
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name
+    return unquote(words.last(key.partition(" ")[2]))
 
 
 def _shown(wanted: Wanted, target: Engine, tables: Sequence[str], types: Collection[str]) -> _Side:
     """The schema with those tables and enum types as the spec's CREATE makes them."""
     from sqlalchemy import text
 
-    drops = [f"DROP TABLE {_sql(table)} CASCADE" for table in tables]
+    drops = [f"DROP TABLE {quote_dotted(table)} CASCADE" for table in tables]
     drops += [f"DROP TYPE {words.dotted(name)} CASCADE" for name in types]
     with target.connect() as connection:
         for lenient in (True, False):
@@ -228,10 +228,6 @@ def _types(connection: Connection, tables: Sequence[str], wanted: Wanted) -> Typ
                 code = render_python_code(UpgradeOps(ops=[AddColumnOp("t", Column("c", one["type"]))]))
                 found[table, one["name"]] = type_of(code)
     return found
-
-
-def _sql(table: str) -> str:
-    return ".".join('"' + one.replace('"', '""') + '"' for one in table.split("."))
 
 
 def _concerns(one: Difference, keys: Collection[str], aim: Snapshot, present: Snapshot, types: Collection[str]) -> bool:

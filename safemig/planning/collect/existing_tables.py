@@ -22,6 +22,7 @@ from safemig.plan_document.document import Block
 from safemig.planning.facts import Facts
 from safemig.postgres.ddl import names as words
 from safemig.sandbox import adopt_table
+from safemig.sql.identifiers import qualify
 from safemig.sql.text import statements
 
 if TYPE_CHECKING:
@@ -223,4 +224,4 @@ def _there(facts: Facts, runtime: Runtime, graph: Graph, found: Wanted) -> bool:
 
 def _name(table: str) -> str:
     schema, _, name = table.rpartition(".")
-    return ".".join('"' + one.replace('"', '""') + '"' for one in (schema or "public", name))
+    return qualify(schema or "public", name)

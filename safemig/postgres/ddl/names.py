@@ -6,23 +6,10 @@ import re
 from collections.abc import Mapping
 
 from checks.evidence import Json
+from safemig.sql.identifiers import quote_if_needed
 
 Attributes = Mapping[str, Json]
 PART = re.compile(r'"(?:[^"]|"")*"|[^.]+')
-# Names that mean something else when they stand bare.
-RESERVED = frozenset({
-    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary",
-    "both", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint", "create",
-    "cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time",
-    "current_timestamp", "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end",
-    "except", "false", "fetch", "for", "foreign", "freeze", "from", "full", "grant", "group", "having", "ilike",
-    "in", "initially", "inner", "intersect", "into", "is", "isnull", "join", "lateral", "leading", "left",
-    "like", "limit", "localtime", "localtimestamp", "natural", "not", "notnull", "null", "offset", "on", "only",
-    "or", "order", "outer", "overlaps", "placing", "primary", "references", "returning", "right", "select",
-    "session_user", "similar", "some", "symmetric", "system_user", "table", "tablesample", "then", "to",
-    "trailing", "true", "union", "unique", "user", "using", "variadic", "verbose", "when", "where", "window",
-    "with",
-})  # fmt: skip
 
 
 def owner(name: str) -> str:
@@ -42,9 +29,7 @@ def dotted(name: str) -> str:
 
 def quoted(part: str) -> str:
     """One part of a name as SQL writes it; one that is quoted already stays."""
-    if part.startswith('"') or (re.fullmatch(r"[a-z_][a-z0-9_$]*", part) and part not in RESERVED):
-        return part
-    return '"' + part.replace('"', '""') + '"'
+    return part if part.startswith('"') else quote_if_needed(part)
 
 
 def listed(attributes: Attributes, name: str) -> list[str]:

@@ -10,6 +10,7 @@ from checks.schema.difference import Difference
 from checks.schema.snapshot import OWNED, Snapshot, automatic
 from safemig.postgres.ddl import options
 from safemig.postgres.ddl.names import PART, Attributes, comment, dotted, last, listed, owner, quoted
+from safemig.sql.identifiers import unquote
 
 _FIELD = re.compile(r'("(?:[^"]|"")*"|\S+) (.+)', re.S)
 _CHECK = re.compile(r"(.*?) (CHECK \(.*)", re.S)
@@ -280,12 +281,8 @@ def _sequence_of(name: str, special: dict[str, Json]) -> str:
     """The name of the sequence behind a column; "" where PostgreSQL has shortened its name."""
     if "name" in special:
         return dotted(str(special["name"]))
-    bare = [_bare(one) for one in PART.findall(name)[-2:]]
+    bare = [unquote(one) for one in PART.findall(name)[-2:]]
     plain = f"{bare[0]}_{bare[1]}_seq"
     if not automatic(plain, bare[0], bare[1], "seq") or len(plain.encode()) > 63:
         return ""
     return f"{owner(owner(name))}.{quoted(plain)}"
-
-
-def _bare(part: str) -> str:
-    return part[1:-1].replace('""', '"') if part.startswith('"') else part

@@ -6,6 +6,7 @@ import re
 
 from checks.schema.difference import Difference
 from safemig.postgres.ddl.names import Attributes, dotted, last, listed, literal, materialized, owner, quoted
+from safemig.sql.identifiers import quote
 
 _PAIR = re.compile(r'("(?:[^"]|"")*"|\S+) (.*)', re.S)
 _ON_COLUMNS = {"column_comments": "COLUMN", "field_comments": "COLUMN", "constraint_comments": "CONSTRAINT"}
@@ -75,16 +76,12 @@ def server_options(target: str, wanted: Attributes, found: Attributes) -> str:
     """OPTIONS that lead to those of a foreign table or its column."""
     want = dict(one.split("=", 1) for one in listed(wanted, "server_options"))
     have = dict(one.split("=", 1) for one in listed(found, "server_options"))
-    said = [f"DROP {_name(name)}" for name in have if name not in want]
+    said = [f"DROP {quote(name)}" for name in have if name not in want]
     said += [
-        f"{'SET' if name in have else 'ADD'} {_name(name)} {literal(value)}"
+        f"{'SET' if name in have else 'ADD'} {quote(name)} {literal(value)}"
         for name, value in want.items() if have.get(name) != value
     ]  # fmt: skip
     return f"ALTER FOREIGN TABLE {target} OPTIONS ({', '.join(said)});"
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def enabled(key: str, attributes: Attributes) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 from checks.evidence import Json
 from checks.schema.snapshot import LONGEST_NAME, OWNED
 from safemig.postgres.ddl.names import last, literal, owner, quoted
+from safemig.sql.identifiers import unquote
 
 Attributes = Mapping[str, Json]
 ASPECTS = ("identity", "default", "sequence")
@@ -198,5 +199,4 @@ def _caught_up(name: str, after: Numbers, old: str = "") -> str:
 
 def _plain(name: str) -> str:
     """The last part of a name as SQL writes it, without its quotes."""
-    own = last(name)
-    return own[1:-1].replace('""', '"') if own.startswith('"') else own
+    return unquote(last(name))
