@@ -169,7 +169,7 @@ def supervisor() -> float:
 def measure(name: str, project: Path, folder: Path, limit: float | None) -> int:
     """One run; prints its figures; 1 when it passes the limit."""
     from safemig.engine.service_log import LOGS
-    from safemig.journal import read_events
+    from safemig.journal.journal import read_events
 
     began = time.monotonic()
     line = [sys.executable, "-P", __file__, "face", str(project), str(folder / "face.json")]

@@ -28,7 +28,7 @@ from textual import events
 from textual.app import App, ComposeResult
 
 if TYPE_CHECKING:
-    from safemig.events import Event
+    from safemig.journal.events import Event
     from tui.log.pane import LogPane
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -165,7 +165,7 @@ async def feed(pane: LogPane, path: Path, lines: int, rate: int) -> tuple[float,
 
 def event(seq: int, kind: str, **data: Any) -> Event:
     """One event of the run that is shown."""
-    from safemig.events import Event
+    from safemig.journal.events import Event
 
     return Event(seq, kind, "run", "bench", "logs", "2026-01-01T00:00:00+00:00", 0.0, {"number": 1, **data})
 

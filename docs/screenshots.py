@@ -20,8 +20,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from safemig.checklist import ticks
-from safemig.events import Event, Message
-from safemig.journal import read_events
+from safemig.journal.events import Event, Message
+from safemig.journal.journal import read_events
 from safemig.plan_document.document import parse
 from tui.app import SafemigApp
 from tui.keys import Own

@@ -16,7 +16,8 @@ import pytest
 from safemig.base.action import Effect
 from safemig.cli import main as cli
 from safemig.engine.verdict import EXIT_CODES
-from safemig.events import Message, Verdict
+from safemig.journal.events import Message, Verdict
+from safemig.journal.state import RunState
 from safemig.planning.plan import Intent
 from safemig.planning.planner import ASSUMES
 from safemig.project.config import FILE, load
@@ -32,7 +33,7 @@ from safemig.project.config_schema import (
     SuiteConfig,
     TickConfig,
 )
-from safemig.summary import document, empty
+from safemig.reports.json_document import document
 
 ROOT = Path(__file__).parents[1]
 FILES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -223,7 +224,7 @@ def test_the_plans_words_are_those_of_the_code() -> None:
 
 
 def test_the_json_document_has_the_documented_keys() -> None:
-    assert first_codes("docs/commands.md", "The JSON document") == [*document(empty())]
+    assert first_codes("docs/commands.md", "The JSON document") == [*document(RunState())]
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -1,4 +1,4 @@
-"""The app: holds the one Summary, drains the bridge at a fixed rate, and sends what the person wants to the engine."""
+"""The app: holds the one RunState, drains the bridge at a fixed rate, and sends what the person wants to the engine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from textual.binding import BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from safemig.events import GOOD, MODES, Event, Message
-from safemig.summary import Summary, empty, step
+from safemig.journal.events import GOOD, MODES, Event, Message, ModeChanged
+from safemig.journal.fold import take
+from safemig.journal.state import RunState
 from tui.bridge import EngineFeed, Feed, JournalFeed, engine_feed
 from tui.keys import APP, Own
 from tui.notice import NoticeLine
@@ -41,7 +42,7 @@ class SafemigApp(App[int]):
         super().__init__()
         self.root, self.options, self.own = root, options, own
         self.feed = feed
-        self.summary: Summary = empty()
+        self.summary = RunState()
         self.finished: Event | None = None
         self.crash: Exception | None = None
         self.start_mode = "default"
@@ -115,7 +116,7 @@ class SafemigApp(App[int]):
         while feed.events and len(new) < BATCH:
             event = feed.events.popleft()
             if event.seq > self.summary.seq:
-                self.summary = step(self.summary, event)
+                take(self.summary, event)
                 self.finished = event if event.kind == "run.finished" else self.finished
                 new.append(event)
         ended = feed.code is not None and not feed.events
@@ -126,7 +127,7 @@ class SafemigApp(App[int]):
             self._ended(screen, feed)
 
     def _take(self, screen: Any, new: list[Event]) -> None:
-        if any(event.kind == "mode.changed" and event.data.get("after") == self._wanted for event in new):
+        if any(isinstance(event.body, ModeChanged) and event.body.after == self._wanted for event in new):
             self._wanted = ""
         if any(event.kind in ("run.started", "run.resumed", "step.finished") for event in new):
             self._stops = 0
@@ -184,7 +185,7 @@ class SafemigApp(App[int]):
     # What the start screen asks for
 
     async def on_start_screen_asked(self, message: StartScreen.Asked) -> None:
-        self.summary, self.finished = empty(), None
+        self.summary, self.finished = RunState(), None
         if message.what == "begin":
             await self.begin("run")
         elif message.what == "resume":

@@ -20,8 +20,8 @@ import msgspec
 
 from checks.text import plain
 from safemig.consent.channel import tell
-from safemig.events import Event, Message
-from safemig.journal import EVENTS, JournalBroken, read_events
+from safemig.journal.events import Event, Message, RunResumed, RunStarted
+from safemig.journal.journal import EVENTS, JournalBroken, read_events
 
 LINE_LIMIT = 64 << 20
 PIPE_SIZE = 1 << 20  # a suspended screen reads nothing; the engine must not block within a step
@@ -228,9 +228,8 @@ class _Owner:
         self._pid = 0
 
     def take(self, event: Event) -> None:
-        if event.kind in ("run.started", "run.resumed"):
-            pid = event.data.get("pid")
-            self._pid = pid if isinstance(pid, int) else 0
+        if isinstance(event.body, RunStarted | RunResumed):
+            self._pid = event.body.pid
         elif event.kind == "run.finished":
             self._pid = 0
 

@@ -10,9 +10,10 @@ import signal
 import sys
 from pathlib import Path
 
-from safemig.events import Event
+from safemig.journal.events import Event
+from safemig.journal.fold import take
+from safemig.journal.state import RunState
 from safemig.reports.terminal import render
-from safemig.summary import Summary, step
 from tui.app import RESUMABLE, SafemigApp
 from tui.bridge import EngineFeed, Feed, JournalFeed
 from tui.keys import own_file, read_own
@@ -50,15 +51,15 @@ async def _session(app: SafemigApp) -> int:
     return await _after(app.root, app.feed, app.summary, app.finished)
 
 
-async def _after(root: Path, feed: Feed, summary: Summary, finished: Event | None) -> int:
+async def _after(root: Path, feed: Feed, summary: RunState, finished: Event | None) -> int:
     """The end of the story in plain lines: what still happened after the screen was closed, and where things stand."""
     if isinstance(feed, EngineFeed) and feed.code is None:
-        running = summary.step(summary.running).title if summary.running else ""
+        running = summary.of(summary.running).title if summary.running else ""
         say(f"the engine finishes “{clean(running)}” and waits …" if running else "the engine comes to its end …")
         await feed.wait()
     for event in feed.events:
         if event.seq > summary.seq:
-            summary = step(summary, event)
+            take(summary, event)
             finished = event if event.kind == "run.finished" else finished
     for text in closing_lines(summary, finished, live=feed.hears, report=write_report(root, summary)):
         say(text)
@@ -67,7 +68,7 @@ async def _after(root: Path, feed: Feed, summary: Summary, finished: Event | Non
     return summary.exit if summary.exit is not None else 0 if feed.hears else 4
 
 
-def write_report(root: Path, summary: Summary) -> str:
+def write_report(root: Path, summary: RunState) -> str:
     """Writes the report of an ended run; its path as seen from here, "" when there is none to be read."""
     if not summary.verdict:
         return ""
@@ -82,11 +83,11 @@ def write_report(root: Path, summary: Summary) -> str:
     return clean(os.path.relpath(path))
 
 
-def closing_lines(summary: Summary, finished: Event | None, *, live: bool, report: str = "") -> list[str]:
+def closing_lines(summary: RunState, finished: Event | None, *, live: bool, report: str = "") -> list[str]:
     """What is left to be read when the screen has gone. ``report`` is the path of its report, if that was written."""
     if not summary.run:
         return []
-    lines = [f"safemig run {summary.run}   {clean(summary.project)}"]
+    lines = [f"safemig run {summary.run}   {clean(summary.started.project)}"]
     if finished is not None and summary.verdict:
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         lines += [line for line in render(finished, colour=colour) if line]

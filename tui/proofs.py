@@ -11,12 +11,12 @@ import msgspec
 from checks.evidence import Json
 from safemig.base.action import Action
 from safemig.checklist import ticks
+from safemig.journal.events import SignalState
+from safemig.journal.state import RunState
 from safemig.plan_document.document import Document, Phase
 from safemig.planning.facts import Facts, SpecFact
 from safemig.planning.plan import Plan
 from safemig.signals.comparison import Moment, judge
-from safemig.summary import Summary
-from safemig.summary_model import SignalState
 
 DISPROVED = "disproved: "  # before the reason of an item that is ticked and not true
 PROPOSED = "proposed: "  # before the evidence of an open item that says more than was proved
@@ -33,7 +33,7 @@ class Proved:
     reasons: Mapping[int, str] = field(default_factory=dict)
 
 
-def signals_of(summary: Summary) -> Mapping[str, SignalState]:
+def signals_of(summary: RunState) -> Mapping[str, SignalState]:
     """The three signals: as the run ended with them, else those that it has looked at after the change."""
     if summary.signals:
         return summary.signals
@@ -46,12 +46,12 @@ def signals_of(summary: Summary) -> Mapping[str, SignalState]:
     }
 
 
-def before_words(summary: Summary) -> Mapping[str, str]:
+def before_words(summary: RunState) -> Mapping[str, str]:
     """What each signal was before the change, in words."""
     return {name: signal.before for name, signal in judge(_moment(summary, "before"), Moment(None, None)).items()}
 
 
-def _moment(summary: Summary, moment: str) -> Moment:
+def _moment(summary: RunState, moment: str) -> Moment:
     tests, containers = summary.seen(moment, "tests"), summary.seen(moment, "container")
     rows = summary.seen(moment, "rows") + (summary.seen("first", "rows") if moment == "before" else ())
     return Moment(
@@ -59,7 +59,7 @@ def _moment(summary: Summary, moment: str) -> Moment:
     )
 
 
-def proved(summary: Summary, facts: Facts | None, plan: Plan | None, document: Document, root: Path) -> Proved:
+def proved(summary: RunState, facts: Facts | None, plan: Plan | None, document: Document, root: Path) -> Proved:
     """What is proved of the phase that the run is about: what the engine has journalled of it, and before that what
     the run has made and run; nothing while a signal is not good.
 
@@ -80,7 +80,7 @@ def proved(summary: Summary, facts: Facts | None, plan: Plan | None, document: D
     return Proved(frozenset(lines), {**own.reasons, **reasons})
 
 
-def _own(phase: Phase, summary: Summary, facts: Facts, plan: Plan, root: Path) -> Proved:
+def _own(phase: Phase, summary: RunState, facts: Facts, plan: Plan, root: Path) -> Proved:
     whole = replace(phase, items=tuple(replace(item, mark=" ", checked=False) for item in phase.items))
     judged = ticks.judge(whole, _proofs(summary, facts, plan, root))
     lines = frozenset(one.item.line for one in judged if one.proved)
@@ -92,7 +92,7 @@ def _own(phase: Phase, summary: Summary, facts: Facts, plan: Plan, root: Path) -
     return Proved(lines, reasons)
 
 
-def _journalled(summary: Summary, spec: SpecFact) -> Mapping[str, tuple[str, str]]:
+def _journalled(summary: RunState, spec: SpecFact) -> Mapping[str, tuple[str, str]]:
     """What the engine has judged the phase's items to be, by their words: state and reason."""
     from safemig.engine.item_context import KIND, subject_of
 
@@ -107,7 +107,7 @@ def _journalled(summary: Summary, spec: SpecFact) -> Mapping[str, tuple[str, str
     return {str(row.get("text")): (str(row.get("state")), str(row.get("reason"))) for row in rows}
 
 
-def _not_good(summary: Summary, facts: Facts) -> str:
+def _not_good(summary: RunState, facts: Facts) -> str:
     """Why nothing counts as proved yet; "" when all signals are good and the schema is as asked for."""
     signals = signals_of(summary)
     bad = [name for name in SIGNALS if name in signals and not signals[name].ok]
@@ -115,7 +115,7 @@ def _not_good(summary: Summary, facts: Facts) -> str:
         return f"{', '.join(bad)} not good after the change"
     waiting = [name for name in SIGNALS if name not in signals]
     if waiting and not summary.verdict:
-        running = summary.step(summary.running).intent == "test" and "tests" in waiting
+        running = summary.of(summary.running).intent == "test" and "tests" in waiting
         return "the tests after the change are still running" if running else f"{', '.join(waiting)} not looked at yet"
     if waiting:
         return f"{', '.join(waiting)} not looked at after the change"
@@ -124,26 +124,26 @@ def _not_good(summary: Summary, facts: Facts) -> str:
     return ""
 
 
-def _matches(summary: Summary) -> bool | None:
+def _matches(summary: RunState) -> bool | None:
     if summary.verdict:
         return summary.matches_spec
     compared = [one for one in summary.seen("after", "comparison") if one.seen]
     return compared[-1].data.get("matches_spec") is True if compared else None
 
 
-def _proofs(summary: Summary, facts: Facts, plan: Plan, root: Path) -> ticks.Proofs:
+def _proofs(summary: RunState, facts: Facts, plan: Plan, root: Path) -> ticks.Proofs:
     from safemig.engine.item_commands import looked
 
     ran: list[str] = []
     for step in plan.steps:
         own = step.action.kind == "command" and step.intent != NAMED
-        if own and step.phase != "before" and summary.step(step.id).status == "done":
+        if own and step.phase != "before" and summary.of(step.id).status == "done":
             ran += [step.action.line, *_recipe(root, step.action)]
     desired = [seen.evidence for seen in summary.evidence if seen.evidence.kind == "desired"]
     asked = desired[-1].data.get("asked") if desired else None
     made = _new_objects(asked, root, summary) if _matches(summary) is True else []
     tables, names = ticks.names_of(made)
-    written = facts.migration is not None and summary.step("create").status == "done"
+    written = facts.migration is not None and summary.of("create").status == "done"
     return ticks.Proofs(
         files_made=(facts.migration.path,) if facts.migration and written else (),
         tables_made=tables,
@@ -153,7 +153,7 @@ def _proofs(summary: Summary, facts: Facts, plan: Plan, root: Path) -> ticks.Pro
     )
 
 
-def _new_objects(asked: Json, root: Path, summary: Summary) -> list[str]:
+def _new_objects(asked: Json, root: Path, summary: RunState) -> list[str]:
     """The objects that were asked for and not there before; none when that cannot be read."""
     from safemig.engine.ticking import BASE
 

@@ -16,8 +16,8 @@ from safemig.cli.interactive import Face, ask_at_terminal
 from safemig.cli.opening import run_folder
 from safemig.cli.show import root_of
 from safemig.consent.channel import tell
-from safemig.events import Event, Message
-from safemig.journal import read_events
+from safemig.journal.events import ApprovalAsked, ApprovalGiven, Event, Message, RunFinished, RunResumed
+from safemig.journal.journal import read_events
 from safemig.reports.terminal import render
 
 LOOK_SECONDS = 0.2
@@ -36,12 +36,13 @@ def open_questions(events: tuple[Event, ...]) -> tuple[Event, ...]:
     is nobody's question any more."""
     waiting: dict[str, Event] = {}
     for event in events:
-        if event.kind == "approval.asked":
-            waiting[str(event.data["id"])] = event
-        elif event.kind == "approval.given":
-            waiting.pop(str(event.data["id"]), None)
-        elif event.kind in ("run.resumed", "run.finished"):
-            waiting.clear()
+        match event.body:
+            case ApprovalAsked(id=name):
+                waiting[name] = event
+            case ApprovalGiven(id=name):
+                waiting.pop(name, None)
+            case RunResumed() | RunFinished():
+                waiting.clear()
     return tuple(waiting.values())
 
 
@@ -55,9 +56,10 @@ async def _answer_all(folder: Path, *, follow: bool) -> int:
     while not face.stops:
         events = read_events(folder)
         question = next(iter(open_questions(events)), None)
-        if question is not None and question.data["id"] != seen:
-            seen = str(question.data["id"])
-            await _answer_one(face, folder, question)
+        asked = question.body if question else None
+        if question and isinstance(asked, ApprovalAsked) and asked.id != seen:
+            seen = asked.id
+            await _answer_one(face, folder, question, asked)
         elif events[-1].kind == "run.finished" or (question is None and not follow):
             face.say("nothing else is asked now" if seen else "this run asks nothing now")
             return 0
@@ -66,7 +68,7 @@ async def _answer_all(folder: Path, *, follow: bool) -> int:
     return 130
 
 
-async def _answer_one(face: Face, folder: Path, question: Event) -> None:
+async def _answer_one(face: Face, folder: Path, question: Event, asked: ApprovalAsked) -> None:
     """Shows the question and passes the answer on; where another terminal was faster, it says so."""
     for line in _facts(question, face):
         face.say(line)
@@ -76,7 +78,7 @@ async def _answer_one(face: Face, folder: Path, question: Event) -> None:
         if reply is None or reply.refused:
             face.say(f"not taken: {reply.refused if reply else 'the engine has gone'}")
 
-    asking = asyncio.ensure_future(ask_at_terminal(face, question, send))
+    asking = asyncio.ensure_future(ask_at_terminal(face, asked, send))
     while not asking.done():
         await asyncio.wait([asking], timeout=LOOK_SECONDS)
         if not asking.done() and question not in open_questions(read_events(folder)):

@@ -19,13 +19,13 @@ from safemig.cli.opening import Opened, open_project, runs
 from safemig.engine.item_commands import KIND as NAMED
 from safemig.engine.item_commands import looked
 from safemig.engine.item_context import KIND, look_around, shown, strings, subject_of, world_of
+from safemig.journal.state import RunState
 from safemig.plan_document.document import Phase, read
 from safemig.planning.collect.item_commands import folder_of
 from safemig.planning.collect.observe import observe
 from safemig.planning.facts import Facts, NamedFact
 from safemig.planning.notes import unchosen
 from safemig.planning.request import Request
-from safemig.run.past import Past
 
 
 def main(options: argparse.Namespace) -> int:
@@ -76,14 +76,15 @@ def _judge(opened: Opened, facts: Facts, spec: str, phase: Phase) -> dict[str, J
     }
 
 
-def _earlier(known: list[Past], named: Sequence[NamedFact], subject: str) -> tuple[list[Evidence], ticks.Proofs]:
+def _earlier(known: list[RunState], named: Sequence[NamedFact], subject: str) -> tuple[list[Evidence], ticks.Proofs]:
     """The baselines of that phase, the oldest first, and the commands that its runs have run."""
     baselines: list[Evidence] = []
     ran: dict[str, None] = {}
     revisions: dict[str, None] = {}
     ends: dict[str, list[Evidence]] = {"before": [], "after": []}
     for past in known:
-        for moment, _, evidence in past.evidence:
+        for seen in past.evidence:
+            moment, evidence = seen.moment, seen.evidence
             if evidence.kind == KIND and evidence.subject == subject:
                 baselines += [evidence] if moment == "before" else []
                 ran |= dict.fromkeys(strings(evidence, "commands"))

@@ -14,7 +14,7 @@ def at_border(call: Callable[[], int]) -> int:
     """Runs ``call``; known errors become one line, an unknown one a paste-ready file and exit code 3."""
     from safemig.base.redaction import redact
     from safemig.checklist.ticks import TickFails
-    from safemig.journal import JournalBroken, JournalUnwritable, RunBusy
+    from safemig.journal.journal import JournalBroken, JournalUnwritable, RunBusy
     from safemig.planning.collect.gaps import ChoiceNeeded, NotReady
     from safemig.policy.permissions import PermissionsError
     from safemig.project.config import ConfigError

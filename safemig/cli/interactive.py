@@ -18,9 +18,20 @@ from pathlib import Path
 import msgspec
 
 from safemig import entry
-from safemig.events import Answer, Event, Message
+from safemig.journal.events import (
+    Answer,
+    ApprovalAsked,
+    ApprovalGiven,
+    CommandOutput,
+    Event,
+    Message,
+    RunResumed,
+    RunStarted,
+)
+from safemig.journal.fold import take
+from safemig.journal.state import RunState
+from safemig.reports.json_document import document
 from safemig.reports.terminal import printable, render
-from safemig.summary import Summary, document, empty, step
 
 LINE_LIMIT = 64 << 20
 
@@ -34,7 +45,7 @@ class Face:
     interactive: bool
     colour: bool
     root: Path = field(default_factory=Path)
-    summary: Summary = field(default_factory=empty)
+    summary: RunState = field(default_factory=RunState)
     stops: int = 0
     kept: bool = True
     stdin: asyncio.StreamWriter | None = None
@@ -100,16 +111,16 @@ async def _drive(face: Face, line: list[str]) -> int:
     asking: asyncio.Task[None] | None = None
     async for raw in child.stdout:
         event = msgspec.json.decode(raw, type=Event)
-        face.summary = step(face.summary, event)
-        live = live or (event.kind == "run.resumed" and event.data["pid"] == child.pid)
+        take(face.summary, event)
+        live = live or (isinstance(event.body, RunResumed) and event.body.pid == child.pid)
         if not live:  # what an earlier engine journalled: known, and nobody's question any more
             _remember(face, event)
             continue
-        if asking and event.kind == "approval.given":
+        if asking and isinstance(event.body, ApprovalGiven):
             _leave_question(face, asking)
         _show(face, event)
-        if event.kind == "approval.asked":
-            asking = asyncio.ensure_future(_answer(face, event, face.stdin))
+        if isinstance(event.body, ApprovalAsked):
+            asking = asyncio.ensure_future(_answer(face, event.body, face.stdin))
     code = await child.wait()
     if asking:
         asking.cancel()
@@ -138,73 +149,69 @@ def _stop(face: Face) -> None:
 
 
 def _remember(face: Face, event: Event) -> None:
-    if event.kind == "run.started":
-        face.root = Path(str(event.data["project"]))
+    if isinstance(event.body, RunStarted):
+        face.root = Path(event.body.project)
 
 
 def _show(face: Face, event: Event) -> None:
     _remember(face, event)
-    if event.kind == "command.output":
+    if isinstance(event.body, CommandOutput):
         if face.verbose:
-            _show_output(face, event)
+            _show_output(face, event.run, event.body)
         return
     width = shutil.get_terminal_size().columns
     for line in render(event, colour=face.colour, width=width):
         face.say(line)
 
 
-def _show_output(face: Face, event: Event) -> None:
-    path = face.root / ".safemig" / "runs" / event.run / str(event.data["file"])
-    start, end = int(str(event.data["start"])), int(str(event.data["end"]))
+def _show_output(face: Face, run: str, output: CommandOutput) -> None:
+    path = face.root / ".safemig" / "runs" / run / output.file
     with path.open("rb") as file:
-        file.seek(start)
-        for line in file.read(end - start).decode("utf-8", "replace").splitlines():
+        file.seek(output.start)
+        for line in file.read(output.end - output.start).decode("utf-8", "replace").splitlines():
             face.say("  | " + printable(line))
 
 
-async def _answer(face: Face, event: Event, stdin: asyncio.StreamWriter) -> None:
+async def _answer(face: Face, asked: ApprovalAsked, stdin: asyncio.StreamWriter) -> None:
     """Asks on the terminal. Without one nobody can answer: the engine is told so by the end of its input."""
     if not face.interactive:
         stdin.close()
         return
-    await ask_at_terminal(face, event, lambda message: _send(stdin, message))
+    await ask_at_terminal(face, asked, lambda message: _send(stdin, message))
 
 
-async def ask_at_terminal(face: Face, event: Event, send: Callable[[Message], None]) -> None:
+async def ask_at_terminal(face: Face, asked: ApprovalAsked, send: Callable[[Message], None]) -> None:
     """Asks one question until it has an answer, or a stop was asked for."""
-    data = event.data
-    if data["kind"] == "plan":
-        face.say(printable(str(data["detail"]), keep_lines=True))
+    if asked.kind == "plan":
+        face.say(printable(asked.detail, keep_lines=True))
+    typed = asked.typed
     while not face.stops:
-        kind, always, tool = str(data["kind"]), str(data["always"]), str(data["tool"])
-        proposed = str(data.get("proposed", ""))
-        typed = str(data.get("typed", ""))
-        shown = _typed_choices(typed) if typed else _choices(kind, always, tool, proposed)
+        shown = _typed_choices(typed) if typed else _choices(asked)
         given = (await _read_line(face, f"{shown} > ")).strip()
         if typed and given == typed:
-            send(Message("decide", id=str(data["id"]), answer="once", text=given))
+            send(Message("decide", id=asked.id, answer="once", text=given))
             return
         word = given.lower()
         if word == "d":
-            face.say(printable(str(data["detail"]) or "nothing more to show", keep_lines=True))
+            face.say(printable(asked.detail or "nothing more to show", keep_lines=True))
             continue
-        if proposed and (lines := _lines_of(word)) is not None:
-            send(Message("decide", id=str(data["id"]), answer="proposed", text=lines))
+        if asked.proposed and (lines := _lines_of(word)) is not None:
+            send(Message("decide", id=asked.id, answer="proposed", text=lines))
             return
-        answer = _answer_of(word, kind, always, tool) if not typed or word == "n" else None
+        answer = _answer_of(word, asked) if not typed or word == "n" else None
         if answer is None:
             continue
         reason = await _read_line(face, "why (goes into the report, may be empty) > ") if answer[0] == "no" else ""
-        send(Message("decide", id=str(data["id"]), answer=answer[0], mode=answer[1], reason=reason.strip()))
+        send(Message("decide", id=asked.id, answer=answer[0], mode=answer[1], reason=reason.strip()))
         return
 
 
-def _choices(kind: str, always: str, tool: str, proposed: str = "") -> str:
-    if kind == "plan":
+def _choices(asked: ApprovalAsked) -> str:
+    if asked.kind == "plan":
         return "[y] run it, ask about what is added   [a] auto mode: ask about nothing   [n] no   [d] the whole plan"
-    more = "   [a] don't ask again for this line" if always else ""
-    more += "   [t] nor for this tool" if tool else ""
-    more += "   [p] the proposed too (p 12,14-16: those lines)" if proposed else ""
+    more = "   [a] don't ask again for this line" if asked.always else ""
+    more += "   [t] nor for this tool" if asked.tool else ""
+    more += "   [p] the proposed too (p 12,14-16: those lines)" if asked.proposed else ""
     return f"[y] yes, once{more}   [n] no   [d] diff or details"
 
 
@@ -226,16 +233,16 @@ def _lines_of(word: str) -> str | None:
         return None
 
 
-def _answer_of(word: str, kind: str, always: str, tool: str) -> tuple[Answer, str] | None:
+def _answer_of(word: str, asked: ApprovalAsked) -> tuple[Answer, str] | None:
     if word == "y":
         return "once", "default"
     if word == "n":
         return "no", ""
-    if word == "a" and kind == "plan":
+    if word == "a" and asked.kind == "plan":
         return "once", "auto"
-    if word == "a" and always:
+    if word == "a" and asked.always:
         return "always", ""
-    if word == "t" and tool:
+    if word == "t" and asked.tool:
         return "tool", ""
     return None
 

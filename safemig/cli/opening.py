@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from safemig.cli.errors import UsageError
 from safemig.consent.ownership import run_problem
-from safemig.events import Event
 from safemig.execution import command
-from safemig.journal import Journal, RunBusy, read_events, state_folder
-from safemig.run.past import Past, fold
+from safemig.journal.events import Event
+from safemig.journal.fold import fold
+from safemig.journal.journal import Journal, RunBusy, read_events, state_folder
+from safemig.journal.state import RunState
 
 if TYPE_CHECKING:
     from safemig.engine.inbox import Inbox
@@ -117,8 +118,7 @@ def old_session(opened: Opened, name: str, listen: Callable[[Event], None], inbo
     if past.verdict not in RESUMABLE:
         raise UsageError(f"run {name} has ended ({past.verdict}); start a new one with `safemig run`")
     journal = Journal(folder, name, _target(opened), listen)
-    spec, phase, message = (str(past.started.get(key, "")) for key in ("spec", "phase", "message"))
-    asked = Request(spec, phase, message)
+    asked = Request(past.started.spec, past.started.phase, past.started.message)
     return Session(opened.project, opened.config, opened.runtime, journal, inbox, asked)
 
 
@@ -126,7 +126,7 @@ def _target(opened: Opened) -> str:
     return f"{opened.config.environment}:{opened.project.folder.relative_to(opened.project.root).as_posix()}"
 
 
-def runs(state: Path) -> list[tuple[str, Past]]:
+def runs(state: Path) -> list[tuple[str, RunState]]:
     """The project's runs, oldest first."""
     folder = state / "runs"
     if not folder.is_dir():
@@ -148,11 +148,11 @@ def run_folder(state: Path, name: str) -> Path:
 
 def _newest_unfinished(state: Path) -> str:
     for name, past in reversed(runs(state)):
-        if past.verdict in RESUMABLE and past.started:
+        if past.verdict in RESUMABLE and past.start:
             return name
     raise UsageError("no run of this project is unfinished; start one with `safemig run`")
 
 
-def _still_running(folder: Path, past: Past) -> bool:
+def _still_running(folder: Path, past: RunState) -> bool:
     numbers = past.of(past.in_flight).commands
     return bool(numbers) and command.state(command.Files(folder / "commands", numbers[-1])) == "running"

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 
 from safemig.cli.opening import open_project, run_folder
-from safemig.journal import read_events
+from safemig.journal.fold import fold
+from safemig.journal.journal import read_events
 from safemig.planning.plan import Plan
 from safemig.reports.formats import render
-from safemig.summary import fold
 
 
 def main(options: argparse.Namespace) -> int:

@@ -14,13 +14,13 @@ def main(options: argparse.Namespace) -> int:
     """Always 0; an empty list is an answer too."""
     rows = []
     for name, past in runs(open_project(options).state):
-        finished = [step for step, known in past.steps.items() if known.status]
+        finished = [step for step in past.known.values() if step.outcome]
         rows.append(
             {
                 "run": name,
                 "mode": past.mode,
                 "verdict": past.verdict or "unfinished",
-                "spec": str(past.started.get("spec", "")),
+                "spec": past.started.spec,
                 "steps": len(finished),
                 "in_flight": past.in_flight,
             }

@@ -19,8 +19,8 @@ from safemig.consent.peer import peer_of, sender_of
 from safemig.engine.inbox import Inbox
 from safemig.engine.loop import drive
 from safemig.engine.session import RunEnds, Session
-from safemig.events import Event, Message, Mode, Sender
-from safemig.journal import ProjectLock, state_folder
+from safemig.journal.events import Event, Message, Mode, Sender
+from safemig.journal.journal import ProjectLock, state_folder
 from safemig.planning.collect.gaps import ChoiceNeeded, refuse_gaps
 from safemig.planning.collect.observe import observe
 from safemig.planning.facts import Facts

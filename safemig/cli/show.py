@@ -99,7 +99,7 @@ def _project(opened: Opened) -> dict[str, Json]:
         {
             "run": name,
             "verdict": past.verdict,
-            "resumable": past.verdict in RESUMABLE and bool(past.started),
+            "resumable": past.verdict in RESUMABLE and past.start is not None,
             "in_flight": past.in_flight,
         }
         for name, past in runs(opened.state)
@@ -131,8 +131,8 @@ def abandon(root: Path, name: str) -> int:
     """Gives an unfinished run up for good: its journal says so, and what it has changed stays as it is."""
     from safemig.cli.opening import RESUMABLE, run_folder
     from safemig.execution import command
-    from safemig.journal import Journal, ProjectLock, read_events, state_folder
-    from safemig.run.past import fold
+    from safemig.journal.fold import fold
+    from safemig.journal.journal import Journal, ProjectLock, read_events, state_folder
 
     state = state_folder(root)
     folder = run_folder(state, name)

@@ -22,7 +22,7 @@ def main(options: argparse.Namespace) -> int:
     """0 when the project could be read, whatever state it is in."""
     opened = open_project(options)
     facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, Request()))
-    unfinished = [name for name, past in runs(opened.state) if past.verdict in RESUMABLE and past.started]
+    unfinished = [name for name, past in runs(opened.state) if past.verdict in RESUMABLE and past.start]
     document = {
         "format": 1,
         "target": facts.target,

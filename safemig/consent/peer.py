@@ -8,8 +8,8 @@ import struct
 import sys
 from dataclasses import dataclass
 
-from safemig.events import Sender
 from safemig.execution.command import marked
+from safemig.journal.events import Sender
 
 # From <sys/un.h> of macOS; Python has no names for them.
 SOL_LOCAL, LOCAL_PEERCRED, LOCAL_PEERPID = 0, 0x001, 0x002

@@ -118,10 +118,10 @@ async def _revision(s: Session, step: Step) -> None:
 
 async def _upgrade(s: Session, step: Step) -> None:
     past = s.past.of(step.id)
-    known = past.ended.get(past.commands[-1]) if past.commands else None
+    known = past.ends.get(past.commands[-1]) if past.commands else None
     if not past.commands or known:
         await wait_database(s, step)
-    if known and known["how"] in {"stopped", "lost"} and await observation.at_heads(s):
+    if known and known.how in {"stopped", "lost"} and await observation.at_heads(s):
         s.note("the database is already at the target revision; the command is not run again", step.id)
     else:
         async with watching(s, step):
@@ -227,7 +227,7 @@ async def _prove(s: Session, step: Step) -> None:
     await observation.serving(s, s.config.timeout("healthy"))
     await settled(s, step)
     await observation.look_services(s, step.id, "after")
-    before = [evidence.subject for evidence in s.past.all("endpoint", "before")]
+    before = [evidence.subject for evidence in s.past.seen("before", "endpoint")]
     await observation.look_main(s, step.id, "after", before)
     await tell_old_code(s, step.id)
 

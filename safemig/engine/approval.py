@@ -11,7 +11,7 @@ from safemig.base.action import EFFECTS, Action
 from safemig.consent.person_folder import project_folder
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.tick_preview import lines_of, offer, offer_words
-from safemig.events import Message, Mode
+from safemig.journal.events import Message, Mode
 from safemig.planning.collect import revision_contents
 from safemig.planning.collect.commands import whole_recipe
 from safemig.planning.facts import Finding

@@ -10,10 +10,10 @@ from types import MappingProxyType
 
 import msgspec
 
-from checks.evidence import Json
 from safemig.engine.ownership import claim, end_leftovers, files_of, mark_before, mark_of
 from safemig.engine.session import RunEnds, Session
 from safemig.execution import command as commands
+from safemig.journal.events import CommandFinished
 from safemig.planning.plan import Step
 
 _SAYS_NOTHING = re.compile(r"\(Background on this error|(?:g?make)(?:\[\d+\])?: \*\*\*")
@@ -30,8 +30,8 @@ async def run_command(s: Session, step: Step, ready: Callable[[], Awaitable[bool
     past = s.past.of(step.id)
     if past.commands:
         number = past.commands[-1]
-        known = past.ended.get(number)
-        if known is not None and known["how"] != "stopped":
+        known = past.ends.get(number)
+        if known is not None and known.how != "stopped":
             return _ended(known)
         if known is None:
             ended = await _take_up(s, step, number)
@@ -43,7 +43,7 @@ async def run_anew(s: Session, step: Step, variables: Mapping[str, str]) -> comm
     """Runs the step's command, which only looks, whether or not it has run before; ``variables`` come on top of its
     environment. What a dead engine left of it is ended first."""
     past = s.past.of(step.id)
-    if past.commands and past.commands[-1] not in past.ended:
+    if past.commands and past.commands[-1] not in past.ends:
         await _take_up(s, step, past.commands[-1])
     return await _run(s, step, await _announce(s, step), None, variables)
 
@@ -172,10 +172,9 @@ def _finished(s: Session, step: Step, number: int, ended: commands.Ended) -> Non
     )
 
 
-def _ended(data: dict[str, Json]) -> commands.Ended:
-    return msgspec.convert(
-        {name: data[name] for name in ("status", "how", "seconds", "start", "end")}, commands.Ended, strict=False
-    )
+def _ended(known: CommandFinished) -> commands.Ended:
+    how = msgspec.convert(known.how, commands.How)
+    return commands.Ended(known.status, how, known.seconds, known.start, known.end)
 
 
 def output_of(s: Session, step: Step) -> Path:

@@ -83,7 +83,7 @@ async def _take(s: Session, written: Wanted | None) -> tuple[Drift, Snapshot | N
     folder = s.project.tree.versions[0]
     earlier = s.facts.current
     if earlier is None:
-        earlier = _current(next((one for _, _, one in s.past.evidence if one.kind == "revision"), None))
+        earlier = _current(next((one.evidence for one in s.past.evidence if one.evidence.kind == "revision"), None))
     try:
         graph = await s.look(lambda: observation.graph_of(s))
         found = await observation.snapshot_now(s)

@@ -20,7 +20,7 @@ from checks.schema.snapshot import Snapshot
 from safemig.engine import observation
 from safemig.engine.approval import ask_person
 from safemig.engine.session import RunEnds, Session
-from safemig.journal import JournalUnwritable
+from safemig.journal.journal import JournalUnwritable
 from safemig.planning.applying import role_of
 from safemig.planning.facts import AppliesFact
 from safemig.planning.plan import Step

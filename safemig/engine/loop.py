@@ -29,9 +29,9 @@ from safemig.engine.still_running import require_ended
 from safemig.engine.ticking import judge_at_end
 from safemig.engine.user_actions import SHELL, end_own, take_message
 from safemig.engine.verdict import ending, finish
-from safemig.events import Mode, Verdict
 from safemig.execution.command import settle, state
-from safemig.journal import JournalUnwritable
+from safemig.journal.events import Mode, Verdict
+from safemig.journal.journal import JournalUnwritable
 from safemig.planning.collect import revision_contents
 from safemig.planning.contents import reread
 from safemig.planning.facts import Facts, Finding
@@ -89,7 +89,7 @@ async def _begin(s: Session, observe: Begin, mode: Mode | None) -> None:
 
     from safemig import __version__
 
-    if not s.past.started:
+    if s.past.start is None:
         s.emit(
             "run.started",
             {
@@ -122,11 +122,11 @@ async def _begin(s: Session, observe: Begin, mode: Mode | None) -> None:
 
 async def _end_strays(s: Session) -> None:
     """What a dead engine started beside its steps (the person's shell lines, check scripts) is ended, and said."""
-    for step, past in s.past.steps.items():
+    for step, past in list(s.past.known.items()):
         if step != SHELL and not step.startswith(CHECK):
             continue
         for number in past.commands:
-            if number not in past.ended:
+            if number not in past.ends:
                 await _end_stray(s, step, number)
 
 
@@ -146,22 +146,22 @@ async def _load_facts(s: Session, observe: Begin) -> None:
         s.journal.save("facts.json", msgspec.json.encode(s.facts))
         s.emit("facts", {"file": "facts.json", "digest": digest_of(s.facts)})
         return
-    name, digest = s.past.facts
+    name, digest = s.past.facts.file, s.past.facts.digest
     s.facts = msgspec.json.decode((s.journal.folder / name).read_bytes(), type=Facts)
     if digest_of(s.facts) != digest:
         raise RunEnds("stale", f"{name} of this run is not what the run has written; start a new run")
 
 
 def _load_findings(s: Session) -> None:
-    for name, digest in s.past.findings:
-        finding = msgspec.json.decode((s.journal.folder / name).read_bytes(), type=Finding)
-        if digest_of(finding) != digest:
-            raise RunEnds("stale", f"{name} of this run is not what the run has written; start a new run")
+    for kept in s.past.findings:
+        finding = msgspec.json.decode((s.journal.folder / kept.file).read_bytes(), type=Finding)
+        if digest_of(finding) != kept.digest:
+            raise RunEnds("stale", f"{kept.file} of this run is not what the run has written; start a new run")
         s.findings.append(finding)
 
 
 async def _step(s: Session, step: Step) -> None:
-    resumed = s.past.of(step.id).started and not s.past.of(step.id).status
+    resumed = s.past.of(step.id).started and not s.past.of(step.id).outcome
     if title := await applied_by(s, step):
         reason = f"nothing is pending any more: “{title}” has applied it"
         s.emit(
@@ -237,10 +237,10 @@ def _acting(s: Session, step: Step) -> bool:
         return step.intent == "tick" or file_edit.state(s.root, step.action) == "done"
     if not past.commands:
         return False
-    ended = past.ended.get(past.commands[-1])
+    ended = past.ends.get(past.commands[-1])
     if ended is None:
         return state(files_of(s, past.commands[-1])) != "absent"
-    return ended["how"] not in {"stopped", "lost"}
+    return ended.how not in {"stopped", "lost"}
 
 
 async def _act(s: Session, step: Step) -> str | None:
@@ -300,8 +300,8 @@ async def _repeat_if_lost(s: Session, step: Step) -> None:
     # The database itself knows whether an upgrade is done; a command that only looks has then shown nothing.
     if not past.commands or step.intent in {"upgrade", "named", "same-database"}:
         return
-    known = past.ended.get(past.commands[-1])
-    if known is None or known["how"] != "lost":
+    known = past.ends.get(past.commands[-1])
+    if known is None or known.how != "lost":
         return
     title = f"It is unclear whether “{step.title}” has ended; run it again?"
     output = files_of(s, past.commands[-1]).output.name

@@ -171,7 +171,7 @@ async def look_services(s: Session, step: str, moment: str) -> Evidence:
 
 def requests_of(s: Session) -> tuple[SentRequest, ...]:
     """What this run has asked the service so far, with the time of each question and answer."""
-    journalled = [evidence for _, _, evidence in s.past.evidence if evidence.kind == "endpoint"]
+    journalled = [one.evidence for one in s.past.evidence if one.evidence.kind == "endpoint"]
     return (*s.requests, *(request for evidence in journalled if (request := _request(evidence)) is not None))
 
 

@@ -15,7 +15,7 @@ import msgspec
 from checks.evidence import Json
 from safemig.engine.session import Session
 from safemig.execution.command import Files, survivors
-from safemig.journal import JournalUnwritable
+from safemig.journal.journal import JournalUnwritable
 from safemig.planning.contents import reread, sql_of
 from safemig.planning.plan import Step
 
@@ -98,7 +98,7 @@ def claims_now(s: Session, step: Step, statements: Collection[str]) -> tuple[Cla
     """The sessions that are proved to be those of the step's running command by now; (), where it runs none. Kept
     nowhere. psycopg.Error and Unreachable are the caller's."""
     past = s.past.of(step.id)
-    running = [number for number in past.commands if number not in past.ended]
+    running = [number for number in past.commands if number not in past.ends]
     if not running:
         return ()
     number = running[-1]

@@ -7,7 +7,6 @@ from safemig.base.action import digest_of
 from safemig.engine.approval import ask_person
 from safemig.engine.session import Session
 from safemig.planning.plan import Plan, Step
-from safemig.run.past import rows_of
 from safemig.signals import row_changes
 from safemig.signals.comparison import failed_tests, tests_good, tests_words
 
@@ -22,7 +21,7 @@ async def ask_red(s: Session, step: Step) -> None:
     Raises RunEnds: refused on no, waiting where nobody can answer. An answer holds for exactly these tests.
     """
     tests = s.past.last("tests", "first", "before")
-    doubts = row_changes.doubts(rows_of(s.past))
+    doubts = row_changes.doubts(s.past.rows)
     reasons = red_reasons(tests, doubts)
     if not reasons or not changes_something(s.plan):
         return

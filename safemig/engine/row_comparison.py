@@ -15,7 +15,6 @@ from safemig.engine.ownership import files_of
 from safemig.engine.session import RunEnds, Session
 from safemig.execution import command
 from safemig.planning.plan import Step
-from safemig.run.past import rows_of
 from safemig.runtimes.base import APPLICATION
 from safemig.signals import row_changes
 
@@ -47,7 +46,7 @@ async def compared(s: Session, step: Step, moment: str) -> AsyncIterator[None]:
 
 def require_kept(s: Session, step: Step) -> None:
     """Raises RunEnds where a test run before the change took rows: what the next one would take is not waited for."""
-    lost = row_changes.losses(rows_of(s.past))
+    lost = row_changes.losses(s.past.rows)
     if lost and step.phase == "before":
         raise RunEnds("failed", f"tests: {'; '.join(lost)}; {row_changes.ADVICE}")
 
@@ -74,8 +73,8 @@ async def _before(s: Session, step: Step) -> tuple[rows.Rows | None, str]:
 def _file(s: Session, step: Step) -> Path:
     """One file for each time that the command is run: a command that was stopped is run anew."""
     past = s.past.of(step.id)
-    last = past.ended.get(past.commands[-1]) if past.commands else None
-    attempt = len(past.commands) + (not past.commands or (last is not None and last["how"] == "stopped"))
+    last = past.ends.get(past.commands[-1]) if past.commands else None
+    attempt = len(past.commands) + (not past.commands or (last is not None and last.how == "stopped"))
     return s.journal.folder / f"rows-{step.id}-{attempt}.json"
 
 
@@ -83,10 +82,10 @@ def _begun(s: Session, step: Step) -> bool:
     past = s.past.of(step.id)
     if not past.commands:
         return False
-    ended = past.ended.get(past.commands[-1])
+    ended = past.ends.get(past.commands[-1])
     if ended is None:
         return command.state(files_of(s, past.commands[-1])) != "absent"
-    return ended["how"] != "stopped"
+    return ended.how != "stopped"
 
 
 def _count(s: Session, earlier: rows.Rows | None) -> rows.Rows:

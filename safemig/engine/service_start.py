@@ -51,9 +51,9 @@ async def _end_earlier(s: Session, step: Step) -> None:
     now = await s.look(s.runtime.instances)
     staying_on = [
         number
-        for name, past in s.past.steps.items()
-        for number, ended in past.ended.items()
-        if name != step.id and ended.get("how") == "ready"
+        for name, past in s.past.known.items()
+        for number, ended in past.ends.items()
+        if name != step.id and ended.how == "ready"
     ]
     for number in staying_on:
         processes = {each.pid for each in await launched_by(s, number)}

@@ -15,13 +15,14 @@ from safemig.base.action import digest_of
 from safemig.base.redaction import redact
 from safemig.engine.inbox import Inbox
 from safemig.engine.redact_evidence import clean_evidence
-from safemig.events import Event, Verdict
-from safemig.journal import Journal
+from safemig.journal.events import Event, Verdict
+from safemig.journal.fold import fold, take
+from safemig.journal.journal import Journal
+from safemig.journal.state import RunState
 from safemig.planning.facts import Facts, Finding
 from safemig.planning.plan import Plan, Step
 from safemig.planning.planner import added, revisions
 from safemig.planning.request import Request
-from safemig.run.past import Past, fold, take
 
 if TYPE_CHECKING:
     from checks.service.container import SentRequest
@@ -60,7 +61,7 @@ class Session:
     journal: Journal
     inbox: Inbox
     request: Request
-    past: Past = field(init=False)
+    past: RunState = field(init=False)
     facts: Facts = field(init=False)
     findings: list[Finding] = field(default_factory=list)
     numbers: int = 0
@@ -74,7 +75,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.past = fold(self.journal.events)
-        self.numbers = self.past.commands
+        self.numbers = max(self.past.commands, default=0)
 
     def number(self) -> int:
         """The next command's number; given out once, also when two commands start side by side."""
@@ -132,7 +133,7 @@ class Session:
         """Brings the plan to its newest revision and journals every revision that is not there yet."""
         plans = revisions(self.facts, self.findings)
         for parent, plan in zip((None, *plans[:-1]), plans, strict=True):
-            if plan.digest not in self.past.plans:
+            if plan.digest not in {known.digest for known in self.past.plans}:
                 self._journal_plan(parent, plan)
         self.plan = plans[-1]
 

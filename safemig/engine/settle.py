@@ -11,6 +11,7 @@ import msgspec
 from safemig.engine import observation
 from safemig.engine.redact_evidence import clean_evidence
 from safemig.engine.session import Session
+from safemig.journal.events import StepFinished
 from safemig.planning.plan import Step
 
 POLL_SECONDS = 0.2
@@ -38,7 +39,7 @@ def seconds_since_change(s: Session) -> float:
     }  # fmt: skip
     changing |= {step.id for step in s.plan.steps if step.intent == "upgrade"}
     for event in reversed(s.journal.events):
-        if event.kind == "step.finished" and event.step in changing and event.data["status"] == "done":
+        if isinstance(event.body, StepFinished) and event.step in changing and event.body.status == "done":
             passed = (datetime.now(UTC) - datetime.fromisoformat(event.wall)).total_seconds()
             return max(0.0, passed)  # a clock that was set back must not make the wait longer
     return s.config.settle

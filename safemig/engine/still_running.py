@@ -19,7 +19,7 @@ _PATIENCE = 2.0  # seconds for the helpers of a command that has only just ended
 async def require_ended(s: Session) -> None:
     """Raises RunEnds where a command that changes the database still runs, on this machine, in a container or by a
     session of its own; of any other command of the run it is said."""
-    told = {str(event.data["text"]) for event in s.journal.events if event.kind == "note"}
+    told = {note.text for note in s.past.notes}
     deadline = time.monotonic() + _PATIENCE
     while (left := await _left(s)) and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
@@ -45,7 +45,7 @@ async def _left(s: Session) -> Mapping[int, str]:
             left.setdefault(number, []).extend(s.runtime.leftovers(before_of(s, number), claims_of(s, number)))
         return {number: ", ".join(words) for number, words in left.items() if words and number not in leaving}
 
-    known = {number: _step_of(s, number) for past in s.past.steps.values() for number in past.commands}
+    known = {number: _step_of(s, number) for past in s.past.known.values() for number in past.commands}
     leaving = {number for number, step in known.items() if step and step.intent in _LEAVING}
     changing = [number for number, step in known.items() if step and _changes(step)]
     try:
@@ -57,7 +57,7 @@ async def _left(s: Session) -> Mapping[int, str]:
 
 def _step_of(s: Session, number: int) -> Step | None:
     """The step that the command ran for; None for a person's own line and for a check script."""
-    names = {name for name, past in s.past.steps.items() if number in past.commands}
+    names = {name for name, past in s.past.known.items() if number in past.commands}
     return next((step for step in s.plan.steps if step.id in names), None)
 
 

@@ -20,6 +20,7 @@ from safemig.engine.settle import look_at_end
 from safemig.engine.still_running import require_ended
 from safemig.engine.tick_preview import Offer, chosen, offer
 from safemig.engine.verdict import judged
+from safemig.journal.events import TickedItem
 from safemig.plan_document.document import Item, Phase, read
 from safemig.planning.collect.commands import whole_recipe
 from safemig.planning.collect.item_commands import folder_of
@@ -61,7 +62,7 @@ async def tick_items(s: Session, step: Step) -> None:
     except (OSError, ticks.TickFails) as error:
         raise RunEnds("failed", f"the checklist {spec.path} could not be ticked: {error}") from None
     for line, text in _lines(known[0]):
-        if (spec.path, line, text) not in s.past.ticked:
+        if TickedItem(spec.path, line, text) not in s.past.ticked:
             data: dict[str, Json] = {"file": spec.path, "line": line, "text": text, "by": "engine"}
             s.emit("tick", {**data, "sha256": known[0].data["after"]}, step.id)
 
@@ -195,9 +196,9 @@ def _revisions(s: Session) -> tuple[str, ...]:
 
 def _looked(s: Session) -> dict[str, ticks.Looked]:
     """How the commands ended that the items name; a step that was not permitted says so."""
-    found = looked(s.facts.named, s.past.all("named", "before"), s.past.all("named", "after"))
+    found = looked(s.facts.named, s.past.seen("before", "named"), s.past.seen("after", "named"))
     status = {
-        named_of(s.facts, step).code: s.past.of(step.id).status for step in s.plan.steps if step.intent == "named"
+        named_of(s.facts, step).code: s.past.of(step.id).outcome for step in s.plan.steps if step.intent == "named"
     }
     for fact in s.facts.named:
         if fact.runs and not status.get(fact.code):
@@ -211,8 +212,8 @@ def _looked(s: Session) -> dict[str, ticks.Looked]:
 def _ended_well(s: Session, step: Step) -> bool:
     """Whether the step's command returned 0 (or serves on); of tests also that they are good."""
     past = s.past.of(step.id)
-    ended = past.ended.get(past.commands[-1]) if past.commands else None
-    if past.status != "done" or ended is None or not (ended["status"] == 0 or ended["how"] == "ready"):
+    ended = past.ends.get(past.commands[-1]) if past.commands else None
+    if past.status != "done" or ended is None or not (ended.status == 0 or ended.how == "ready"):
         return False
     tests = s.past.last("tests", "after")
     return step.intent != "test" or (tests is not None and tests_good(tests) is True)

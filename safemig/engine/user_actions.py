@@ -12,8 +12,8 @@ from safemig.checklist import ticks
 from safemig.engine.approval import judge
 from safemig.engine.ownership import claim, end_leftovers, files_of, keep_before, mark_of
 from safemig.engine.session import Session
-from safemig.events import MODES, Message
 from safemig.execution import command as commands
+from safemig.journal.events import MODES, Message
 from safemig.plan_document.document import read
 from safemig.shell.effects import effect_of_line
 

@@ -10,11 +10,10 @@ import msgspec
 from checks.evidence import Evidence, Json
 from safemig.checklist.migrating import asks_migration
 from safemig.engine.session import Session
-from safemig.events import Verdict
+from safemig.journal.events import Verdict
 from safemig.planning.applying import FIRST_LOOK
 from safemig.planning.heads import NOTHING_TO_DO, found_there
 from safemig.planning.pending import ACCEPTED, UNCOMPARED
-from safemig.run.past import rows_of
 from safemig.signals.comparison import Moment, Signal, judge
 
 EXIT_CODES: dict[Verdict, int] = {
@@ -60,13 +59,13 @@ def judged(s: Session) -> Judged:
     before = Moment(
         past.last("tests", "before") or past.last("tests", "first"),
         past.last("container", "before"),
-        past.all("endpoint", "before"),
+        past.seen("before", "endpoint"),
     )
     after = Moment(
         past.last("tests", "after"),
         past.last("container", "after"),
-        past.all("endpoint", "after"),
-        rows_of(past),
+        past.seen("after", "endpoint"),
+        past.rows,
     )
     comparison = past.last("comparison", "after", "before")
     matches = comparison.data.get("matches_spec") if comparison and comparison.seen else None
@@ -187,7 +186,7 @@ def finish(s: Session, verdict: Verdict, reason: str) -> int:
                 "differences": list(result.differences) if result else [],
                 "not_checked": list(result.not_checked) if result else [],
             },
-            "ticked": [{"file": file, "line": line, "text": text} for file, line, text in s.past.ticked],
+            "ticked": msgspec.to_builtins(s.past.ticked),
             "revision": {"before": _current(before), "after": _current(after)},
         },
     )

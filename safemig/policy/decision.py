@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from safemig.base.action import Action, Effect
-from safemig.events import Mode
+from safemig.journal.events import Mode
 from safemig.policy.rules import blocks, covers, hidden, inside, plain_parts, rule_problem
 
 __all__ = ["Context", "Grant", "Judgement", "Rules", "grant_for", "judge", "rule_problem"]

@@ -7,13 +7,14 @@ from typing import Literal
 
 from checks.evidence import Json
 from safemig.base.redaction import redact
+from safemig.journal.state import RunState
 from safemig.planning.plan import Plan
-from safemig.summary import Summary, document
+from safemig.reports.json_document import document
 
 Format = Literal["md", "json", "junit"]
 
 
-def render(summary: Summary, format: Format = "md", *, plan: Plan | None = None) -> str:
+def render(summary: RunState, format: Format = "md", *, plan: Plan | None = None) -> str:
     """The report as text, ending with a newline and without any secret that its position gives away.
 
     ``plan`` (the document in force, from the run's folder) adds edits, undo and what each step changes to the Markdown

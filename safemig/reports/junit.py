@@ -6,16 +6,15 @@ import re
 from xml.etree import ElementTree
 
 from safemig.base.redaction import redact
-from safemig.events import GOOD
-from safemig.summary import Summary, verdict_of
-from safemig.summary_document import SIGNALS
-from safemig.summary_model import SignalState, StepState
+from safemig.journal.events import GOOD, SignalState
+from safemig.journal.state import RunState, StepState
+from safemig.reports.json_document import SIGNALS, verdict_of
 
 # XML 1.0 has no way to write these, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit(summary: Summary) -> str:
+def junit(summary: RunState) -> str:
     """The XML document. What could not be looked at is an error, never a pass; what did not run is skipped."""
     suite = ElementTree.Element("testsuite", name=_text(f"safemig {summary.target} {summary.run}".strip()))
     for name in SIGNALS:
@@ -50,7 +49,7 @@ def _outcome(case: ElementTree.Element, tag: str, message: str, detail: str = ""
     element.text = _text(detail)
 
 
-def _signal(suite: ElementTree.Element, name: str, signal: SignalState | None, summary: Summary) -> None:
+def _signal(suite: ElementTree.Element, name: str, signal: SignalState | None, summary: RunState) -> None:
     case = _case(suite, "signals", name)
     if signal is None:
         _outcome(case, "error", f"not judged: the run is {verdict_of(summary)}", summary.reason)
@@ -72,7 +71,7 @@ def _step(suite: ElementTree.Element, step: StepState) -> None:
         _outcome(case, "skipped", f"{step.status}: {step.reason}".rstrip(": "))
 
 
-def _schema(suite: ElementTree.Element, summary: Summary) -> None:
+def _schema(suite: ElementTree.Element, summary: RunState) -> None:
     case = _case(suite, "schema", "the schema is what the spec asked for")
     if summary.matches_spec is None:
         if summary.verdict in GOOD:

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 
 from checks.evidence import Evidence, Json
 from safemig.base.markdown import block, code, plain, table
+from safemig.journal.events import SignalState
+from safemig.journal.state import CommandState, RunState, StepState
 from safemig.planning.plan import Plan, Step
+from safemig.reports.json_document import SIGNALS, proposed, used_database, verdict_of
 from safemig.signals.comparison import container_problems, endpoint_problem, tests_good
 from safemig.signals.row_changes import doubts, losses
-from safemig.summary import Summary, verdict_of
-from safemig.summary_document import SIGNALS, proposed, used_database
-from safemig.summary_model import CommandState, SignalState, StepState
 
 _TITLES = {"tests": "Tests", "container": "Container", "endpoints": "Endpoints"}
 _KINDS = {"tests": ("tests", "rows"), "container": ("container",), "endpoints": ("endpoint",)}
 _WORDS = {True: "good", False: "not good", None: "could not look"}
 
 
-def markdown(summary: Summary, plan: Plan | None) -> str:
+def markdown(summary: RunState, plan: Plan | None) -> str:
     """The whole report; of an unfinished run it says so first."""
     lines: list[str] = []
     sections = (
@@ -44,7 +44,7 @@ def markdown(summary: Summary, plan: Plan | None) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _head(summary: Summary, _: Plan | None) -> Iterator[str]:
+def _head(summary: RunState, _: Plan | None) -> Iterator[str]:
     yield f"# safemig run {plain(summary.run)}: {plain(verdict_of(summary))}"
     yield ""
     if not summary.verdict:
@@ -59,9 +59,9 @@ def _head(summary: Summary, _: Plan | None) -> Iterator[str]:
         yield ""
     facts = (
         ("Target", plain(summary.target)),
-        ("Project", code(summary.project)),
-        ("Spec", plain(f"{summary.spec} {f'phase {summary.phase}' if summary.phase else ''}")),
-        ("Runtime", plain(summary.runtime)),
+        ("Project", code(summary.started.project)),
+        ("Spec", plain(f"{summary.started.spec} {f'phase {summary.started.phase}' if summary.started.phase else ''}")),
+        ("Runtime", plain(summary.started.runtime)),
         ("Mode at the end", plain(summary.mode)),
         ("Revision before", code(_revision(summary.before))),
         ("Revision after", code(_revision(summary.after))),
@@ -73,13 +73,11 @@ def _head(summary: Summary, _: Plan | None) -> Iterator[str]:
     yield from (f"- {name}: {value}" for name, value in facts if value.strip())
 
 
-def _revision(value: Json) -> str:
-    if isinstance(value, list):
-        return ", ".join(str(one) for one in value) or "none yet"
-    return "" if value is None else str(value)
+def _revision(revisions: tuple[str, ...] | None) -> str:
+    return "" if revisions is None else ", ".join(revisions) or "none yet"
 
 
-def _signals(summary: Summary, _: Plan | None) -> Iterator[str]:
+def _signals(summary: RunState, _: Plan | None) -> Iterator[str]:
     yield "## The three signals"
     yield ""
     known = {name: summary.signals.get(name) for name in SIGNALS}
@@ -104,7 +102,7 @@ def _word(signal: SignalState | None) -> str:
     return "not judged" if signal is None else f"**{_WORDS[signal.ok]}**"
 
 
-def _evidence(summary: Summary, name: str) -> Iterator[str]:
+def _evidence(summary: RunState, name: str) -> Iterator[str]:
     """Each thing looked at, before beside after, and how to look again."""
     before, after = (
         {e.subject: e for kind in _KINDS[name] for e in summary.seen(m, kind)} for m in ("before", "after")
@@ -170,7 +168,7 @@ def _short(value: Json) -> str:
     return text if len(text) <= 200 else text[:200] + " …"
 
 
-def first_red(summary: Summary) -> tuple[Evidence, ...]:
+def first_red(summary: RunState) -> tuple[Evidence, ...]:
     """What was not good, or could not be seen, when it was looked at first: the tests, and containers and endpoints
     just after the first start (an answer of 503, a 200 that says “degraded”)."""
     first: dict[tuple[str, str], Evidence] = {}
@@ -190,7 +188,7 @@ def _is_red(evidence: Evidence) -> bool:
     return evidence.kind == "container" and (not evidence.seen or bool(container_problems(evidence)))
 
 
-def _first(summary: Summary, _: Plan | None) -> Iterator[str]:
+def _first(summary: RunState, _: Plan | None) -> Iterator[str]:
     found = first_red(summary)
     if found or summary.findings:
         yield "## The first red state"
@@ -200,11 +198,11 @@ def _first(summary: Summary, _: Plan | None) -> Iterator[str]:
         yield ""
         rows = ((plain(f"{one.kind} {one.subject}"), _facts(one), code(one.repeat)) for one in found)
         yield from table(("What", "Observed", "To see it again"), rows)
-    for name, cause in summary.findings:
-        yield from ("", f"- {plain(name)}: {plain(cause)}")
+    for finding in summary.findings:
+        yield from ("", f"- {plain(finding.name)}: {plain(finding.cause)}")
 
 
-def _plans(summary: Summary, _: Plan | None) -> Iterator[str]:
+def _plans(summary: RunState, _: Plan | None) -> Iterator[str]:
     if not summary.plans:
         return
     yield "## Plan"
@@ -216,7 +214,7 @@ def _plans(summary: Summary, _: Plan | None) -> Iterator[str]:
         yield f"- open point: {plain(point)}"
 
 
-def _steps(summary: Summary, plan: Plan | None) -> Iterator[str]:
+def _steps(summary: RunState, plan: Plan | None) -> Iterator[str]:
     if not summary.steps:
         return
     yield "## Steps"
@@ -260,7 +258,7 @@ def _planned(state: StepState, step: Step) -> Iterator[str]:
         yield from block(step.action.diff, "diff")
 
 
-def _approvals(summary: Summary, _: Plan | None) -> Iterator[str]:
+def _approvals(summary: RunState, _: Plan | None) -> Iterator[str]:
     if not (summary.approvals or summary.waiting):
         return
     yield "## Approvals"
@@ -285,7 +283,7 @@ def _approvals(summary: Summary, _: Plan | None) -> Iterator[str]:
         yield from ("", f"Waits for an answer: {plain(question.title)}: {code(question.what)}")
 
 
-def _own(summary: Summary, _: Plan | None) -> Iterator[str]:
+def _own(summary: RunState, _: Plan | None) -> Iterator[str]:
     """The person's own shell lines, with the file of the run's folder that holds their output."""
     own = [one for one in summary.commands.values() if one.step == "!"]
     if own:
@@ -304,7 +302,7 @@ def _ended(command: CommandState) -> str:
 _AS_ASKED = "The schema is what the spec asked for."
 
 
-def _schema(summary: Summary, _: Plan | None) -> Iterator[str]:
+def _schema(summary: RunState, _: Plan | None) -> Iterator[str]:
     yield "## Schema"
     yield ""
     good = "What was compared is what the spec asked for." if summary.not_checked else _AS_ASKED
@@ -322,7 +320,7 @@ def _schema(summary: Summary, _: Plan | None) -> Iterator[str]:
         yield from table([plain(key) for key in keys], rows)
 
 
-def _databases(summary: Summary, _: Plan | None) -> Iterator[str]:
+def _databases(summary: RunState, _: Plan | None) -> Iterator[str]:
     """Which database each command used, and by what that was seen."""
     found = [one.evidence for one in summary.evidence if one.evidence.kind == "database"]
     if found:
@@ -337,7 +335,7 @@ def _databases(summary: Summary, _: Plan | None) -> Iterator[str]:
         yield from table(("What", "Database", "Proof", "Seen by, or why not"), rows)
 
 
-def _items(summary: Summary, _: Plan | None) -> Iterator[str]:
+def _items(summary: RunState, _: Plan | None) -> Iterator[str]:
     """Item, evidence, time; what is ticked but not true stands first."""
     if summary.items:
         yield "## Checklist"
@@ -351,28 +349,28 @@ def _items(summary: Summary, _: Plan | None) -> Iterator[str]:
             lines = ",".join(str(one.line) for one in waiting)
             yield (
                 f"{len(waiting)} proposed, with evidence but saying more than was proved. A person ticks them: "
-                + code(f"safemig tick {summary.spec}:{lines}")
+                + code(f"safemig tick {summary.started.spec}:{lines}")
             )
             yield ""
         rows = ((str(o.line), plain(o.text), plain(o.state), plain(o.reason), plain(o.at)) for o in summary.items)
         yield from table(("Line", "Item", "State", "Evidence", "When"), rows)
 
 
-def _ticks(summary: Summary, _: Plan | None) -> Iterator[str]:
+def _ticks(summary: RunState, _: Plan | None) -> Iterator[str]:
     if summary.ticks:
         yield "## Ticked"
         yield ""
         yield from (f"- {code(f'{one.file}:{one.line}')} {plain(one.text)}" for one in summary.ticks)
 
 
-def _notes(summary: Summary, _: Plan | None) -> Iterator[str]:
+def _notes(summary: RunState, _: Plan | None) -> Iterator[str]:
     if summary.notes:
         yield "## Notes"
         yield ""
         yield from (f"- {plain(one.level)}: {plain(one.text)}" for one in summary.notes)
 
 
-def _timeline(summary: Summary, _: Plan | None) -> Iterator[str]:
+def _timeline(summary: RunState, _: Plan | None) -> Iterator[str]:
     if summary.timeline:
         yield "## Timeline"
         yield ""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import singledispatch
 
-import msgspec
-
-from checks.evidence import Evidence, Json
+from checks.evidence import Evidence
 from checks.text import plain
-from safemig.events import GOOD, Event
+from safemig.journal import events as kinds
+from safemig.journal.events import GOOD, Body, Event
+from safemig.reports.json_document import used_database
 from safemig.signals.comparison import container_words, endpoint_problem, tests_words
-from safemig.summary_document import used_database
 
 COLOURS = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
 STATES = {
@@ -26,8 +26,9 @@ SIGNALS = ("tests", "container", "endpoints")
 def render(event: Event, *, colour: bool = False, width: int = 100) -> list[str]:
     """The lines that this event adds to what a person reads; none for most bookkeeping events."""
     paint = _painter(colour)
-    renderer = _RENDERERS.get(event.kind)
-    return [line[: max(width * 4, 400)] for line in renderer(event, paint)] if renderer else []
+    body = event.body
+    lines = _started(event.run, body, paint) if isinstance(body, kinds.RunStarted) else _lines(body, paint)
+    return [line[: max(width * 4, 400)] for line in lines]
 
 
 def printable(text: str, *, keep_lines: bool = False) -> str:
@@ -47,76 +48,125 @@ def _painter(colour: bool) -> Paint:
     return paint
 
 
-def _started(event: Event, paint: Paint) -> Iterator[str]:
-    data = event.data
-    yield paint("bold", f"safemig run {event.run}") + f"   {_text(data, 'project')}   mode {_text(data, 'mode')}"
+def _started(run: str, body: kinds.RunStarted, paint: Paint) -> Iterator[str]:
+    yield paint("bold", f"safemig run {run}") + f"   {printable(body.project)}   mode {body.mode}"
 
 
-def _resumed(event: Event, paint: Paint) -> Iterator[str]:
-    step = _text(event.data, "in_flight")
-    yield paint("bold", f"resumed after event {_text(event.data, 'after')}") + (
-        f"; in flight was {step}" if step else ""
-    )
+@singledispatch
+def _lines(_body: Body, _paint: Paint) -> Iterator[str]:
+    """The lines of an event of this kind; none for kinds that a person need not read as they come."""
+    yield from ()
 
 
-def _revised(event: Event, paint: Paint) -> Iterator[str]:
-    data = event.data
-    added = data["added"] if isinstance(data["added"], list) else []
-    cause = _text(data, "cause")
-    yield f"plan revision {_text(data, 'revision')}  {_text(data, 'digest')[:12]}: {len(added)} steps" + (
-        f" new or changed, because {cause}" if cause else ""
-    )
-    for point in data["open"] if isinstance(data["open"], list) else []:
-        yield paint("warn", f"  open: {printable(str(point))}")
+@_lines.register
+def _(body: kinds.RunResumed, paint: Paint) -> Iterator[str]:
+    step = printable(body.in_flight)
+    yield paint("bold", f"resumed after event {body.after}") + (f"; in flight was {step}" if step else "")
 
 
-def _step_started(event: Event, paint: Paint) -> Iterator[str]:
-    command = _text(event.data, "command")
-    yield paint("bold", f"> {_text(event.data, 'title')}") + (paint("dim", f"   $ {command}") if command else "")
+@_lines.register
+def _(body: kinds.PlanRevised, paint: Paint) -> Iterator[str]:
+    cause = f" new or changed, because {printable(body.cause)}" if body.cause else ""
+    yield f"plan revision {body.revision}  {printable(body.digest)[:12]}: {len(body.added)} steps{cause}"
+    for point in body.open:
+        yield paint("warn", f"  open: {printable(point)}")
 
 
-def _step_finished(event: Event, paint: Paint) -> Iterator[str]:
-    data = event.data
-    reason = _text(data, "reason")
-    word, shade = STATES.get(_text(data, "status"), (_text(data, "status"), "dim"))
-    if data["status"] == "done" and reason:
+@_lines.register
+def _(body: kinds.StepStarted, paint: Paint) -> Iterator[str]:
+    command = printable(body.command)
+    yield paint("bold", f"> {printable(body.title)}") + (paint("dim", f"   $ {command}") if command else "")
+
+
+@_lines.register
+def _(body: kinds.StepFinished, paint: Paint) -> Iterator[str]:
+    reason = printable(body.reason)
+    word, shade = STATES.get(body.status, (printable(body.status), "dim"))
+    if body.status == "done" and reason:
         word, shade = "done, but red", "warn"
-    yield f"  {paint(shade, word)}  {data['seconds']} s" + (f"  {reason}" if reason else "")
+    yield f"  {paint(shade, word)}  {body.seconds} s" + (f"  {reason}" if reason else "")
 
 
-def _asked(event: Event, paint: Paint) -> Iterator[str]:
-    data = event.data
+@_lines.register
+def _(body: kinds.ApprovalAsked, paint: Paint) -> Iterator[str]:
     yield ""
-    yield paint("warn", f"? {_text(data, 'title')}") + f"   [{_text(data, 'effect')}]"
-    for line in str(data["what"]).splitlines()[:60]:
+    yield paint("warn", f"? {printable(body.title)}") + f"   [{printable(body.effect)}]"
+    for line in body.what.splitlines()[:60]:
         yield f"    {printable(line)}"
-    detail = str(data["detail"]).splitlines() if data["kind"] == "step" else []
+    detail = body.detail.splitlines() if body.kind == "step" else []
     for line in detail[:DETAIL_LINES]:
         shade = "good" if line.startswith("+") else "bad" if line.startswith("-") else "dim"
         yield "    " + paint(shade, printable(line))
     if len(detail) > DETAIL_LINES:
         yield paint("dim", f"    … {len(detail) - DETAIL_LINES} more lines: d shows all")
-    for name in ("changes", "undo", "rule"):
-        for number, line in enumerate(str(data[name]).splitlines()):
+    for name, text in (("changes", body.changes), ("undo", body.undo), ("rule", body.rule)):
+        for number, line in enumerate(text.splitlines()):
             yield f"  {f'{name}:' if not number else '':<8} {printable(line)}"
-    for name in ("once", "always", "tool", "proposed"):
-        if _text(data, name):
-            yield f"  {name} grants: {_text(data, name)}"
+    grants = {"once": body.once, "always": body.always, "tool": body.tool, "proposed": body.proposed}
+    yield from (f"  {name} grants: {printable(text)}" for name, text in grants.items() if text)
 
 
-def _given(event: Event, _: Paint) -> Iterator[str]:
-    data = event.data
-    if data["by"] == "person":
-        reason = _text(data, "reason")
-        yield f"  answered {_text(data, 'answer')}" + (f": {reason}" if reason else "")
+@_lines.register
+def _(body: kinds.ApprovalGiven, _paint: Paint) -> Iterator[str]:
+    if body.by == "person":
+        yield f"  answered {printable(body.answer)}" + (f": {printable(body.reason)}" if body.reason else "")
 
 
-def _evidence(event: Event, paint: Paint) -> Iterator[str]:
-    evidence = msgspec.convert(event.data["evidence"], Evidence)
-    words = evidence_words(evidence)
+@_lines.register
+def _(body: kinds.Observed, paint: Paint) -> Iterator[str]:
+    words = evidence_words(body.evidence)
     if words:
-        shade = "dim" if evidence.seen else "warn"
-        yield paint(shade, f"    {_text(event.data, 'moment')} {evidence.kind}: {printable(words)}")
+        shade = "dim" if body.evidence.seen else "warn"
+        yield paint(shade, f"    {printable(body.moment)} {body.evidence.kind}: {printable(words)}")
+
+
+@_lines.register
+def _(body: kinds.Tick, paint: Paint) -> Iterator[str]:
+    yield paint("good", "  [x] ") + f"{printable(body.file)}:{body.line} {printable(body.text)}"
+
+
+@_lines.register
+def _(body: kinds.Note, paint: Paint) -> Iterator[str]:
+    text = printable(body.text) if body.level == "info" else f"{printable(body.level)}: {printable(body.text)}"
+    yield paint({"warning": "warn", "error": "bad"}.get(body.level, "dim"), f"    {text}")
+
+
+@_lines.register
+def _(body: kinds.Progress, paint: Paint) -> Iterator[str]:
+    if body.text:
+        yield paint("warn" if body.urgent else "dim", f"    {printable(body.text)}")
+
+
+@_lines.register
+def _(body: kinds.ModeChanged, _paint: Paint) -> Iterator[str]:
+    yield f"mode {body.before} -> {body.after}, from the next step on"
+
+
+@_lines.register
+def _(body: kinds.RunFinished, paint: Paint) -> Iterator[str]:
+    yield ""
+    yield paint("good" if body.verdict in GOOD else "bad", f"=== {body.verdict.upper()} ===") + (
+        f"  {printable(body.reason)}" if body.reason else ""
+    )
+    for name in SIGNALS:
+        if name in body.signals:
+            yield from _signal(name, body.signals[name], paint)
+    matches, unread = body.schema.matches_spec, body.schema.not_checked
+    good = "as compared, but not all was checked" if unread else "as the spec asks"
+    word = good if matches else "not compared" if matches is None else "NOT as the spec asks"
+    yield f"  schema     {word}"
+    yield from (f"             not checked: {printable(one)}" for one in unread)
+    yield f"  state      {printable(body.state)}"
+    if body.verdict in {"interrupted", "waiting"}:
+        yield "  goes on with: safemig resume"
+
+
+def _signal(name: str, signal: kinds.SignalState, paint: Paint) -> Iterator[str]:
+    before, after = printable(signal.before), printable(signal.after)
+    unknown = "not judged" if after == "not looked at" else "could not look"
+    word, shade = ("good", "good") if signal.ok else (unknown, "warn") if signal.ok is None else ("BAD", "bad")
+    yield f"  {name:<10} {paint(shade, word)}   before: {before}   after: {after}"
+    yield from (f"             {printable(reason)}" for reason in signal.reasons)
 
 
 def evidence_words(evidence: Evidence) -> str:
@@ -152,80 +202,3 @@ def evidence_words(evidence: Evidence) -> str:
         asked = data.get("asked")
         return f"the spec asks for {len(asked)} objects" if isinstance(asked, list) else ""
     return ""
-
-
-def _tick(event: Event, paint: Paint) -> Iterator[str]:
-    yield paint("good", "  [x] ") + f"{_text(event.data, 'file')}:{event.data['line']} {_text(event.data, 'text')}"
-
-
-def _note(event: Event, paint: Paint) -> Iterator[str]:
-    level = _text(event.data, "level")
-    text = f"    {level}: {_text(event.data, 'text')}" if level != "info" else f"    {_text(event.data, 'text')}"
-    yield paint({"warning": "warn", "error": "bad"}.get(level, "dim"), text)
-
-
-def _progress(event: Event, paint: Paint) -> Iterator[str]:
-    if event.data["text"]:
-        yield paint("warn" if event.data["urgent"] else "dim", f"    {_text(event.data, 'text')}")
-
-
-def _mode(event: Event, _: Paint) -> Iterator[str]:
-    yield f"mode {_text(event.data, 'before')} -> {_text(event.data, 'after')}, from the next step on"
-
-
-def _finished(event: Event, paint: Paint) -> Iterator[str]:
-    data = event.data
-    verdict = _text(data, "verdict")
-    yield ""
-    yield paint("good" if verdict in GOOD else "bad", f"=== {verdict.upper()} ===") + (
-        f"  {_text(data, 'reason')}" if data["reason"] else ""
-    )
-    signals = data["signals"] if isinstance(data["signals"], dict) else {}
-    for name in SIGNALS:
-        signal = signals.get(name)
-        if isinstance(signal, dict):
-            yield from _signal(name, signal, paint)
-    schema = data["schema"] if isinstance(data["schema"], dict) else {}
-    matches = schema.get("matches_spec")
-    unread = schema.get("not_checked")
-    left = [printable(str(one)) for one in unread] if isinstance(unread, list) else []
-    good = "as compared, but not all was checked" if left else "as the spec asks"
-    word = good if matches else "not compared" if matches is None else "NOT as the spec asks"
-    yield f"  schema     {word}"
-    yield from (f"             not checked: {one}" for one in left)
-    yield f"  state      {_text(data, 'state')}"
-    if verdict in {"interrupted", "waiting"}:
-        yield "  goes on with: safemig resume"
-
-
-def _signal(name: str, signal: Mapping[str, Json], paint: Paint) -> Iterator[str]:
-    ok = signal.get("ok")
-    before, after = printable(str(signal.get("before"))), printable(str(signal.get("after")))
-    unknown = "not judged" if after == "not looked at" else "could not look"
-    word, shade = ("good", "good") if ok else (unknown, "warn") if ok is None else ("BAD", "bad")
-    yield f"  {name:<10} {paint(shade, word)}   before: {before}   after: {after}"
-    reasons = signal.get("reasons")
-    for reason in reasons if isinstance(reasons, list) else []:
-        yield f"             {printable(str(reason))}"
-
-
-def _text(data: Mapping[str, Json], name: str) -> str:
-    value = data.get(name)
-    return "" if value is None else printable(str(value))
-
-
-_RENDERERS: Mapping[str, Callable[[Event, Paint], Iterator[str]]] = {
-    "run.started": _started,
-    "run.resumed": _resumed,
-    "plan.revised": _revised,
-    "step.started": _step_started,
-    "step.finished": _step_finished,
-    "approval.asked": _asked,
-    "approval.given": _given,
-    "evidence": _evidence,
-    "tick": _tick,
-    "note": _note,
-    "progress": _progress,
-    "mode.changed": _mode,
-    "run.finished": _finished,
-}

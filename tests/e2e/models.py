@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
-from safemig.journal import read_events
+from safemig.journal.journal import read_events
 from tests.e2e.world import PLAN, Demo, check_no_password
 
 TICKED = (147, 148)  # line 149 asks for a test, which nobody has written

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from safemig.events import Event, Message
+from safemig.journal.events import Event, Message
 from tests.e2e.world import (
     LINE,
     RUN_SECONDS,

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from safemig.events import Event
+from safemig.journal.events import Event
 from tests.e2e.terminal import ASKING, READY, RUN_SECONDS, Terminal, begin, needs_tmux, terminal
 from tests.e2e.world import Demo, check_passed, demo
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from safemig.cli.opening import Opened, open_project
-from safemig.events import Event, Message
+from safemig.journal.events import Event, Message
 from tests.e2e.world import BASE, Demo, ScriptedFace, demo
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ from safemig.cli.opening import new_session, open_project
 from safemig.engine.inbox import Inbox
 from safemig.engine.service_start import start
 from safemig.engine.session import RunEnds, Session
-from safemig.events import Event
+from safemig.journal.events import Event
 from safemig.planning.collect.commands import commands_of
 from safemig.planning.facts import Facts
 from safemig.planning.plan import Step

@@ -16,8 +16,8 @@ from safemig.consent import channel
 from safemig.consent.channel import LONGEST, Reply, listening, message_of, socket_path, tell
 from safemig.consent.peer import Peer, peer_of, refusal, sender_of
 from safemig.consent.person_folder import PersonFolderError, make_private, person_folder, project_folder
-from safemig.events import Message, Sender
 from safemig.execution.command import MARK
+from safemig.journal.events import Message, Sender
 
 RUN = "20260301-101500-ab12"
 

@@ -19,8 +19,8 @@ from checks.evidence import Json
 from safemig.cli.errors import at_border
 from safemig.cli.server import serve
 from safemig.engine.service_log import LOGS
-from safemig.events import Event
-from safemig.journal import Journal
+from safemig.journal.events import Event
+from safemig.journal.journal import Journal
 
 
 def die() -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from safemig.events import Event
-from safemig.journal import read_events
+from safemig.journal.events import Event
+from safemig.journal.journal import read_events
 from tests.spine.project import MAKEFILE, Spine, make_project, remove_project
 
 DRIVER = Path(__file__).with_name("driver.py")

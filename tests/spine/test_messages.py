@@ -19,8 +19,8 @@ import pytest
 from safemig import entry
 from safemig.consent.channel import Reply, socket_path, tell
 from safemig.consent.person_folder import project_folder
-from safemig.events import Message, Sender
-from safemig.journal import read_events
+from safemig.journal.events import Message, Sender
+from safemig.journal.journal import read_events
 from safemig.policy import permissions
 from tests.spine.face import Said, asked, converse, decide, of
 from tests.spine.project import Spine, make_project, remove_project
@@ -261,7 +261,7 @@ def test_a_command_of_the_run_cannot_answer_for_the_person(spine: Spine) -> None
     """A recipe finds the socket as every program of the account does; it is known by its parents, and by its mark."""
     program = (
         "import sys, time; from pathlib import Path; from safemig.consent.channel import tell; "
-        "from safemig.events import Message; "
+        "from safemig.journal.events import Message; "
         "open('word.log', 'a').write(repr(tell(Path(sys.argv[1]), Message('mode', mode='auto'))) + chr(10))"
     )
     (spine.root / "forge.py").write_text(program, encoding="utf-8")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from safemig.cli.main import run_cli
+from safemig.journal.fold import fold
 from safemig.reports.formats import render
-from safemig.summary import fold
 from tests.spine.face import Said, asked, converse, decide, of
 from tests.spine.project import MAKEFILE, Spine, make_project, remove_project
 from tests.spine.test_kill import KILLED, UNBROKEN, drive, events

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from safemig.cli.main import run_cli
-from safemig.journal import read_events
+from safemig.journal.fold import fold
+from safemig.journal.journal import read_events
 from safemig.plan_document.document import read
 from safemig.reports.formats import render
-from safemig.summary import fold
 from tests.spine.face import Said, asked, converse, decide, of
 from tests.spine.project import Spine, make_project, remove_project
 from tests.spine.test_kill import drive

@@ -16,8 +16,8 @@ import pytest
 
 from checks.evidence import Json
 from safemig.cli.opening import open_project
-from safemig.events import Event
-from safemig.journal import read_events
+from safemig.journal.events import Event
+from safemig.journal.journal import read_events
 from tests.spine.project import Spine, make_project, remove_project
 
 DRIVER = Path(__file__).with_name("driver.py")

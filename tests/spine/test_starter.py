@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from safemig import entry
-from safemig.events import Event
-from safemig.journal import read_events
+from safemig.journal.events import Event
+from safemig.journal.journal import read_events
 from tests.spine.project import Spine, make_project, remove_project
 
 SAFEMIG = [sys.executable, "-P", str(Path(entry.__file__))]

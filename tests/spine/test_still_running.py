@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from safemig.engine.still_running import _changes
-from safemig.events import Event
 from safemig.execution.command import MARK, marked
 from safemig.execution.process_tree import of_run
-from safemig.journal import read_events
+from safemig.journal.events import Event
+from safemig.journal.journal import read_events
 from safemig.planning.plan import Step
 from tests.spine.project import MAKEFILE, Spine, make_project, remove_project
 

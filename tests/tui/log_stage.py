@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from checks.evidence import Json
-from safemig.events import Event
+from checks.evidence import Evidence, Json
+from safemig.journal.events import Event
 from tests.tui.screens import screen_text
 from tui.log.pane import LogPane
 
@@ -127,6 +128,12 @@ async def stage(folder: Path, size: tuple[int, int] = (80, 24)) -> AsyncIterator
     time.tzset()
 
 
+def looked_at(kind: str, data: dict[str, Json]) -> Json:
+    """Evidence as it stands in an event."""
+    observed: Json = msgspec.to_builtins(Evidence(kind, "", True, "", "", "look again", data))
+    return observed
+
+
 async def story(played: Stage) -> None:
     """A build, a service that starts with an error in its log, tests that fail, the person's own line."""
     played.command(1, "make build", "build", BUILD)
@@ -135,7 +142,7 @@ async def story(played: Stage) -> None:
         "log_tail": ["INFO: Started server", "GET / 200"],
         "startup_errors": [{"line": 3, "text": "no such table"}],
     }
-    container: Json = {"kind": "container", "data": {"services": {"backend": service}}}
+    container = looked_at("container", {"services": {"backend": service}})
     played.event("evidence", "observe", moment="start", evidence=container)
     played.event("evidence", "observe", moment="", evidence=container)
     played.event("note", "observe", level="warning", text="GET /health: says [bold]degraded[/]")

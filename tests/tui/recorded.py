@@ -10,7 +10,7 @@ import msgspec
 from checks.evidence import Evidence, Json
 from safemig.base import file_edit
 from safemig.base.action import Action
-from safemig.events import Event
+from safemig.journal.events import Event
 from safemig.planning.facts import Facts, MigrationFact, SpecFact
 from safemig.planning.plan import Plan, Step
 

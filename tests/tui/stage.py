@@ -10,7 +10,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from safemig.events import Event, Message
+from safemig.journal.events import Event, Message
 from tests.tui.recorded import CHECKLIST, Recording
 from tui.app import SafemigApp
 from tui.keys import Own

@@ -9,7 +9,7 @@ import pytest
 from textual.command import CommandPalette
 from textual.widgets import Input
 
-from safemig.summary import empty
+from safemig.journal.state import RunState
 from tests.tui.screens import screen_text
 from tests.tui.stage import stage
 from tui.bridge import EngineFeed
@@ -276,7 +276,7 @@ async def test_an_engine_that_dies_with_a_complaint_is_told_in_the_log_and_can_b
     async with stage(tmp_path) as s:
         lines = (s.run.folder / "events.jsonl").as_posix()
         code = f"import sys; sys.stdout.write(open({lines!r}).read()); sys.exit('no room on the \\x1b[31mdisk')"
-        s.app.summary = empty()
+        s.app.summary = RunState()
         await s.app.open_feed(EngineFeed([sys.executable, "-c", code]))
         while s.app._live:
             await s.pilot.pause()

@@ -9,7 +9,7 @@ import pytest
 from textual.events import MouseScrollUp
 
 from checks.evidence import Json
-from tests.tui.log_stage import LONG, stage, story
+from tests.tui.log_stage import LONG, looked_at, stage, story
 from tests.tui.screens import check_golden, screen_text
 from tests.tui.test_log_store import HOSTILE
 
@@ -113,7 +113,7 @@ async def test_no_control_of_the_output_reaches_the_screen(tmp_path: Path) -> No
             )
             played.event("note", "x", level="error", text=f"note {label} note")
             service: Json = {"id": "1", "log_tail": [label], "startup_errors": [{"line": 1, "text": label}]}
-            evidence: Json = {"kind": "container", "data": {"services": {f"web{label}": service}}}
+            evidence = looked_at("container", {"services": {f"web{label}": service}})
             played.event("evidence", "x", moment="start", evidence=evidence)
         await played.settle()
         for keys in [("g", "t"), *[("pagedown",)] * 4, ("w", "g"), *[("s",)] * 5, *[("S",)] * 3, ("l", "g")]:

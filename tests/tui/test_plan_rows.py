@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from safemig.summary import fold
+from safemig.journal.fold import fold
 from tests.tui.recorded import Recording, facts, plan
 from tui.main import closing_lines, write_report
 from tui.panes.header import database_health, revision_now, service_health

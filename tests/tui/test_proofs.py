@@ -9,13 +9,13 @@ import pytest
 
 from checks.evidence import Evidence, Json
 from safemig.base.action import Action
+from safemig.journal.fold import fold
+from safemig.journal.state import RunState, Seen, StepState
 from safemig.plan_document.document import Document, parse
 from safemig.planning.facts import CommandFact, Facts, MigrationFact, NamedFact, SpecFact
 from safemig.planning.plan import Plan, Step
 from safemig.shell.make_effects import recipe_digest
 from safemig.shell.makefile import read_makefile
-from safemig.summary import Summary, fold
-from safemig.summary_model import Seen, StepState
 from tests.tui.recorded import Recording
 from tui.proofs import Proved, before_words, proved, signals_of
 
@@ -82,7 +82,7 @@ def run(
     tests: dict[str, Json] | None = None,
     matches: bool = True,
     base: dict[str, Json] | None = None,
-) -> Summary:
+) -> RunState:
     """A run that has done everything and seen everything but has not finished; ``leave_out`` names what it has not."""
     recording = Recording(root)
     recording.add("run.started", {"project": "x", "mode": "auto"})
@@ -147,8 +147,8 @@ def test_nothing_is_proved_while_a_signal_is_not_good(root: Path) -> None:
 )
 def test_what_is_not_looked_at_yet_is_not_called_bad(root: Path, intent: str, verdict: str, words: str) -> None:
     summary = run(root, leave_out="tests")
-    steps = (*summary.steps, StepState("at-work", intent=intent, status="running"))
-    summary = replace(summary, steps=steps, running="at-work" if intent else "", verdict=verdict)
+    steps = [*summary.steps, StepState("at-work", intent=intent, status="running")]
+    summary = replace(summary, steps=steps, in_flight="at-work" if intent else "", verdict=verdict)
     found = proved(summary, facts(), plan(root), document(), root)
     assert found.reasons[MIGRATED] == f"make migrate ended well, but {words}"
     assert found.lines == frozenset()
@@ -183,13 +183,13 @@ def test_another_file_or_no_plan_proves_nothing(root: Path) -> None:
     assert proved(run(root), facts(), plan(root), other, root) == Proved()
     assert proved(run(root), None, plan(root), document(), root) == Proved()
     assert proved(run(root), facts(), None, document(), root) == Proved()
-    assert proved(Summary(), facts(), plan(root), document(), root).lines == frozenset()
+    assert proved(RunState(), facts(), plan(root), document(), root).lines == frozenset()
 
 
 def test_a_signal_that_was_not_looked_at_after_the_change_is_not_judged(root: Path) -> None:
     signals = signals_of(run(root, leave_out="endpoint"))
     assert {name: signal.ok for name, signal in signals.items()} == {"tests": True, "container": True}
-    assert signals_of(Summary()) == {}
+    assert signals_of(RunState()) == {}
     assert before_words(run(root, leave_out="endpoint")) == {
         "tests": "7 passed",
         "container": "api running",
@@ -213,7 +213,7 @@ def test_what_the_engine_has_judged_counts_for_the_words_it_has_judged(root: Pat
     summary = run(root)
     found = Evidence("items", "specs/plan.md, phase 1", True, "", "", "", {"judged": judged})
     other = replace(found, subject="specs/plan.md, phase 2")
-    summary = replace(summary, evidence=(*summary.evidence, Seen("after", "tick", found), Seen("after", "tick", other)))
+    summary = replace(summary, evidence=[*summary.evidence, Seen("after", "tick", found), Seen("after", "tick", other)])
     shown = proved(summary, facts(), plan(root), document(), root)
     assert shown.lines == (ALL - {MIGRATED}) | {SUPPORT}
     assert shown.reasons[MIGRATED] == "disproved: the database is at another revision"
@@ -225,7 +225,7 @@ def test_what_is_only_proposed_says_so_and_is_not_among_the_proved(root: Path) -
     judged: list[Json] = [{"text": "The support team knows", "state": "proposed", "reason": proof}]
     summary = run(root)
     found = Evidence("items", "specs/plan.md, phase 1", True, "", "", "", {"judged": judged})
-    summary = replace(summary, evidence=(*summary.evidence, Seen("after", "judge", found)))
+    summary = replace(summary, evidence=[*summary.evidence, Seen("after", "judge", found)])
     shown = proved(summary, facts(), plan(root), document(), root)
     assert SUPPORT not in shown.lines
     assert shown.reasons[SUPPORT] == f"proposed: {proof}"

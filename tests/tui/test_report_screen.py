@@ -15,7 +15,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from checks.evidence import Evidence, Json
-from safemig.summary import Summary, fold
+from safemig.journal.events import SignalState
+from safemig.journal.fold import fold
+from safemig.journal.state import RunState
 from tests.tui.recorded import Recording
 from tests.tui.screens import check_golden, screen_text
 from tui.screens.report import ReportScreen
@@ -66,7 +68,7 @@ def record(root: Path) -> Recording:
     return recording
 
 
-def whole(root: Path) -> Summary:
+def whole(root: Path) -> RunState:
     recording = record(root)
     recording.done("create", "migrate", "test-after")
     look(recording, "after", "test-after")
@@ -88,7 +90,7 @@ def folder(root: Path) -> Path:
 
 
 class Small(App[None]):
-    def __init__(self, summary: Summary, root: Path) -> None:
+    def __init__(self, summary: RunState, root: Path) -> None:
         super().__init__()
         self.summary, self.root = summary, root
 
@@ -101,7 +103,7 @@ class Small(App[None]):
         return self.screen
 
 
-async def all_text(summary: Summary, root: Path, size: tuple[int, int] = (120, 120)) -> str:
+async def all_text(summary: RunState, root: Path, size: tuple[int, int] = (120, 120)) -> str:
     app = Small(summary, root)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
@@ -155,8 +157,10 @@ async def test_a_run_that_goes_on_shows_what_it_has_and_then_more(tmp_path: Path
 async def test_a_bad_signal_says_so_in_words_with_its_reasons(tmp_path: Path) -> None:
     summary = whole(tmp_path)
     good = summary.signals["tests"]
-    bad = replace(good, ok=False, after="6 passed, 1 failed", reasons=tuple(f"failed: test_{n}" for n in range(12)))
-    signals = {**summary.signals, "tests": bad, "endpoints": replace(good, ok=None, after="could not look")}
+    bad = SignalState(
+        ok=False, before=good.before, after="6 passed, 1 failed", reasons=tuple(f"failed: test_{n}" for n in range(12))
+    )
+    signals = {**summary.signals, "tests": bad, "endpoints": SignalState(None, good.before, "could not look")}
     shown = await all_text(replace(summary, verdict="failed", reason="tests", signals=signals), tmp_path)
     assert "FAILED" in shown
     assert "✗ NOT GOOD" in shown
@@ -180,7 +184,7 @@ async def test_differences_of_the_schema_are_told_with_what_was_wanted_and_found
     assert "differs: column public.course_rating.rating type; wanted smallint; found integer" in shown
 
 
-def part(summary: Summary, title: str) -> Table:
+def part(summary: RunState, title: str) -> Table:
     return next(table for table in tables(summary) if table.title == title)
 
 
@@ -215,7 +219,7 @@ def test_shell_lines_are_marked_as_the_persons_own(tmp_path: Path) -> None:
 
 
 def test_a_run_of_which_nothing_is_known_has_a_report_too() -> None:
-    assert [table.title for table in tables(Summary())] == ["Schema"]
+    assert [table.title for table in tables(RunState())] == ["Schema"]
 
 
 async def test_nothing_that_others_wrote_is_markup_or_an_escape_sequence(tmp_path: Path) -> None:

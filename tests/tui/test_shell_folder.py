@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.evidence import Json
-from safemig.events import Event
+from safemig.journal.events import Event
 from tui.panes.shell_folder import Completion, NoFolder, complete, follow, resolve
 from tui.panes.shell_history import MOST, RUNS, History, earlier
 

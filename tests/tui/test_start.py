@@ -13,7 +13,7 @@ import pytest
 from checks.evidence import Json
 from safemig import entry
 from safemig.cli.main import run_cli
-from safemig.journal import read_events
+from safemig.journal.journal import read_events
 from tests.tui.recorded import RUN, Recording
 from tests.tui.screens import screen_text
 from tui.app import SafemigApp

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 
-from checks.evidence import Json
+from checks.evidence import Evidence, Json
 from checks.text import plain
-from safemig.events import Event
+from safemig.journal.events import CommandFinished, CommandOutput, CommandStarted, Event, Note, Observed, Progress
 from tui.log.store import LogStore
 
 OURS = "safemig"
@@ -27,19 +27,19 @@ class Intake:
 
     def take(self, event: Event) -> None:
         """One event; kinds that bring nothing to the log are passed over."""
-        if event.kind == "command.started":
-            self._started(event)
-        elif event.kind == "command.output":
-            self.store.grow(_number(event.data, "number"), _number(event.data, "end"), _moment(event))
-        elif event.kind == "command.finished":
-            self._finished(event)
-        elif event.kind == "note":
-            text, level = _text(event.data, "text"), _text(event.data, "level")
-            self.store.note(text, OURS, event.step, level, _moment(event))
-        elif event.kind == "progress" and event.data.get("urgent") is True:
-            self.store.note(_text(event.data, "text"), OURS, event.step, "warning", _moment(event))
-        elif event.kind == "evidence":
-            self._evidence(event)
+        match event.body:
+            case CommandStarted() as started:
+                self._started(event, started)
+            case CommandOutput(number=number, end=end):
+                self.store.grow(number, end, _moment(event))
+            case CommandFinished() as finished:
+                self._finished(event, finished)
+            case Note(level=level, text=text):
+                self.store.note(text, OURS, event.step, level, _moment(event))
+            case Progress(text=text, urgent=True):
+                self.store.note(text, OURS, event.step, "warning", _moment(event))
+            case Observed(evidence=evidence):
+                self._evidence(event, evidence)
 
     def poll(self) -> None:
         """Looks at the files of the commands that run."""
@@ -48,25 +48,22 @@ class Intake:
             if now - since > _SETTLE:
                 self.store.poll(number)
 
-    def _started(self, event: Event) -> None:
-        number, line = _number(event.data, "number"), plain(_text(event.data, "line"), 200)
-        own = event.step == "!" or event.data.get("by") == "person"
+    def _started(self, event: Event, started: CommandStarted) -> None:
+        number, line = started.number, plain(started.line, 200)
+        own = event.step == "!" or started.by == "person"
         label = f"! {line}" if own else "service log" if event.step == "logs" else line
-        where = _text(event.data, "cwd")
-        place = f"   in {where}" if where not in ("", ".") else ""
+        place = f"   in {started.cwd}" if started.cwd not in ("", ".") else ""
         self.store.note(f"{'!' if own else '$'} {line}{place}", label, event.step, "info", _moment(event))
-        self.store.add_source(number, label, event.step, _text(event.data, "output"))
+        self.store.add_source(number, label, event.step, started.output)
         self._running[number] = time.monotonic()
         self._lines[number] = label
 
-    def _finished(self, event: Event) -> None:
-        number, how = _number(event.data, "number"), _text(event.data, "how")
-        status, moment = event.data.get("status"), _moment(event)
-        self.store.grow(number, _number(event.data, "end"), moment)
+    def _finished(self, event: Event, finished: CommandFinished) -> None:
+        number, how, status, moment = finished.number, finished.how, finished.status, _moment(event)
+        self.store.grow(number, finished.end, moment)
         if how != "ready":  # what serves goes on and may say more
             self._running.pop(number, None)
-        seconds = event.data.get("seconds")
-        after = f" after {seconds:.1f} s" if isinstance(seconds, int | float) else ""
+        after = f" after {finished.seconds:.1f} s"
         words = {
             "exit": f"ended with status {status}{after}",
             "limit": f"ended at its time limit{after}",
@@ -79,12 +76,8 @@ class Intake:
         level = "error" if bad else "warning" if how == "stopped" else "info"
         self.store.note(words, label, event.step, level, moment)
 
-    def _evidence(self, event: Event) -> None:
-        evidence = event.data.get("evidence")
-        if not isinstance(evidence, dict) or evidence.get("kind") != "container":
-            return
-        data = evidence.get("data")
-        services = data.get("services") if isinstance(data, dict) else None
+    def _evidence(self, event: Event, evidence: Evidence) -> None:
+        services = evidence.data.get("services") if evidence.kind == "container" else None
         for name, service in services.items() if isinstance(services, dict) else ():
             if isinstance(service, dict):
                 self._service(event, plain(str(name), 80), service)

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from checks.text import plain
-from safemig.events import Event
+from safemig.journal.events import Event
 from tui.log import save
 from tui.log.bar import LogBar
 from tui.log.intake import Intake

@@ -13,9 +13,9 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from safemig import events as engine
+from safemig.journal import events as engine
+from safemig.journal.state import Question
 from safemig.planning.plan import Plan
-from safemig.summary_model import Question
 from tui.panes.approval_text import panel_text
 
 HINTS = {

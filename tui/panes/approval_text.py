@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from safemig.summary_model import Question
+from safemig.journal.state import Question
 from tui.words import RISKS, clean, clean_lines
 
 DIFF = {"+": "$text-success", "-": "$text-error", "@": "$text-accent"}

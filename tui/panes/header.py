@@ -9,9 +9,9 @@ from textual.content import Content
 from textual.widget import Widget
 
 from checks.evidence import Evidence
-from safemig.events import GOOD
+from safemig.journal.events import GOOD
+from safemig.journal.state import RunState
 from safemig.planning.facts import Facts
-from safemig.summary_model import Summary
 from tui.words import MODE_WORDS, clean, duration, since
 
 UNKNOWN = "not looked at"
@@ -26,7 +26,7 @@ class HeaderBar(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._summary = Summary()
+        self._summary = RunState()
         self._facts: Facts | None = None
         self._wanted = ""
         self._attached = True
@@ -38,7 +38,7 @@ class HeaderBar(Widget):
         if self._summary.run and not self._summary.verdict:
             self.refresh()
 
-    def show(self, summary: Summary, facts: Facts | None, wanted: str, attached: bool) -> None:
+    def show(self, summary: RunState, facts: Facts | None, wanted: str, attached: bool) -> None:
         """``wanted`` is the mode the person has asked for and the engine has not yet confirmed ("" when none)."""
         self._summary, self._facts, self._wanted, self._attached = summary, facts, wanted, attached
         self.refresh()
@@ -54,9 +54,9 @@ class HeaderBar(Widget):
         words = [clean(environment)] if environment else []
         if facts is not None and facts.database:
             words.append(clean(facts.database))
-        if summary.runtime:
-            words.append(clean(summary.runtime))
-        project = clean(PurePath(summary.project).name) if summary.project else "safemig"
+        if summary.started.runtime:
+            words.append(clean(summary.started.runtime))
+        project = clean(PurePath(summary.started.project).name) if summary.started.project else "safemig"
         return Content.assemble((project, "bold"), *(f"  {word}" for word in words))
 
     def _mode(self, width: int) -> Content:
@@ -100,11 +100,11 @@ def _sign(health: tuple[bool | None, str]) -> Content:
     return Content.assemble((f"{sign} {words}", shade))
 
 
-def _latest(summary: Summary, kind: str) -> Evidence | None:
+def _latest(summary: RunState, kind: str) -> Evidence | None:
     return next((one.evidence for one in reversed(summary.evidence) if one.evidence.kind == kind), None)
 
 
-def revision_now(summary: Summary) -> str:
+def revision_now(summary: RunState) -> str:
     """The revision that the database was last seen at."""
     evidence = _latest(summary, "revision")
     if evidence is None or not evidence.seen:
@@ -113,11 +113,11 @@ def revision_now(summary: Summary) -> str:
     return ", ".join(clean(str(one)) for one in current) or "none" if isinstance(current, list) else UNKNOWN
 
 
-def _after(summary: Summary, facts: Facts | None) -> tuple[str | tuple[str, str], ...]:
+def _after(summary: RunState, facts: Facts | None) -> tuple[str | tuple[str, str], ...]:
     """Where the run brings the database to, as far as that is known and another revision."""
     goal = ""
-    if summary.verdict and isinstance(summary.after, list) and summary.after:
-        goal = ", ".join(clean(str(one)) for one in summary.after)
+    if summary.verdict and summary.after:
+        goal = ", ".join(clean(one) for one in summary.after)
     elif facts is not None and facts.migration is not None:
         goal = clean(facts.migration.revision)
     elif facts is not None:
@@ -125,7 +125,7 @@ def _after(summary: Summary, facts: Facts | None) -> tuple[str | tuple[str, str]
     return (" → ", (goal, "bold")) if goal and goal != revision_now(summary) else ()
 
 
-def service_health(summary: Summary) -> tuple[bool | None, str]:
+def service_health(summary: RunState) -> tuple[bool | None, str]:
     """Good, bad or not known, and a word, from the latest look at the containers or processes."""
     evidence = _latest(summary, "container")
     if evidence is None:
@@ -144,7 +144,7 @@ def service_health(summary: Summary) -> tuple[bool | None, str]:
     return (True, "running") if services else (False, "not running")
 
 
-def database_health(summary: Summary) -> tuple[bool | None, str]:
+def database_health(summary: RunState) -> tuple[bool | None, str]:
     """Whether PostgreSQL answered the last time it was asked."""
     evidence = _latest(summary, "revision")
     if evidence is None:

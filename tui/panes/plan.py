@@ -14,8 +14,8 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Static
 
+from safemig.journal.state import RunState, StepState
 from safemig.planning.plan import Plan
-from safemig.summary_model import StepState, Summary
 from tui.words import PHASES, RISKS, SHADES, SIGNS, WORDS, clean, duration, since
 
 SHORT = {"write": "w", "DESTRUCTIVE": "!!"}  # in a narrow pane
@@ -70,7 +70,7 @@ class PlanPane(VerticalScroll, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._plan: Plan | None = None
-        self._summary = Summary()
+        self._summary = RunState()
         self._progress = ""
         self._live = True
         self._folded: set[str] = set()
@@ -85,7 +85,7 @@ class PlanPane(VerticalScroll, can_focus=True):
         self.border_title = "1 Plan"
         self.set_interval(1.0, self._tick)
 
-    def show(self, plan: Plan | None, summary: Summary, progress: str = "", *, live: bool = True) -> None:
+    def show(self, plan: Plan | None, summary: RunState, progress: str = "", *, live: bool = True) -> None:
         """``progress`` belongs to the step that runs; not ``live``: no engine works on it at the moment."""
         self._plan, self._summary, self._progress, self._live = plan, summary, progress, live
         self._draw()
@@ -156,7 +156,7 @@ class PlanPane(VerticalScroll, can_focus=True):
 
 
 def rows_of(
-    plan: Plan | None, summary: Summary, progress: str, folded: set[str], *, live: bool = True
+    plan: Plan | None, summary: RunState, progress: str, folded: set[str], *, live: bool = True
 ) -> tuple[Row, ...]:
     """The lines of the pane. Pure."""
     if plan is None:
@@ -168,18 +168,18 @@ def rows_of(
         steps = [step for step in plan.steps if step.phase == phase]
         if not steps:
             continue
-        done = sum(summary.step(step.id).status == "done" for step in steps)
+        done = sum(summary.of(step.id).status == "done" for step in steps)
         closed = phase in folded
         rows.append(Row(phase, title=f"{'▸' if closed else '▾'} {title}", note=f"{done}/{len(steps)}"))
         if not closed:
             for step in steps:
-                known = summary.step(step.id)
+                known = summary.of(step.id)
                 rows.append(_row(step.id, step.title, step.action.effect, known, summary, progress, phase, live))
     return tuple(rows)
 
 
 def _row(
-    step: str, title: str, effect: str, known: StepState, summary: Summary, progress: str, phase: str, live: bool
+    step: str, title: str, effect: str, known: StepState, summary: RunState, progress: str, phase: str, live: bool
 ) -> Row:
     status = known.status
     if status == "planned" and any(question.step == step for question in summary.waiting):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from safemig.events import Event
-from safemig.journal import EVENTS
+from safemig.journal.events import CommandStarted, Event
+from safemig.journal.journal import EVENTS
 
 MOST = 1_000
 RUNS = 50  # the newest that are read: a journal is some 100 KiB, and up is seldom pressed that often
@@ -48,8 +48,8 @@ def lines_of(folder: Path) -> list[str]:
             event = msgspec.json.decode(line, type=Event)
         except msgspec.MsgspecError:
             continue
-        if event.kind == "command.started" and event.data.get("by") == "person":
-            found.append(str(event.data.get("line", "")))
+        if isinstance(event.body, CommandStarted) and event.body.by == "person":
+            found.append(event.body.line)
     return found
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from textual.dom import DOMNode
 
-from safemig.events import Event, Message
+from safemig.journal.events import Event, Message, Tick, Untick
+from safemig.journal.state import RunState
 from safemig.planning.facts import Facts
 from safemig.planning.plan import Plan
-from safemig.summary_model import Summary
 from tui.log.pane import LogPane
 from tui.panes import ticking
 from tui.panes.checklist import ChecklistPane, TickAsked
@@ -35,8 +35,8 @@ class Panes:
         if event.kind in ("run.started", "run.resumed"):
             self.log.open_run(folder)
         self.log.take(event)
-        if event.kind in ("tick", "untick"):
-            self.checklist.look_again(str(event.data.get("sha256", "")))
+        if isinstance(event.body, Tick | Untick):
+            self.checklist.look_again(event.body.sha256)
 
     def complain(self, words: str) -> None:
         """What an engine said on its stderr before it ended."""
@@ -47,7 +47,7 @@ class Panes:
         if facts.spec is not None:
             self.checklist.show(facts.spec.path, facts.spec.phase)
 
-    def prove(self, summary: Summary, facts: Facts | None, plan: Plan | None) -> None:
+    def prove(self, summary: RunState, facts: Facts | None, plan: Plan | None) -> None:
         """Which items of the checklist the run has proved by now, and by what."""
         if self.checklist.view is not None:
             found = proved(summary, facts, plan, self.checklist.view.document, self.root)
@@ -79,7 +79,7 @@ def shell_message(asked: ShellAsked) -> Message:
     return Message("shell", line_text=asked.line, cwd=asked.cwd)
 
 
-def report_screen(summary: Summary, folder: Path) -> ReportScreen:
+def report_screen(summary: RunState, folder: Path) -> ReportScreen:
     """The report of the run that lies in ``folder``."""
     return ReportScreen(summary, folder)
 

@@ -7,7 +7,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from safemig.summary_model import SignalState
+from safemig.journal.events import SignalState
 from tui.words import clean
 
 TITLES = {"tests": "Tests", "container": "Container", "endpoints": "Endpoints"}

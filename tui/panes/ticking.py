@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from safemig.checklist import ticks
-from safemig.events import Message
+from safemig.journal.events import Message
 from safemig.plan_document.document import parse
 from tui.panes.checklist import TickAsked
 

@@ -16,9 +16,9 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
+from safemig.journal.state import RunState
 from safemig.reports.formats import Format
-from safemig.summary_document import SIGNALS
-from safemig.summary_model import Summary
+from safemig.reports.json_document import SIGNALS
 from tui.key_bar import KeyBar
 from tui.notice import NoticeLine
 from tui.panes.signal_block import SignalBlock
@@ -30,7 +30,7 @@ from tui.words import clean, duration, since
 
 
 class ReportScreen(Screen[None]):
-    """Shows one Summary; ``show`` gives it a newer one."""
+    """Shows one RunState; ``show`` gives it a newer one."""
 
     CSS = """
     ReportScreen #verdict { height: auto; padding: 0 1; }
@@ -55,11 +55,11 @@ class ReportScreen(Screen[None]):
         Binding("G,end", "scroll(1000000)", show=False, id="report.bottom", tooltip="To the bottom"),
     ]
 
-    def __init__(self, summary: Summary, folder: Path | None = None) -> None:
+    def __init__(self, summary: RunState, folder: Path | None = None) -> None:
         """``folder`` is the run's; without it, where the journal says that the project was."""
         super().__init__()
         self._summary = summary
-        self._folder = folder or Path(summary.project) / ".safemig" / "runs" / summary.run
+        self._folder = folder or Path(summary.started.project) / ".safemig" / "runs" / summary.run
         self._drawn: tuple[Table, ...] | None = None
         self._saved = ""
 
@@ -77,7 +77,7 @@ class ReportScreen(Screen[None]):
         self.show(self._summary)
         self.query_one("#report").focus()
 
-    def show(self, summary: Summary) -> None:
+    def show(self, summary: RunState) -> None:
         """Draws a newer summary of the same run; what one has scrolled to stays."""
         self._summary = summary
         self.query_one("#verdict", Static).update(_head(summary, self._saved))
@@ -125,11 +125,11 @@ class ReportScreen(Screen[None]):
         self.query_one("#report").focus()
 
 
-def _head(summary: Summary, saved: str) -> Content:
+def _head(summary: RunState, saved: str) -> Content:
     """The verdict in words, what run it is of, the state things are in, and where the report was saved."""
     verdict = clean(summary.verdict) or ("waiting for an answer" if summary.waiting else "not finished")
     took = duration(since(summary.began, summary.ended)) if summary.began else ""
-    facts = [summary.run, summary.target, f"mode {summary.mode}" if summary.mode else "", summary.runtime, took]
+    facts = [summary.run, summary.target, f"mode {summary.mode}" if summary.mode else "", summary.started.runtime, took]
     lines = [Content.assemble((verdict.upper(), "bold"), "  ", " · ".join(clean(fact) for fact in facts if fact))]
     lines += [Content(f"reason: {clean(summary.reason)}")] if summary.reason else []
     lines += [Content(f"state: {clean(summary.state)}")] if summary.state else []

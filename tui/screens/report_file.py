@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from safemig.base.atomic import replace_file
+from safemig.journal.state import RunState
 from safemig.reports.formats import Format, render
-from safemig.summary import Summary
 from tui.panes.run_files import load_plan
 
 NAMES: dict[Format, str] = {"md": "report.md", "json": "report.json", "junit": "report.xml"}
 
 
-def save(summary: Summary, folder: Path, form: Format, path: Path) -> None:
+def save(summary: RunState, folder: Path, form: Format, path: Path) -> None:
     """Writes the report whole or not at all, over a file that is there. ``folder`` is the run's. Raises OSError."""
     plan = load_plan(folder, summary.plans[-1].file) if summary.plans else None
     text = render(summary, form, plan=plan)

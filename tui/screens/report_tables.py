@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from checks.evidence import Evidence, Json
+from safemig.journal.state import Moment, RunState
+from safemig.reports.json_document import proposed, used_database
 from safemig.reports.terminal import evidence_words
-from safemig.summary_document import proposed, used_database
-from safemig.summary_model import Moment, Summary
 from tui.words import clean, duration, since
 
 KINDS = ("tests", "container", "endpoint")
@@ -34,17 +34,17 @@ class Table:
     rows: tuple[tuple[str, ...], ...] = ()
 
 
-def tables(summary: Summary) -> tuple[Table, ...]:
+def tables(summary: RunState) -> tuple[Table, ...]:
     """All parts that have something to say, in the order they are read."""
     parts = (schema, looked, approvals, databases, own_lines, ticked, not_ticked, notes, timeline)
     return tuple(made for part in parts if (made := part(summary)) is not None)
 
 
-def _after_start(summary: Summary, wall: str) -> str:
+def _after_start(summary: RunState, wall: str) -> str:
     return f"+{duration(since(summary.began, wall))}" if wall else ""
 
 
-def schema(summary: Summary) -> Table | None:
+def schema(summary: RunState) -> Table | None:
     """What changed in the schema, before beside after, and whether it is what was asked for."""
     before = _last(summary.seen("before", "schema") or summary.seen("start", "schema"))
     after = _last(summary.seen("after", "schema"))
@@ -68,7 +68,7 @@ def schema(summary: Summary) -> Table | None:
     return Table("Schema", tuple(said), ("", "BEFORE", "AFTER"), tuple(rows))
 
 
-def databases(summary: Summary) -> Table | None:
+def databases(summary: RunState) -> Table | None:
     """Which database each command used, and by what that was seen."""
     found = [one.evidence for one in summary.evidence if one.evidence.kind == "database"]
     rows = [
@@ -121,8 +121,9 @@ def _difference(one: Mapping[str, Json]) -> str:
     return "; ".join([first, *rest] if first else rest)
 
 
-def _revision(summary: Summary, moment: str) -> str:
-    value = summary.before if moment == "before" else summary.after
+def _revision(summary: RunState, moment: str) -> str:
+    known = summary.before if moment == "before" else summary.after
+    value: Json = None if known is None else [*known]
     if value is None:
         seen = summary.seen(moment, "revision") or (summary.seen("start", "revision") if moment == "before" else ())
         value = seen[-1].data.get("current") if seen else None
@@ -131,7 +132,7 @@ def _revision(summary: Summary, moment: str) -> str:
     return clean(str(value)) if value else "not read"
 
 
-def looked(summary: Summary) -> Table | None:
+def looked(summary: RunState) -> Table | None:
     """Each thing that was looked at, before beside after, and how to look again."""
     rows = []
     for kind in KINDS:
@@ -144,7 +145,7 @@ def looked(summary: Summary) -> Table | None:
     return Table("Looked at", (), ("WHAT", "BEFORE", "AFTER", "TO SEE IT AGAIN"), tuple(rows)) if rows else None
 
 
-def approvals(summary: Summary) -> Table | None:
+def approvals(summary: RunState) -> Table | None:
     """What was approved or refused, by whom or by which rule."""
     rows = [
         (
@@ -160,7 +161,7 @@ def approvals(summary: Summary) -> Table | None:
     return Table("Approvals", (), ("AT", "WHAT", "ANSWER", "BY", "RULE OR REASON"), tuple(rows)) if rows else None
 
 
-def own_lines(summary: Summary) -> Table | None:
+def own_lines(summary: RunState) -> Table | None:
     """The shell lines that the person ran beside the run."""
     rows = []
     for one in summary.commands.values():
@@ -171,26 +172,26 @@ def own_lines(summary: Summary) -> Table | None:
     return Table("Shell lines", said, ("LINE", "FOLDER", "ENDED", "TOOK"), tuple(rows)) if rows else None
 
 
-def ticked(summary: Summary) -> Table | None:
+def ticked(summary: RunState) -> Table | None:
     """The items that were ticked."""
     rows = [(f"{clean(one.file)}:{one.line}", f"[x] {clean(one.text)}") for one in summary.ticks]
     return Table("Ticked", (), (), tuple(rows)) if rows else None
 
 
-def not_ticked(summary: Summary) -> Table | None:
+def not_ticked(summary: RunState) -> Table | None:
     """The items that are proposed, each with its evidence."""
     rows = [(f"{one.line}", f"[ ] {clean(one.text)}", clean(one.reason, 400)) for one in proposed(summary)]
     said = ("They have evidence, but say more than was proved. P in the checklist ticks them.",)
     return Table("Proposed", said, ("LINE", "ITEM", "EVIDENCE"), tuple(rows)) if rows else None
 
 
-def notes(summary: Summary) -> Table | None:
+def notes(summary: RunState) -> Table | None:
     """What was said that is more than information."""
     rows = [(one.level, clean(one.text)) for one in summary.notes if one.level in ("warning", "error")]
     return Table("Warnings", (), (), tuple(dict.fromkeys(rows))) if rows else None
 
 
-def timeline(summary: Summary) -> Table | None:
+def timeline(summary: RunState) -> Table | None:
     """What happened when and how long it took. A step is one line, at its end; the answers of modes and rules stand
     among the approvals."""
     rows = list(_moments(summary))
@@ -200,11 +201,11 @@ def timeline(summary: Summary) -> Table | None:
     return Table("Timeline", tuple(said), ("AT", "TOOK", "WHAT"), tuple(rows[-_MOMENTS:])) if rows else None
 
 
-def _moments(summary: Summary) -> Iterator[tuple[str, str, str]]:
+def _moments(summary: RunState) -> Iterator[tuple[str, str, str]]:
     silent = {(one.wall, one.step) for one in summary.approvals if one.by != "person"}
     began: dict[str, Moment] = {}
     for one in summary.timeline:
-        title = summary.step(one.step).title or one.step
+        title = summary.of(one.step).title or one.step
         rest = one.text.removeprefix(f"{title}: ") if one.step and one.text.startswith(f"{title}: ") else ""
         if rest == "started":
             began[one.step] = one

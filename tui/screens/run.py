@@ -14,12 +14,12 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
-from safemig import events as engine
 from safemig.base.action import Action
-from safemig.events import Event
+from safemig.journal import events as engine
+from safemig.journal.events import Event
+from safemig.journal.state import Question, RunState
 from safemig.planning.facts import Facts
 from safemig.planning.plan import Plan
-from safemig.summary_model import Question, Summary
 from tui.key_bar import KeyBar
 from tui.keys import ANSWERS, PANES
 from tui.notice import NoticeLine
@@ -70,7 +70,7 @@ class RunScreen(Screen[None]):
     def __init__(self, root: Path, folder: str = ".") -> None:
         super().__init__()
         self.root = root
-        self.summary = Summary()
+        self.summary = RunState()
         self.plan: Plan | None = None
         self.facts: Facts | None = None
         self.attached = False
@@ -104,7 +104,7 @@ class RunScreen(Screen[None]):
         """The run's folder."""
         return self.root / ".safemig" / "runs" / self.summary.run
 
-    def take(self, new: Sequence[Event], summary: Summary) -> bool:
+    def take(self, new: Sequence[Event], summary: RunState) -> bool:
         """Events that the app has folded into ``summary``; True when another question than before is at hand."""
         self.summary = summary
         for event in new:
@@ -117,14 +117,17 @@ class RunScreen(Screen[None]):
 
     def _take(self, event: Event) -> None:
         self.panes.take(event, self.folder)
-        if event.kind in ("progress", "step.started"):  # of a change, or of a wait
-            self._watched = str(event.data.get("text", ""))
-        elif event.kind == "plan.revised":
-            self.plan = load_plan(self.folder, str(event.data.get("file", ""))) or self.plan
-        elif event.kind == "facts":
-            self.facts = load_facts(self.folder, str(event.data.get("file", "")))
-            if self.facts is not None:
-                self.panes.show_spec(self.facts)
+        match event.body:
+            case engine.Progress(text=text):  # of a change, or of a wait
+                self._watched = text
+            case engine.StepStarted():
+                self._watched = ""
+            case engine.PlanRevised(file=file):
+                self.plan = load_plan(self.folder, file) or self.plan
+            case engine.FactsKept(file=file):
+                self.facts = load_facts(self.folder, file)
+                if self.facts is not None:
+                    self.panes.show_spec(self.facts)
 
     def head(self, wanted: str) -> None:
         """Draws the header; ``wanted`` is the mode asked for and not yet confirmed."""
@@ -140,7 +143,7 @@ class RunScreen(Screen[None]):
 
     def _read_progress(self) -> str:
         running = self.summary.running
-        if (step := self.summary.step(running)).intent == "upgrade" or self._watched:
+        if (step := self.summary.of(running)).intent == "upgrade" or self._watched:
             return self._watched
         commands = [one for one in self.summary.commands.values() if one.step == running]
         if not commands or commands[-1].how or step.intent not in ("test", "build"):
@@ -208,7 +211,7 @@ class RunScreen(Screen[None]):
         self.panes.prove(self.summary, self.facts, self.plan)
 
     def on_plan_pane_step_opened(self, message: PlanPane.StepOpened) -> None:
-        title = self.summary.step(message.step).title
+        title = self.summary.of(message.step).title
         if not title and self.plan is not None:
             title = next((one.title for one in self.plan.steps if one.id == message.step), "")
         self.app.push_screen(TextScreen(title or message.step, step_text(self.plan, message.step, self.summary)))

@@ -13,9 +13,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from safemig.journal.state import Question, RunState
 from safemig.planning.plan import Plan, Step
 from safemig.reports.terminal import evidence_words
-from safemig.summary_model import Question, Summary
 from tui.panes.approval_text import DIFF
 from tui.words import PHASES, RISKS, SIGNS, clean, clean_lines, duration
 
@@ -65,16 +65,16 @@ class TextScreen(ModalScreen[None]):
         self.dismiss(None)
 
 
-def step_text(plan: Plan | None, step_id: str, summary: Summary) -> Content:
+def step_text(plan: Plan | None, step_id: str, summary: RunState) -> Content:
     """All that is known of a step."""
-    known = summary.step(step_id)
+    known = summary.of(step_id)
     step = next((one for one in plan.steps if one.id == step_id), None) if plan else None
     parts: list[Content] = list(_state(known.status, known.seconds, known.attempts, known.reason))
     question = next((one for one in summary.waiting if one.step == step_id), None)
     if question is not None:
         parts += [_field("waits", f"an answer is needed: {question.rule}")]
     elif known.status == "planned" and summary.running:
-        parts += [_field("waits", f"comes after “{summary.step(summary.running).title}”")]
+        parts += [_field("waits", f"comes after “{summary.of(summary.running).title}”")]
     if step is not None:
         parts += list(_step(step))
     parts += list(_approvals(summary, step_id))
@@ -139,14 +139,14 @@ def _change(step: Step) -> Iterator[Content]:
         yield from _coloured(clean_lines("\n".join(step.detail)))
 
 
-def _approvals(summary: Summary, step_id: str) -> Iterator[Content]:
+def _approvals(summary: RunState, step_id: str) -> Iterator[Content]:
     for one in summary.approvals:
         if one.step == step_id:
             reason = f": {one.reason}" if one.reason else ""
             yield _field("answered", f"{one.answer}, by {one.by} ({one.rule}){reason}")
 
 
-def _evidence(summary: Summary, step_id: str) -> Iterator[Content]:
+def _evidence(summary: RunState, step_id: str) -> Iterator[Content]:
     found = [one for one in summary.evidence if one.step == step_id]
     if found:
         yield Content("")

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from safemig.cli.opening import open_project
-from safemig.journal import read_events
+from safemig.journal.journal import read_events
 from tests.safemig.bad_projects import (
     AUTO,
     CONFIG,

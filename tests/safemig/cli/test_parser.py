@@ -13,7 +13,7 @@ from safemig import __version__
 from safemig.cli import main as cli
 from safemig.cli.errors import UsageError, at_border
 from safemig.engine.verdict import EXIT_CODES
-from safemig.journal import JournalBroken, JournalUnwritable, RunBusy
+from safemig.journal.journal import JournalBroken, JournalUnwritable, RunBusy
 from safemig.project.config import ConfigError
 
 

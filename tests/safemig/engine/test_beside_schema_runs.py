@@ -7,7 +7,7 @@ import json
 import psycopg
 import pytest
 
-from safemig.journal import read_events
+from safemig.journal.journal import read_events
 from tests.safemig.bad_projects import AUTO, safemig, write
 from tests.safemig.engine.test_drift_runs import alembic, execute, phase, used, verdict
 from tests.spine.project import Spine

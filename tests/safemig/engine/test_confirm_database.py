@@ -17,7 +17,7 @@ from safemig.engine import same_database
 from safemig.engine.inbox import Inbox
 from safemig.engine.same_database import Ours
 from safemig.engine.session import RunEnds, Session
-from safemig.events import Event, Message, Mode
+from safemig.journal.events import ApprovalAsked, Event, Message, Mode
 from safemig.planning.database_use import DatabaseUse
 from safemig.planning.facts import Facts
 from safemig.planning.plan import Step
@@ -155,10 +155,9 @@ async def test_on_the_terminal_only_the_name_is_a_yes(
         return next(given)
 
     monkeypatch.setattr("safemig.cli.interactive._read_line", read)
-    question = {"id": "q1", "kind": "question", "always": "", "tool": "", "detail": "it is elsewhere", "typed": "shop"}
+    asked = ApprovalAsked(id="q1", kind="question", detail="it is elsewhere", typed="shop")
     pipe = Typist()
-    event = Event(1, "approval.asked", "r", "t", "same-database", "", 0.0, question)
-    await _answer(Face(False, False, True, False), event, pipe)  # type: ignore[arg-type]
+    await _answer(Face(False, False, True, False), asked, pipe)  # type: ignore[arg-type]
     [sent] = pipe.sent
     assert expected in sent
     assert next(given, None) is None

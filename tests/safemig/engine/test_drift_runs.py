@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from safemig.cli.opening import open_project
-from safemig.events import Event
-from safemig.journal import read_events
+from safemig.journal.events import Event
+from safemig.journal.journal import read_events
 from tests.safemig.bad_projects import AUTO, Ended, safemig, write
 from tests.spine.face import asked, converse, decide
 from tests.spine.project import Spine, make_project, remove_project

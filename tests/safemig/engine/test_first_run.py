@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from safemig.journal import read_events
+from safemig.journal.journal import read_events
 from tests.safemig.bad_projects import AUTO, safemig
 from tests.spine.project import Spine, make_project, remove_project
 

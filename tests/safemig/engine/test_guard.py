@@ -17,7 +17,7 @@ from safemig.engine import guard, observation
 from safemig.engine.approval import _as_write
 from safemig.engine.guard import guarded
 from safemig.engine.session import RunEnds, Session
-from safemig.events import Verdict
+from safemig.journal.events import Verdict
 from safemig.planning.planner import draft
 from safemig.planning.startup.seen import seen_before
 from safemig.policy.decision import Rules

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from safemig.engine.inbox import Inbox
-from safemig.events import Answer, Message
-from safemig.journal import JournalUnwritable
+from safemig.journal.events import Answer, Message
+from safemig.journal.journal import JournalUnwritable
 
 
 def decide(question: str, answer: Answer = "once") -> Message:

@@ -23,7 +23,7 @@ import pytest
 from safemig.cli.opening import open_project
 from safemig.engine.same_database import Ours, _command
 from safemig.engine.session import Session
-from safemig.journal import read_events
+from safemig.journal.journal import read_events
 from safemig.planning.database_use import DatabaseUse
 from safemig.planning.facts import Facts
 from safemig.planning.steps import same_database_step

@@ -16,13 +16,13 @@ from safemig.engine.applied_revisions import applied_by
 from safemig.engine.baseline import _applied_by
 from safemig.engine.session import Session
 from safemig.engine.verdict import Judged, _compares, _done, _unchanged, _untold
+from safemig.journal.state import RunState, Seen, StepState
 from safemig.planning.applying import FIRST_LOOK
 from safemig.planning.facts import Facts, Finding
 from safemig.planning.heads import NOTHING_TO_DO, THERE
 from safemig.planning.pending import ACCEPTED, UNCOMPARED
 from safemig.planning.planner import draft
 from safemig.project.config_schema import Config
-from safemig.run.past import Past
 from safemig.signals.comparison import Signal
 from tests.safemig.planning.test_applying import BAKED, applying
 from tests.safemig.plans import DOWN, FACTS, without
@@ -67,8 +67,8 @@ def test_every_reason_is_named(result: Judged, reasons: tuple[str, ...]) -> None
 def test_a_comparison_is_done_without_only_where_somebody_was_asked(
     facts: Facts, name: str, step: str, skipped: str, compares: bool
 ) -> None:
-    past = Past()
-    past.of(skipped).status = "skipped"
+    past = RunState()
+    past.known[skipped] = StepState(skipped, status="skipped")
     s = SimpleNamespace(past=past, plan=draft(facts), findings=[Finding(name, "cannot be told", step=step)])
     assert _compares(cast(Session, s)) is compares
 
@@ -84,18 +84,18 @@ def test_a_comparison_is_done_without_only_where_somebody_was_asked(
 def test_what_cannot_be_compared_is_asked_at_the_step_that_applies_it(
     facts: Facts, done: tuple[str, ...], step: str
 ) -> None:
-    past = Past()
+    past = RunState()
     for name in done:
-        past.of(name).status = "done"
+        past.known[name] = StepState(name, status="done")
     assert _applied_by(cast(Session, SimpleNamespace(past=past, plan=draft(facts))), ("b2",)) == step
 
 
 def session_of(facts: Facts, findings: list[Finding], at: list[str]) -> Session:
     """A run of those facts that has come to its end, with the database at those revisions."""
-    plan, past = draft(facts, findings), Past()
+    plan, past = draft(facts, findings), RunState()
     for step in plan.steps:
-        past.of(step.id).status = "done"
-    past.evidence.append(("after", "revision", Evidence("revision", "db", True, "", "", "", {"current": [*at]})))
+        past.known[step.id] = StepState(step.id, status="done")
+    past.evidence.append(Seen("after", "revision", Evidence("revision", "db", True, "", "", "", {"current": [*at]})))
     return cast(Session, SimpleNamespace(facts=facts, findings=findings, plan=plan, past=past))
 
 
@@ -128,8 +128,8 @@ def test_a_start_follows_the_build_that_applied_its_revision(monkeypatch: pytest
 
     monkeypatch.setattr(observation, "at_heads", at_heads)
     facts = applying(BAKED, "build", "start")
-    plan, past = draft(facts), Past()
-    past.of("build-migration").status = "done"
+    plan, past = draft(facts), RunState()
+    past.known["build-migration"] = StepState("build-migration", status="done")
     s = cast(Session, SimpleNamespace(facts=facts, plan=plan, past=past))
     assert not asyncio.run(applied_by(s, plan.step("start-migration")))
     assert asyncio.run(applied_by(s, plan.step("migrate")))
@@ -148,9 +148,9 @@ def test_unchanged_names_what_it_does_not_say() -> None:
         "not_checked": ["p.md:6: CREATE PUBLICATION feed"],
     }
     seen = Evidence("comparison", "db", True, "", "", "", data)
-    s.past.evidence.append(("before", "baseline", seen))
+    s.past.evidence.append(Seen("before", "baseline", seen))
     for step in s.plan.steps:
-        s.past.of(step.id).status = ""
+        s.past.of(step.id).status = "planned"
     reason = _unchanged(s, asks_migration(spec.items))
     assert reason.startswith(NOTHING_TO_DO)
     assert "a revision has and no look shows: p.md:6: CREATE PUBLICATION feed" in reason

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from safemig.base.action import Action, Effect
-from safemig.events import Mode
+from safemig.journal.events import Mode
 from safemig.policy.decision import Context, Grant, Rules, grant_for, judge, rule_problem
 
 MIGRATE = Action("command", "make migrate", "backend", "migrate", "sha-1", effect="write")

@@ -13,22 +13,20 @@ from markdown_it import MarkdownIt
 from checks.evidence import Evidence, Json
 from safemig.base.action import Action
 from safemig.base.markdown import block, code, plain
-from safemig.planning.plan import Plan, Step
-from safemig.reports.formats import render
-from safemig.reports.markdown import first_red
-from safemig.summary import document
-from safemig.summary_model import (
+from safemig.journal.events import PlanRevised, RunStarted, SignalState, Tick
+from safemig.journal.state import (
     Approval,
     Moment,
     Note,
-    PlanRevision,
     Question,
+    RunState,
     Seen,
-    SignalState,
     StepState,
-    Summary,
-    Tick,
 )
+from safemig.planning.plan import Plan, Step
+from safemig.reports.formats import render
+from safemig.reports.json_document import document
+from safemig.reports.markdown import first_red
 
 WHEN = "2026-01-02T03:04:05.000+00:00"
 
@@ -39,31 +37,29 @@ def looked(kind: str, subject: str, seen: bool = True, **data: str | int) -> Evi
     )
 
 
-DONE = Summary(
+DONE = RunState(
     run="r1",
     target="demo",
-    project="/p",
-    mode="default",
-    runtime="docker",
+    start=RunStarted(project="/p", runtime="docker"),
     began=WHEN,
     ended=WHEN,
-    plans=(PlanRevision(1, "d1", "", "", "plan.json", ("build", "migrate"), ("the database is down",)),),
-    steps=(
+    plans=[PlanRevised(1, "d1", "", "", "plan.json", ("build", "migrate"), open=("the database is down",))],
+    steps=[
         StepState("build", "Build", "build", "write", "done", 2.5, 1, "make build"),
         StepState("migrate", "Migrate", "upgrade", "write", "failed", 1.0, 2, "make migrate", "exit 1"),
         StepState("prove", "Prove", "prove", "read"),
-    ),
-    evidence=(
+    ],
+    evidence=[
         Seen("first", "test", looked("tests", "make test", errors=2)),
         Seen("before", "test", looked("tests", "make test", passed=3)),
         Seen("after", "test", looked("tests", "make test", passed=4)),
         Seen("before", "prove", looked("endpoint", "GET /health", status=200)),
         Seen("after", "prove", looked("endpoint", "GET /health", seen=False)),
-    ),
-    approvals=(Approval("build", "build", "x", "Build", "no", "person", "default", "too early", WHEN),),
-    notes=(Note("warning", "a note", "", WHEN),),
-    ticks=(Tick("plan.md", 7, "create the table"),),
-    timeline=(Moment(WHEN, "", "run started"),),
+    ],
+    approvals=[Approval("build", "build", "x", "Build", "no", "person", "default", "too early", WHEN)],
+    notes=[Note("warning", "a note", "", WHEN)],
+    ticks=[Tick("plan.md", 7, "create the table")],
+    timeline=[Moment(WHEN, "", "run started")],
     verdict="failed",
     exit=1,
     reason="make migrate returned 1",
@@ -74,8 +70,8 @@ DONE = Summary(
     },
     matches_spec=False,
     differences=({"key": "index public.ix_a", "aspect": "missing"},),
-    before=["a1"],
-    after=["b2"],
+    before=("a1",),
+    after=("b2",),
 )
 PLAN = Plan(
     1,
@@ -143,7 +139,7 @@ def test_an_unfinished_run_says_so(waiting: tuple[Question, ...]) -> None:
     assert "not judged" in text
     assert "passed:" not in text.splitlines()[0]
     root = ElementTree.fromstring(render(summary, "junit"))
-    assert len(root.findall("testsuite/testcase[@classname='safemig.signals.comparison']/error")) == 3
+    assert len(root.findall("testsuite/testcase[@classname='safemig.signals']/error")) == 3
 
 
 def test_the_json_is_the_document() -> None:
@@ -179,13 +175,13 @@ def test_no_password_gets_into_a_report(format: str) -> None:
     leaky = replace(
         DONE,
         reason=secret,
-        steps=(StepState("a", secret, "x", "write", "failed", command=f"X={secret}", reason=secret),),
-        notes=(Note("info", "PASSWORD=hunter2", "", WHEN),),
-        timeline=(Moment(WHEN, "", secret),),
+        steps=[StepState("a", secret, "x", "write", "failed", command=f"X={secret}", reason=secret)],
+        notes=[Note("info", "PASSWORD=hunter2", "", WHEN)],
+        timeline=[Moment(WHEN, "", secret)],
         differences=({"key": secret, "wanted": secret},),
-        evidence=(Seen("after", "", looked("endpoint", secret, body='{"token": "hunter2"}')),),
+        evidence=[Seen("after", "", looked("endpoint", secret, body='{"token": "hunter2"}'))],
         signals={"tests": SignalState(False, secret, secret, (secret,))},
-        approvals=(replace(DONE.approvals[0], reason=secret),),
+        approvals=[replace(DONE.approvals[0], reason=secret)],
     )
     assert "hunter2" not in render(leaky, format, plan=replace(PLAN, steps=()))  # type: ignore[arg-type]
 
@@ -243,11 +239,11 @@ def test_hostile_texts_leave_every_report_whole(text: str, format: str) -> None:
     summary = replace(
         DONE,
         reason=text,
-        steps=(StepState("a", text, text, text, text, command=text, reason=text), StepState(text)),
-        notes=(Note(text, text, text, text),),
-        ticks=(Tick(text, 1, text),),
+        steps=[StepState("a", text, text, text, text, command=text, reason=text), StepState(text)],
+        notes=[Note(text, text, text, text)],
+        ticks=[Tick(text, 1, text)],
         differences=({"key": text, text: text},),
-        evidence=(Seen("after", "", looked("tests", text, summary=text)),),
+        evidence=[Seen("after", "", looked("tests", text, summary=text))],
         signals={"tests": SignalState(False, text, text, (text,))},
     )
     made = render(summary, format, plan=PLAN)  # type: ignore[arg-type]
@@ -267,7 +263,7 @@ def test_hostile_texts_leave_every_report_whole(text: str, format: str) -> None:
 def test_the_first_red_state_is_what_was_seen_first_and_was_not_good() -> None:
     health = "GET /health"
     up: Json = {"app": {"state": "running"}}
-    seen = (
+    seen = [
         Seen("start", "observe", looked("endpoint", health, status=200, unhealthy="degraded")),
         Seen("start", "observe", looked("endpoint", "GET /list", status=503)),
         Seen("start", "observe", looked("endpoint", "GET /", status=200)),
@@ -277,7 +273,7 @@ def test_the_first_red_state_is_what_was_seen_first_and_was_not_good() -> None:
         Seen("first", "test", looked("tests", "make test", exit_code=0, complete=1, passed=3)),
         Seen("start", "again", looked("endpoint", health, status=200)),
         Seen("before", "prove", looked("endpoint", "GET /late", status=500)),
-    )
+    ]
     found = first_red(replace(DONE, evidence=seen))
     assert [one.subject for one in found] == [health, "GET /list", "GET /slow"]
     text = render(replace(DONE, evidence=seen), "md", plan=PLAN)

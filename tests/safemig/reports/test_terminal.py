@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from safemig.events import Event
+from safemig.journal.events import Event
 from safemig.reports.terminal import printable, render
 
 EVIL = "\x1b]52;c;cm0gLXJm\x07\x1b[2Jrm\u202e -rf\x9b1A"

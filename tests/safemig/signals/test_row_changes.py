@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from checks.evidence import Evidence, Json, unseen
+from safemig.journal.state import RunState, Seen
 from safemig.reports.formats import render
+from safemig.reports.json_document import document
 from safemig.signals.comparison import Moment, judge
 from safemig.signals.row_changes import doubts, losses, remarks
-from safemig.summary_document import document
-from safemig.summary_model import Seen, Summary
 
 AT = "2026-01-01T00:00:00.000+00:00"
 GREEN = Evidence("tests", "app", True, AT, AT, "make test", {"passed": 3, "exit_code": 0, "complete": True})
@@ -96,7 +96,7 @@ def test_a_hundred_tables_are_not_all_named() -> None:
 
 
 def test_report_and_document_hold_the_rows() -> None:
-    summary = Summary(evidence=(Seen("first", "test", look(change("emptied"))),))
+    summary = RunState(evidence=[Seen("first", "test", look(change("emptied")))])
     listed = document(summary)["rows"]
     assert isinstance(listed, list) and isinstance(listed[0], dict)
     rows = listed[0]

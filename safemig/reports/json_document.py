@@ -1,25 +1,26 @@
-"""The document that ``--json`` prints, from the summary of a run."""
+"""The document that ``--json`` prints, from the state of a run."""
 
 from __future__ import annotations
 
 from checks.evidence import Evidence, Json
-from safemig.summary_model import Approval, ItemState, Seen, SignalState, StepState, Summary
+from safemig.journal.events import SignalState
+from safemig.journal.state import Approval, ItemState, RunState, Seen, StepState
 
 SIGNALS = ("tests", "container", "endpoints")
 
 
-def verdict_of(summary: Summary) -> str:
+def verdict_of(summary: RunState) -> str:
     """The verdict; of a run that has not finished: waiting while it asks, else interrupted."""
     return summary.verdict or ("waiting" if summary.waiting else "interrupted")
 
 
-def proposed(summary: Summary) -> tuple[ItemState, ...]:
+def proposed(summary: RunState) -> tuple[ItemState, ...]:
     """The items that were proposed and that nobody has ticked in this run."""
     ticked = {(one.line, one.text) for one in summary.ticks}
     return tuple(one for one in summary.items if one.state == "proposed" and (one.line, one.text) not in ticked)
 
 
-def document(summary: Summary) -> dict[str, Json]:
+def document(summary: RunState) -> dict[str, Json]:
     """The one document of ``--json``, format 1."""
     signals: dict[str, Json] = {}
     for name in (*SIGNALS, *(name for name in summary.signals if name not in SIGNALS)):
@@ -35,7 +36,7 @@ def document(summary: Summary) -> dict[str, Json]:
         "steps": [_step_document(one) for one in summary.steps],
         "rows": [_rows_document(one) for one in summary.evidence if one.evidence.kind == "rows"],
         "databases": [_database_document(one.evidence) for one in summary.evidence if one.evidence.kind == "database"],
-        "revision": {"before": summary.before, "after": summary.after},
+        "revision": {"before": _listed(summary.before), "after": _listed(summary.after)},
         "schema": {
             "matches_spec": summary.matches_spec,
             "differences": [dict(one) for one in summary.differences],
@@ -43,11 +44,15 @@ def document(summary: Summary) -> dict[str, Json]:
         },
         "ticked": [{"file": one.file, "line": one.line, "text": one.text} for one in summary.ticks],
         "proposed": [
-            {"file": summary.spec, "line": one.line, "text": one.text, "reason": one.reason}
+            {"file": summary.started.spec, "line": one.line, "text": one.text, "reason": one.reason}
             for one in proposed(summary)
         ],
         "approvals": [_approval_document(one) for one in summary.approvals],
     }
+
+
+def _listed(revisions: tuple[str, ...] | None) -> list[Json] | None:
+    return None if revisions is None else [*revisions]
 
 
 def _step_document(one: StepState) -> dict[str, Json]:

@@ -17,7 +17,7 @@ import msgspec
 
 from checks.evidence import Json, now
 from checks.text import encodable
-from safemig.events import Event
+from safemig.journal.events import Event
 
 EVENTS = "events.jsonl"
 
@@ -58,6 +58,7 @@ def decode(lines: list[bytes], where: str) -> tuple[Event, ...]:
     for number, line in enumerate(lines, 1):
         try:
             event = msgspec.json.decode(line, type=Event)
+            _ = event.body  # the door: data that does not fit its kind comes no further
         except msgspec.MsgspecError as error:
             raise JournalBroken(f"{where}, line {number}: not an event ({error})") from error
         if event.seq != number:
@@ -104,6 +105,7 @@ class Journal:
             clean = {name: encodable(value) for name, value in data.items()}
             event = replace(event, data=clean)
             raw = msgspec.json.encode(event)
+        _ = event.body  # nothing is written that could not be read again
         self._write(raw + b"\n")
         self.events.append(event)
         self._listen(event)

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.evidence import Json
-from safemig.events import Event
-from safemig.summary import Summary, document, empty, fold, step
+from safemig.journal.events import Event
+from safemig.journal.fold import fold, take
+from safemig.journal.journal import JournalBroken, decode
+from safemig.journal.state import RunState
+from safemig.reports.json_document import document
 
 
 def story(*told: tuple[str, str, Mapping[str, Json]]) -> list[Event]:
@@ -189,17 +194,17 @@ def test_a_resumed_run_goes_on_with_the_step_in_flight() -> None:
         ("step.finished", "build", DONE),
     )
     summary = fold(more[:7])
-    assert (summary.running, summary.step("build").status, summary.resumed) == ("build", "running", 1)
-    assert summary.step("build").began == more[6].wall, "the time in which no engine lived is nobody's"
+    assert (summary.running, summary.of("build").status, summary.resumed) == ("build", "running", 1)
+    assert summary.of("build").began == more[6].wall, "the time in which no engine lived is nobody's"
     assert summary.timeline[-1].text == "waited for make build"
-    assert fold(more).step("build").status == "done"
+    assert fold(more).of("build").status == "done"
     gone = story(START, PLAN, ("step.started", "build", STARTED), ("run.resumed", "", {"in_flight": ""}))
-    assert fold(gone).step("build").status == "interrupted"
+    assert fold(gone).of("build").status == "interrupted"
 
 
 def test_attempts_add_up() -> None:
     again = story(START, *[("step.started", "build", STARTED), ("step.finished", "build", DONE)] * 2)
-    known = fold(again).step("build")
+    known = fold(again).of("build")
     assert (known.attempts, known.seconds) == (2, 5.0)
 
 
@@ -239,20 +244,38 @@ def test_evidence_is_kept_by_moment_and_the_last_of_a_subject_counts() -> None:
     assert summary.seen("after") == ()
 
 
-def test_evidence_that_does_not_say_it_was_seen_was_not() -> None:
-    events = story(("evidence", "t", {"moment": "after", "evidence": {"kind": "tests", "seen": "true"}}))
-    assert fold(events).seen("after")[0].seen is False
+@pytest.mark.parametrize(
+    ("kind", "data", "key"),
+    [
+        ("evidence", {"moment": "after", "evidence": {"kind": "tests", "seen": "true"}}, "$.evidence.seen"),
+        ("evidence", {"moment": "after"}, "evidence"),
+        ("run.finished", {"verdict": "splendid"}, "$.verdict"),
+        ("run.finished", {"verdict": "passed", "schema": {"matches_spec": "yes"}}, "$.schema.matches_spec"),
+        ("mode.changed", {"before": "auto", "after": "yolo", "by": "person"}, "$.after"),
+        ("approval.given", {"digest": "d", "answer": "once", "lines": ["7"]}, "$.lines"),
+        ("step.finished", {"status": True}, "$.status"),
+    ],
+)
+def test_data_that_does_not_fit_its_kind_is_refused_with_its_line_and_key(
+    kind: str, data: dict[str, Json], key: str
+) -> None:
+    whole = [msgspec.json.encode(event) for event in story(START, (kind, "t", data))]
+    with pytest.raises(JournalBroken, match=re.escape(key)) as caught:
+        decode(whole, "there")
+    assert "there, line 2" in str(caught.value)
 
 
 def test_an_event_counts_once() -> None:
     summary = fold(WHOLE)
-    assert step(summary, WHOLE[4]) == summary
+    take(summary, WHOLE[4])
+    assert summary == fold(WHOLE)
     assert fold([event for event in WHOLE for _ in range(2)]) == summary
 
 
 def test_unknown_kinds_and_missing_keys_are_passed_over() -> None:
     kinds = sorted(
-        {event.kind for event in WHOLE} | {"note", "finding", "mode.changed", "stop.asked", "run.resumed", "x.y"}
+        {event.kind for event in WHOLE} - {"evidence"}
+        | {"note", "finding", "mode.changed", "stop.asked", "run.resumed", "x.y"}
     )
     summary = fold(story(*[(kind, "s", {}) for kind in kinds]))
     assert summary.seq == len(kinds)
@@ -267,7 +290,9 @@ VALUES: st.SearchStrategy[Json] = st.recursive(
 
 
 @given(st.lists(st.tuples(st.sampled_from(WHOLE), st.dictionaries(st.integers(0, 9), VALUES, max_size=3)), max_size=8))
-def test_no_data_however_ill_typed_breaks_the_fold(noise: Sequence[tuple[Event, Mapping[int, Json]]]) -> None:
+def test_ill_typed_data_is_refused_at_the_door_and_all_else_folds(
+    noise: Sequence[tuple[Event, Mapping[int, Json]]],
+) -> None:
     told = []
     for event, changes in noise:
         data = dict(event.data)
@@ -275,16 +300,20 @@ def test_no_data_however_ill_typed_breaks_the_fold(noise: Sequence[tuple[Event, 
             if data:
                 data[sorted(data)[place % len(data)]] = value
         told.append((event.kind, event.step, data))
-    msgspec.json.encode(document(fold(story(*told))))
+    try:
+        events = decode([msgspec.json.encode(event) for event in story(*told)], "there")
+    except JournalBroken:
+        return
+    msgspec.json.encode(document(fold(events)))
 
 
 @given(st.integers(0, len(WHOLE)))
 def test_folding_in_two_goes_is_folding_at_once(cut: int) -> None:
-    summary: Summary = empty()
+    summary = RunState()
     for event in WHOLE[:cut]:
-        summary = step(summary, event)
+        take(summary, event)
     for event in WHOLE[cut:]:
-        summary = step(summary, event)
+        take(summary, event)
     assert summary == fold(WHOLE)
 
 

@@ -1,4 +1,4 @@
-"""The past of a run: what the journal's events come to, and that a resumed engine sees the same."""
+"""The state of a run as the engine reads it, and that a resumed engine sees the same."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.evidence import Evidence, Json
-from safemig.events import Event
-from safemig.run.past import Past, fold, rows_of, take
+from safemig.journal.events import Event, FactsKept, TickedItem
+from safemig.journal.fold import fold, take
+from safemig.journal.state import RunState
 from safemig.signals.row_changes import doubts, losses
 
 AT = "2026-01-01T00:00:00.000+00:00"
@@ -27,7 +28,7 @@ def event_of(made: tuple[str, str, dict[str, Any]], number: int) -> Event:
     return Event(number, kind, "r1", "t", step, AT, 1.0, data)
 
 
-def past(*made: tuple[str, str, dict[str, Any]]) -> Past:
+def past(*made: tuple[str, str, dict[str, Any]]) -> RunState:
     return fold(events(*made))
 
 
@@ -64,7 +65,7 @@ START = (
 
 def test_an_empty_journal_is_an_empty_past() -> None:
     nothing = past()
-    assert (nothing.mode, nothing.started, nothing.in_flight, nothing.verdict) == ("default", {}, "", "")
+    assert (nothing.mode, nothing.start, nothing.in_flight, nothing.verdict) == ("default", None, "", "")
     assert not nothing.changing
     assert nothing.last("tests") is None
     assert not nothing.finished("build")
@@ -72,7 +73,7 @@ def test_an_empty_journal_is_an_empty_past() -> None:
 
 def test_start_mode_and_resume() -> None:
     known = past(START, ("run.finished", "", {"verdict": "interrupted"}))
-    assert (known.mode, known.started["spec"], known.verdict) == ("auto", "01", "interrupted")
+    assert (known.mode, known.started.spec, known.verdict) == ("auto", "01", "interrupted")
     known = past(
         START,
         ("run.finished", "", {"verdict": "waiting"}),
@@ -118,10 +119,10 @@ def test_a_second_attempt_of_a_step_looks_again_but_the_run_remembers() -> None:
 
 def test_commands_are_counted_over_the_whole_run() -> None:
     known = past(started("a"), command("a", 1), ended("a", 1, "stopped", None), command("a", 3), command("b", 2))
-    assert known.commands == 3
+    assert max(known.commands) == 3
     assert known.of("a").commands == [1, 3]
-    assert known.of("a").ended[1]["how"] == "stopped"
-    assert 3 not in known.of("a").ended
+    assert known.of("a").ends[1].how == "stopped"
+    assert 3 not in known.of("a").ends
 
 
 @pytest.mark.parametrize("step", ["create", "generate", "build-migration", "start-migration", "migrate"])
@@ -145,9 +146,9 @@ def test_rows_that_a_stopped_test_run_took_are_not_forgotten_by_the_next_one() -
         started("test"),
         ("evidence", "test", {"moment": "first", "evidence": blind}),
     )
-    assert len(losses(rows_of(known))) == len(doubts(rows_of(known))) == 1
+    assert len(losses(known.rows)) == len(doubts(known.rows)) == 1
     take(known, event_of(evidence("test", "first", "rows", "shop around test", changes=[]), 6))
-    assert (len(losses(rows_of(known))), doubts(rows_of(known))) == (1, ())
+    assert (len(losses(known.rows)), doubts(known.rows)) == (1, ())
 
 
 def test_the_newest_evidence_counts() -> None:
@@ -173,11 +174,11 @@ def test_all_gives_one_evidence_a_subject_of_its_moment() -> None:
         evidence("baseline", "before", "endpoint", "GET /", status=200),
         evidence("prove", "after", "endpoint", "GET /", status=500),
     )
-    assert [(one.subject, one.data["status"]) for one in known.all("endpoint", "before")] == [
+    assert [(one.subject, one.data["status"]) for one in known.seen("before", "endpoint")] == [
         ("GET /", 200),
         ("GET /health", 200),
     ]
-    assert known.all("endpoint", "first") == ()
+    assert known.seen("first", "endpoint") == ()
 
 
 def given_answer(answer: str, digest: str, **more: Any) -> tuple[str, str, dict[str, Any]]:
@@ -206,11 +207,11 @@ def test_documents_questions_and_ticks() -> None:
         ("tick", "tick", {"file": "plan.md", "line": 7, "text": "Create the table", "by": "engine", "sha256": "s"}),
         ("something.new", "", {"unknown": True}),
     )
-    assert known.facts == ("facts.json", "f")
-    assert known.findings == [("finding-1.json", "g")]
-    assert known.plans == ["p1", "p2"]
+    assert known.facts == FactsKept("facts.json", "f")
+    assert [(one.file, one.digest) for one in known.findings] == [("finding-1.json", "g")]
+    assert [one.digest for one in known.plans] == ["p1", "p2"]
     assert known.asked == 1
-    assert known.ticked == [("plan.md", 7, "Create the table")]
+    assert known.ticked == (TickedItem("plan.md", 7, "Create the table"),)
 
 
 STEPS = st.sampled_from(["build", "start", "baseline", "create", "migrate"])
@@ -241,7 +242,7 @@ def test_an_engine_that_was_killed_anywhere_and_resumed_knows_the_same(
 @given(st.lists(MADE, max_size=15))
 @settings(deadline=None)
 def test_once_the_change_has_begun_nothing_takes_that_back(made: list[tuple[str, str, dict[str, Any]]]) -> None:
-    known, begun = Past(), False
+    known, begun = RunState(), False
     for event in events(*made):
         take(known, event)
         assert known.changing or not begun

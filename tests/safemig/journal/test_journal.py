@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.evidence import Json
-from safemig.events import Event
-from safemig.journal import (
+from safemig.journal.events import Event
+from safemig.journal.journal import (
     EVENTS,
     Journal,
     JournalBroken,
@@ -237,7 +237,7 @@ def test_a_folder_that_cannot_be_made_is_an_unwritable_journal(folder: Path, jou
 HOLDER = """
 import sys
 from pathlib import Path
-from safemig.journal import ProjectLock
+from safemig.journal.journal import ProjectLock
 lock = ProjectLock(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
@@ -288,7 +288,7 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.text("abc.-", max_size=5), VALUES, max_size=4))
 @settings(max_examples=60, deadline=None)
 def test_any_data_is_one_line_and_comes_back(data: dict[str, Json]) -> None:
-    raw = msgspec.json.encode(Event(1, "evidence", "r", "t", "s", "w", 0.5, data))
+    raw = msgspec.json.encode(Event(1, "of.later", "r", "t", "s", "w", 0.5, data))
     assert b"\n" not in raw
     assert b"\r" not in raw
     assert decode([raw], "there")[0].data == json.loads(raw)["data"] == data

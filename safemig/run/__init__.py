@@ -1,1 +1,0 @@
-"""A run: from the journal and the world to the verdict."""
