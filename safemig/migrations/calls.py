@@ -18,10 +18,13 @@ from safemig.migrations.python_values import (
     TYPE_PLACES,
     UNKNOWN,
     Value,
+    formatted,
     is_harmless_builtin,
     of_import,
     of_method,
+    replaced,
     shown,
+    text_of,
 )
 from safemig.sql.hazards import Hazard
 from safemig.sql.type_changes import keeps, of_code
@@ -211,16 +214,14 @@ def _of_text(reader: Reader, node: ast.Call, owner: Value, method: str, at: int)
     if method in _EDITS_TEXT and not given:
         return replace(owner, name=getattr(owner.name, method)())
     if method == "replace" and len(given) == 2 and all(one.kind == "text" for one in given):
-        return replace(owner, name=owner.name.replace(given[0].name, given[1].name))
+        made = replaced(owner.name, given[0].name, given[1].name)
+        return replace(made, sql=owner.sql)
     if method == "join" and len(given) == 1 and given[0].items and all(one.kind == "text" for one in given[0].items):
-        return Value("text", owner.name.join(one.name for one in given[0].items))
+        return text_of([one.name for one in given[0].items], owner.name)
     if method == "format" and all(one.kind == "text" for one in given) and None not in [w.arg for w in node.keywords]:
         count = len(node.args)
         words = {word.arg or "": one.name for word, one in zip(node.keywords, given[count:], strict=True)}
-        try:
-            return Value("text", owner.name.format(*(one.name for one in given[:count]), **words))
-        except (LookupError, ValueError, AttributeError):
-            return DATA
+        return formatted(owner.name, [one.name for one in given[:count]], words)
     return DATA if of_method(Value("text"), method) else _not_read(reader, node)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from safemig.migrations.fragments import parse as parse_python
 from safemig.migrations.python_events import Acts, Event, Noted, Raises, RunsSql
 from safemig.migrations.python_reader import Reader
+from safemig.migrations.python_scopes import TooMuch
 from safemig.sql.hazards import LOSSES, Kind, hazards, makes, writes
 from safemig.sql.parser import Parsed, parse_apart
 
@@ -96,8 +97,8 @@ def _reading(text: str) -> _Reading:
         if downgrade.kind == "function" and type(downgrade.code).__name__ == "FunctionDef":
             reader.follow(tree, downgrade, ())
             down = tuple(reader.events)
-    except RecursionError:
-        return _Reading(problem="nests deeper than can be read, so what it does is not known")
+    except (RecursionError, TooMuch):
+        return _Reading(problem="nests or repeats more than can be followed, so what it does is not known")
     lines = (getattr(upgrade.code, "lineno", 1), getattr(downgrade.code, "lineno", 1))
     return _Reading(loading, up, down, lines)
 

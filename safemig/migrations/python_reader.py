@@ -27,6 +27,7 @@ from safemig.migrations.python_values import (
     joined,
     member,
     shown,
+    text_of,
 )
 
 MAX_DEPTH = 8  # functions of the file that call one another
@@ -256,6 +257,7 @@ class Reader(Surroundings):
 
     def value(self, node: ast.expr, at: int, *, used: bool = False) -> Value:
         """What the expression stands for; ``used``: an operation in it is called, not handed on."""
+        self.spend()
         found = self._read(node, at)
         if not used and isinstance(node, ast.Name | ast.Attribute) and _is_operation(found):
             self.unknown(node, f"hands {shown(node)} on, and what is done with it is not read")
@@ -293,6 +295,10 @@ class Reader(Surroundings):
     def _listed(self, node: ast.List | ast.Tuple | ast.Set, at: int) -> Value:
         items = tuple(self.value(item, at) for item in node.elts)
         starred = any(isinstance(item, ast.Starred) for item in node.elts)
+        if any(inner.items for item in items for inner in item.items):
+            for item in items:  # lists of lists of lists are not followed
+                self.consume(node, item)
+            return combined(items)
         return replace(combined(items), items=() if starred else items)
 
     def _binop(self, node: ast.BinOp, at: int) -> Value:
@@ -323,13 +329,13 @@ class Reader(Surroundings):
             else:
                 parts.append(self.value(part, at))
         if all(part.kind == "text" for part in parts):
-            return Value("text", "".join(part.name for part in parts))
+            return text_of([part.name for part in parts])
         return DATA
 
     def _added(self, left: Value, right: Value) -> Value:
         if left.kind == right.kind == "text" and not (left.sql or right.sql):
-            return Value("text", left.name + right.name)
-        if left.items and right.items:
+            return text_of([left.name, right.name])
+        if left.items and right.items and len(left.items) + len(right.items) <= MAX_TURNS:
             return replace(combined((left, right)), items=left.items + right.items)
         return replace(combined((left, right)), items=(left, right) if left.sql or right.sql else ())
 

@@ -10,6 +10,8 @@ from safemig.migrations.python_events import Acts, Event, Noted, Raises, RunsSql
 from safemig.migrations.python_values import UNKNOWN, Value, combined, is_builtin, joined
 from safemig.sql.hazards import Hazard
 
+MAX_STEPS = 100_000  # expressions, about 1 s; the largest revision of the corpora takes 150
+
 
 @dataclass
 class Scope:
@@ -22,12 +24,23 @@ class Scope:
     returns: list[Value] = field(default_factory=list)
 
 
+class TooMuch(Exception):
+    """Following the code takes more steps than any revision that a person wrote."""
+
+
 class Surroundings:
     """What a reader of code knows besides the code: names, and what it came upon."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.scopes: list[Scope] = []
+        self._steps = 0
+
+    def spend(self) -> None:
+        """Counts one step; loops in loops and lists of lists grow beyond all bounds."""
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise TooMuch
 
     # Events
 
@@ -51,6 +64,7 @@ class Surroundings:
 
     def consume(self, node: ast.AST, value: Value) -> None:
         """A value that is given to something that builds a statement: the SQL in it becomes a part of that."""
+        self.spend()
         if value.kind == "text" and value.sql:
             self.events.append(RunsSql(getattr(node, "lineno", 1), value.name, "fragment"))
         for item in value.items:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +45,8 @@ class Value:
     simple: bool = False
 
 
+MAX_CHARACTERS = 200_000  # of a text that is put together
+_FIELD = re.compile(r"(\{\w*\})")
 DATA, UNKNOWN, EXPRESSION = Value("data"), Value("unknown"), Value("expression")
 PLAIN: tuple[ValueKind, ...] = ("data", "text")
 BUILT: tuple[ValueKind, ...] = ("expression", "query", "table", "enum")
@@ -250,15 +253,46 @@ def is_type_name(value: Value) -> bool:
     return value.kind == "builtin" or (value.kind == "imported" and not f"{value.name}.".startswith(OPERATIONS))
 
 
+def text_of(parts: Sequence[str], between: str = "") -> Value:
+    """The text that those parts make; one that grows too long is not kept."""
+    length = sum(map(len, parts)) + len(parts) * len(between)
+    return Value("text", between.join(parts)) if length <= MAX_CHARACTERS else DATA
+
+
 def filled(text: Value, given: Value) -> Value:
-    """``text % given``: a text where both are known."""
+    """``text % given``: a text where both are known, and nothing but ``%s`` stands in it."""
     parts = given.items or (given,)
-    if any(part.kind != "text" for part in parts):
+    pieces = text.name.replace("%%", "\0").split("%s")
+    if any(part.kind != "text" for part in parts) or len(pieces) != len(parts) + 1 or "%" in "".join(pieces):
         return DATA
-    try:
-        return Value("text", text.name % tuple(part.name for part in parts))
-    except (TypeError, ValueError, KeyError):
-        return DATA
+    names = [*(part.name for part in parts), ""]
+    return text_of(
+        [piece for pair in zip((one.replace("\0", "%") for one in pieces), names, strict=True) for piece in pair]
+    )
+
+
+def formatted(text: str, positional: Sequence[str], named: Mapping[str, str]) -> Value:
+    """``text.format(…)``: a text where nothing but plain fields stand in it, without widths or attributes."""
+    parts: list[str] = []
+    count = 0
+    for piece in _FIELD.split(text.replace("{{", "\0").replace("}}", "\1")):
+        if _FIELD.fullmatch(piece) is None:
+            parts.append(piece.replace("\0", "{").replace("\1", "}"))
+            if "{" in piece or "}" in piece:
+                return DATA
+            continue
+        key = piece[1:-1] or str(count)
+        count += not piece[1:-1]
+        value = named.get(key) or (positional[int(key)] if key.isdecimal() and int(key) < len(positional) else None)
+        if value is None:
+            return DATA
+        parts.append(value)
+    return text_of(parts)
+
+
+def replaced(text: str, old: str, new: str) -> Value:
+    """``text.replace(old, new)``."""
+    return text_of(text.split(old), new) if old else DATA
 
 
 def member(value: Value) -> Value:

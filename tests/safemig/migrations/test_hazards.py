@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 
 import pytest
 from hypothesis import given
@@ -344,3 +345,49 @@ def test_a_helper_is_followed_with_what_it_is_given() -> None:
 def test_a_helper_that_calls_itself_ends() -> None:
     head = "from alembic import op\n\n\ndef again(n):\n    again(n)\n    again(n)\n"
     assert any(one.loses for one in risks(FILE.format(head=head, up="again(1)")))
+
+
+_TURNS = repr(tuple(range(50)))
+
+
+@pytest.mark.parametrize(
+    "up",
+    [
+        "".join(f"{'    ' * depth}for v{depth} in {_TURNS}:\n" for depth in range(6)) + "    " * 6 + "op.execute(x)",
+        "".join(f"{'    ' * depth}while x:\n" for depth in range(18)) + "    " * 18 + "op.execute('SELECT 1')",
+        "q = 'x' * 9\nq = 'abcdefgh'\n" + "q = q + q\n" * 60 + "op.execute(q)",
+        "q = [sa.text('wipe()')]\n" + "q = [q, q]\n" * 40 + "op.create_index('i', 't', q)",
+        "q = ['a', 'b']\n" + "q = q + q\n" * 60 + "for one in q:\n    op.execute(one)",
+        "op.execute('%999999999s' % 'x')",
+        "op.execute('{:999999999}'.format('x'))",
+        "op.execute('{0.__class__}'.format('x'))",
+        "q = 'a'.join(['" + "a" * 50_000 + "'])\nop.execute(q.replace('a', q).replace('a', q))",
+        "x = " + "-" * 3000 + "1\nop.execute(x)",
+        "x = a" + ".b" * 3000 + "\nop.execute(x)",
+        "def f(n):\n    " + "\n    ".join("f(n)" for _ in range(30)) + "\nf(1)",
+    ],
+    ids=range(12),
+)
+def test_code_that_grows_beyond_bounds_is_unknown_within_seconds(up: str) -> None:
+    begun = time.monotonic()
+    found = risks(_revision(up, BACK))
+    assert any(one.loses for one in found)
+    assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize(
+    ("code", "lost"),
+    [
+        ("'DROP TABLE {}'.format('t')", True),
+        ("'{1} {0}'.format('TABLE t', 'DROP')", True),
+        ("'{a} TABLE t'.format(a='DROP')", True),
+        ("'CREATE TABLE {t} (a json DEFAULT \\'{{}}\\')'.format(t='x')", False),
+        ("'CREATE %s %s (a int) /* 100%% */' % ('TABLE', 't')", False),
+        ("'%s TABLE t' % 'DROP'", True),
+        ("'%d' % 1", True),
+        ("'x y'.replace('x', 'DROP TABLE').replace('', 'z')", True),
+        ("'CREATE x y (a int)'.replace('x', 'TABLE')", False),
+    ],
+)
+def test_a_text_that_is_put_together(code: str, *, lost: bool) -> None:
+    assert any(one.loses for one in risks(_revision(f"op.execute({code})", BACK))) is lost
