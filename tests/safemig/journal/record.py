@@ -7,7 +7,7 @@ people have.
 
 from __future__ import annotations
 
-import shutil
+import getpass
 import sys
 import tempfile
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def refused(world: Demo) -> None:
 def resumed(world: Demo) -> None:
     """A run whose engine is killed while the migration runs, taken up again."""
     child = world.start("run", "--mode", "auto", "--json")
-    world.until(lambda: world.begun("migrate"))
+    world.until(lambda: world.begun("migrate"), 560.0)
     kill_engine(world)
     child.communicate(timeout=60)
     world.safemig("resume", "--mode", "auto", "--json")
@@ -55,12 +55,15 @@ def record(name: str, into: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="golden-") as folder, demo(Path(folder) / "demo", "process") as world:
         STORIES[name](world)
         text = (world.run / "events.jsonl").read_text(encoding="utf-8")
-        replaced = {str(world.root.resolve()): "/project", tempfile.gettempdir(): "/tmp", sys.prefix: "/python"}
+        replaced = {
+            str(world.root.resolve()): "/project",
+            sys.prefix: "/python",
+            f"safemig-{getpass.getuser()}": "safemig-user",
+        }
         for path, placeholder in replaced.items():
             text = text.replace(path, placeholder)
         into.mkdir(parents=True, exist_ok=True)
         (into / f"{name}.jsonl").write_text(text, encoding="utf-8")
-        shutil.copytree(world.run, into / f"{name}-run", dirs_exist_ok=True)
 
 
 if __name__ == "__main__":
