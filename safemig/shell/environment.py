@@ -13,6 +13,12 @@ _HARMLESS = re.compile(
     r"|PIP_DISABLE_PIP_VERSION_CHECK|DOCKER_BUILDKIT|COMPOSE_DOCKER_CLI_BUILD|BUILDKIT_PROGRESS"
     r"|APP_ENV|ENVIRONMENT|DEBUG|TESTING|LOG_LEVEL|PORT|FLASK_DEBUG"
 )
+# A database of this machine, without options that lead elsewhere. That command and service use the database that is
+# looked at is proved by their sessions before anything is changed; of one elsewhere it is too late to ask then.
+_DATABASE = re.compile(r"(?:\w+_)?DATABASE_UR[LI]")
+_LOCAL = re.compile(
+    r"postgres(?:ql)?(?:\+\w+)?://(?:[\w.~%:+-]*@)?(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?/[\w-]*", re.A
+)
 # A variable that stands alone changes a command only if it was exported before: these families belong to tools.
 _TOOLS = re.compile(
     r"\w*PATH|(?:LD|DYLD|BASH|PYTHON|PG|PSQL|GIT|DOCKER|COMPOSE|CURL|XDG|PIP|UV|POETRY|PDM|PIPENV|VIRTUAL|NPM|NODE|PERL"
@@ -34,6 +40,8 @@ def harmless(name: str, value: str) -> bool:
         return value in (".", "./")
     if name == "DATABASE_URL":
         return _NEAR.fullmatch(value) is not None
+    if _DATABASE.fullmatch(name):
+        return _LOCAL.fullmatch(value) is not None
     return _HARMLESS.fullmatch(name) is not None and "\n" not in value
 
 

@@ -61,6 +61,8 @@ command -v docker
 WRITES = """
 curl -XPOST http://localhost
 PYTHONPATH=. alembic upgrade head
+DATABASE_URL=postgresql+psycopg://shop:pw@127.0.0.1:5433/shop_dev nohup uvicorn shop.main:app --port 8000
+SHOP_DATABASE_URL=postgres://localhost/shop_test pytest -q
 uv run --all-extras pytest
 venv/bin/python3.12 -m pytest
 mypy app
@@ -102,6 +104,10 @@ poetry run pytest
 """.strip().splitlines()
 
 DESTRUCTIVE = """
+DATABASE_URL=postgresql://shop@db.example.com/shop uvicorn shop.main:app
+DATABASE_URL=postgresql://localhost@db.example.com/shop pytest -q
+DATABASE_URL=postgresql://localhost/shop?host=db.example.com uvicorn shop.main:app
+DATABASE_URL=$PRODUCTION uvicorn shop.main:app
 echo x > file
 echo x | tee file
 curl -o out.html http://localhost:8000/
