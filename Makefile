@@ -36,7 +36,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 quick: $(STAMP) ## Run the tests that need no server, container, screen or other program
 	$(PYTEST) -m "not slow and not docker and not integration"
 
-test: $(STAMP) ## Run all tests but whole runs; container tests run where a Docker Engine answers
+test: $(STAMP) ## Run all tests but most whole runs; container tests run where a Docker Engine answers
 	$(PYTEST) -m "not slow"
 
 test-all: $(STAMP) ## Run all tests: also whole runs, the container matrix and the chains of kills

@@ -12,6 +12,8 @@ import pytest
 
 from tests.suite import CACHE_KEY, slowest
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).parents[1]
 CONFTEST = """
 from tests.suite import Suite

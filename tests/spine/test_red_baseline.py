@@ -11,6 +11,8 @@ from tests.spine.face import Said, asked, converse, decide, of
 from tests.spine.project import MAKEFILE, Spine, make_project, remove_project
 from tests.spine.test_rows import drive, events, signal_of_tests
 
+pytestmark = pytest.mark.slow
+
 NEEDS_THE_CHANGE = """
 import psycopg
 def test_ratings_can_be_stored():

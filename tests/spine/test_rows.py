@@ -20,6 +20,8 @@ from safemig.journal.events import Event
 from safemig.journal.journal import read_events
 from tests.spine.project import Spine, make_project, remove_project
 
+pytestmark = pytest.mark.slow
+
 DRIVER = Path(__file__).with_name("driver.py")
 HEAD = "import psycopg\nURL = {dsn!r}\n"
 DELETES = """

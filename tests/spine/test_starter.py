@@ -21,6 +21,8 @@ from safemig.journal.events import Event
 from safemig.journal.journal import read_events
 from tests.spine.project import Spine, make_project, remove_project
 
+pytestmark = pytest.mark.slow
+
 SAFEMIG = [sys.executable, "-P", str(Path(entry.__file__))]
 SLOW = "build:\n\techo build >> calls.log; while [ ! -e go ]; do sleep 0.05; done\n"
 

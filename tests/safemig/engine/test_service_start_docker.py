@@ -20,7 +20,7 @@ from tests.safemig.composed import needs_docker
 from tests.safemig.starting import before_start
 from tests.spine.project import FIRST
 
-pytestmark = needs_docker
+pytestmark = [*needs_docker, pytest.mark.slow]
 
 COMPOSE = """\
 services:

@@ -23,7 +23,7 @@ from safemig.runtimes import docker_engine, docker_ownership, exec_sessions
 from safemig.runtimes.docker import DockerRuntime
 from tests.safemig.composed import needs_docker, unharmed, until
 
-pytestmark = needs_docker
+pytestmark = [*needs_docker, pytest.mark.slow]
 
 
 def active(runtime: DockerRuntime, text: str) -> bool:
