@@ -26,7 +26,7 @@ COMMANDS = {
     ),
     "tick": ("safemig.cli.tick", "tick items of a checklist: FILE:LINES, or what is proved or proposed"),
     "lint": ("safemig.cli.lint", "say what revision files may lose or change for others; needs no database"),
-    "permissions": ("safemig.cli.permissions", "list and revoke what “don't ask again” has granted"),
+    "permissions": ("safemig.cli.permissions", "list, explain and revoke what may be done without a question"),
     "stop-database": ("safemig.cli.stop_database", "stop the PostgreSQL that safemig started for this project"),
     "compose-edit": ("safemig.cli.compose_edit", "make the Makefile call `docker compose` itself: shows the edit"),
     "demo": ("safemig.cli.demo", "run the main job on a fresh copy of the demo project"),
@@ -138,7 +138,12 @@ def _tick(sub: argparse.ArgumentParser) -> None:
 
 def _permissions(sub: argparse.ArgumentParser) -> None:
     _json_only(sub)
-    sub.add_argument("--revoke", default="", metavar="ID|all", help="take a grant back")
+    only = sub.add_mutually_exclusive_group()
+    only.add_argument("--revoke", default="", metavar="ID|all", help="take a grant back")
+    only.add_argument("--why", metavar="LINE", help="what a line does at worst, and what each mode makes of it")
+    only.add_argument(
+        "--why-lines", default="", metavar="FILE|-", help="judge JSON strings, one a line; answers JSON objects"
+    )
 
 
 def _lint(sub: argparse.ArgumentParser) -> None:

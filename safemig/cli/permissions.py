@@ -14,6 +14,10 @@ from safemig.policy import permissions
 
 def main(options: argparse.Namespace) -> int:
     """0; revoking a number that is not there is a usage error."""
+    if options.why is not None or options.why_lines:
+        from safemig.cli import why
+
+        return why.main(options)
     opened = open_project(options)
     state = project_folder(opened.project.root)
     if (opened.state / permissions.NAME).exists():

@@ -8,6 +8,8 @@ from safemig.shell.outcome import NOTHING, Effects, Words, reads, unknown, worst
 from safemig.shell.paths import append, overwrite, visible
 from safemig.shell.quoting import HOLE
 
+# A comparison is no redirection: awk writes only behind print and printf.
+_AWK_ACTS = re.compile(r"system|getline|close|fflush|@|print[^;}]*[>|]|\|\s*\"|\"\s*\|(?!\|)")
 _SED_SAFE = re.compile(r"s([/|#,:@])(?:(?!\1)[^\n])*\1(?:(?!\1)[^\n])*\1[gIip0-9]*|[0-9$]*(,[0-9$]+)?[pqd]")
 
 
@@ -33,7 +35,7 @@ def awk(args: Words) -> Effects:
             rest.pop(0)
         elif not option.startswith("-F"):
             return unknown(("awk", *args))
-    if not rest or HOLE in rest[0] or re.search(r"system|getline|close|@|>|\|(?!\|)", rest[0].replace("||", "")):
+    if not rest or HOLE in rest[0] or _AWK_ACTS.search(rest[0]):
         return unknown(("awk", *args))
     return reads()
 

@@ -21,11 +21,13 @@ _AUTOMATIC = frozenset("@<*^?+%|")
 
 @dataclass(frozen=True)
 class Doubted:
-    """What makes an effect unknown, and where: ``place`` is file and line, ``what`` the line."""
+    """What makes an effect unknown, and where: ``place`` is file and line, ``what`` the line. ``runs`` is true
+    of a function that may run or change something when it is expanded."""
 
     place: str
     why: str
     what: str = ""
+    runs: bool = False
 
     def __str__(self) -> str:
         return f"{self.place}: {self.why}"
@@ -121,7 +123,7 @@ class Expansion:
         return self.expand(variable.value, depth + 1)
 
     def _doubt(self, why: str, what: str) -> None:
-        self.doubts.append(Doubted(self.file, why, what))
+        self.doubts.append(Doubted(self.file, why, what, runs=True))
 
 
 def _closing(text: str, start: int) -> int:

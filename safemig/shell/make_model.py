@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +56,7 @@ class Model:
     absent: list[tuple[str, Doubted]] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)
     one_shell: bool = False
+    overridden: dict[str, Doubted] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -145,8 +146,7 @@ class _Reader:
     def assignment(self, node: Node, doubt: Doubted | None = None) -> None:
         targets = next((child for child in node.children if child.type == "list"), None)
         if targets is not None:
-            for child in targets.named_children:
-                self._target(_text(child)).doubts.append(self._doubt(node, "a variable is set for this target alone"))
+            self._for_targets(node, _text(targets).split())
             return
         name = node.child_by_field_name("name")
         operator = node.child_by_field_name("operator")
@@ -164,9 +164,19 @@ class _Reader:
             doubt = doubt or self._doubt(node, "a comment inside an expansion")
         self._assign(node, _text(name), _text(operator), value, doubt)
 
+    def _for_targets(self, node: Node, targets: list[str]) -> None:
+        """A variable for one target alone, which holds for all that it needs as well."""
+        for name in targets:
+            if re.fullmatch(r"[\w./+-]+", name):
+                self._target(name).doubts.append(self._doubt(node, "a variable is set for this target alone"))
+            else:
+                self._everywhere(node, "a variable is set for targets by a pattern")
+
     def _assign(self, node: Node, name: str, operator: str, value: str, doubt: Doubted | None) -> None:
         old = self.model.variables.get(name)
-        doubt = doubt or self.undecided
+        if doubt is not None:
+            self.model.overridden.setdefault(name, doubt)
+        doubt = doubt or self.model.overridden.get(name) or self.undecided
         simple = operator in (":=", "::=", ":::=")
         if operator == "?=":
             if old is not None or name in self.environment:
@@ -180,15 +190,22 @@ class _Reader:
             self._everywhere(node, f"an assignment by `{operator}` may run a command while make reads the file")
             return
         if simple and _REFERENCE.search(value):
-            value = self._at_once(node, value)
+            value, rests_on = self._at_once(node, value)
+            doubt = doubt or rests_on
         self._set(node, name, Variable(value, simple, doubt))
 
-    def _at_once(self, node: Node, value: str) -> str:
-        """A value that make expands where it stands: what runs then runs for every target."""
+    def _at_once(self, node: Node, value: str) -> tuple[str, Doubted | None]:
+        """A value that make expands where it stands, and the doubt about a variable in it. What runs then runs for
+        every target."""
         expanded = Expansion(self.model.variables)
         value = expanded.expand(value)
-        self.model.doubts += [Doubted(self._doubt(node, "").place, each.why, each.what) for each in expanded.doubts]
-        return value.replace("$", "$$")
+        return value.replace("$", "$$"), self._reading(node, expanded)
+
+    def _reading(self, node: Node, expanded: Expansion) -> Doubted | None:
+        """Takes the doubts of what make expands while it reads the file; the first one that is about a variable."""
+        place = self._doubt(node, "").place
+        self.model.doubts += [replace(each, place=place) for each in expanded.doubts if each.runs]
+        return next((each for each in expanded.doubts if not each.runs), None)
 
     def _set(self, node: Node, name: str, variable: Variable) -> None:
         self.model.variables[name] = variable
@@ -280,7 +297,7 @@ class _Reader:
             if child.type in ("ifeq_directive", "ifneq_directive", "ifdef_directive", "ifndef_directive"):
                 expanded = Expansion(self.model.variables)
                 expanded.expand(_text(child).replace("\n", " "))
-                self.model.doubts += [self._doubt(child, each.why) for each in expanded.doubts]
+                self._reading(child, expanded)
             elif child.type in ("else_directive", "elsif_directive"):
                 self.conditional(child)
             elif child.is_named:
@@ -326,7 +343,8 @@ class _Reader:
             if child.type == "prerequisites":
                 expanded = Expansion(self.model.variables)
                 words = expanded.expand(_joined(_text(child))).split()
-                doubts += [self._doubt(node, each.why) for each in expanded.doubts]
+                rests_on = self._reading(node, expanded)
+                doubts += [rests_on] if rests_on else []
                 if not all(re.fullmatch(r"[\w./+-]+", word) for word in words):
                     doubts.append(self._doubt(node, "a prerequisite is not a plain name"))
                 found += words

@@ -1,0 +1,116 @@
+"""`safemig permissions --why LINE`: what a line comes to, and by which rule each mode does it, asks or refuses."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from checks.evidence import Json
+from safemig.cli.errors import UsageError
+from safemig.journal.events import MODES
+
+if TYPE_CHECKING:
+    from safemig.policy.decision import Judgement
+    from safemig.shell.outcome import Effects
+
+LOOKS = "every part of it only looks"
+_LONGEST = 1_000_000
+
+
+def main(options: argparse.Namespace) -> int:
+    """0, whatever the answer is: the line is judged and never run."""
+    from safemig.project.files import find_root
+
+    folder = Path(options.project).resolve()
+    if not folder.is_dir():
+        raise UsageError(f"--project {options.project}: there is no such folder")
+    root = find_root(folder)
+    if options.why_lines:
+        for line in _lines(options.why_lines):
+            _print(_short(line, _effects(line, folder, root)))
+        return 0
+    effects = _effects(options.why, folder, root)
+    modes = _judged(options.why, effects, root)
+    if options.json:
+        answers: Json = {mode: {"answer": found.answer, "rule": found.rule} for mode, found in modes.items()}
+        _print({**_short(options.why, effects), "modes": answers})
+    else:
+        sys.stdout.writelines(f"{text}\n" for text in _text(options.why, effects, modes))
+    return 0
+
+
+def _effects(line: str, folder: Path, root: Path) -> Effects:
+    from safemig.shell.make_effects import effect_in_folder
+
+    return effect_in_folder(line, folder, root)
+
+
+def _short(line: str, effects: Effects) -> dict[str, Json]:
+    return {
+        "line": line,
+        "effect": effects.effect,
+        "touches": list(effects.touches),
+        "because": effects.why or LOOKS,
+    }
+
+
+def _judged(line: str, effects: Effects, root: Path) -> dict[str, Judgement]:
+    """What each mode makes of the line by the rules of the configuration."""
+    from safemig.base.action import Action
+    from safemig.cli.opening import own_rules
+    from safemig.policy.decision import Context, Rules, judge
+    from safemig.project.config import load
+
+    config, _ = own_rules(load(root))
+    rules = Rules(config.permissions.allow, config.permissions.ask, config.permissions.deny)
+    action = Action("command", line=line, effect=effects.effect, touches=effects.touches)
+    return {mode: judge(action, Context(mode, rules, project=str(root))) for mode in MODES}
+
+
+def _text(line: str, effects: Effects, modes: dict[str, Judgement]) -> Iterator[str]:
+    from safemig.base.redaction import redact
+
+    yield f"line:     {_printable(redact(line))}"
+    yield f"effect:   {effects.effect}"
+    yield f"touches:  {', '.join(effects.touches) or 'nothing'}"
+    yield f"because:  {_printable(redact(effects.why or LOOKS))}"
+    for mode, found in modes.items():
+        yield f"{mode + ':':9} {found.answer}, {_printable(found.rule)}"
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else ascii(text)
+
+
+def _lines(place: str) -> Iterator[str]:
+    """The lines to judge: JSON strings, one a line, on standard input for ``-``."""
+    if place == "-":
+        yield from _decoded(sys.stdin.buffer, "standard input")
+        return
+    try:
+        with Path(place).open("rb") as file:
+            yield from _decoded(file, place)
+    except OSError as error:
+        raise UsageError(f"--why-lines {place}: {error.strerror}") from error
+
+
+def _decoded(rows: Iterable[bytes], place: str) -> Iterator[str]:
+    for number, row in enumerate(rows, start=1):
+        if not row.strip():
+            continue
+        try:
+            if len(row) > _LONGEST:
+                raise UsageError(f"{place}, line {number}: longer than {_LONGEST:,} bytes")
+            yield msgspec.json.decode(row, type=str)
+        except msgspec.DecodeError as error:
+            raise UsageError(f"{place}, line {number}: not a JSON string ({error})") from error
+
+
+def _print(document: dict[str, Json]) -> None:
+    sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
+    sys.stdout.flush()
