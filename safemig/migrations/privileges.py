@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from checks.evidence import Json
@@ -12,7 +13,9 @@ from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse
 from safemig.migrations.from_python import sql_of
 from safemig.sql.identifiers import quote_dotted
-from safemig.sql.text import Statement, Token, qualified, statements
+from safemig.sql.parser import Node, kind_of, nodes, parse_apart, relation
+from safemig.sql.parser import Statement as Tree
+from safemig.sql.text import Statement, statements
 
 if TYPE_CHECKING:
     import psycopg
@@ -68,23 +71,17 @@ class Wider:
 
 def granted(wanted: Wanted) -> tuple[Granted, ...]:
     """The GRANTs of the upgrade on whole tables, sequences and schemas."""
-    found = []
-    for statement, line in _statements(wanted):
-        if statement.head == "GRANT":
-            grant = _read(statement.tokens, wanted.place(line))
-            found += [grant] if grant else []
-    return tuple(found)
+    found = (_grant(tree, wanted.place(line)) for _, tree, line in _parsed(wanted))
+    return tuple(grant for grant in found if grant)
 
 
 def unread(wanted: Wanted) -> tuple[tuple[str, tuple[str, int]], ...]:
     """The statements whose effect neither a snapshot nor ``lacking`` sees, with their file and line: rows, privileges
     on single columns, functions or all tables of a schema, REVOKE, owners, publications, roles and the like."""
     found = []
-    for statement, line in _statements(wanted):
+    for statement, tree, line in _parsed(wanted):
         place = wanted.place(line)
-        if statement.head != "GRANT" or _read(statement.tokens, place) is None:
-            if not beside_schema(statement):
-                continue
+        if beside_schema(statement) and _grant(tree, place) is None:
             text = " ".join(statement.text.split())
             found.append((text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…", place))
     return tuple(found)
@@ -105,15 +102,10 @@ def roles_of(steps: Iterable[Wanted]) -> frozenset[str]:
 
 
 def roles(wanted: Wanted) -> frozenset[str]:
-    """The roles that the spec's GRANT, REVOKE and OWNER TO name; they have to exist before it can be made."""
-    found: set[str] = set()
-    for statement, _ in _statements(wanted):
-        own = statement.tokens
-        if statement.head in ("GRANT", "REVOKE"):
-            words = [token.upper for token in own]
-            mark = "TO" if statement.head == "GRANT" else "FROM"
-            found |= set(_names(own, words.index(mark) + 1)) if mark in words else set()
-    return frozenset(found - {"public", "current_user", "session_user", "current_role"})
+    """The roles that the spec's GRANT and REVOKE name; they have to exist before it can be made."""
+    trees = [tree for _, tree, _ in _parsed(wanted) if tree is not None]
+    named = (node for tree in trees for _, node in nodes(tree.node) if node.get("roletype") == "ROLESPEC_CSTRING")
+    return frozenset(str(node["rolename"]) for node in named)
 
 
 def wider(connection: psycopg.Connection[Any], grants: tuple[Granted, ...]) -> tuple[Wider, ...]:
@@ -189,33 +181,38 @@ def _statements(wanted: Wanted) -> Iterator[tuple[Statement, int]]:
             yield from ((statement, node.lineno) for statement in statements(sql_of(node)))
 
 
-def _read(own: tuple[Token, ...], place: tuple[str, int]) -> Granted | None:
-    words = [token.upper for token in own]
-    if "ON" not in words or "TO" not in words[words.index("ON") :]:
-        return None  # a role granted to a role
-    on = words.index("ON")
-    kind, at = "table", on + 1
-    if words[at] in ("TABLE", "SEQUENCE", "SCHEMA"):
-        kind, at = words[at].lower(), at + 1
-    elif words[at] in ("ALL", "FUNCTION", "DATABASE", "TYPE", "DOMAIN", "LANGUAGE", "FOREIGN", "PROCEDURE", "ROUTINE"):
+def _parsed(wanted: Wanted) -> tuple[tuple[Statement, Tree | None, int], ...]:
+    """The SQL statements with their line in the upgrade, those that give or take privileges with their parse tree."""
+    found = tuple(_statements(wanted))
+    trees = _trees(tuple(statement.text for statement, _ in found if statement.head in ("GRANT", "REVOKE")))
+    return tuple((statement, trees.get(statement.text), line) for statement, line in found)
+
+
+@lru_cache(maxsize=64)
+def _trees(texts: tuple[str, ...]) -> Mapping[str, Tree]:
+    """The trees of single statements, read in one child process; one that cannot be read has none."""
+    read = zip(texts, parse_apart(texts), strict=True) if texts else ()
+    return {text: one.statements[0] for text, one in read if len(one.statements) == 1}
+
+
+_KINDS = {"OBJECT_TABLE": "table", "OBJECT_SEQUENCE": "sequence", "OBJECT_SCHEMA": "schema"}
+
+
+def _grant(tree: Tree | None, place: tuple[str, int]) -> Granted | None:
+    """The GRANT on whole tables, sequences or schemas; None for any other statement."""
+    if tree is None or tree.kind != "GrantStmt" or not tree.node.get("is_grant"):
         return None
-    named = [token.upper for token in own[1:on] if token.upper and token.text != ","]
-    if any(token.text == "(" for token in own[1:on]):
-        return None  # of single columns
-    privileges = _ALL[kind] if named[:1] == ["ALL"] else tuple(named)
-    to = words.index("TO", at)
-    return Granted(privileges, kind, tuple(_names(own, at)), tuple(_names(own, to + 1)), place)
+    node = tree.node
+    kind = _KINDS.get(str(node.get("objtype")))
+    named = [kind_of(one)[1] for one in node.get("privileges", ())]
+    if kind is None or node.get("targtype") != "ACL_TARGET_OBJECT" or any("cols" in one for one in named):
+        return None
+    privileges = tuple(str(one["priv_name"]).upper() for one in named) or _ALL[kind]
+    objects = tuple(relation(inner) if outer == "RangeVar" else str(inner.get("sval"))
+                    for outer, inner in map(kind_of, node.get("objects", ())))  # fmt: skip
+    return Granted(privileges, kind, objects, tuple(_role(kind_of(one)[1]) for one in node["grantees"]), place)
 
 
-def _names(own: tuple[Token, ...], at: int) -> list[str]:
-    """The names of a list that starts there."""
-    found = []
-    while at < len(own) and own[at].name:
-        if own[at].upper == "GROUP":
-            at += 1
-        name, at = qualified(own, at)
-        found.append(name)
-        if at >= len(own) or own[at].text != ",":
-            break
-        at += 1
-    return found
+def _role(node: Node) -> str:
+    """The role's name, "public" and "current_user" among them."""
+    return str(node.get("rolename") or str(node.get("roletype")).removeprefix("ROLESPEC_").lower())
