@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
 
 from checks.evidence import Evidence, Json, now
+from safemig.base.action import Action
 from safemig.checklist import ticks
 from safemig.checklist.plain_words import plain_words
 from safemig.engine import observation
-from safemig.engine.item_commands import looked
 from safemig.engine.item_context import KIND, evidence, look_around, shown, subject_of, world_of
+from safemig.engine.proofs import Done, proofs_of
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.settle import look_at_end
 from safemig.engine.still_running import require_ended
@@ -25,9 +25,7 @@ from safemig.plan_document.document import Item, Phase, read
 from safemig.planning.collect.commands import whole_recipe
 from safemig.planning.collect.item_commands import folder_of
 from safemig.planning.plan import Step
-from safemig.planning.steps import named_of
 from safemig.shell.makefile import read_makefile
-from safemig.signals.comparison import tests_good
 
 BASE = "schema-base.json"  # the schema without what the spec asks for, as the baseline has kept it
 
@@ -116,7 +114,7 @@ async def judge(s: Session, step: str) -> None:
     phase = await s.look(lambda: phase_of(s))
     world = await s.look(lambda: look_around(s.project, s.runtime, phase.items))
     before = s.past.last(KIND, "before")
-    proofs = await s.look(lambda: proofs_of(s))
+    proofs = await s.look(lambda: proofs_of(_done(s)))
     known = ticks.Worlds(world_of(before), world) if before else ticks.NOTHING
     found = ticks.judge_all(phase, proofs, known, plain_words().with_own(s.config.ticks.words))
     more: dict[str, Json] = {
@@ -167,70 +165,16 @@ def phase_of(s: Session) -> Phase:
     raise RunEnds("stale", f"{spec.path} has no phase {spec.phase} any more")
 
 
-def proofs_of(s: Session) -> ticks.Proofs:
-    """What this run made and ran since the change began, from its journal."""
-    ran: list[str] = []
-    for step in s.plan.steps:
-        looking = step.intent == "named"  # what its end says, both looks together say
-        if step.action.kind == "command" and step.phase != "before" and not looking and _ended_well(s, step):
-            ran += [step.action.line, *_recipe(s, step.action.target)]
-    tables, names = ticks.names_of(_new_objects(s))
-    written = s.facts.migration is not None and s.past.of("create").status == "done"
-    return ticks.Proofs(
-        files_made=(s.facts.migration.path,) if s.facts.migration and written else (),
-        tables_made=tables,
-        names_made=names,
-        commands_run=tuple(dict.fromkeys(ran)),
-        looked=_looked(s),
-        folder=folder_of(s.project),
-        revisions=_revisions(s),
-    )
+def _done(s: Session) -> Done:
+    """The run as far as it has come, with the ways to what its proofs need."""
 
+    def there() -> Collection[str]:
+        return observation.load_snapshot(s, BASE).objects
 
-def _revisions(s: Session) -> tuple[str, ...]:
-    """The revision that this run wrote, once it was proved to go up, down and up again and was applied as asked for."""
-    written = s.past.of("create").status == "done" and s.past.last("desired") is not None
-    planned = next((step.action.path for step in s.plan.steps if step.id == "create"), "")
-    return (planned,) if written and not s.facts.used and planned and judged(s).matches is True else ()
+    def recipe(action: Action) -> tuple[str, ...]:
+        """As the Makefile is now: the recipe was checked before it ran."""
+        if not action.target or s.project.makefile is None:
+            return ()
+        return tuple(whole_recipe(read_makefile(s.project.makefile.path), action.target))
 
-
-def _looked(s: Session) -> dict[str, ticks.Looked]:
-    """How the commands ended that the items name; a step that was not permitted says so."""
-    found = looked(s.facts.named, s.past.seen("before", "named"), s.past.seen("after", "named"))
-    status = {
-        named_of(s.facts, step).code: s.past.of(step.id).outcome for step in s.plan.steps if step.intent == "named"
-    }
-    for fact in s.facts.named:
-        if fact.runs and not status.get(fact.code):
-            why = "the run has not come to it" if fact.code in status else "this run changes nothing that it could show"
-            found[fact.code] = replace(found[fact.code], why=f"not run: {why}")
-        elif status.get(fact.code) == "skipped":
-            found[fact.code] = replace(found[fact.code], why="not run: it was not permitted")
-    return found
-
-
-def _ended_well(s: Session, step: Step) -> bool:
-    """Whether the step's command returned 0 (or serves on); of tests also that they are good."""
-    past = s.past.of(step.id)
-    ended = past.ends.get(past.commands[-1]) if past.commands else None
-    if past.status != "done" or ended is None or not (ended.status == 0 or ended.how == "ready"):
-        return False
-    tests = s.past.last("tests", "after")
-    return step.intent != "test" or (tests is not None and tests_good(tests) is True)
-
-
-def _new_objects(s: Session) -> list[str]:
-    """The objects that were asked for and not there before, once the schema was found as asked for: one that only
-    changes is no new one."""
-    desired = s.past.last("desired")
-    if desired is None or judged(s).matches is not True:
-        return []
-    there = observation.load_snapshot(s, BASE).objects
-    return [key for key in msgspec.convert(desired.data["asked"], list[str]) if key not in there]
-
-
-def _recipe(s: Session, name: str) -> tuple[str, ...]:
-    """The lines behind a make target, as the Makefile is now (its recipe was checked before it ran)."""
-    if not name or s.project.makefile is None:
-        return ()
-    return tuple(whole_recipe(read_makefile(s.project.makefile.path), name))
+    return Done(s.past, s.facts, s.plan, judged(s).matches, there, recipe, folder_of(s.project))

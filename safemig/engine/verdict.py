@@ -9,12 +9,13 @@ import msgspec
 
 from checks.evidence import Evidence, Json
 from safemig.checklist.migrating import asks_migration
+from safemig.engine.proofs import moments
 from safemig.engine.session import Session
 from safemig.journal.events import Verdict
 from safemig.planning.applying import FIRST_LOOK
 from safemig.planning.heads import NOTHING_TO_DO, found_there
 from safemig.planning.pending import ACCEPTED, UNCOMPARED
-from safemig.signals.comparison import Moment, Signal, judge
+from safemig.signals.comparison import Signal, judge
 
 EXIT_CODES: dict[Verdict, int] = {
     "passed": 0,
@@ -56,17 +57,7 @@ class Judged:
 def judged(s: Session) -> Judged:
     """What the run's evidence comes to by now."""
     past = s.past
-    before = Moment(
-        past.last("tests", "before") or past.last("tests", "first"),
-        past.last("container", "before"),
-        past.seen("before", "endpoint"),
-    )
-    after = Moment(
-        past.last("tests", "after"),
-        past.last("container", "after"),
-        past.seen("after", "endpoint"),
-        past.rows,
-    )
+    before, after = moments(past)
     comparison = past.last("comparison", "after", "before")
     matches = comparison.data.get("matches_spec") if comparison and comparison.seen else None
     differences = comparison.data.get("differences") if comparison else None

@@ -11,7 +11,7 @@ from textual.content import Content
 
 from safemig.plan_document.document import Phase
 from tui.panes.checklist_view import Row, View
-from tui.proofs import DISPROVED, PROPOSED
+from tui.panes.item_states import DISPROVED, PROPOSED
 from tui.words import clean
 
 INDENT = 6  # cursor, sign of a proof, box of three and a blank

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from safemig.plan_document.document import Document, Item
-from tui.proofs import PROPOSED
+from tui.panes.item_states import PROPOSED
 
 Name = tuple[str, str]
 

@@ -14,8 +14,8 @@ from safemig.planning.plan import Plan
 from tui.log.pane import LogPane
 from tui.panes import ticking
 from tui.panes.checklist import ChecklistPane, TickAsked
+from tui.panes.item_states import proved
 from tui.panes.shell_line import CommandLine, ShellAsked
-from tui.proofs import proved
 from tui.screens.report import ReportScreen
 
 PROVING = ("evidence", "step.finished", "run.finished", "facts", "plan.revised", "tick", "untick")

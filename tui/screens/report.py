@@ -21,8 +21,8 @@ from safemig.reports.formats import Format
 from safemig.reports.json_document import SIGNALS
 from tui.key_bar import KeyBar
 from tui.notice import NoticeLine
+from tui.panes.item_states import before_words, signals_of
 from tui.panes.signal_block import SignalBlock
-from tui.proofs import before_words, signals_of
 from tui.screens import report_file
 from tui.screens.report_tables import Table, tables
 from tui.screens.save_line import SaveAsked, SaveLine

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from safemig.journal.events import data_of, kind_of
 from safemig.journal.fold import fold, take
 from safemig.journal.journal import decode
 from safemig.journal.state import RunState
@@ -81,6 +82,13 @@ def test_a_face_that_comes_late_sees_the_same_as_one_that_was_there(journal: Pat
         take(state, event)
         take(state, event)  # a face may be sent what it has already
     assert state == fold(events)
+
+
+@pytest.mark.parametrize("journal", JOURNALS, ids=lambda path: path.stem)
+def test_the_structs_know_every_key_that_was_written(journal: Path) -> None:
+    for event in decode(journal.read_bytes().splitlines(), journal.name):
+        assert event.data.keys() <= data_of(event.body).keys(), event.kind
+        assert kind_of(event.body) == event.kind
 
 
 def test_the_stories_that_people_have_are_there() -> None:

@@ -1,14 +1,13 @@
-"""Which items of the plan a run has proved, from its journal: the same judgement that the engine ticks by."""
+"""What the checklist pane shows of each item: what the engine has journalled, and until then what it would prove."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 
-from checks.evidence import Json
 from safemig.base.action import Action
 from safemig.checklist import ticks
 from safemig.journal.events import SignalState
@@ -37,7 +36,9 @@ def signals_of(summary: RunState) -> Mapping[str, SignalState]:
     """The three signals: as the run ended with them, else those that it has looked at after the change."""
     if summary.signals:
         return summary.signals
-    before, after = _moment(summary, "before"), _moment(summary, "after")
+    from safemig.engine.proofs import moments
+
+    before, after = moments(summary)
     looked = {"tests": after.tests, "container": after.container, "endpoints": after.endpoints}
     return {
         name: SignalState(signal.ok, signal.before, signal.after, signal.reasons)
@@ -48,15 +49,10 @@ def signals_of(summary: RunState) -> Mapping[str, SignalState]:
 
 def before_words(summary: RunState) -> Mapping[str, str]:
     """What each signal was before the change, in words."""
-    return {name: signal.before for name, signal in judge(_moment(summary, "before"), Moment(None, None)).items()}
+    from safemig.engine.proofs import moments
 
-
-def _moment(summary: RunState, moment: str) -> Moment:
-    tests, containers = summary.seen(moment, "tests"), summary.seen(moment, "container")
-    rows = summary.seen(moment, "rows") + (summary.seen("first", "rows") if moment == "before" else ())
-    return Moment(
-        tests[-1] if tests else None, containers[-1] if containers else None, summary.seen(moment, "endpoint"), rows
-    )
+    before, _ = moments(summary)
+    return {name: signal.before for name, signal in judge(before, Moment(None, None)).items()}
 
 
 def proved(summary: RunState, facts: Facts | None, plan: Plan | None, document: Document, root: Path) -> Proved:
@@ -132,37 +128,27 @@ def _matches(summary: RunState) -> bool | None:
 
 
 def _proofs(summary: RunState, facts: Facts, plan: Plan, root: Path) -> ticks.Proofs:
-    from safemig.engine.item_commands import looked
+    from safemig.engine.proofs import Done, proofs_of
 
-    ran: list[str] = []
-    for step in plan.steps:
-        own = step.action.kind == "command" and step.intent != NAMED
-        if own and step.phase != "before" and summary.of(step.id).status == "done":
-            ran += [step.action.line, *_recipe(root, step.action)]
-    desired = [seen.evidence for seen in summary.evidence if seen.evidence.kind == "desired"]
-    asked = desired[-1].data.get("asked") if desired else None
-    made = _new_objects(asked, root, summary) if _matches(summary) is True else []
-    tables, names = ticks.names_of(made)
-    written = facts.migration is not None and summary.of("create").status == "done"
-    return ticks.Proofs(
-        files_made=(facts.migration.path,) if facts.migration and written else (),
-        tables_made=tables,
-        names_made=names,
-        commands_run=tuple(dict.fromkeys(ran)),
-        looked=looked(facts.named, *(summary.seen(moment, NAMED) for moment in ("before", "after"))),
-    )
+    def there() -> Collection[str] | None:
+        return _objects_before(root, summary)
+
+    def recipe(action: Action) -> tuple[str, ...]:
+        return _recipe(root, action)
+
+    folder = "" if facts.folder == "." else facts.folder
+    return proofs_of(Done(summary, facts, plan, _matches(summary), there, recipe, folder))
 
 
-def _new_objects(asked: Json, root: Path, summary: RunState) -> list[str]:
-    """The objects that were asked for and not there before; none when that cannot be read."""
+def _objects_before(root: Path, summary: RunState) -> Collection[str] | None:
+    """The names of the objects that were there before; None when they cannot be read."""
     from safemig.engine.ticking import BASE
 
     try:
         raw = (root / ".safemig" / "runs" / summary.run / BASE).read_bytes()
-        objects = msgspec.json.decode(raw, type=_Objects).objects
+        return msgspec.json.decode(raw, type=_Objects).objects
     except (OSError, msgspec.MsgspecError):
-        return []
-    return [str(key) for key in asked if str(key) not in objects] if isinstance(asked, list) else []
+        return None
 
 
 class _Objects(msgspec.Struct):

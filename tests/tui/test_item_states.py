@@ -13,11 +13,11 @@ from safemig.journal.fold import fold
 from safemig.journal.state import RunState, Seen, StepState
 from safemig.plan_document.document import Document, parse
 from safemig.planning.facts import CommandFact, Facts, MigrationFact, NamedFact, SpecFact
-from safemig.planning.plan import Plan, Step
+from safemig.planning.plan import Intent, Plan, Step
 from safemig.shell.make_effects import recipe_digest
 from safemig.shell.makefile import read_makefile
 from tests.tui.recorded import Recording
-from tui.proofs import Proved, before_words, proved, signals_of
+from tui.panes.item_states import Proved, before_words, proved, signals_of
 
 MAKEFILE = "migrate:\n\talembic upgrade head\n\ntest:\n\tpytest\n"
 CHECKLIST = """\
@@ -63,7 +63,8 @@ def plan(root: Path) -> Plan:
     def command(name: str, target: str, phase: str) -> Step:
         recipe = recipe_digest(makefile, target)
         action = Action("command", line=f"make {target}", cwd="backend", target=target, recipe=recipe, effect="write")
-        return Step(name, "test", name, "before" if phase == "before" else "after", action)
+        intent: Intent = "upgrade" if target == "migrate" else "test"
+        return Step(name, intent, name, "before" if phase == "before" else "after", action)
 
     create = Step("create", "create", "create", "change", Action("edit", path=FILE, effect="write"))
     steps = (command("test", "test", "before"), create, command("migrate", "migrate", ""), command("green", "test", ""))
@@ -79,6 +80,7 @@ def run(
     root: Path,
     *,
     leave_out: str = "",
+    ended_red: str = "",
     tests: dict[str, Json] | None = None,
     matches: bool = True,
     base: dict[str, Json] | None = None,
@@ -86,9 +88,13 @@ def run(
     """A run that has done everything and seen everything but has not finished; ``leave_out`` names what it has not."""
     recording = Recording(root)
     recording.add("run.started", {"project": "x", "mode": "auto"})
-    for name in ("test", "create", "migrate", "green"):
+    for number, name in enumerate(("test", "create", "migrate", "green"), 1):
         if name != leave_out:
             recording.add("step.started", {"title": name}, name)
+            if name != "create":
+                status = 1 if name == ended_red else 0
+                recording.add("command.started", {"number": number, "line": f"make {name}"}, name)
+                recording.add("command.finished", {"number": number, "status": status, "how": "exit"}, name)
             recording.add("step.finished", {"status": "done", "seconds": 1.0}, name)
     for moment in ("before", "after"):
         seen = {"tests": GOOD_TESTS, "container": GOOD_CONTAINER, "endpoint": GOOD_ENDPOINT}
@@ -129,6 +135,12 @@ def test_what_was_not_done_or_not_seen_proves_nothing(root: Path, leave_out: str
     assert proved(run(root, leave_out=leave_out), facts(), plan(root), document(), root).lines == ALL - lost
 
 
+def test_a_step_that_is_done_proves_its_command_only_where_that_ended_well(root: Path) -> None:
+    """The engine ticks by the same rule: that the step is over is no end of its command."""
+    shown = proved(run(root, ended_red="migrate"), facts(), plan(root), document(), root)
+    assert shown.lines == ALL - {MIGRATED, UPGRADED}
+
+
 def test_nothing_is_proved_while_a_signal_is_not_good(root: Path) -> None:
     summary = run(root, tests={**GOOD_TESTS, "failed": 1, "exit_code": 1})
     found = proved(summary, facts(), plan(root), document(), root)
@@ -160,7 +172,7 @@ def test_a_command_that_an_item_names_says_that_it_waits(root: Path) -> None:
         b"## Phase 1: Database\n\n- [ ] `python -c 'import a'`, `make look`\n- [ ] `make look`\n", "specs/plan.md"
     )
     found = proved(run(root), replace(facts(), named=named), plan(root), listed, root)
-    assert found.reasons[4].endswith("make look: not run yet: a run does it, after approval")
+    assert found.reasons[4].endswith("make look: not run: this run changes nothing that it could show")
 
 
 def test_a_finished_run_is_taken_at_its_word(root: Path) -> None:
