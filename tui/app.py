@@ -13,9 +13,10 @@ from textual.binding import BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from safemig.journal.events import GOOD, MODES, Event, Message, ModeChanged
+from safemig.journal.events import GOOD, MODES, ApprovalGiven, Event, Message, ModeChanged
 from safemig.journal.fold import take
 from safemig.journal.state import RunState
+from safemig.reports.terminal import granted_words
 from tui.bridge import EngineFeed, Feed, JournalFeed, engine_feed
 from tui.keys import APP, Own
 from tui.notice import NoticeLine
@@ -105,7 +106,7 @@ class SafemigApp(App[int]):
 
     async def begin(self, command: str, run: str = "") -> None:
         """Starts an engine: a new run in the mode shown, or an unfinished run taken up."""
-        mode = self.start_mode if command == "run" else ""
+        mode = self.start_mode if self.run_screen is None else self._wanted or self.summary.mode
         await self.open_feed(engine_feed(self.options, command, mode, run))
 
     def _drain(self) -> None:
@@ -131,6 +132,9 @@ class SafemigApp(App[int]):
             self._wanted = ""
         if any(event.kind in ("run.started", "run.resumed", "step.finished") for event in new):
             self._stops = 0
+        for event in new:
+            if isinstance(event.body, ApprovalGiven) and event.body.grant and self.stoppable:
+                self.notify(clean(granted_words(event.body)), timeout=15)
         if screen.take(new, self.summary):
             self.bell()
             self.title_terminal(f"? {screen.approval.question.title}")
@@ -217,8 +221,8 @@ class SafemigApp(App[int]):
         now = self.start_mode if screen is None else self._wanted or self.summary.mode
         after = MODES[(MODES.index(now) + 1) % len(MODES)] if now in MODES else MODES[0]
         if screen is not None:
-            if self.say_to_engine(Message("mode", mode=after)):
-                self._wanted = after
+            if screen.resumable or self.say_to_engine(Message("mode", mode=after)):
+                self._wanted = after  # that of a run that is to be taken up, or asked for and not yet confirmed
                 screen.head(after)
         else:
             self.start_mode = after

@@ -93,8 +93,25 @@ ANSWERS = [
         "always",
         id="answer.always",
         priority=True,
-        tooltip="Allow, and stop asking for this line",
+        tooltip="Stop asking for this line: A then confirms it",
     ),
+    Binding(
+        "A",
+        "grant('always')",
+        "grant the line",
+        id="answer.always_confirm",
+        priority=True,
+        tooltip="Confirm: allow, and never ask again for this line",
+    ),
+    Binding(
+        "T",
+        "grant('tool')",
+        "grant the tool",
+        id="answer.tool_confirm",
+        priority=True,
+        tooltip="Confirm: allow, and never ask again for this tool",
+    ),
+    Binding("escape", "grant('')", "back", id="answer.back", priority=True, show=False, tooltip="Grant nothing"),
     Binding(
         "a",
         "answer('auto')",
@@ -104,7 +121,12 @@ ANSWERS = [
         tooltip="Of a whole plan: run it in auto mode, which asks for nothing more",
     ),
     Binding(
-        "t", "answer('tool')", "tool", id="answer.tool", priority=True, tooltip="Allow, and stop asking for this tool"
+        "t",
+        "answer('tool')",
+        "tool",
+        id="answer.tool",
+        priority=True,
+        tooltip="Stop asking for this tool: T then confirms it",
     ),
     Binding(
         "p",

@@ -11,6 +11,7 @@ MODE_WORDS = {
     "plan": "plan: changes nothing until the plan is approved",
     "auto": "auto: asks nothing that the rules allow",
 }
+PLANNED_WORDS = "plan approved; additions are asked"
 SIGNS = {
     "planned": "·",
     "running": "▶",

@@ -199,11 +199,20 @@ async def ask_at_terminal(face: Face, asked: ApprovalAsked, send: Callable[[Mess
             send(Message("decide", id=asked.id, answer="proposed", text=lines))
             return
         answer = _answer_of(word, asked) if not typed or word == "n" else None
-        if answer is None:
+        if answer is None or not await _granted(face, answer[0], asked):
             continue
         reason = await _read_line(face, "why (goes into the report, may be empty) > ") if answer[0] == "no" else ""
         send(Message("decide", id=asked.id, answer=answer[0], mode=answer[1], reason=reason.strip()))
         return
+
+
+async def _granted(face: Face, answer: Answer, asked: ApprovalAsked) -> bool:
+    """Whether a lasting grant was confirmed by a second word that names it; any other answer needs none."""
+    if answer not in ("always", "tool"):
+        return True
+    key, what = ("A", asked.always) if answer == "always" else ("T", asked.tool)
+    face.say(f"for good, also in later runs: {printable(what)}")
+    return (await _read_line(face, f"[{key}] grant it   [Enter] back > ")).strip() == key
 
 
 def _choices(asked: ApprovalAsked) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Literal
 
 from checks.evidence import Json, now
@@ -174,13 +177,25 @@ def _context(s: Session) -> decision.Context:
         mode=s.past.mode,
         rules=decision.Rules(rules.allow, rules.ask, rules.deny),
         granted=tuple(kept.grant for kept in permissions.load(project_folder(s.root))),
-        approved=frozenset(s.past.approved),
+        approved=frozenset(s.past.approved - _spent(s)),
         environment=s.config.environment,
         project=str(s.root),
     )
 
 
-def _given(s: Session, step: Step, answer: Message, by: str, rule: str) -> None:
+def _spent(s: Session) -> set[str]:
+    """The approvals that have been used up: an answer holds for one change of the database, never for a second."""
+    done = Counter(
+        step.action.digest
+        for step in s.plan.steps
+        if decision.applies_revisions(step.action) and s.past.of(step.id).status in ("done", "failed")
+    )
+    return {digest for digest, times in done.items() if times >= s.past.given[digest]}
+
+
+def _given(
+    s: Session, step: Step, answer: Message, by: str, rule: str, granted: Mapping[str, Json] = MappingProxyType({})
+) -> None:
     s.emit(
         "approval.given",
         {
@@ -193,6 +208,7 @@ def _given(s: Session, step: Step, answer: Message, by: str, rule: str) -> None:
             "title": step.title,
             **_held(step.action),
             **answer.came_from(),
+            **granted,
             **({"lines": [*lines_of(answer.text)]} if answer.answer == "proposed" else {}),
         },
         step.id,
@@ -237,11 +253,14 @@ async def _ask(s: Session, step: Step, judgement: decision.Judgement) -> Message
     if message.answer == "no":
         _given(s, step, message, "person", judgement.rule)
         return message
+    granted: dict[str, Json] = {}
     if message.answer in {"always", "tool"}:
         grant = decision.grant_for(action, _context(s), "line" if message.answer == "always" else "tool")
         if grant:
-            permissions.add(project_folder(s.root), grant, by=message.by, at=now())
-    _given(s, step, message, "person", judgement.rule)
+            kept = permissions.add(project_folder(s.root), grant, by=message.by, at=now())
+            name = next(one.id for one in kept if one.grant == grant)
+            granted = {"grant": name, "granted": s.clean(f"{grant.what} ({grant.kind})")}
+    _given(s, step, message, "person", judgement.rule, granted)
     return message
 
 
@@ -323,7 +342,7 @@ async def approve_plan(s: Session) -> None:
             "detail": _new(fresh) if s.past.planned else "\n".join(plan_lines(s.facts, plan)),
             "changes": "\n".join(change_points(fresh)),
             "undo": "\n".join(undo_points(fresh)),
-            "rule": "plan mode changes nothing",
+            "rule": _added_why(plan.cause, fresh) if s.past.planned else "plan mode changes nothing",
             "once": "these steps, as they stand here; what is added later is asked",
             "always": "",
             "tool": "",
@@ -353,9 +372,15 @@ async def approve_plan(s: Session) -> None:
         s.emit("mode.changed", {**change, **message.came_from()})
 
 
+def _added_why(cause: str, fresh: list[Step]) -> str:
+    """Why an approved plan is asked about again."""
+    causes = "; ".join(dict.fromkeys(step.cause for step in fresh if step.cause)) or cause
+    return "added to the approved plan" + (f", because {causes}" if causes else "")
+
+
 def _needs(s: Session, step: Step) -> bool:
     changing = step.action.kind != "look" or step.intent == "named"
-    return changing and not s.past.finished(step.id) and step.action.digest not in s.past.approved
+    return changing and not s.past.finished(step.id) and step.action.digest not in s.past.approved - _spent(s)
 
 
 def _worst(steps: list[Step]) -> str:

@@ -106,7 +106,12 @@ async def _begin(s: Session, observe: Begin, mode: Mode | None) -> None:
     else:
         s.emit(
             "run.resumed",
-            {"after": len(s.journal.events), "pid": os.getpid(), "in_flight": s.past.in_flight},
+            {
+                "after": len(s.journal.events),
+                "pid": os.getpid(),
+                "in_flight": s.past.in_flight,
+                "mode": mode or s.past.mode,
+            },
         )
         await _end_strays(s)
         if mode and s.past.mode != mode:

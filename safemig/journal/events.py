@@ -49,12 +49,14 @@ class RunStarted(msgspec.Struct, frozen=True):
 
 
 class RunResumed(msgspec.Struct, frozen=True):
-    """``after`` is the last event of the engine before, ``in_flight`` the step that it was at ("" for none)."""
+    """``after`` is the last event of the engine before, ``in_flight`` the step that it was at ("" for none),
+    ``mode`` the one that it goes on in ("" in older journals)."""
 
     after: int = 0
     pid: int = 0
     in_flight: str = ""
     leftovers: Strings = ()
+    mode: str = ""
 
 
 class FactsKept(msgspec.Struct, frozen=True):
@@ -194,7 +196,8 @@ class ApprovalAsked(msgspec.Struct, frozen=True):
 class ApprovalGiven(msgspec.Struct, frozen=True):
     """An answer (once, always, tool, proposed, no), ``by`` person, rule or mode. A plan's has ``digests`` (the actions
     that it approves), that of the checklist's commands ``named`` (their actions), that of proposed items ``lines``
-    (which of them; none means all). ``from`` is the process that gave a person's."""
+    (which of them; none means all). ``from`` is the process that gave a person's. Where it was given for
+    good, ``grant`` is its id and ``granted`` what it says."""
 
     id: str = ""
     digest: str = ""
@@ -208,6 +211,8 @@ class ApprovalGiven(msgspec.Struct, frozen=True):
     lines: tuple[int, ...] | UnsetType = UNSET
     contents: dict[str, str] | UnsetType = UNSET
     sender: Sender | UnsetType = msgspec.field(default=UNSET, name="from")
+    grant: str = ""
+    granted: str = ""
 
 
 class Tick(msgspec.Struct, frozen=True):

@@ -229,10 +229,10 @@ def _(body: kinds.ApprovalGiven, state: RunState, event: Event) -> None:
         state.refusal = body.reason
         state.refused.update(named)
     else:
-        state.approved.update((body.digest, *named))
-        if body.digests is not UNSET:
-            state.planned = True
-            state.approved.update(body.digests)
+        state.planned |= body.digests is not UNSET
+        fresh = {body.digest, *named, *(() if body.digests is UNSET else body.digests)}
+        state.approved |= fresh
+        state.given.update(fresh)
     word = "refused" if body.answer == "no" else "approved"
     reason = f": {body.reason}" if body.reason else ""
     _tell(state, event, f"{word}: {body.title}, by {body.by} ({body.rule}){reason}")

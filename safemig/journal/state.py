@@ -3,6 +3,7 @@ reports, the screen and ``--json`` read it. It is folded from the events by safe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -158,7 +159,8 @@ class RunState:
     the first ``begun`` of them have begun. ``verdict`` is "" until the run has finished. ``approved`` and ``refused``
     are digests of actions; ``answers`` are the person's own, by the digest of the action: the answer, and the lines
     of the checklist that it chose. ``checklist`` is the sha256 of each file that was ticked. ``changing`` says that a
-    step of the change has begun; nothing takes that back."""
+    step of the change has begun; nothing takes that back. ``given`` counts how often each
+    digest was approved."""
 
     run: str = ""
     target: str = ""
@@ -181,6 +183,7 @@ class RunState:
     waiting: tuple[Question, ...] = ()
     approvals: list[Approval] = field(default_factory=list)
     approved: set[str] = field(default_factory=set)
+    given: Counter[str] = field(default_factory=Counter)
     refused: set[str] = field(default_factory=set)
     answers: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     planned: bool = False

@@ -210,10 +210,14 @@ def _granted(grant: Grant) -> str:
 
 def _once(action: Action) -> str:
     if action.kind == "edit":
-        return f"exactly this edit of {action.path}, in this run"
+        return f"allow in this run (asked again if it changes): exactly this edit of {action.path}"
     if action.kind == "look" and not action.line:
-        return "exactly this look, in this run"
-    recipe = " with the recipe as it is now" if action.recipe else ""
+        return "allow in this run: exactly this look"
+    parts = [word for word, there in (("the recipe", action.recipe), ("a file", action.contents)) if there]
+    again = f" (asked again if {' or '.join(parts)} changes)" if parts else ""
     count = len(action.contents)
-    files = f"{' and' if recipe else ' with'} these {count} files as they are now" if count else ""
-    return f"exactly `{action.line}` in {_folder(action.cwd)}{recipe}{files}, in this run"
+    files = f" with these {count} files" if count else ""
+    line = f"exactly `{action.line}` in {_folder(action.cwd)}{files}"
+    if applies_revisions(action):
+        return f"allow this one change of the database{again}: {line}; a second change is asked again"
+    return f"allow in this run{again}: {line}"

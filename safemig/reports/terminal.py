@@ -61,7 +61,8 @@ def _lines(_body: Body, _paint: Paint) -> Iterator[str]:
 @_lines.register
 def _(body: kinds.RunResumed, paint: Paint) -> Iterator[str]:
     step = printable(body.in_flight)
-    yield paint("bold", f"resumed after event {body.after}") + (f"; in flight was {step}" if step else "")
+    flying, mode = f"; in flight was {step}" if step else "", f"; mode {body.mode}" if body.mode else ""
+    yield paint("bold", f"resumed after event {body.after}") + flying + mode
 
 
 @_lines.register
@@ -107,9 +108,18 @@ def _(body: kinds.ApprovalAsked, paint: Paint) -> Iterator[str]:
 
 
 @_lines.register
-def _(body: kinds.ApprovalGiven, _paint: Paint) -> Iterator[str]:
+def _(body: kinds.ApprovalGiven, paint: Paint) -> Iterator[str]:
     if body.by == "person":
-        yield f"  answered {printable(body.answer)}" + (f": {printable(body.reason)}" if body.reason else "")
+        planned = "; the plan is approved, additions are asked" if body.digests and body.answer != "no" else ""
+        yield f"  answered {printable(body.answer)}{planned}" + (f": {printable(body.reason)}" if body.reason else "")
+    if body.grant:
+        yield paint("warn", f"  {granted_words(body)}")
+
+
+def granted_words(body: kinds.ApprovalGiven) -> str:
+    """What was granted for good, and the way to take it back."""
+    back = f"`safemig permissions --revoke {printable(body.grant)}` takes it back"
+    return f"granted for good: {printable(body.granted)}; {back}"
 
 
 @_lines.register

@@ -88,6 +88,7 @@ def test_plan_mode_is_approved_as_one_and_an_addition_alone(spine: Spine) -> Non
     first, second = of(events, "approval.asked")
     assert (first["data"]["kind"], first["data"]["title"]) == ("plan", "Run this plan")
     assert second["data"]["title"] == "Run what is new in this plan"
+    assert second["data"]["rule"].startswith("added to the approved plan, because ")
     assert "pending" in second["data"]["what"]
     assert "migrate" not in second["data"]["what"].split()
     assert spine.calls() == UNBROKEN

@@ -35,15 +35,52 @@ async def test_a_question_shows_what_where_and_what_each_answer_grants(tmp_path:
             assert words in text
 
 
-@pytest.mark.parametrize(("key", "answer"), [("y", "once"), ("a", "always"), ("t", "tool")])
-async def test_a_key_answers_once(tmp_path: Path, key: str, answer: str) -> None:
+@pytest.mark.parametrize(("keys", "answer"), [("yy", "once"), ("aA", "always"), ("tT", "tool")])
+async def test_a_key_answers_once(tmp_path: Path, keys: str, answer: str) -> None:
     async with stage(tmp_path) as s:
         s.run.ask("migrate")
         await s.play()
-        await s.press(key, key)
+        await s.press(*keys)
         assert [(one.id, one.answer) for one in s.answers] == [("q1", answer)]
         assert s.screen.approval.question is None
         assert "y yes" not in screen_text(s.app)
+
+
+@pytest.mark.parametrize(
+    "keys", [["a"], ["t"], ["a", "a"], ["a", "T"], ["A"], ["T"], ["a", "escape", "A"], ["a", "n", "escape", "A"]]
+)
+async def test_a_lasting_grant_wants_the_second_key_that_names_it(tmp_path: Path, keys: list[str]) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate")
+        await s.play()
+        await s.press(*keys)
+        assert s.answers == []
+        assert ("A grants it for good" in screen_text(s.app)) == (keys in (["a"], ["a", "a"], ["a", "T"]))
+
+
+async def test_a_lasting_grant_is_told_with_the_way_to_take_it_back(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate")
+        await s.play()
+        s.run.add(
+            "approval.given",
+            {"id": "q1", "digest": "", "answer": "always", "by": "person", "rule": "", "reason": "", "title": "x",
+             "grant": "ab12cd34", "granted": "make build (line)"},
+        )  # fmt: skip
+        await s.play()
+        assert "`safemig permissions --revoke ab12cd34` takes it back" in screen_text(s.app)
+
+
+async def test_in_the_log_the_keys_of_the_log_are_the_logs(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate")
+        await s.play()
+        await s.press("2", "t", "e", "T", "A", "n", "escape")  # n opens the search line, where none was searched yet
+        assert s.answers == []
+        assert s.screen.approval.granting == ""
+        assert not s.screen.approval.query_one(Input).has_focus
+        await s.press("1", "n")
+        assert s.screen.approval.query_one(Input).has_focus
 
 
 async def test_p_ticks_the_proposed_items_too_where_the_question_offers_them(tmp_path: Path) -> None:
@@ -147,7 +184,7 @@ async def test_questions_wait_in_a_queue(tmp_path: Path) -> None:
         await s.press("y")
         assert s.screen.approval.question is not None
         assert s.screen.approval.question.id == "q2"
-        await s.press("a")
+        await s.press("a", "A")
         assert [(one.id, one.answer) for one in s.answers] == [("q1", "once"), ("q2", "always")]
 
 

@@ -22,6 +22,8 @@ HINTS = {
     "early": "this question has just come up; press again to answer it",
     "reason": "no, because (goes into the report); Enter says no, Esc goes back:",
     "typed": "the words that the question asks for; Enter goes on with exactly them, Esc goes back:",
+    "always": "A grants it for good, as said above; `safemig permissions` takes it back. Esc goes back",
+    "tool": "T grants it for good, as said above; `safemig permissions` takes it back. Esc goes back",
     "edit": "the command as you want it; Enter asks again about it, Esc goes back:",
 }
 SETTLE = 0.4  # seconds: keys typed before the question could be read do not answer it
@@ -54,6 +56,7 @@ class ApprovalPanel(Vertical, can_focus=False):
         self._whole = True
         self._read: set[str] = set()
         self._decided: set[str] = set()
+        self.granting = ""  # always or tool, asked for and not yet confirmed
         self._early = ""  # the question that a key came too soon for
         self._typing: Literal["", "reason", "edit", "typed"] = ""
         self._focus_before: Widget | None = None
@@ -97,6 +100,7 @@ class ApprovalPanel(Vertical, can_focus=False):
         if before is not None and (self.question is None or before.id != self.question.id):
             self.stop_typing()
         if fresh:
+            self.granting = ""
             self._since = time.monotonic()
             self.where = _where(self.question, plan)
         self.set_class(self.question is not None, "-open")
@@ -117,7 +121,7 @@ class ApprovalPanel(Vertical, can_focus=False):
         text = panel_text(question, self.where, len(self.waiting), width, room)
         self._whole = text.whole
         lines = text.lines
-        hint = self._typing or ("early" if self._early == question.id else "")
+        hint = self._typing or self.granting or ("early" if self._early == question.id else "")
         if hint:
             lines = (*lines[:-1], Content.styled(f"  {HINTS[hint]}", "bold"))
         self.query_one("#approval-text", Static).update(Content("\n").join(lines))
@@ -132,11 +136,18 @@ class ApprovalPanel(Vertical, can_focus=False):
         question = self.question
         if question is None:
             return
+        self.granting = ""
         self.stop_typing()
         self._decided.add(question.id)
         self.show(self.waiting)
         message = engine.Message("decide", id=question.id, answer=answer, reason=reason, mode=mode, text=text)
         self.post_message(self.Decided(message))
+
+    def ask_grant(self, width: str) -> None:
+        """A lasting grant wants a second key, which names it; "" takes the wish back."""
+        self.granting = width
+        self._draw()
+        self.screen.refresh_bindings()
 
     def ask_reason(self) -> None:
         """Opens the line for the reason of a no; Esc takes the no back."""
@@ -151,6 +162,7 @@ class ApprovalPanel(Vertical, can_focus=False):
         self._type("typed", "")
 
     def _type(self, what: Literal["reason", "edit", "typed"], value: str) -> None:
+        self.granting = ""
         self._typing = what
         self._focus_before = self.screen.focused
         field = self.query_one(Input)

@@ -12,7 +12,7 @@ from checks.evidence import Evidence
 from safemig.journal.events import GOOD
 from safemig.journal.state import RunState
 from safemig.planning.facts import Facts
-from tui.words import MODE_WORDS, clean, duration, since
+from tui.words import MODE_WORDS, PLANNED_WORDS, clean, duration, since
 
 UNKNOWN = "not looked at"
 
@@ -62,6 +62,8 @@ class HeaderBar(Widget):
     def _mode(self, width: int) -> Content:
         mode = self._wanted or self._summary.mode or "default"
         words = MODE_WORDS.get(mode, mode) if width >= 100 else mode
+        if self._summary.planned and mode == "default":
+            words = PLANNED_WORDS
         later = " (from the next step on)" if self._wanted and width >= 100 else ""
         return Content.assemble(" mode ", (f" {words}{later} ", "reverse bold"))
 

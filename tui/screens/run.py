@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from safemig.base.action import Action
@@ -36,7 +37,7 @@ from tui.screens.step import TextScreen, question_text, step_text
 from tui.words import clean
 
 ORDER = ("plan", "log", "checklist")
-ANSWERING = ("answer", "edit", "refuse", "details")
+ANSWERING = ("answer", "edit", "refuse", "details", "grant")
 
 
 class RunScreen(Screen[None]):
@@ -235,6 +236,10 @@ class RunScreen(Screen[None]):
         question = self.approval.question if self.is_mounted else None
         if question is None or self._typing() or self.app.screen is not self:
             return False
+        if action == "grant":
+            return bool(self.approval.granting) and parameters in ((self.approval.granting,), ("",))
+        if self._taken_by_focus(action, parameters):
+            return False
         if action == "answer" and parameters == ("always",):
             return bool(question.always) and question.kind != "plan"
         if action == "answer" and parameters == ("auto",):
@@ -244,6 +249,17 @@ class RunScreen(Screen[None]):
         if action == "answer" and parameters == ("proposed",):
             return bool(question.proposed)
         return question.kind == "step" if action == "edit" else True
+
+    def _taken_by_focus(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Whether the focused pane has the key of this answer for itself: a key does what the pane says it does."""
+        name = f"{action}({', '.join(map(repr, parameters))})" if parameters else action
+        keys = {key for key, bound in self._bindings.key_to_bindings.items() for one in bound if one.action == name}
+        node = self.focused
+        while node is not None and node is not self:
+            if keys & node._bindings.key_to_bindings.keys():
+                return True
+            node = node.parent if isinstance(node.parent, Widget) else None
+        return False
 
     def _typing(self) -> bool:
         return isinstance(self.focused, Input | TextArea)
@@ -268,8 +284,17 @@ class RunScreen(Screen[None]):
             self.approval.decide("once", mode="auto" if answer == "auto" else "default")
         elif question.typed:
             self.approval.ask_words()
+        elif answer in ("always", "tool"):
+            self.approval.ask_grant(answer)
         elif answer != "auto":
             self.approval.decide(answer)
+
+    def action_grant(self, width: Literal["always", "tool", ""]) -> None:
+        """The second key of a lasting grant; Esc takes it back."""
+        if not width:
+            self.approval.ask_grant("")
+        elif width == self.approval.granting and self._ready(self.approval.question):
+            self.approval.decide(width)
 
     def action_refuse(self) -> None:
         if self.approval.settled():

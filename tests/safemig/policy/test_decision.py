@@ -154,13 +154,24 @@ def test_edit_rules(rule: str, path: str, named: bool) -> None:
 
 def test_the_words_of_an_answer_say_exactly_what_it_grants() -> None:
     found = judge(MIGRATE, DEFAULT)
-    assert found.once == "exactly `make migrate` in backend/ with the recipe as it is now, in this run"
+    asked_again = "allow in this run (asked again if the recipe changes): "
+    assert found.once == f"{asked_again}exactly `make migrate` in backend/"
+    changing = judge(replace(MIGRATE, touches=("database schema",)), DEFAULT)
+    assert changing.once == (
+        "allow this one change of the database (asked again if the recipe changes): exactly `make migrate` in "
+        "backend/; a second change is asked again"
+    )
+    assert (changing.always, changing.tool) == ("", "")
     assert found.always == (
         "don't ask again for exactly `make migrate` in backend/ of this project, as long as its recipe stays as it is"
     )
     assert found.tool == "don't ask again for `make` in backend/ of this project, except what can lose data"
     edit = judge(EDIT, DEFAULT)
-    assert (edit.once, edit.always, edit.tool) == ("exactly this edit of backend/Makefile, in this run", "", "")
+    assert (edit.once, edit.always, edit.tool) == (
+        "allow in this run (asked again if it changes): exactly this edit of backend/Makefile",
+        "",
+        "",
+    )
     destructive = judge(CLEAN, DEFAULT)
     assert (destructive.always, destructive.tool) == ("", "")
     assert judge(Action("command", "docker-compose up -d", effect="write"), DEFAULT).tool.startswith(

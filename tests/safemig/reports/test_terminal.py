@@ -100,3 +100,15 @@ def test_colour_only_where_asked() -> None:
 def test_printable_keeps_lines_where_asked() -> None:
     assert printable("a\x1b[1m\nb") == "a b"
     assert printable("a\x1b[1m\nb", keep_lines=True) == "a\nb"
+
+
+def test_the_mode_of_a_resumed_run_is_said_before_it_acts() -> None:
+    resumed = event("run.resumed", after=12, pid=7, in_flight="build", mode="auto")
+    assert render(resumed) == ["resumed after event 12; in flight was build; mode auto"]
+    assert render(event("run.resumed", after=12, pid=7, in_flight="")) == ["resumed after event 12"]
+
+
+def test_a_lasting_grant_is_said_with_the_way_to_take_it_back() -> None:
+    given = event("approval.given", answer="always", by="person", reason="", grant="ab12", granted="make b (line)")
+    said = "granted for good: make b (line); `safemig permissions --revoke ab12` takes it back"
+    assert render(given)[-1].strip() == said
