@@ -21,7 +21,7 @@ from safemig.shell.paths import append, inside, is_virtualenv, overwrite
 from safemig.shell.psql import psql
 from safemig.shell.quoting import HOLE, Doubt
 from safemig.shell.tables import SERVERS
-from safemig.shell.tools import DESTROYERS, PRINTERS, TOOLS, from_table
+from safemig.shell.tools import DESTROYERS, PRINTERS, TOOLS, from_table, only_tells
 
 __all__ = ["Effects", "effect_of_expanded", "effect_of_line"]
 
@@ -136,6 +136,8 @@ def _runs(words: Words) -> str:
 
 def _named(words: Words, place: _Place, part: Part | None) -> Effects:
     name, args = _name(words[0], place), words[1:]
+    if only_tells(name, args):
+        return reads()
     if name == "xargs" and args:
         # What arrives on standard input becomes further words, which nobody knows.
         fed = _command((*args, HOLE), place.deeper())

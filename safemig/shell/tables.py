@@ -59,6 +59,10 @@ def all_inside(operands: Words) -> bool:
     return all(inside(path) for path in operands)
 
 
+def all_visible(operands: Words) -> bool:
+    return all(visible(path) for path in operands)
+
+
 def none(operands: Words) -> bool:
     return not operands
 
@@ -122,7 +126,7 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
     "touch": {"": changes("files", "makes files", "-a -m -c", operands=all_inside)},
     "chmod": {"": changes("files", "changes file modes", "-v", operands=_modes)},
     "chown": {"": changes("files", "changes file owners", "-R -v", operands=lambda each: all(map(visible, each[1:])))},
-    "ln": {"": changes("files", "makes links", "-s --symbolic -v -r", operands=all_inside)},
+    "ln": {"": changes("files", "makes links", "-s --symbolic -v -r", operands=all_visible)},
     "tar": {
         "": changes(
             "files",
@@ -247,6 +251,11 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
         "branch": looks("-a -r -v --list --show-current --all", operands=none),
         "blame": looks("-L= -w"),
         "shortlog": looks("-s -n -e"),
+        "stash list": looks(),
+        "config --list": looks(operands=none),
+        "config --get": looks(operands=at_most(1)),
+        "tag": changes("files", "makes a tag", "-a -m=", operands=at_most(1)),
+        "fetch": changes("files", "fetches from the remote", "--all -p --prune --tags -q", operands=none),
         "remote": looks("-v", operands=none),
         "add": changes("files", "adds to git's index", "-A -u --all --update -v -N"),
         "commit": changes(
@@ -273,6 +282,16 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
             " --unique --numeric-sort --version-sort --parallel="
         )
     },
+    "tree": {"": looks("-L= -a -d -I= -f -h -p -s")},
+    "ss": {"": looks("-l -t -n -p -u -a -4 -6", operands=none)},
+    "netstat": {"": looks("-l -t -n -p -u -a", operands=none)},
+    "xxd": {"": looks("-l= -s= -c= -p -u", operands=at_most(1))},
+    "coverage": {
+        "report": looks("-m --show-missing --fail-under= --include= --omit= --skip-covered"),
+        "html": changes("files", "writes a report", operands=none),
+        "xml": changes("files", "writes a report", operands=none),
+    },
+    "pre-commit": {"run": changes("files", "runs the project's hooks", "-a --all-files", operands=at_most(1))},
     "uniq": {"": looks("-c -d -u -i -D -f= -s= -w= --count", operands=at_most(1))},
     "file": {"": looks("-b -i -L -h -s --brief --mime-type --mime --mime-encoding")},
     # A name that is looked up leaves the machine, so it must be known beforehand.

@@ -39,8 +39,15 @@ WRITERS = names("mkdir touch chmod chown mypy initdb pytest py.test") | SERVERS
 
 
 _ALIASES = {"py.test": "pytest", "pip3": "pip"}
-_VERSION = names("--version -V")
-_VERSION_ONLY = names("alembic pip pip3 poetry pytest ruff mypy black git docker docker-compose psql make node npm")
+_VERSION = names("--version -V --help")
+_VERSION_ONLY = names(
+    "alembic flask uv pip pip3 poetry pytest ruff mypy black git docker docker-compose psql make node npm"
+)
+
+
+def only_tells(name: str, args: Words) -> bool:
+    """Whether the tool is asked for its version or its help alone."""
+    return len(args) == 1 and args[0] in _VERSION and name in _VERSION_ONLY
 
 
 def from_table(name: str, args: Words) -> Effects | None:
@@ -50,8 +57,6 @@ def from_table(name: str, args: Words) -> Effects | None:
         args = (f"-{args[0]}", *args[1:])
     if tool == "pg_ctl":
         args = _command_first(args)
-    if len(args) == 1 and args[0] in _VERSION and name in _VERSION_ONLY:
-        return reads()
     table = TABLES.get(tool)
     if not table:
         return None
