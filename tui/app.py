@@ -16,6 +16,7 @@ from textual.screen import Screen
 from safemig.journal.events import GOOD, MODES, ApprovalGiven, Event, Message, ModeChanged
 from safemig.journal.fold import take
 from safemig.journal.state import RunState
+from safemig.policy.decision import applies_revisions
 from safemig.reports.terminal import granted_words
 from tui.bridge import EngineFeed, Feed, JournalFeed, engine_feed
 from tui.keys import APP, Own
@@ -49,6 +50,7 @@ class SafemigApp(App[int]):
         self.start_mode = "default"
         self._wanted = ""
         self._stops = 0
+        self._asked_for = ""  # the change of the database that Ctrl+C has asked about
         self._again = False
         self._live = feed is not None
 
@@ -233,8 +235,20 @@ class SafemigApp(App[int]):
         """Whether there is an engine that can be stopped."""
         return self.feed is not None and self.feed.hears and not self.summary.verdict
 
+    def _changing(self) -> bool:
+        """Whether the running step changes the database."""
+        screen, running = self.run_screen, self.summary.running
+        steps = screen.plan.steps if screen is not None and screen.plan is not None else ()
+        return any(one.id == running and applies_revisions(one.action) for one in steps)
+
     async def action_stop(self) -> None:
-        """Stops the running step; asked a second time, whether to leave."""
+        """Stops the running step, after a question while it changes the database; once more asks whether to leave."""
+        if self.stoppable and self._changing() and self._asked_for != self.summary.running:
+            self._asked_for = self.summary.running
+            self.notify(
+                "the database is being changed; Ctrl+C again stops that, anything else lets it go on", timeout=15
+            )
+            return
         self._stops += 1
         if self.stoppable and self._stops == 1:
             if self.say_to_engine(Message("stop")):

@@ -208,7 +208,10 @@ async def _permitted(s: Session, step: Step) -> Step | None:
         if not acting:
             step = await _read_again(s, step)
             await preconditions.check(s, step)
+        asked = s.past.asked
         permitted = await permit(s, step)
+        if permitted is not None and not acting and s.past.asked != asked and permitted.action == step.action:
+            await preconditions.check(s, permitted)  # what was answered is the action as it stood when it was asked
         if permitted is None or acting or not await s.look(partial(_changed, s, permitted)):
             return permitted
 

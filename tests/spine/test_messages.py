@@ -243,6 +243,23 @@ def test_a_script_that_was_refused_is_not_run(spine: Spine) -> None:
     assert events[-1]["data"]["verdict"] not in ("passed", "unchanged")
 
 
+def test_a_recipe_that_changes_while_its_question_is_open_is_not_what_was_answered(spine: Spine) -> None:
+    makefile = spine.root / "Makefile"
+
+    def answers(event: Said) -> list[Said]:
+        if not asked(event):
+            return []
+        if event["step"] == "build":
+            text = makefile.read_text(encoding="utf-8")
+            makefile.write_text(text.replace("echo build", "touch moved; echo build"), encoding="utf-8")
+        return [decide(event, "once")]
+
+    code, events = converse(spine, answers)
+    assert (code, events[-1]["data"]["verdict"]) == (1, "stale")
+    assert "the recipe of make build is not the planned one any more" in events[-1]["data"]["reason"]
+    assert not (spine.root / "moved").exists()
+
+
 def test_what_is_written_into_the_runs_folder_is_no_answer(spine: Spine) -> None:
     """Every process of the account can write there, a test of the project too."""
 

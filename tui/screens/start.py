@@ -51,6 +51,15 @@ class StartScreen(Screen[None]):
             priority=True,  # done before the next key is looked at: what is typed right behind it is part of the name
             tooltip="Name the implementation plan and its phase",
         ),
+        Binding(
+            "tab",
+            "complete",
+            "complete",
+            id="start.complete",
+            show=False,
+            priority=True,
+            tooltip="Complete the name of the plan that is typed",
+        ),
         Binding("i", "init", "write safemig.yaml", id="start.init", tooltip="Write the proposal below"),
         Binding("j,down", "scroll(1)", "down", id="start.down", show=False, tooltip="A line down"),
         Binding("k,up", "scroll(-1)", "up", id="start.up", show=False, tooltip="A line up"),
@@ -158,8 +167,11 @@ class StartScreen(Screen[None]):
         self.query_one("#start-text", Static).update(Content("\n").join(lines))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if isinstance(self.focused, Input) and action in ("choose", "begin"):
-            return False
+        choosing = self.has_class("-choosing")
+        if action == "complete":
+            return choosing
+        if choosing and action in ("choose", "begin", "ask", "abandon", "init"):
+            return False  # wherever the focus is: nothing starts while the field is open
         if action == "ask" and "runs" not in self.look:
             return self.busy and (self._folder / ".safemig" / "runs").is_dir()
         if action == "abandon" or (action == "ask" and parameters == ("resume",)):
@@ -201,6 +213,12 @@ class StartScreen(Screen[None]):
         self.query_one("#start-hint", Static).update(Content("\n").join(plan_hints(self.look)))
         self.query_one(Input).value = ""
         self.set_focus(self.query_one(Input))  # at once: what is typed on is part of the name
+
+    def action_complete(self) -> None:
+        field = self.query_one(Input)
+        field.value = completed(field.value, plan_names(self.look))
+        field.cursor_position = len(field.value)
+        self.set_focus(field)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -254,9 +272,26 @@ def start_lines(look: Look, unfinished: str, *, busy: bool) -> Iterable[Content]
         yield from (Content.styled(f"  {line}", "$text-muted") for line in clean_lines(_text(look, "template")))
 
 
+def plan_names(look: Look) -> tuple[str, ...]:
+    """The names by which a plan can be named: its file's, without the folder and the ending. Pure."""
+    found = [str(one) for one in _list(look.get("candidates")) or _list(look.get("specs"))]
+    return tuple(dict.fromkeys(Path(one).stem for one in found))
+
+
+def completed(typed: str, names: tuple[str, ...]) -> str:
+    """``typed``, as far as all names that begin so go on alike; a blank behind the only one. Pure."""
+    fitting = [name for name in names if name.casefold().startswith(typed.casefold())] if " " not in typed else []
+    if not fitting:
+        return typed
+    shared = fitting[0]
+    while not all(name.startswith(shared) for name in fitting):
+        shared = shared[:-1]
+    return f"{shared} " if len(fitting) == 1 else shared or typed
+
+
 def plan_hints(look: Look) -> Iterable[Content]:
     """What can be named, and how. Pure."""
-    yield Content("Enter looks at that plan, Esc goes back; with nothing typed safemig chooses.")
+    yield Content("Tab completes, Enter looks at that plan, Esc goes back; with nothing typed safemig chooses.")
     named = [str(one) for one in _list(look.get("candidates")) or _list(look.get("specs"))]
     if named:
         more = f", and {len(named) - 8} more" if len(named) > 8 else ""
