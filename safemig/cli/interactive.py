@@ -175,15 +175,21 @@ def _show_output(face: Face, run: str, output: CommandOutput) -> None:
 async def _answer(face: Face, asked: ApprovalAsked, stdin: asyncio.StreamWriter) -> None:
     """Asks on the terminal. Without one nobody can answer: the engine is told so by the end of its input."""
     if not face.interactive:
+        _show_plan(face, asked)
         stdin.close()
         return
     await ask_at_terminal(face, asked, lambda message: _send(stdin, message))
 
 
-async def ask_at_terminal(face: Face, asked: ApprovalAsked, send: Callable[[Message], None]) -> None:
-    """Asks one question until it has an answer, or a stop was asked for."""
+def _show_plan(face: Face, asked: ApprovalAsked) -> None:
+    """A plan is read as a whole, also where nobody can answer."""
     if asked.kind == "plan":
         face.say(printable(asked.detail, keep_lines=True))
+
+
+async def ask_at_terminal(face: Face, asked: ApprovalAsked, send: Callable[[Message], None]) -> None:
+    """Asks one question until it has an answer, or a stop was asked for."""
+    _show_plan(face, asked)
     typed = asked.typed
     while not face.stops:
         shown = _typed_choices(typed) if typed else _choices(asked)
