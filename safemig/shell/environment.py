@@ -15,9 +15,9 @@ _HARMLESS = re.compile(
 )
 # A database of this machine, without options that lead elsewhere. That command and service use the database that is
 # looked at is proved by their sessions before anything is changed; of one elsewhere it is too late to ask then.
-_DATABASE = re.compile(r"(?:\w+_)?DATABASE_UR[LI]")
+_DATABASE = re.compile(r"(?:\w+_)?(?:DATABASE|DB)_(?:URL|URI|DSN)")
 _LOCAL = re.compile(
-    r"postgres(?:ql)?(?:\+\w+)?://(?:[\w.~%:+-]*@)?(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?/[\w-]*", re.A
+    r"postgres(?:ql)?(?:\+\w+)?://(?:[\w.~%:+-]*@)?(?:localhost|127\.0\.0\.1|\[::1\]|[a-z][\w-]*)(?::\d+)?/[\w-]*", re.A
 )
 # A variable that stands alone changes a command only if it was exported before: these families belong to tools.
 _TOOLS = re.compile(
@@ -25,10 +25,6 @@ _TOOLS = re.compile(
     r"|RUBY|MAKE|SSL|OPENSSL|SSH|AWS|KUBE|PYTEST|ALEMBIC|FLASK|DATABASE|POSTGRES|BUILDKIT|TERMINFO|LESS)\w*"
     r"|HOME|ENV|IFS|SHELL\w*|PS\d|PROMPT_COMMAND|CDPATH|TMPDIR|PAGER|EDITOR|VISUAL|BROWSER|\w+_(?:PAGER|EDITOR)|EUID|UID"
     r"|\w*_proxy|\w*_PROXY|GLOBIGNORE|HISTFILE|OPTIND|FUNCNEST|LOCPATH|NLSPATH|SUDO_\w+|MAIL\w*|HOST\w*|USER|LOGNAME"
-)
-# Which database the project's own code uses is looked at before the change; one on another machine is asked about.
-_NEAR = re.compile(
-    r"postgres(?:ql)?(?:\+\w+)?://(?:[^/?#@\s]*@)?(?:localhost|127\.0\.0\.1|[a-z][\w-]*)(?::\d+)?/[\w-]+"
 )
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
@@ -38,8 +34,6 @@ def harmless(name: str, value: str) -> bool:
     if name == "PYTHONPATH":
         # The folder of the project itself: what runs there finds it anyway.
         return value in (".", "./")
-    if name == "DATABASE_URL":
-        return _NEAR.fullmatch(value) is not None
     if _DATABASE.fullmatch(name):
         return _LOCAL.fullmatch(value) is not None
     return _HARMLESS.fullmatch(name) is not None and "\n" not in value

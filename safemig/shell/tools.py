@@ -82,7 +82,7 @@ _UV = (
     " -P= --upgrade-package= --no-cache --offline --inexact --no-install-project --compile-bytecode --check"
     " --no-progress"
 )
-_ALEMBIC_GLOBAL = Known("-c= --config= -n= --name= --raiseerr -q --quiet", first_operand_ends=True)
+_ALEMBIC_GLOBAL = Known("-c= --config= -n= --name= -x= --raiseerr -q --quiet", first_operand_ends=True)
 
 
 def alembic(args: Words) -> Effects:
