@@ -8,6 +8,8 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,12 +75,19 @@ async def test_only_this_user_can_reach_the_socket(tmp_path: Path) -> None:
     assert tell(run, Message("stop")) is None
 
 
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's name, which that of a worker of pytest-xdist does not."""
+    with tempfile.TemporaryDirectory(prefix="safemig-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
 async def test_an_engine_without_a_place_for_its_socket_says_so_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    (tmp_path / "safemig").mkdir()
-    (tmp_path / "safemig" / "sockets").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(short))
+    (short / "safemig").mkdir()
+    (short / "safemig" / "sockets").touch()
     async with listening(tmp_path / RUN, lambda _message: None, lambda _sender, _why: None) as problem:
         assert problem.startswith("no other terminal can answer this run: ")
         assert "sockets" in problem
