@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import docker
     from docker.models.containers import Container
 
-SCRATCH = "safemig.sandbox.database"  # label: the compose folder it was made for
+SCRATCH = "safemig.scratch"  # label: the compose folder it was made for
 OWNER = "safemig.owner"  # label: pid and birth of the engine that made it
 START_SECONDS = 60.0
 

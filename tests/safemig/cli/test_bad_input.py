@@ -91,7 +91,7 @@ def state_is_a_file(root: Path) -> None:
         (yaml_of("runtime: process\n\ncomands:\n  build: make\n"), 2, ["safemig.yaml:3", "commands"]),
         (yaml_of("runtime: [process\nurl: x\n"), 2, ["safemig.yaml:2"]),
         (yaml_of(f"database:\n  url: postgresql://me:{SECRET}@db/shop\n"), 2, ["safemig.yaml:2", "env:DATABASE_URL"]),
-        (state_is_a_file, 1, [".safemig"]),
+        (state_is_a_file, 2, [".safemig"]),
     ],
     ids=lambda value: getattr(value, "__name__", None) or None,
 )
