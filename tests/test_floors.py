@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from tests.imports import FLOORS, MAY_LOAD_THE_SCREEN, PACKAGES, ROOT, graph, imports_of, sources
 
-NOT_MOVED = {"discovery"}  # packages that still wait for their new home
 LATE_CIRCLES = {
     frozenset({"safemig.plan_document.document", "safemig.plan_document.phases"}),  # the reader beside its data types
     frozenset({"tui.app", "tui.key_table"}),  # the app checks the person's keys against all bindings, its own too
@@ -56,7 +55,7 @@ def test_no_package_of_the_engine_imports_its_own_floor_or_a_higher_one() -> Non
             if name.startswith("safemig.") and above != below and {above, below} <= floor_of.keys():
                 climbing += [f"{module} imports {name}"] if floor_of[below] >= floor_of[above] else []
     assert climbing == []
-    assert packages - floor_of.keys() <= NOT_MOVED
+    assert packages <= floor_of.keys()
 
 
 def test_only_the_tests_import_tests_bench_or_demo() -> None:
