@@ -85,7 +85,7 @@ def test_a_named_command_that_was_seen_to_change_the_schema_is_asked_in_auto(
         Session,
         SimpleNamespace(
             root=tmp_path, past=SimpleNamespace(mode="auto", approved=set()),
-            config=SimpleNamespace(permissions=Rules(), environment=""),
+            config=SimpleNamespace(permissions=Rules(), environment=""), plan=SimpleNamespace(steps=()),
         ),
     )  # fmt: skip
     assert _as_write(s, Action("command", line="make look", effect=effect)).answer == answer

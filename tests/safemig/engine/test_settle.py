@@ -10,6 +10,7 @@ import pytest
 
 from safemig.engine.session import Session
 from safemig.engine.settle import seconds_since_change
+from safemig.journal.events import Event
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,7 @@ from safemig.engine.settle import seconds_since_change
 )
 def test_the_time_since_the_change(step: str, ago: float, expected: float) -> None:
     wall = (datetime.now(UTC) - timedelta(seconds=ago)).isoformat()
-    event = SimpleNamespace(kind="step.finished", step=step, data={"status": "done"}, wall=wall)
+    event = Event(1, "step.finished", "run", "target", step, wall, 0.0, {"status": "done"})
     steps = [SimpleNamespace(id="restart", phase="change", intent="start")]
     session = SimpleNamespace(
         plan=SimpleNamespace(steps=steps), journal=SimpleNamespace(events=[event]), config=SimpleNamespace(settle=10.0)
