@@ -167,10 +167,21 @@ async def after(s: Session, step: Step, mark: Mark | None) -> Moved | None:
         raise RunEnds(
             "failed",
             f"“{step.title}” changed {moved.words}, which nobody was asked about. From now on this step is planned as "
-            "one that does so (.safemig/applies.json)",
+            f"one that does so (.safemig/applies.json){_without_revision(moved)}",
         )
     await _journal_moved(s, step)
     return moved
+
+
+def _without_revision(moved: Moved) -> str:
+    """The way out where tables came about beside the revisions, as with SQLAlchemy's ``create_all``; "" elsewhere."""
+    made = [short(one.key) for one in moved.differences if one.key.startswith("table ") and _word(one) == "new"]
+    if moved.before != moved.after or not made:
+        return ""
+    return (
+        f". No revision was applied for {', '.join(made)}: something makes tables by itself (metadata.create_all?). "
+        "Take that out of this step and let a revision make them, or write the revision for what is there"
+    )
 
 
 async def _journal_moved(s: Session, step: Step) -> None:

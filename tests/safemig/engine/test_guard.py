@@ -67,6 +67,7 @@ def test_what_a_step_moved_is_told_also_where_it_was_stopped(verdict: Verdict, d
     ended = asyncio.run(run(session(tmp_path, dsn), dsn, "CREATE TABLE left_behind (id int)", verdict))
     assert ended.verdict == "failed"
     assert "(table left_behind new), which nobody was asked about" in ended.reason
+    assert "No revision was applied for table left_behind" in ended.reason
     assert ended.reason.endswith("; and the step ended")
     assert [place.kind for place in seen_before(tmp_path / ".safemig")] == ["schema"]
 
