@@ -18,6 +18,7 @@ from pathlib import Path
 
 from textual.binding import Binding
 
+from safemig.base.files import text as text_of
 from tui.theme import NAMES
 
 NEVER = {"ctrl+i": "Tab", "ctrl+m": "Enter", "ctrl+h": "Backspace"}
@@ -41,7 +42,7 @@ def own_file(environment: Mapping[str, str] = os.environ) -> Path:
 def read_own(path: Path) -> Own:
     """The user's own configuration; what cannot be read is told and the defaults hold."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path)
     except FileNotFoundError:
         return Own()
     except (OSError, UnicodeDecodeError) as error:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from checks.files import HUGE, content
 from checks.revisions.reader import Facts
 
 # Raised whenever Facts or what is read into them changes: an older file is then of no use.
@@ -39,7 +40,7 @@ def load(path: Path) -> Store:
     import msgspec
 
     try:
-        store = msgspec.msgpack.decode(path.read_bytes(), type=Store)
+        store = msgspec.msgpack.decode(content(path, HUGE), type=Store)
     except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
         return Store()
     return store if store.format == FORMAT else Store()

@@ -8,9 +8,9 @@ import re
 import tokenize
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
+from checks.files import beginning
 from checks.revisions.reader import IDENTIFIERS, LARGEST
 
 # What Alembic's generic template writes: the pattern of a project that has no revision yet.
@@ -61,7 +61,7 @@ def read_sources(files: Sequence[str]) -> dict[str, str]:
     sources: dict[str, str] = {}
     for file in files:
         try:
-            raw = Path(file).read_bytes()[:LARGEST]
+            raw = beginning(file, LARGEST)
             encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
             sources[file] = raw.decode(encoding).replace("\r\n", "\n")
         except (OSError, SyntaxError, UnicodeDecodeError, LookupError):

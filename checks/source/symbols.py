@@ -18,6 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from checks.files import HUGE, content
+
 Kind = Literal["class", "function", "method", "property", "attribute", "relationship", "variable"]
 
 MOST_FILES = 50_000
@@ -41,19 +43,18 @@ class Tree:
     def text(self, path: str) -> str | None:
         """The text of that file; None when it cannot be read or is larger than any source."""
         try:
-            file = self.root / path
-            return file.read_text(encoding="utf-8", errors="replace") if file.stat().st_size <= LARGEST else None
+            return content(self.root / path, LARGEST).decode("utf-8", "replace")
         except OSError:
             return None
 
     def digest(self, path: str) -> str:
         """The sha256 of that file, "" when it cannot be read or says nothing (an ``__init__.py`` may be empty)."""
         try:
-            content = (self.root / path).read_bytes()
+            raw = content(self.root / path, HUGE)
         except OSError:
             return ""
-        blank = not content.strip() and not path.endswith("__init__.py")
-        return "" if blank else hashlib.sha256(content).hexdigest()
+        blank = not raw.strip() and not path.endswith("__init__.py")
+        return "" if blank else hashlib.sha256(raw).hexdigest()
 
 
 def walk(root: Path) -> Tree:

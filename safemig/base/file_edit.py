@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from safemig.base.action import Action
+from safemig.base.files import HUGE, content
 
 State = Literal["not done", "done", "unclear"]
 
@@ -167,7 +168,7 @@ def _inside(root: Path, path: str) -> Path:
 
 def _content(target: Path, path: str) -> bytes | None:
     try:
-        return target.read_bytes()
+        return content(target, HUGE)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from safemig.base import files
 from safemig.checklist.judgement import STATES, Judged, judge_item
 from safemig.checklist.plain_words import PlainWords
 from safemig.checklist.proofs import NOTHING, Looked, Proofs, Worlds
@@ -107,7 +108,7 @@ def _read(path: Path, real: Path, sha256_expected: str) -> tuple[bytes, os.stat_
         raise TickFails(f"{path} is no regular file; name the Markdown file itself")
     if not os.access(real, os.W_OK):
         raise TickFails(f"{path} cannot be written; make it writable, or tick it by hand")
-    content = real.read_bytes()
+    content = files.content(real)
     if hashlib.sha256(content).hexdigest() != sha256_expected:
         raise TickFails(f"{path} has changed since it was read; look at it and tick again")
     return content, before
@@ -124,7 +125,7 @@ def _replace(real: Path, content: bytes, before: os.stat_result, sha256_expected
             os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
             file.flush()
             os.fsync(file.fileno())
-        if hashlib.sha256(real.read_bytes()).hexdigest() != sha256_expected:
+        if hashlib.sha256(files.content(real)).hexdigest() != sha256_expected:
             raise TickFails(f"{real} was changed just now; look at it and tick again")
         fresh.replace(real)
     finally:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-import stat
 import sys
 from pathlib import Path
 
 import msgspec
 
+from safemig.base.files import content
 from safemig.base.redaction import redact
 from safemig.migrations.hazards import Risk, risks_of
 from safemig.reports.terminal import printable
@@ -34,15 +33,8 @@ def main(options: argparse.Namespace) -> int:
 
 def _text(path: Path) -> str:
     """The text of a regular file; a pipe or a device is never waited for."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ValueError("it is no regular file")
-        raw = file.read(MAX_BYTES + 1)
-    if len(raw) > MAX_BYTES:
-        raise ValueError(f"it is larger than {MAX_BYTES:,} bytes")
     try:
-        return raw.decode()
+        return content(path, MAX_BYTES).decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not in UTF-8 (byte {error.start})") from None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from checks.evidence import Json
+from safemig.base.files import content
 from safemig.checklist import ticks
 from safemig.cli.checklist import judged
 from safemig.cli.errors import UsageError
@@ -70,7 +71,7 @@ def _lines(options: argparse.Namespace) -> int:
     if not path.is_file():
         raise UsageError(f"{name}: there is no such file")
     wanted = numbers(lines)
-    content = path.read_bytes()
+    raw = content(path)
     document = read(path, path.parent)
     items = [item for phase in document.phases for item in phase.items if item.line in wanted]
     missing = sorted(wanted - {item.line for item in items})
@@ -78,7 +79,7 @@ def _lines(options: argparse.Namespace) -> int:
         raise UsageError(f"{name}: no checklist item stands on line {', '.join(map(str, missing))}")
     fresh = [item for item in items if not item.checked]
     if fresh:
-        ticks.write_ticks(path, hashlib.sha256(content).hexdigest(), fresh)
+        ticks.write_ticks(path, hashlib.sha256(raw).hexdigest(), fresh)
     for item in items:
         word = "already ticked" if item.checked else "[x]"
         sys.stdout.write(f"{name}:{item.line} {word} {item.text}\n")

@@ -6,6 +6,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from safemig.base.files import content, head
+
 LARGEST = 256 << 20
 FIXED = 40  # bytes before the object's name: times, device, inode, mode, owner, size
 NAMES = (20, 32)  # bytes of an object's name: SHA-1, SHA-256
@@ -30,7 +32,7 @@ def _indexes(root: Path) -> Iterator[Path]:
     """The index of the repository at ``root`` and the shared one that it may lean on."""
     folder = root / ".git"
     if folder.is_file():
-        word, _, where = folder.read_text(encoding="utf-8", errors="replace").partition(":")
+        word, _, where = head(folder).partition(":")
         if word.strip() != "gitdir":
             raise IndexUnread(f"{folder} does not say where the repository lies")
         folder = root / where.strip()
@@ -39,13 +41,9 @@ def _indexes(root: Path) -> Iterator[Path]:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
+        return content(path, LARGEST)
     except OSError as error:
         raise IndexUnread(f"{path} cannot be read ({error.strerror})") from error
-    if len(raw) > LARGEST:
-        raise IndexUnread(f"{path} is larger than {LARGEST >> 20} MB")
-    return raw
 
 
 def paths_of(raw: bytes) -> tuple[bytes, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks.schema.difference import Difference, compare
+from safemig.base.files import text as text_of
 from safemig.engine import observation
 from safemig.engine.session import RunEnds, Session
 from safemig.migrations.foreign_drops import foreign_drops
@@ -70,7 +71,7 @@ async def upgrades_of(s: Session, names: Sequence[str]) -> list[Wanted]:
         revision_contents.shown(s.root, Path(graph.revisions[name].file)): Path(graph.revisions[name].file)
         for name in names
     }
-    texts = {shown: await s.look(partial(path.read_text, encoding="utf-8")) for shown, path in paths.items()}
+    texts = {shown: await s.look(partial(text_of, path)) for shown, path in paths.items()}
     return [one for shown, text in texts.items() if (one := upgrade_in(text, shown)) is not None]
 
 
@@ -189,9 +190,7 @@ async def read_generated(s: Session, step: Step) -> str:
 def _foreign(graph: Graph, names: Sequence[str], reading: revision_contents.Reading) -> tuple[RiskFact, ...]:
     """What the new revisions drop that no revision before them made."""
     others = [
-        Path(revision.file).read_text(encoding="utf-8", errors="replace")
-        for name, revision in graph.revisions.items()
-        if name not in names
+        text_of(Path(revision.file), "replace") for name, revision in graph.revisions.items() if name not in names
     ]
     way = "keep autogenerate from it with include_object or include_name in env.py, or answer for it"
     return tuple(

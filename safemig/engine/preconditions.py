@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from safemig.base.files import content
 from safemig.engine import observation
 from safemig.engine.session import RunEnds, Session
 from safemig.planning.collect import revision_contents
@@ -49,7 +50,7 @@ async def _spec(s: Session, _: Step) -> str:
         return ""
     path = s.root / s.facts.spec.path
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = hashlib.sha256(content(path)).hexdigest()
     except OSError as error:
         return f"{s.facts.spec.path} cannot be read: {error.strerror}"
     known = s.past.checklist.get(s.facts.spec.path) or s.facts.spec.sha256

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from checks.evidence import Evidence, Json, now, unseen
 from safemig.base.action import Action
+from safemig.base.files import beginning
 from safemig.engine.approval import ask, judge
 from safemig.engine.command import tail
 from safemig.engine.ownership import files_of, mark_of
@@ -44,8 +45,8 @@ def _text(root: Path, script: ScriptConfig) -> bytes:
     """What it runs; empty where that cannot be read (python3 then says why)."""
     if not script.file:
         return script.code.encode()
-    with suppress(OSError), (root / script.file).open("rb") as file:
-        return file.read(LARGEST)
+    with suppress(OSError):
+        return beginning(root / script.file, LARGEST)
     return b""
 
 

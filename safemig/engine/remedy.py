@@ -12,6 +12,8 @@ from checks.evidence import Evidence
 from checks.source.symbols import walk
 from safemig.base import file_edit
 from safemig.base.action import Action
+from safemig.base.files import HUGE
+from safemig.base.files import text as text_of
 from safemig.engine.command import output_of, tail
 from safemig.engine.observation import relative
 from safemig.engine.session import Session
@@ -94,14 +96,14 @@ def _install_line(s: Session) -> str:
             words += target.recipe if target.name == build.target else ()
     dockerfile = s.project.folder / "Dockerfile"
     if dockerfile.is_file():
-        words.append(dockerfile.read_text(encoding="utf-8", errors="replace"))
+        words.append(text_of(dockerfile, "replace"))
     return "\n".join(words)
 
 
 def _dependency_files(folder: Path) -> dict[str, str]:
     paths = [folder / "pyproject.toml", *folder.glob("*requirements*.txt"), *folder.glob("requirements/*.txt")]
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes().decode("utf-8", "replace")
+        path.relative_to(folder).as_posix(): text_of(path, "replace")
         for path in paths
         if path.is_file() and path.stat().st_size <= FILE_BYTES
     }
@@ -113,7 +115,7 @@ def _locked(folder: Path) -> frozenset[str]:
     if not path.is_file():
         return frozenset()
     try:
-        packages = tomllib.loads(path.read_text(encoding="utf-8")).get("package", [])
+        packages = tomllib.loads(text_of(path, most=HUGE)).get("package", [])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         return frozenset()
     return frozenset(str(each.get("name")) for each in packages)
@@ -124,9 +126,7 @@ def _asyncio_mode(folder: Path) -> str:
     for name in ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"):
         path = folder / name
         if path.is_file():
-            found = re.search(
-                r"^\s*asyncio_mode\s*=\s*[\"']?(\w+)", path.read_text(encoding="utf-8", errors="replace"), re.M
-            )
+            found = re.search(r"^\s*asyncio_mode\s*=\s*[\"']?(\w+)", text_of(path, "replace"), re.M)
             if found:
                 return found[1]
     return ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checks.evidence import Json
+from safemig.base import files
 from safemig.base.file_edit import unified
 from safemig.checklist import ticks
 from safemig.engine.item_context import KIND
@@ -53,7 +54,7 @@ async def offer(s: Session) -> Offer:
 
 
 def _offer(root: Path, path: str, rows: Iterable[dict[str, Json]]) -> Offer:
-    content = (root / path).read_bytes()
+    content = files.content(root / path)
     states = {(row["line"], row["text"]): (row["state"], str(row["reason"])) for row in rows}
     known = [
         (item, *states[item.line, item.text])

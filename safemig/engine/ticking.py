@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from checks.evidence import Evidence, Json, now
+from safemig.base import files
 from safemig.base.action import Action
 from safemig.checklist import ticks
 from safemig.checklist.plain_words import plain_words
@@ -130,7 +131,7 @@ async def judge(s: Session, step: str) -> None:
 
 
 def _intent(path: Path, subject: str, items: Sequence[Item]) -> Evidence:
-    after = ticks.tick(path.read_bytes(), items)
+    after = ticks.tick(files.content(path), items)
     began = now()
     data: dict[str, Json] = {
         "after": hashlib.sha256(after).hexdigest(),
@@ -140,7 +141,7 @@ def _intent(path: Path, subject: str, items: Sequence[Item]) -> Evidence:
 
 
 def _write(root: Path, path: Path, before: str, intent: Evidence) -> None:
-    content = path.read_bytes()
+    content = files.content(path)
     if hashlib.sha256(content).hexdigest() == intent.data["after"]:
         return
     lines = {line for line, _ in _lines(intent)}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from checks.evidence import Json
 from safemig.base.action import Action
+from safemig.base.files import content
 from safemig.checklist import ticks
 from safemig.engine.approval import judge
 from safemig.engine.ownership import claim, end_leftovers, files_of, keep_before, mark_of
@@ -47,7 +48,7 @@ def _tick(s: Session, message: Message) -> None:
     if not _allowed(s, action):
         return
     try:
-        before = hashlib.sha256(path.read_bytes()).hexdigest()
+        before = hashlib.sha256(content(path)).hexdigest()
         document = read(path, s.root)
         items = [item for phase in document.phases for item in phase.items if item.line == message.line]
         if not items:
@@ -57,7 +58,7 @@ def _tick(s: Session, message: Message) -> None:
             s.note(f"{message.file}:{message.line} is another item now; look at it and tick again", SHELL, "warning")
             return
         ticks.write_ticks(path, before, items, root=s.root, checked=message.type == "tick")
-        after = hashlib.sha256(path.read_bytes()).hexdigest()
+        after = hashlib.sha256(content(path)).hexdigest()
     except (OSError, ticks.TickFails) as error:
         s.note(f"{message.file} could not be changed: {error}", SHELL, "error")
         return

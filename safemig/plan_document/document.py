@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safemig.base.files import content
+
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
@@ -125,10 +127,10 @@ class Document:
 
 def read(path: Path, root: Path) -> Document:
     """The document in the file, its path relative to ``root``. OSError when it cannot be read."""
-    content = path.read_bytes()
+    raw = content(path)
     resolved, base = path.resolve(), root.resolve()
     name = resolved.relative_to(base) if resolved.is_relative_to(base) else path
-    return parse(content, name.as_posix())
+    return parse(raw, name.as_posix())
 
 
 @lru_cache(maxsize=16)  # a run reads each spec three times

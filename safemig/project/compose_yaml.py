@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from safemig.base.files import content
 from safemig.project.problem import Problem
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ def load(path: Path, problems: list[Problem]) -> dict[str, object]:
     import yaml
 
     try:
-        with path.open("rb") as file:
-            document = yaml.load(file.read(_SIZE), _loader())
+        document = yaml.load(content(path, _SIZE), _loader())
     except OSError as error:
         problems.append(Problem(f"cannot be read: {error.strerror}", str(path), "make it readable"))
         return {}

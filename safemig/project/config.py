@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from checks.evidence import Json
+from safemig.base.files import content
 from safemig.base.words import is_word
 from safemig.project.config_schema import (
     ROLES,
@@ -47,8 +48,7 @@ def load(root: Path) -> Config:
     if not path.exists():
         return Config()
     try:
-        with path.open("rb") as file:
-            text = file.read(_SIZE).decode("utf-8")
+        text = content(path, _SIZE).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(path, 0, f"cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
     return parse(text, path)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from safemig.base.files import content
+
 _SIZE = 262_144
 _VALUE_SIZE = 65_536
 _LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][\w.\-]*)\s*(?:=|:\s)\s*(.*)$")
@@ -19,10 +21,9 @@ _URL = re.compile(r"^[A-Za-z][\w+.\-]*://")
 
 def read_env_file(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of an env file; {} when there is none. OSError when it exists and cannot be read."""
-    if not path.is_file():
+    if not path.exists():
         return {}
-    with path.open("rb") as file:
-        return parse_env(file.read(_SIZE).decode("utf-8", "replace"), environ)
+    return parse_env(content(path, _SIZE).decode("utf-8", "replace"), environ)
 
 
 def parse_env(text: str, environ: Mapping[str, str]) -> dict[str, str]:

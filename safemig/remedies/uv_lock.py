@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from safemig.base.files import HUGE, content
+from safemig.base.files import text as text_of
 from safemig.remedies import uv_lock_merge
 
 _SECONDS = 300.0
@@ -113,13 +115,13 @@ def renew(folder: Path, pyproject: str, *, uv: Sequence[str], seconds: float = _
     if present and present != "uv.lock":
         raise NotRenewed(f"{present} is not renewed by safemig; run: {_OTHERS[present]}")
     path = folder / "uv.lock"
-    before = path.read_bytes().decode() if present else ""
+    before = content(path, HUGE).decode() if present else ""
     files = {"pyproject.toml": _buildless(pyproject)}
     if before:
         files["uv.lock"] = before
     for name in _READ_BY_UV:
         if (folder / name).is_file():
-            files[name] = (folder / name).read_text()
+            files[name] = text_of(folder / name)
     files.update(_members(folder, pyproject))
     lead, program = tuple(uv[:-1]), uv[-1]
     run = _lock_inside if lead else _lock_here
@@ -215,7 +217,7 @@ def _members(folder: Path, pyproject: str) -> dict[str, str]:
         for member in folder.glob(pattern):
             file = member / "pyproject.toml"
             if file.is_file():
-                found[file.relative_to(folder).as_posix()] = _buildless(file.read_text())
+                found[file.relative_to(folder).as_posix()] = _buildless(text_of(file))
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks.revisions.graph import Graph
+from safemig.base.files import text as text_of
 from safemig.migrations import downgrade as undo
 from safemig.migrations.change import Wanted
 from safemig.migrations.foreign_drops import made_names
@@ -36,7 +37,7 @@ def unmade(graph: Graph, names: Iterable[str]) -> tuple[str, ...]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return text_of(path)
     except (OSError, UnicodeDecodeError):
         return ""  # the graph, or the drift, says what is wrong with it
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from checks.revisions.graph import Graph, UnknownRevision, pending
 from checks.schema.difference import Difference, compare
+from safemig.base.files import text as text_of
 from safemig.migrations import from_python
 from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse
@@ -125,7 +126,7 @@ def differing(
 def upgrade_of(path: Path) -> Wanted | None:
     """A revision file's upgrade as operations; None when it does nothing, NotEvaluated when it is anything else."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path)
     except UnicodeDecodeError as error:
         raise NotEvaluated(f"{path.name} is not in UTF-8 ({error.reason} at byte {error.start})") from error
     return upgrade_in(text, path.name)

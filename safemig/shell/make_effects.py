@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from safemig.base.files import text as text_of
 from safemig.shell.effects import effect_of_expanded, effect_of_line
 from safemig.shell.make_expansion import Doubted, Expansion
 from safemig.shell.make_model import Model, read
@@ -161,7 +162,7 @@ def _makefile(folder: Path, root: Path) -> Model | None:
     try:
         if path is None or not path.resolve().is_relative_to(root.resolve()):
             return None
-        return read(path, path.read_text("utf-8", "replace"), root)
+        return read(path, text_of(path, "replace"), root)
     except OSError:
         return None
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safemig.base.files import beginning
 from safemig.shell.environment import harmless, own
 from safemig.shell.make_expansion import Doubted, Expansion, Variable
 from safemig.shell.parser import names
@@ -271,7 +272,7 @@ class _Reader:
             path = self.model.folder / word
             real = path.resolve()
             try:
-                text = path.read_bytes()[:_SIZE].decode("utf-8", "replace") if path.is_file() else None
+                text = beginning(path, _SIZE).decode("utf-8", "replace") if path.is_file() else None
             except OSError:
                 text = None
             if text is None and optional:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from safemig.base.files import beginning, content
 from safemig.shell import makefile_lines as lines_of
 
 _SIZE = 1_000_000
@@ -89,7 +90,7 @@ def read_makefile(path: Path, root: Path | None = None) -> Makefile:
     """The Makefile at ``path`` with what it includes, as far as that lies below ``root`` (else its own folder).
 
     OSError when it cannot be read; no content makes it fail."""
-    raw = path.read_bytes()
+    raw = content(path)
     text = raw[:_SIZE].decode("utf-8", "replace")
     built = _read(text, None)
     _follow(built, path.parent, (root or path.parent).resolve(), {path.resolve()})
@@ -235,7 +236,7 @@ def _follow(built: _Builder, folder: Path, root: Path, seen: set[Path], depth: i
             continue
         seen.add(real)
         try:
-            text = path.read_bytes()[:_SIZE].decode("utf-8", "replace") if path.is_file() else None
+            text = beginning(path, _SIZE).decode("utf-8", "replace") if path.is_file() else None
         except (OSError, ValueError):
             continue
         if text is None:

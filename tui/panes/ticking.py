@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from safemig.base.files import content
 from safemig.checklist import ticks
 from safemig.journal.events import Message
 from safemig.plan_document.document import parse
@@ -23,7 +24,7 @@ def write(root: Path, asked: TickAsked) -> str:
     """Ticks in the file itself, all lines or none; "" or why it could not be done."""
     path = root / asked.file
     try:
-        document = parse(path.read_bytes(), asked.file)
+        document = parse(content(path), asked.file)
         items = [item for phase in document.phases for item in phase.items if item.line in asked.lines]
         if document.sha256 == asked.sha256 and len(items) != len(asked.lines):
             return f"{asked.file}: a line of those is no checklist item"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from checks.revisions.graph import Graph, pending
 from checks.schema.snapshot import TableHeld
+from safemig.base.files import text as text_of
 from safemig.migrations import from_python, previous_definitions
 from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse
@@ -140,7 +141,7 @@ def in_revisions(graph: Graph) -> set[str]:
     written: set[str] = set()
     for revision in graph.revisions.values():
         with suppress(OSError, UnicodeDecodeError):
-            written |= in_words(Path(revision.file).read_text(encoding="utf-8"), "op")
+            written |= in_words(text_of(Path(revision.file)), "op")
     return written
 
 
@@ -166,7 +167,7 @@ def changed_since(graph: Graph, tables: Sequence[str]) -> bool:
     """Whether a revision changes one of the tables that it does not make itself: a CREATE of it is then a state."""
     for revision in graph.revisions.values():
         try:
-            text = Path(revision.file).read_text(encoding="utf-8")
+            text = text_of(Path(revision.file))
             pieces = from_python.pieces(Block("python", text, 1))
         except (OSError, SyntaxError, UnicodeDecodeError):
             continue

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from checks.source import symbols
 from safemig.base import file_edit
+from safemig.base.files import text as text_of
 from safemig.orm import check, generate
 from safemig.orm.edits import CannotEdit
 from safemig.orm.imports import Import
@@ -153,7 +154,7 @@ def python_files(project: Project) -> dict[str, str]:
 def _width(project: Project, models: Models) -> int:
     """The line length that the project is formatted to, else that of its longest line of a model."""
     try:
-        read = tomllib.loads((project.folder / "pyproject.toml").read_text(encoding="utf-8"))
+        read = tomllib.loads(text_of(project.folder / "pyproject.toml"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         read = {}
     tools = read.get("tool")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from checks.revisions.graph import Graph, pending
 from checks.schema.snapshot import TableHeld
+from safemig.base.files import text as text_of
 from safemig.migrations import from_python
 from safemig.migrations.change import Wanted
 from safemig.migrations.reconcile.statements import parts
@@ -83,7 +84,7 @@ def _touches(graph: Graph, name: str, tables: Sequence[str]) -> bool:
 
 def _tables(file: Path) -> Iterator[frozenset[str]]:
     try:
-        pieces = from_python.pieces(Block("python", file.read_text(encoding="utf-8"), 1))
+        pieces = from_python.pieces(Block("python", text_of(file), 1))
     except (OSError, SyntaxError, UnicodeDecodeError):
         return
     yield from (piece.tables for piece in pieces if piece.side == "up")

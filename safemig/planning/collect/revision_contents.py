@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from checks.revisions.graph import Graph
 from safemig.base.action import Action, FileDigest
 from safemig.base.file_edit import unified
+from safemig.base.files import HUGE, content
+from safemig.base.files import text as text_of
 from safemig.base.redaction import redact
 from safemig.migrations.fragments import parse
 from safemig.migrations.hazards import risks_of
@@ -85,7 +87,7 @@ def _file(root: Path, graph: Graph, name: str, written: MigrationFact | None) ->
         return None
     path = shown(root, Path(graph.revisions[name].file))
     try:
-        return of_text(name, path, (root / path).read_bytes())
+        return of_text(name, path, content(root / path))
     except OSError as error:
         return RevisionFact(name, path, "", unread=f"{path} could not be read: {error.strerror}")
 
@@ -164,7 +166,7 @@ def _scripts(project: Project, tree: AlembicTree, graph: Graph, texts: Collectio
 
 def _script(name: str, path: Path) -> ScriptFact | None:
     try:
-        raw = path.read_bytes()
+        raw = content(path, HUGE)
     except OSError:
         return None
     text = redact(raw.decode(errors="replace")) if len(raw) <= _LONGEST else ""
@@ -202,7 +204,7 @@ def _imports(text: str, homes: Sequence[Path]) -> Iterator[Path]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return text_of(path, "replace")
     except OSError:
         return ""
 
@@ -219,7 +221,7 @@ def changed(root: Path, contents: Sequence[FileDigest]) -> tuple[str, ...]:
 
 def _digest(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(content(path, HUGE)).hexdigest()
     except OSError:
         return ""
 
@@ -282,7 +284,7 @@ def _no_revision(root: Path, known: RevisionFact, graph: Graph) -> RevisionFact:
     problems = (one for one in graph.problems if shown(root, Path(one.file)) == known.path)
     why = next((f"{known.path}:{one.line} {one.text}" for one in problems), f"{known.path} names no revision any more")
     try:
-        fresh = of_text(known.revision, known.path, path.read_bytes())
+        fresh = of_text(known.revision, known.path, content(path))
     except OSError as error:
         fresh = RevisionFact(known.revision, known.path, "", unread=f"{known.path} could not be read: {error.strerror}")
     unread = fresh.unread or f"{why}, so what it does is not known"

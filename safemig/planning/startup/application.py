@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from safemig.base.files import text as text_of
 from safemig.migrations.fragments import parse
 
 Kind = Literal["upgrade", "shell", "serve"]
@@ -139,9 +140,7 @@ class Program:
         try:
             if len(self._modules) > _MODULES:
                 raise ValueError(f"it is one of more than {_MODULES} modules")
-            if path.stat().st_size > _LARGEST:
-                raise ValueError(f"it is larger than {_LARGEST // 1000} kB")
-            tree = parse(path.read_text(encoding="utf-8"))
+            tree = parse(text_of(path, most=_LARGEST))
             if tree is None:
                 raise ValueError("it cannot be parsed")
         except OSError as error:

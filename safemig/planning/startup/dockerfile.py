@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from safemig.base.files import text as text_of
+
 _INSTRUCTION = re.compile(r"\s*([A-Za-z]+)\s+(.*)", re.S)
 _HEREDOC = re.compile(r"<<-?([\"']?)(\w+)\1")
 _OPTION = re.compile(r"--[\w-]+(?:=\S*)?\s+")
@@ -48,9 +50,7 @@ class Image:
 def read_image(path: Path, target: str = "") -> Image | None:
     """The stage ``target`` of the Dockerfile (its last one without a target); None where there is none."""
     try:
-        if path.stat().st_size > _LARGEST:
-            return None
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = text_of(path, "replace", _LARGEST)
     except OSError:
         return None
     return parse(text, target)

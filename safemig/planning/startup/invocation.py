@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from safemig.base.files import text as text_of
 from safemig.planning.startup.world import World
 from safemig.shell.tables import SERVERS
 from safemig.shell.tools import DESTROYERS, PRINTERS, WRITERS
@@ -151,7 +152,7 @@ def _installed(token: str, world: World) -> tuple[str, str] | None:
 
     path = world.find("pyproject.toml") or world.folder / "pyproject.toml"
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(text_of(path))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return None
     tool = document.get("tool", {}).get("poetry", {})

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from safemig.base.files import content
 from safemig.planning.facts import AppliesFact
 
 NAME = "applies.json"
@@ -22,7 +23,7 @@ def seen_before(state: Path) -> tuple[AppliesFact, ...]:
     """The places kept in the state folder; () where there are none, or the file is not one of ours."""
     try:
         path = state / NAME
-        raw = path.read_bytes() if path.stat().st_size <= _LARGEST else b"[]"
+        raw = content(path, _LARGEST)
         return msgspec.json.decode(raw, type=tuple[AppliesFact, ...])
     except (OSError, msgspec.MsgspecError):
         return ()
