@@ -32,6 +32,15 @@ def plain(text: str, limit: int = 2000) -> str:
     return text if len(text) <= limit else text[: limit - 1] + _CUT
 
 
+def harmless(text: str) -> str:
+    """``text`` of any length with its line ends and tabs, without everything else that controls a terminal."""
+    return "\n".join(line if line.isascii() and line.isprintable() else _line(line) for line in text.split("\n"))
+
+
+def _line(line: str) -> str:
+    return "".join(char if char == "\t" else _harmless(char) for char in _ESCAPE.sub("", line))
+
+
 def _harmless(char: str) -> str:
     if char in "\t\n\r\v\f\x85\u2028\u2029":
         return " "

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-
-import msgspec
 
 from checks.evidence import Evidence, Json
 from safemig.checklist import ticks
@@ -16,6 +13,7 @@ from safemig.checklist.locations import World
 from safemig.checklist.plain_words import plain_words
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, open_project, runs
+from safemig.cli.printing import json_out, out
 from safemig.engine.item_commands import KIND as NAMED
 from safemig.engine.item_commands import looked
 from safemig.engine.item_context import KIND, look_around, shown, strings, subject_of, world_of
@@ -32,7 +30,7 @@ def main(options: argparse.Namespace) -> int:
     """0 when no ticked item is untrue, 1 when one is."""
     document = judged(open_project(options), options)
     if options.json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
+        json_out(document, indented=True)
     else:
         _print(document)
     counts = document["counts"]
@@ -106,7 +104,6 @@ _MARKS = {"proved": "+", "proposed": "?", "disproved": "!", "not provable": "."}
 
 
 def _print(document: dict[str, Json]) -> None:
-    out = sys.stdout.write
     seen = document["baseline"]
     out(f"{document['spec']}, phase {document['phase']}: {document['title']}\n")
     out(f"baseline: {seen}\n" if seen else "baseline: none; no run has seen this phase begin\n")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from safemig.base import file_edit
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import open_project
+from safemig.cli.printing import out
 from safemig.shell.compose_v1 import edit_makefile
 
 
@@ -18,8 +18,8 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError("no Makefile was found here")
     path = project.makefile.path.relative_to(project.root).as_posix()
     action = file_edit.propose(path, project.makefile.text, edit_makefile(project.makefile.text))
-    sys.stdout.write(action.diff or f"{path} does not call docker-compose\n")
+    out(action.diff or f"{path} does not call docker-compose\n")
     if options.write and action.diff:
         file_edit.apply(project.root, action)
-        sys.stdout.write(f"wrote {path}\n")
+        out(f"wrote {path}\n")
     return 0

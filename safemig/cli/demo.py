@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from safemig.cli.copying import docker_answers
@@ -13,6 +12,7 @@ from safemig.cli.demo_copy import DemoCopy, DemoError, copy_demo
 from safemig.cli.errors import UsageError
 from safemig.cli.interactive import can_ask
 from safemig.cli.opening import open_project
+from safemig.cli.printing import err, out
 from safemig.planning.collect.gaps import ChoiceNeeded
 
 
@@ -27,7 +27,7 @@ def main(options: argparse.Namespace) -> int:
         raise ChoiceNeeded(what, (), "add --mode auto, or --keep DIR and take the run up there with `safemig resume`")
     runtime = "docker" if options.runtime == "docker" or (options.runtime == "auto" and docker_answers()) else "process"
     keep = Path(options.keep).resolve() if options.keep else None
-    say = sys.stderr.write if options.json or options.events else sys.stdout.write
+    say = err if options.json or options.events else out
     try:
         copy = copy_demo(keep, "docker" if runtime == "docker" else "process", shape=options.shape)
     except DemoError as error:

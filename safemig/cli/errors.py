@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+
+from safemig.cli.printing import err
 
 
 def at_border(call: Callable[[], int]) -> int:
@@ -42,12 +43,12 @@ def at_border(call: Callable[[], int]) -> int:
     except BrokenPipeError:
         return 1
     except tuple(codes) as error:
-        sys.stderr.write(f"safemig: {redact(str(error))}\n")
+        err(f"safemig: {redact(str(error))}\n")
         return next(code for kind, code in codes.items() if isinstance(error, kind))
     except Exception as error:  # noqa: BLE001  the outermost border: an unknown error is a bug, said so, with a file
         with tempfile.NamedTemporaryFile("w", prefix="safemig-crash-", suffix=".txt", delete=False) as file:
             file.write(redact(traceback.format_exc()))
-        sys.stderr.write(f"safemig: a bug in safemig: {redact(repr(error))}\n  paste this file: {Path(file.name)}\n")
+        err(f"safemig: a bug in safemig: {redact(repr(error))}\n  paste this file: {Path(file.name)}\n")
         return 3
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from safemig.base.atomic import replace_file
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import open_project
+from safemig.cli.printing import out
 
 
 def main(options: argparse.Namespace) -> int:
@@ -19,5 +19,5 @@ def main(options: argparse.Namespace) -> int:
     if path.exists() and not options.force:
         raise UsageError(f"{path} exists already; edit it, or replace it with --force")
     replace_file(path, template(opened.project).encode())
-    sys.stdout.write(f"wrote {path}\n")
+    out(f"wrote {path}\n")
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import shutil
 import signal
@@ -18,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from safemig import entry
+from safemig.cli.printing import err, json_out, out
 from safemig.journal.events import (
     Answer,
     ApprovalAsked,
@@ -52,9 +52,7 @@ class Face:
 
     def say(self, text: str) -> None:
         """A line for the person: on stdout, or on stderr while stdout is kept for the JSON document."""
-        stream = sys.stderr if self.as_json else sys.stdout
-        stream.write(text + "\n")
-        stream.flush()
+        (err if self.as_json else out)(text + "\n", coloured=self.colour)
 
 
 def show(options: argparse.Namespace) -> int:
@@ -264,8 +262,7 @@ def _answer_of(word: str, asked: ApprovalAsked) -> tuple[Answer, str] | None:
 
 async def _read_line(face: Face, prompt: str) -> str:
     """One line from the terminal without blocking the loop; "" once a stop was asked for, "n" at its end."""
-    sys.stdout.write(prompt)
-    sys.stdout.flush()
+    out(prompt)
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_reader(sys.stdin, ready.set)
@@ -288,10 +285,10 @@ def _report_words(face: Face) -> str:
 
 def _end(face: Face, code: int) -> int:
     if face.as_json and face.summary.run:
-        sys.stdout.write(json.dumps(document(face.summary), ensure_ascii=False, indent=2) + "\n")
+        json_out(document(face.summary), indented=True)
     if face.summary.run and not face.as_json:
         face.say(_report_words(face))
     if code <= 0 and not face.summary.verdict:  # with a code of its own the engine has said why on stderr
-        sys.stderr.write("safemig: the engine ended before the run did; take it up with `safemig resume`\n")
+        err("safemig: the engine ended before the run did; take it up with `safemig resume`\n")
         return 3
     return code

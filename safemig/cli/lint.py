@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-import msgspec
-
+from checks.evidence import Json
 from safemig.base.files import content
 from safemig.base.redaction import redact
+from safemig.cli.printing import json_out, out
 from safemig.migrations.hazards import Risk, risks_of
 from safemig.reports.terminal import printable
 
@@ -27,7 +26,10 @@ def main(options: argparse.Namespace) -> int:
             refused[name] = (Risk(1, f"cannot be read: {reason}", kind="unknown"),)
     found = refused | dict(zip(texts, risks_of(list(texts.values())), strict=True))
     for name in dict.fromkeys(options.files):
-        sys.stdout.write(_json(name, found[name]) if options.json else _lines(name, found[name]))
+        if options.json:
+            json_out(_document(name, found[name]))
+        else:
+            out(_lines(name, found[name]))
     return 2 if refused else 0
 
 
@@ -39,10 +41,9 @@ def _text(path: Path) -> str:
         raise ValueError(f"it is not in UTF-8 (byte {error.start})") from None
 
 
-def _json(name: str, found: tuple[Risk, ...]) -> str:
-    rows = [{"line": risk.line, "kind": risk.kind, "what": redact(risk.what)} for risk in found]
-    document = {"file": name, "loses": any(risk.loses for risk in found), "risks": rows}
-    return msgspec.json.encode(document).decode() + "\n"
+def _document(name: str, found: tuple[Risk, ...]) -> dict[str, Json]:
+    rows: list[Json] = [{"line": risk.line, "kind": risk.kind, "what": redact(risk.what)} for risk in found]
+    return {"file": name, "loses": any(risk.loses for risk in found), "risks": rows}
 
 
 def _lines(name: str, found: tuple[Risk, ...]) -> str:

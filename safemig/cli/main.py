@@ -6,6 +6,11 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
 
 PASSED, FAILED, USAGE, BUG, NEEDED, DRIFT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
@@ -33,9 +38,18 @@ COMMANDS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with arguments, which a shell may have made of file names."""
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        from checks.text import harmless
+
+        super()._print_message(harmless(message), file)
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="safemig",
         description="Proves that a service works before a database migration, runs it, and proves that it still works.",
         epilog="exit codes: 0 passed or unchanged, 1 a check or the migration failed, 2 usage or configuration, "
@@ -235,4 +249,6 @@ def _screen(options: argparse.Namespace) -> int:
 
 def say(text: str) -> None:
     """One line on stderr."""
-    sys.stderr.write(text + "\n")
+    from safemig.cli.printing import err
+
+    err(text + "\n")

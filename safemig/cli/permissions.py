@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 import msgspec
 
 from safemig.cli.opening import open_project
+from safemig.cli.printing import err, json_out, out
 from safemig.consent.person_folder import project_folder
 from safemig.policy import permissions
 
@@ -21,7 +21,7 @@ def main(options: argparse.Namespace) -> int:
     opened = open_project(options)
     state = project_folder(opened.project.root)
     if (opened.state / permissions.NAME).exists():
-        sys.stderr.write(
+        err(
             f"safemig: {opened.state / permissions.NAME} is not read any more: what a project's folder holds grants "
             f"nothing; grants are kept in {state}. Delete it\n"
         )
@@ -30,11 +30,11 @@ def main(options: argparse.Namespace) -> int:
         kept = permissions.revoke(state, None if options.revoke == "all" else frozenset({options.revoke}))
     if options.json:
         rows = [{"id": one.id, **msgspec.to_builtins(one)} for one in kept]
-        sys.stdout.write(msgspec.json.encode(rows).decode() + "\n")
+        json_out(rows)
         return 0
     for one in kept:
         where = "" if one.grant.cwd in {"", "."} else f" in {one.grant.cwd}"
-        sys.stdout.write(f"{one.id}   {one.grant.kind} {one.grant.what}{where}   by {one.by}, {one.at}\n")
+        out(f"{one.id}   {one.grant.kind} {one.grant.what}{where}   by {one.by}, {one.at}\n")
     if not kept:
-        sys.stdout.write("nothing is granted\n")
+        out("nothing is granted\n")
     return 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from pathlib import Path
 
 import msgspec
 
 from safemig.cli.opening import open_project
+from safemig.cli.printing import escaped, out
 from safemig.planning.collect.observe import observe
 from safemig.planning.planner import draft
 from safemig.planning.request import Request
@@ -30,5 +30,5 @@ def main(options: argparse.Namespace) -> int:
     if options.out:
         Path(options.out).write_text(text, encoding="utf-8")
     else:
-        sys.stdout.write(text)
+        out(escaped(text) if options.json else text)
     return 4 if any(problem.candidates for problem in opened.project.problems) else 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import msgspec
 
 from safemig.cli.opening import open_project, run_folder
+from safemig.cli.printing import escaped, out
 from safemig.journal.fold import fold
 from safemig.journal.journal import read_events
 from safemig.planning.plan import Plan
@@ -26,5 +26,5 @@ def main(options: argparse.Namespace) -> int:
     if options.out:
         Path(options.out).write_text(text, encoding="utf-8")
     else:
-        sys.stdout.write(text)
+        out(escaped(text) if options.format == "json" else text)
     return 0

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
-
-import msgspec
 
 from safemig.cli.opening import open_project, runs
+from safemig.cli.printing import json_out, out
 
 
 def main(options: argparse.Namespace) -> int:
@@ -26,11 +24,11 @@ def main(options: argparse.Namespace) -> int:
             }
         )
     if options.json:
-        sys.stdout.write(msgspec.json.encode(rows).decode() + "\n")
+        json_out(rows)
         return 0
     for row in rows:
         in_flight = f"   in flight: {row['in_flight']}" if row["in_flight"] else ""
-        sys.stdout.write(f"{row['run']}   {row['verdict']:<12} {row['steps']:>3} steps   {row['mode']}{in_flight}\n")
+        out(f"{row['run']}   {row['verdict']:<12} {row['steps']:>3} steps   {row['mode']}{in_flight}\n")
     if not rows:
-        sys.stdout.write("no runs yet\n")
+        out("no runs yet\n")
     return 0

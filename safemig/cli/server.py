@@ -11,9 +11,8 @@ import stat
 import sys
 from collections.abc import Callable
 
-import msgspec
-
 from safemig.cli.opening import Opened, new_session, old_session, open_project
+from safemig.cli.printing import json_out
 from safemig.consent.channel import MESSAGE_LIMIT, listening, message_of
 from safemig.consent.peer import peer_of, sender_of
 from safemig.engine.inbox import Inbox
@@ -110,8 +109,7 @@ def _mode(options: argparse.Namespace) -> Mode | None:
 def _write(event: Event) -> None:
     """One line; when nobody reads any more the journal still has it."""
     try:
-        sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
-        sys.stdout.buffer.flush()
+        json_out(event)
     except (BrokenPipeError, ValueError):
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  stays open until the end
 

@@ -7,12 +7,11 @@ The screen itself is opened by safemig.cli.main. What has to be looked up lives 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safemig.cli.errors import UsageError
+from safemig.cli.printing import json_out
 
 if TYPE_CHECKING:
     from checks.evidence import Json
@@ -59,16 +58,16 @@ def look(options: argparse.Namespace) -> int:
     from safemig.planning.request import Request
 
     opened = open_project(options)
-    _say(_project(opened))
+    json_out(_project(opened))
     try:
         refuse_ties(opened.project)
         request = Request(options.spec, options.phase)
         facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, request))
     except ChoiceNeeded as error:
-        _say({"choose": str(error), "candidates": list(error.candidates)})
+        json_out({"choose": str(error), "candidates": list(error.candidates)})
         return 0
     spec = facts.spec
-    _say(
+    json_out(
         {
             "target": facts.target,
             "runtime_problem": opened.runtime.available(),
@@ -118,13 +117,6 @@ def _project(opened: Opened) -> dict[str, Json]:
         "problems": [f"{one.what} ({one.where}): {one.next}" for one in project.problems],
         "runs": rows,
     }
-
-
-def _say(document: Mapping[str, Json]) -> None:
-    import msgspec
-
-    sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")
-    sys.stdout.buffer.flush()
 
 
 def abandon(root: Path, name: str) -> int:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
-
-import msgspec
 
 from checks.text import plain
 from safemig.cli.opening import RESUMABLE, open_project, runs
+from safemig.cli.printing import json_out, out
 from safemig.planning.collect.observe import observe
 from safemig.planning.notes import lacks
 from safemig.planning.request import Request
@@ -42,7 +40,7 @@ def main(options: argparse.Namespace) -> int:
         "unfinished_runs": unfinished,
     }
     if options.json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
+        json_out(document, indented=True)
         return 0
     for name, value in document.items():
         if name == "format":
@@ -51,5 +49,5 @@ def main(options: argparse.Namespace) -> int:
         short = "unknown" if value is None and name in READ else ", ".join(words) or "-"
         lines = words if name in LONG and words else [short]
         for place, line in enumerate(lines):
-            sys.stdout.write(f"{'' if place else name.replace('_', ' '):<16} {plain(line)}\n")
+            out(f"{'' if place else name.replace('_', ' '):<16} {plain(line)}\n")
     return 0

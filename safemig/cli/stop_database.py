@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from safemig.cli.opening import open_project
+from safemig.cli.printing import out
 
 
 def main(options: argparse.Namespace) -> int:
     """0, whether it ran or not."""
     ran = open_project(options).runtime.stop_database()
     said = "stopped the PostgreSQL that safemig started for this project; its data stays"
-    sys.stdout.write((said if ran else "no PostgreSQL of safemig's own runs for this project") + "\n")
+    out((said if ran else "no PostgreSQL of safemig's own runs for this project") + "\n")
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
 from pathlib import Path
 
 import msgspec
@@ -15,6 +14,7 @@ from safemig.checklist import ticks
 from safemig.cli.checklist import judged
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import open_project
+from safemig.cli.printing import json_out, out
 from safemig.plan_document.document import read
 
 
@@ -53,13 +53,13 @@ def _waiting(options: argparse.Namespace) -> int:
     told: list[Json] = [{"file": spec, **msgspec.to_builtins(one), "ticked": one.state in states} for one in waiting]
     if options.json:
         shown: dict[str, Json] = {"format": 1, "spec": spec, "phase": document["phase"], "items": told}
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown)).decode() + "\n")
+        json_out(shown, indented=True)
         return 0
     for one in waiting:
         box = "[x]" if one.state in states else "[ ]"
-        sys.stdout.write(f"{spec}:{one.line} {box} {one.text}\n    {one.state}: {one.reason}\n")
+        out(f"{spec}:{one.line} {box} {one.text}\n    {one.state}: {one.reason}\n")
     if not waiting:
-        sys.stdout.write(f"{spec}, phase {document['phase']}: no open item has evidence\n")
+        out(f"{spec}, phase {document['phase']}: no open item has evidence\n")
     return 0
 
 
@@ -82,7 +82,7 @@ def _lines(options: argparse.Namespace) -> int:
         ticks.write_ticks(path, hashlib.sha256(raw).hexdigest(), fresh)
     for item in items:
         word = "already ticked" if item.checked else "[x]"
-        sys.stdout.write(f"{name}:{item.line} {word} {item.text}\n")
+        out(f"{name}:{item.line} {word} {item.text}\n")
     return 0
 
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-
-import msgspec
 
 from checks.evidence import Json
 from checks.schema.difference import Difference, table_of
@@ -19,6 +16,7 @@ from safemig.base.redaction import redact
 from safemig.cli.errors import UsageError
 from safemig.cli.main import DRIFT, FAILED, PASSED
 from safemig.cli.opening import Opened, open_project
+from safemig.cli.printing import err, json_out, out
 from safemig.migrations import privileges
 from safemig.migrations.change import Wanted
 from safemig.migrations.privileges import Lacking, Wider
@@ -57,9 +55,9 @@ def main(options: argparse.Namespace) -> int:
     except (SpecFails, ScratchFails, TableHeld, CannotVerify, Unreachable, psycopg.Error) as error:
         document = _head(facts) | {"matches_spec": None, "reason": _why(error), "differences": []}
     if options.json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
+        json_out(document, indented=True)
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _lines(document))
+        out("".join(f"{line}\n" for line in _lines(document)))
     return exit_code(document)
 
 
@@ -97,7 +95,7 @@ def _why(error: Exception) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    err(f"{text}\n")
 
 
 def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:

@@ -12,6 +12,7 @@ import msgspec
 
 from checks.evidence import Json
 from safemig.cli.errors import UsageError
+from safemig.cli.printing import json_out, out
 from safemig.journal.events import MODES
 
 if TYPE_CHECKING:
@@ -32,15 +33,15 @@ def main(options: argparse.Namespace) -> int:
     root = find_root(folder)
     if options.why_lines:
         for line in _lines(options.why_lines):
-            _print(_short(line, _effects(line, folder, root)))
+            json_out(_short(line, _effects(line, folder, root)))
         return 0
     effects = _effects(options.why, folder, root)
     modes = _judged(options.why, effects, root)
     if options.json:
         answers: Json = {mode: {"answer": found.answer, "rule": found.rule} for mode, found in modes.items()}
-        _print({**_short(options.why, effects), "modes": answers})
+        json_out({**_short(options.why, effects), "modes": answers})
     else:
-        sys.stdout.writelines(f"{text}\n" for text in _text(options.why, effects, modes))
+        out("".join(f"{text}\n" for text in _text(options.why, effects, modes)))
     return 0
 
 
@@ -109,8 +110,3 @@ def _decoded(rows: Iterable[bytes], place: str) -> Iterator[str]:
             yield msgspec.json.decode(row, type=str)
         except msgspec.DecodeError as error:
             raise UsageError(f"{place}, line {number}: not a JSON string ({error})") from error
-
-
-def _print(document: dict[str, Json]) -> None:
-    sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
-    sys.stdout.flush()

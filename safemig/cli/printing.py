@@ -1,0 +1,55 @@
+"""The one place where the command line writes: no control character of a file, a container or a server gets out."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import unicodedata
+from typing import Any, TextIO
+
+from checks.text import harmless
+
+_COLOURS = re.compile("\x1b\\[(?:0|1|2|31|32|33)m")  # those of safemig's own lines
+
+
+def out(text: str, *, coloured: bool = False) -> None:
+    """Text for a person, on standard output."""
+    _write(sys.stdout, text, coloured=coloured)
+
+
+def err(text: str, *, coloured: bool = False) -> None:
+    """Text for a person, on standard error."""
+    _write(sys.stderr, text, coloured=coloured)
+
+
+def json_out(document: Any, *, indented: bool = False) -> None:
+    """A JSON document on standard output, on one line or indented; in UTF-8 whatever the locale is."""
+    import msgspec
+
+    raw = msgspec.json.encode(document)
+    text = escaped((msgspec.json.format(raw) if indented else raw).decode())
+    sys.stdout.buffer.write(text.encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def escaped(text: str) -> str:
+    r"""JSON of the same value in which no character controls a terminal: those beyond ASCII are written as \uXXXX."""
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(json.dumps(char)[1:-1] if _controls(char) else char for char in text)
+
+
+def _controls(char: str) -> bool:
+    return char not in "\n\r\t" and (char == "\x7f" or unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def _write(stream: TextIO, text: str, *, coloured: bool) -> None:
+    if coloured:
+        pieces = _COLOURS.split(text)
+        signs = [*_COLOURS.findall(text), ""]
+        text = "".join(harmless(piece) + sign for piece, sign in zip(pieces, signs, strict=True))
+    else:
+        text = harmless(text)
+    stream.write(text)
+    stream.flush()
