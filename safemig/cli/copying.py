@@ -18,6 +18,9 @@ def root_of(config: Config, *, make: bool) -> Path | None:
         return None
     base = config.file.resolve().parent
     source, target = base / config.project.folder, base / config.project.copy
+    for path in (source, target):
+        if not path.resolve().is_relative_to(base):
+            raise UsageError(f"{path} leads out of {base}; name a folder below it in safemig.yaml (project)")
     if not target.exists():
         if not make:
             return None

@@ -131,13 +131,18 @@ def runs(state: Path) -> list[tuple[str, RunState]]:
     folder = state / "runs"
     if not folder.is_dir():
         return []
-    return [(path.name, fold(read_events(path))) for path in sorted(folder.iterdir()) if path.is_dir()]
+    return [(path.name, fold(read_events(path))) for path in sorted(folder.iterdir()) if _is_run(path)]
+
+
+def _is_run(path: Path) -> bool:
+    """A folder of this project; what a link leads to is another's."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def run_folder(state: Path, name: str) -> Path:
     """The folder of that run (the newest one when ``name`` is empty). Raises UsageError when there is none."""
     folder = state / "runs"
-    known = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    known = sorted(path.name for path in folder.iterdir() if _is_run(path)) if folder.is_dir() else []
     if not known:
         raise UsageError("this project has no runs yet; start one with `safemig run`")
     fitting = [known[-1]] if not name else [run for run in known if run.startswith(name)]

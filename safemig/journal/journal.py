@@ -40,7 +40,7 @@ def state_folder(root: Path) -> Path:
     ignore = state / ".gitignore"
     try:
         state.mkdir(mode=0o700, exist_ok=True)
-        if not ignore.exists() or not ignore.stat().st_size:  # a full disk leaves an empty file
+        if not ignore.is_symlink() and (not ignore.exists() or not ignore.stat().st_size):  # empty: of a full disk
             ignore.write_text("*\n", encoding="ascii")
         (state / "runs").mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

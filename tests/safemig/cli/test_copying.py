@@ -49,3 +49,15 @@ def test_a_demo_that_cannot_be_copied_is_one_clear_error(tmp_path: Path, monkeyp
     shutil.copy(demo_copy.DEMO / "backend" / "pyproject.toml", tmp_path / "demo" / "backend")
     with pytest.raises(UsageError, match="cannot be locked"):
         copying.root_of(configured(tmp_path, "demo"), make=True)
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_no_link_leads_the_copy_out_of_the_folder(tmp_path: Path, made: bool) -> None:
+    home, outside = tmp_path / "home", tmp_path / "outside"
+    (home / "service").mkdir(parents=True)
+    (outside / "copy").mkdir(parents=True) if made else outside.mkdir()
+    (home / "work").symlink_to(outside)
+    config = Config(file=home / "safemig.yaml", project=ProjectConfig(folder="service", copy="work/copy"))
+    with pytest.raises(UsageError, match="leads out of"):
+        copying.root_of(config, make=True)
+    assert not list(outside.rglob("*.*"))

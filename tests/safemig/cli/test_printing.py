@@ -14,6 +14,7 @@ from safemig.reports.terminal import COLOURS
 from tests.imports import ROOT
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x1b[31mowlish\x9b2K\x7f\x08\r\u202etxt\u2066\U000e0041"
+WORD = EVIL.replace("\r", "")  # a carriage return would end the item's line
 CONTROLS = {chr(code) for code in (*range(9), *range(11, 32), *range(127, 160))} | set("\u202e\u2066\U000e0041")
 NAMELESS = {"runs", "report", "status"}  # say nothing here that the project has a word in
 
@@ -28,7 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "alembic.ini").write_text("[alembic]\nscript_location = alembic\n")
     (root / "alembic" / "env.py").write_text("")
     (root / "alembic" / "versions" / f"{EVIL.replace('/', '')}.py").write_text(f"revision = {EVIL!r}\n")
-    (root / f"plan {EVIL}.md").write_bytes(f"# Plan {EVIL}\n\n## Phase 1 {EVIL}\n\n- [ ] do {EVIL}\n".encode())
+    (root / f"plan {EVIL}.md").write_bytes(f"# Plan {WORD}\n\n## Phase 1 {WORD}\n\n- [ ] do {WORD}\n".encode())
     (root / "Makefile").write_bytes(f"run:\n\tdocker-compose up # {EVIL}\n".encode())
     (root / "docker-compose.yml").write_text(json.dumps({"services": {EVIL: {"image": EVIL}}}))
     monkeypatch.chdir(root)
@@ -42,12 +43,12 @@ def _lines() -> dict[str, list[str]]:
         "status json": ["status", "--json"],
         "plan": ["plan", "--spec", plan],
         "plan json": ["plan", "--spec", plan, "--json"],
-        "checklist": ["checklist", "--spec", plan],
-        "checklist json": ["checklist", "--spec", plan, "--json"],
+        "checklist": ["checklist", "--phase", "1", "--spec", plan],
+        "checklist json": ["checklist", "--phase", "1", "--spec", plan, "--json"],
         "tick": ["tick", f"{plan}:5"],
         "tick no item": ["tick", f"{plan}:1"],
         "tick no file": ["tick", f"{EVIL}:1"],
-        "tick proposed": ["tick", "--proposed", "--spec", plan],
+        "tick proposed": ["tick", "--proposed", "--phase", "1", "--spec", plan],
         "verify": ["verify", "--spec", plan],
         "runs": ["runs"],
         "report": ["report", EVIL],

@@ -150,3 +150,34 @@ def test_lines_and_what_has_evidence_are_not_ticked_at_once(
 def test_the_answer_for_proposed_items_as_it_is_typed(word: str, lines: str | None) -> None:
     assert _lines_of(word) == lines
     assert lines is None or lines_of(lines) == tuple(int(one) for one in lines.split(",") if one)
+
+
+@pytest.mark.parametrize("kind", ["the file", "its folder", "a folder that is a project"])
+def test_no_link_leads_a_tick_out_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, outside = tmp_path / "project", tmp_path / "outside"
+    (root / ".git").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "plan.md").write_bytes(PLAN.encode())
+    if kind == "the file":
+        (root / "plan.md").symlink_to(outside / "plan.md")
+    else:
+        (root / "docs").symlink_to(outside)
+    if kind == "a folder that is a project":
+        (outside / ".git").mkdir()
+    monkeypatch.chdir(root)
+    place = "plan.md:4" if kind == "the file" else "docs/plan.md:4"
+    assert run_cli(["tick", place]) == 1
+    assert "outside the project" in capsys.readouterr().err
+    assert (outside / "plan.md").read_bytes() == PLAN.encode()
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_deny_rule_holds_for_a_tick(plan: Path, linked: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    (plan.parent / "safemig.yaml").write_text("permissions:\n  deny: ['edit my plan.md']\n")
+    if linked:
+        (plan.parent / "other.md").symlink_to(plan)
+    assert run_cli(["tick", "other.md:4" if linked else "my plan.md:4"]) == 2
+    assert "refused by rule" in capsys.readouterr().err
+    assert plan.read_bytes() == PLAN.encode()
