@@ -51,6 +51,8 @@ _COUNT = r"[0-9]{1,4}(?!\w)"
 # The name of a secret is none: ${NAME}, $(NAME), $NAME, %(name)s, env:NAME, <name>.
 _REFERENCE = r"\\?[\"']?(?:\$\{\w+\}|\$\(\w+\)|\${1,2}[A-Z_][A-Z0-9_]*|%\(\w+\)s|env:\w+|<[\w-]+>)[\\\"',;)}\]]{0,8}"
 _ANNOTATION = r"(?:str|bytes|int|bool|float|None|null|SecretStr)(?:[ \t]*[|=].*)?|(?:Optional|Mapped|Annotated)\[.*"
+# A call that makes the value, in code: token = mapped_column(String(40)).
+_CALL = r"[A-Za-z_][\w.]{0,60}\((?![\"']).*|(?:\w{1,20}\.)?(?:mapped_column|Column)\(.*"
 # PWD is the shell's word for the present folder.
 _FOLDER = r"(?:OLD)?PWD=/"
 
@@ -204,6 +206,8 @@ def _keyed(found: re.Match[str]) -> str:
         return found[0]
     if re.search(r"\bpass\W", key) and re.match(_COUNT, bare):
         return found[0]  # "pass: 3", a count of tests
+    if key.endswith(" = ") and re.fullmatch(_CALL, value):
+        return found[0]
     if ":" in key and re.fullmatch(_ANNOTATION, bare):
         return found[0]
     start = re.match(r"\\?[\"']", value)

@@ -6,6 +6,7 @@ import argparse
 
 import msgspec
 
+from safemig.base.redaction import redact
 from safemig.cli.opening import open_project
 from safemig.cli.printing import err, json_out, out
 from safemig.consent.person_folder import project_folder
@@ -34,7 +35,7 @@ def main(options: argparse.Namespace) -> int:
         return 0
     for one in kept:
         where = "" if one.grant.cwd in {"", "."} else f" in {one.grant.cwd}"
-        out(f"{one.id}   {one.grant.kind} {one.grant.what}{where}   by {one.by}, {one.at}\n")
+        out(f"{one.id}   {one.grant.kind} {redact(one.grant.what)}{where}   by {one.by}, {one.at}\n")
     if not kept:
         out("nothing is granted\n")
     return 0

@@ -240,7 +240,8 @@ async def _ask(s: Session, step: Step, judgement: decision.Judgement) -> Message
         "undo": step.undo,
         "rule": judgement.rule,
         "once": judgement.once,
-        "always": judgement.always,
+        # A grant is kept with its line, word for word: none is given for a line with a password in it.
+        "always": judgement.always if s.clean(action.line) == action.line else "",
         "tool": judgement.tool,
         **_held(action),
         "proposed": proposed,
@@ -256,7 +257,7 @@ async def _ask(s: Session, step: Step, judgement: decision.Judgement) -> Message
     granted: dict[str, Json] = {}
     if message.answer in {"always", "tool"}:
         grant = decision.grant_for(action, _context(s), "line" if message.answer == "always" else "tool")
-        if grant:
+        if grant and s.clean(grant.what) == grant.what:
             kept = permissions.add(project_folder(s.root), grant, by=message.by, at=now())
             name = next(one.id for one in kept if one.grant == grant)
             granted = {"grant": name, "granted": s.clean(f"{grant.what} ({grant.kind})")}

@@ -21,6 +21,7 @@ from safemig.engine.invalid_indexes import name_unfinished
 from safemig.engine.lock_watch import watching
 from safemig.engine.ownership import before_of, claim, end_leftovers, files_of, mark_of
 from safemig.engine.project_scripts import CHECK
+from safemig.engine.redact_evidence import clean_facts
 from safemig.engine.same_database import check_first_use
 from safemig.engine.service_log import end_following, follow
 from safemig.engine.session import RunEnds, Session
@@ -147,7 +148,7 @@ async def _end_stray(s: Session, step: str, number: int) -> None:
 
 async def _load_facts(s: Session, observe: Begin) -> None:
     if s.past.facts is None:
-        s.facts = await observe(s)
+        s.facts = clean_facts(await observe(s), s.clean)
         s.journal.save("facts.json", msgspec.json.encode(s.facts))
         s.emit("facts", {"file": "facts.json", "digest": digest_of(s.facts)})
         return

@@ -1,12 +1,19 @@
-"""Evidence without passwords, before it reaches the journal: its free text, never names, SQL, counts or digests."""
+"""Events, evidence, facts and findings without passwords, before they reach the journal and its files.
+
+Of evidence its free text, never names, SQL, counts or digests.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
+
+import msgspec
 
 from checks.evidence import Evidence, Json
 from safemig.base.redaction import MARK
+from safemig.planning.facts import Facts, Finding
 
 Clean = Callable[[str], str]
 
@@ -32,7 +39,72 @@ def clean_evidence(evidence: Evidence, clean: Clean) -> Evidence:
         data = _object(_at(data, path, clean))
     if evidence.kind == "endpoint" and "body" in data:
         data["body"] = _body(data["body"], clean, {})
-    return replace(evidence, data=data, reason=clean(evidence.reason))
+    return replace(evidence, data=data, reason=clean(evidence.reason), repeat=clean(evidence.repeat))
+
+
+# What names a place or is compared with what a person types or a later engine reads; an id or a digest is no secret.
+_NAMES = frozenset({"project", "spec", "file", "junit", "id", "digest", "digests", "parent", "contents", "typed"})
+
+
+def clean_event(kind: str, data: Mapping[str, Json], clean: Clean) -> Mapping[str, Json]:
+    """The data of an event with ``clean`` over each text of it. Evidence has rules of its own."""
+    if kind == "command.output":  # numbers, and by far the most frequent
+        return data
+    if kind == "evidence":
+        seen = msgspec.convert(data["evidence"], Evidence)
+        return {**data, "evidence": msgspec.to_builtins(clean_evidence(seen, clean))}
+    return {name: item if name in _NAMES else _text(item, clean) for name, item in data.items()}
+
+
+def _text(value: Json, clean: Clean) -> Json:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {name: item if name in _NAMES else _text(item, clean) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_text(item, clean) for item in value]
+    return value
+
+
+def clean_facts(facts: Facts, clean: Clean) -> Facts:
+    """Facts with ``clean`` over what is written for a person. What is run or written to a file stays as it is: a plan
+    that was redacted could not be carried out, nor taken up again."""
+
+    def every(texts: Iterable[str]) -> tuple[str, ...]:
+        return tuple(map(clean, texts))
+
+    return replace(
+        facts,
+        missing=every(facts.missing),
+        stops=every(facts.stops),
+        problems=every(facts.problems),
+        unread=every(facts.unread),
+        unchosen=every(facts.unchosen),
+        commands={role: replace(fact, why=clean(fact.why)) for role, fact in facts.commands.items()},
+        named=tuple(replace(fact, why=clean(fact.why)) for fact in facts.named),
+        **_contents(facts, clean),
+    )
+
+
+def clean_finding(finding: Finding, clean: Clean) -> Finding:
+    """A finding, by the same rule."""
+    return replace(
+        finding,
+        cause=clean(finding.cause),
+        foreign=tuple(replace(risk, text=clean(risk.text)) for risk in finding.foreign),
+        **_contents(finding, clean),
+    )
+
+
+def _contents(read: Facts | Finding, clean: Clean) -> dict[str, Any]:
+    return {
+        "files": tuple(
+            replace(fact, text=clean(fact.text), diff=clean(fact.diff), unread=clean(fact.unread))
+            for fact in read.files
+        ),
+        "scripts": tuple(replace(fact, text=clean(fact.text), diff=clean(fact.diff)) for fact in read.scripts),
+        "risks": tuple(replace(risk, text=clean(risk.text)) for risk in read.risks),
+    }
 
 
 def _object(value: Json) -> dict[str, Json]:

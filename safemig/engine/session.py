@@ -14,7 +14,7 @@ from checks.evidence import Evidence, Json
 from safemig.base.action import digest_of
 from safemig.base.redaction import redact
 from safemig.engine.inbox import Inbox
-from safemig.engine.redact_evidence import clean_evidence
+from safemig.engine.redact_evidence import clean_event, clean_evidence, clean_finding
 from safemig.journal.events import Event, Verdict
 from safemig.journal.fold import fold, take
 from safemig.journal.journal import Journal
@@ -88,7 +88,10 @@ class Session:
         return self.project.root
 
     def emit(self, kind: str, data: Mapping[str, Json], step: str = "") -> Event:
-        """Journals one event; the fold is up to date when this returns."""
+        """Journals one event, its texts redacted; the fold is up to date when this returns."""
+        return self._journal(kind, clean_event(kind, data, self.clean), step)
+
+    def _journal(self, kind: str, data: Mapping[str, Json], step: str) -> Event:
         event = self.journal.append(kind, data, step)
         take(self.past, event)
         return event
@@ -109,7 +112,7 @@ class Session:
             if (at, known.kind, known.subject) == (moment, evidence.kind, evidence.subject):
                 return known
         evidence = clean_evidence(evidence, self.clean)
-        self.emit("evidence", {"moment": moment, "evidence": msgspec.to_builtins(evidence)}, step)
+        self._journal("evidence", {"moment": moment, "evidence": msgspec.to_builtins(evidence)}, step)
         return evidence
 
     def known(self, step: str, moment: str, kind: str) -> tuple[Evidence, ...]:
@@ -118,6 +121,7 @@ class Session:
 
     def find(self, finding: Finding) -> None:
         """Records what an outcome calls for and makes the plan's next revision, once per cause."""
+        finding = clean_finding(finding, self.clean)
         if any(known.name == finding.name and known.cause == finding.cause for known in self.findings):
             return
         name = f"finding-{len(self.findings) + 1}.json"

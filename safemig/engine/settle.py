@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import msgspec
 
 from safemig.engine import observation
-from safemig.engine.redact_evidence import clean_evidence
 from safemig.engine.session import Session
 from safemig.journal.events import StepFinished
 from safemig.planning.plan import Step
@@ -50,5 +49,5 @@ async def look_at_end(s: Session) -> None:
     if s.past.last("container", "after") is None:
         return
     requests = observation.requests_of(s)
-    services = clean_evidence(await s.look(lambda: s.runtime.look_services(requests)), s.clean)
+    services = await s.look(lambda: s.runtime.look_services(requests))
     s.emit("evidence", {"moment": "after", "evidence": msgspec.to_builtins(services)})

@@ -17,8 +17,12 @@ __all__ = ["Runtime", "RuntimeError_", "Unreachable", "open_runtime"]
 
 
 def open_runtime(project: Project, config: Config, state: Path) -> Runtime:
-    """The runtime of a project; ``state`` is its .safemig. Nothing is opened before the first look."""
+    """The runtime of a project; ``state`` is its .safemig. Nothing is opened before the first look; the project's
+    env and compose files are read for what is to be redacted."""
+    from safemig.project.known_secrets import known_secrets
+
     found = project.database
+    given = known_secrets({project.root, project.folder}, project.compose, os.environ)
     if project.runtime == "docker" and project.compose is not None:
         from safemig.runtimes.docker import DockerRuntime
 
@@ -34,6 +38,7 @@ def open_runtime(project: Project, config: Config, state: Path) -> Runtime:
             database_user=found.user if found else "",
             bridge=_bridge(project),
             root=project.root,
+            given=given,
         )
     from safemig.runtimes.process import ProcessRuntime
 
@@ -45,6 +50,7 @@ def open_runtime(project: Project, config: Config, state: Path) -> Runtime:
         database_url=_database_url(project, config),
         root=project.root,
         binaries=Path(config.database.binaries) if config.database.binaries else None,
+        given=given,
     )
 
 

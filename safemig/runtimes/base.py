@@ -77,7 +77,8 @@ class Runtime(Protocol):
         """Which database a URL of the service leads to; None when no session can be had there."""
 
     def secrets(self) -> tuple[str, ...]:
-        """Values to redact, as far as they are known by now. No I/O, never raises."""
+        """Values to redact: what the project's env and compose files hold, and what is known of the database and its
+        containers by now. Never raises."""
 
     def wait_database(self, seconds: float) -> str:
         """Wait until the database accepts connections: "", or why it did not. Never raises."""

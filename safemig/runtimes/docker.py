@@ -58,7 +58,8 @@ exit 1
 class DockerRuntime:
     """``folder`` is the compose project's working folder, ``state`` our .safemig; ``url`` a configured address that
     wins over the engine's report, ``guess`` what is said while no container runs; ``database_name`` and
-    ``database_user`` what the application's URL names; ``bridge`` whether recipes need a docker-compose."""
+    ``database_user`` what the application's URL names; ``bridge`` whether recipes need a docker-compose; ``given`` are
+    the secrets that the project's files hold."""
 
     folder: Path
     service: str
@@ -71,6 +72,7 @@ class DockerRuntime:
     database_user: str = ""
     bridge: bool = False
     root: Path | None = None
+    given: frozenset[str] = field(default=frozenset(), repr=False)
     name: Literal["docker", "process"] = "docker"
     _engine: docker.DockerClient | None = field(default=None, repr=False)
     _known: set[str] = field(default_factory=set, repr=False)
@@ -172,9 +174,9 @@ class DockerRuntime:
         return docker_clients.identify(self._client(), self._containers(), url)
 
     def secrets(self) -> tuple[str, ...]:
-        """Passwords of the containers looked at so far."""
+        """Passwords of the containers looked at so far, and what the project's files hold."""
         with self._lock:
-            return tuple(sorted(self._known))
+            return tuple(sorted(self._known | self.given))
 
     def wait_database(self, seconds: float) -> str:
         """Tries twice a second; the official image's first start needs several."""

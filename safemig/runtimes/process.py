@@ -41,7 +41,7 @@ class ProcessRuntime:
     """``folder`` is the service's folder, ``state`` our .safemig, ``url`` the service's address.
 
     ``database_url`` resolves the reference to the application's URL whenever a connection is opened; ``binaries`` is
-    a configured bin folder.
+    a configured bin folder, ``given`` are the secrets that the project's files hold.
     """
 
     folder: Path
@@ -51,6 +51,7 @@ class ProcessRuntime:
     database_url: Callable[[], str] = field(repr=False)
     root: Path | None = None
     binaries: Path | None = None
+    given: frozenset[str] = field(default=frozenset(), repr=False)
     name: Literal["docker", "process"] = "process"
     _known: set[str] = field(default_factory=set, repr=False)
     _listener: psutil.Process | None = field(default=None, repr=False)
@@ -140,9 +141,8 @@ class ProcessRuntime:
         """Those of the process that listens."""
         import psutil
 
-        process = self._process()
         with contextlib.suppress(psutil.Error, OSError):
-            return process.environ() if process else {}
+            return process.environ() if (process := self._process()) else {}
         return {}
 
     def identify(self, url: str) -> Identity | None:
@@ -154,11 +154,11 @@ class ProcessRuntime:
         return None
 
     def secrets(self) -> tuple[str, ...]:
-        """The password in the application's URL."""
+        """The password in the application's URL, and what the project's files hold."""
         if not self._known:  # then it is kept: this is asked for each line that is written
             with contextlib.suppress(Unreachable):
                 self._target()
-        return tuple(self._known)
+        return tuple(self._known | self.given)
 
     def wait_database(self, seconds: float) -> str:
         """Tries every 0.2 s."""
