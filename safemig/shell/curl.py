@@ -60,7 +60,10 @@ def _sent(found: Parsed, local: bool) -> Effects:
         return destroys("network", "curl sends data to another machine")
     # "@file", "name@file" and, in a form, "name=<file" send what a file holds.
     files = [part.group(1) for value in sent if (part := re.match(r"[^=]*?(?:=[@<]|@)([^;]*)", value))]
-    if not all(map(visible, files)):
+    # A form may name several files, quoted ones, and further ones behind a semicolon.
+    odd = any(re.search(r'[@<][^;]*[",\\]|;.*[@<]', value) for value in found.values("-F", "--form"))
+    # "-" is what stands on standard input: the command before it is judged on its own.
+    if odd or not all(path == "-" or visible(path) for path in files):
         return destroys("network", "curl sends a file that is hidden or outside the project")
     return writes("service data", "curl sends data to a service")
 

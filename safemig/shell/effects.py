@@ -17,7 +17,7 @@ from safemig.shell.filters import awk, sed, tee
 from safemig.shell.options import Known
 from safemig.shell.outcome import NOTHING, Effects, Words, destroys, reads, unknown, worst, writes
 from safemig.shell.parser import Part, names, parts
-from safemig.shell.paths import append, inside, is_virtualenv, overwrite
+from safemig.shell.paths import append, inside, is_virtualenv, overwrite, visible
 from safemig.shell.psql import psql
 from safemig.shell.quoting import HOLE, Doubt
 from safemig.shell.tables import SERVERS
@@ -44,6 +44,7 @@ _PYTHON_TOOLS = (
     names("alembic flask fastapi pip pip3 uv poetry ruff mypy black isort pytest py.test coverage") | SERVERS
 )
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
+_TESTS = names("pytest py.test")
 _PROJECT_CODE = names("alembic flask fastapi pytest py.test coverage") | SERVERS
 _EXTRA: dict[str, Callable[[Words], Effects]] = {"curl": curl, "psql": psql, "tee": tee, "awk": awk, "sed": sed}
 
@@ -90,12 +91,20 @@ def _line(line: str, place: _Place) -> Effects:
     judged: list[Effects] = []
     for part in found:
         judged.append(_part(part, place))
-        if part.words[:1] in (("cd",), ("pushd",), ("popd",)):
-            away = part.words[1:] == () or not all(inside(word) for word in part.words[1:])
-            folder = place.folder / part.words[1] if place.folder and not away else None
+        moves = _without_prefix(part.words)
+        if moves[:1] in (("cd",), ("pushd",), ("popd",)):
+            away = moves[1:] == () or not all(inside(word) for word in moves[1:])
+            folder = place.folder / moves[1] if place.folder and not away else None
             left = place.left or (away and not place.contained)
             place = replace(place, moved=True, left=left, folder=folder)
     return worst(judged)
+
+
+def _without_prefix(words: Words) -> Words:
+    """The words of a builtin without the assignments and the words before it that keep it in this shell."""
+    while words and (words[0] in ("command", "builtin") or _ASSIGNMENT.fullmatch(words[0])):
+        words = words[1:]
+    return words
 
 
 def _part(part: Part, place: _Place) -> Effects:
@@ -144,7 +153,7 @@ def _named(words: Words, place: _Place, part: Part | None) -> Effects:
         return fed if fed.effect == "read" else unknown(words)
     wrapped = _unwrap(name, args)
     if wrapped is not None:
-        return _command(wrapped, place.deeper()) if wrapped else NOTHING
+        return _command(wrapped, place.deeper(), part) if wrapped else NOTHING
     if name in ("docker", "docker-compose"):
         return _docker(name, args, place)
     if name in _SHELLS:
@@ -162,7 +171,14 @@ def _named(words: Words, place: _Place, part: Part | None) -> Effects:
         return unknown(words)
     if name in (".", "source") and len(args) == 1 and args[0].endswith("/activate"):
         return reads() if _is_environment(args[0].removesuffix("/activate"), place) else unknown(words)
+    if name in _TESTS and not place.contained and not _of_this_project(args):
+        return unknown(words)
     return _tool(name, words, args)
+
+
+def _of_this_project(args: Words) -> bool:
+    """Whether no file of tests is given that lies elsewhere, whose code would be run."""
+    return not any(word.startswith(("/", "~")) or ".." in word.partition("::")[0].split("/") for word in args)
 
 
 def _name(word: str, place: _Place) -> str:
@@ -301,7 +317,9 @@ def _python(words: Words, args: Words, place: _Place) -> Effects:
         fine = found is not None and found.operands and all(map(is_virtualenv, found.operands))
         return writes("packages", "makes a virtual environment") if fine else unknown(words)
     if module == "http.server":
-        return writes("service", "http.server starts a server")
+        found = Known("-b= --bind= -d= --directory= -p= --protocol=").parse(rest)
+        fine = found is not None and all(map(visible, found.values("-d", "--directory")))
+        return writes("service", "http.server starts a server") if fine else unknown(words)
     if module == "coverage" or module in _PYTHON_TOOLS:
         return _command((module, *rest), place.deeper())
     return unknown(words)

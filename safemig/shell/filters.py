@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
-from safemig.shell.outcome import NOTHING, Effects, Words, reads, unknown, worst, writes
+from safemig.shell.outcome import NOTHING, Effects, Words, destroys, reads, unknown, worst, writes
 from safemig.shell.paths import append, overwrite, visible
 from safemig.shell.quoting import HOLE
 
-# A comparison is no redirection: awk writes only behind print and printf.
-_AWK_ACTS = re.compile(r"system|getline|close|fflush|@|print[^;}]*[>|]|\|\s*\"|\"\s*\|(?!\|)")
+# A comparison is no redirection: awk writes only behind print and printf. Where a text or an expression stands behind
+# them, a semicolon or a brace may be a part of it, and ends nothing.
+_AWK_ACTS = re.compile(
+    r"system|getline|close|fflush|@|print[^;}]*[>|]|print[^\"/]*[\"/](?s:.*)[>|]|\|\s*\"|\"\s*\|(?!\|)"
+)
 _SED_SAFE = re.compile(r"s([/|#,:@])(?:(?!\1)[^\n])*\1(?:(?!\1)[^\n])*\1[gIip0-9]*|[0-9$]*(,[0-9$]+)?[pqd]")
 
 
@@ -61,6 +64,8 @@ def sed(args: Words) -> Effects:
         return unknown(("sed", *args))
     if not in_place:
         return reads()
+    if "-n" in args or "-nE" in args or "-nr" in args or not all(each.startswith("s") for each in programs):
+        return destroys("files", "sed -i takes lines out of files")
     return (
         writes("files", "sed -i edits files")
         if all(map(visible, rest))

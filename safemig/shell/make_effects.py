@@ -83,6 +83,8 @@ class _Judge:
         for name, doubt in [*self.model.absent, *((each, None) for each in self.model.files)]:
             if name in self.model.rules or self._pattern_for(name):
                 self.doubts.append(doubt or Doubted(name, "a rule remakes the Makefile itself"))
+            elif self._source_beside(name):
+                self.doubts.append(Doubted(name, "a rule of make itself remakes it from a file beside it"))
 
     def _pattern_for(self, name: str) -> str:
         """The pattern rule that may make a name; "" when none does."""
@@ -119,12 +121,19 @@ class _Judge:
         if pattern:
             self.doubts.append(Doubted(self.model.path.name, f"{name} has {why}, and {pattern} may make it", pattern))
             return
-        place = self.model.folder / name
-        sources = [place.with_name(place.name + end) for end in _BUILT_IN]
-        if place.name and any(each.is_file() for each in sources):
+        if self._source_beside(name):
             self.doubts.append(
                 Doubted(self.model.path.name, f"{name} has {why}, and a rule of make itself may make it")
             )
+
+    def _source_beside(self, name: str) -> bool:
+        """Whether a file is there from which a rule of make itself makes this one."""
+        place = self.model.folder / name
+        if not place.name:
+            return False
+        sources = [place.name + end for end in _BUILT_IN]
+        versions = [f"{place.name},v", f"RCS/{place.name},v", f"RCS/{place.name}", f"s.{place.name}"]
+        return any((place.parent / each).is_file() for each in (*sources, *versions, f"SCCS/s.{place.name}"))
 
     def _line(self, name: str, text: str, place: str) -> str:
         """A recipe line as the shell gets it."""

@@ -17,6 +17,13 @@ _PURE = names(
 _DEEPEST = 20
 _LONGEST = 65_536
 _AUTOMATIC = frozenset("@<*^?+%|")
+# make puts text into the line before the shell reads it, so that such a character in it is the shell's own.
+_OF_THE_SHELL = frozenset(";&|<>()$`\"'\\\n\1")
+# What these print is a number, a name or a path of this machine; what others print may be any text of a file.
+_SHORT_ANSWER = re.compile(
+    r"(?:date|uname|id|whoami|pwd|nproc|hostname|which|command -v|git rev-parse|git describe|git rev-list --count)\b"
+    r"""(?:[^;&|$`<>()\\'"]|"[^;&|$`<>()\\'"]*"|'[^;&|$`<>()\\'"]*')*"""
+)
 
 
 @dataclass(frozen=True)
@@ -85,25 +92,32 @@ class Expansion:
     def _reference(self, inner: str, depth: int) -> str:
         function = re.match(r"([a-z-]+)\s(.*)", inner, re.DOTALL)
         if function and function[1] in _PURE:
-            self.expand(function[2], depth + 1)
-            return HOLE
+            return self._computed(self.expand(function[2], depth + 1), globs=function[1] == "wildcard")
         if function and function[1] == "shell":
             return self._shell(function[2], depth)
         if re.fullmatch(r"[\w.-]+", inner):
             return self._named(inner, depth)
-        replaced = re.fullmatch(r"([\w.-]+):[^$()]*=[^$()]*", inner)
+        replaced = re.fullmatch(r"([\w.-]+):[^$()]*=([^$()]*)", inner)
         if replaced:
-            self._named(replaced[1], depth)
-            return HOLE
+            return self._computed(self._named(replaced[1], depth) + replaced[2])
         if len(inner) == 2 and inner[0] in _AUTOMATIC and inner[1] in "DF":
             return HOLE
         self._doubt("a function of make that may run or set anything", f"$({inner[:60]})")
         return ""
 
+    def _computed(self, given: str, *, globs: bool = False) -> str:
+        """What a function makes of this text: other text of the same characters, and with ``globs`` names of files."""
+        if _OF_THE_SHELL & set(given) or (globs and re.search(r"[*?\[]", given)):
+            self._text("text that is computed may hold a command", given[:60])
+        return HOLE
+
     def _shell(self, command: str, depth: int) -> str:
-        found = effect_of_expanded(self.expand(command, depth + 1))
+        line = self.expand(command, depth + 1)
+        found = effect_of_expanded(line)
         if found.effect != "read":
             self._doubt(f"$(shell …) runs a command: {found.why}", command[:60])
+        elif not _SHORT_ANSWER.fullmatch(line.strip().removesuffix("2>/dev/null").strip()):
+            self._text("what $(shell …) prints becomes a part of the line", command[:60])
         return HOLE
 
     def _named(self, name: str, depth: int) -> str:
@@ -121,6 +135,9 @@ class Expansion:
         if variable.doubt is not None:
             self.doubts.append(replace(variable.doubt, why=f"{name}: {variable.doubt.why}"))
         return self.expand(variable.value, depth + 1)
+
+    def _text(self, why: str, what: str) -> None:
+        self.doubts.append(Doubted(self.file, why, what))
 
     def _doubt(self, why: str, what: str) -> None:
         self.doubts.append(Doubted(self.file, why, what, runs=True))

@@ -235,7 +235,7 @@ class _Reader:
         if not plain or re.search(r"^\s*define\b|(?<!\\)#", text, re.MULTILINE):
             self._everywhere(node, "a define that safemig does not read")
         elif name is not None:
-            self._set(node, _text(name), Variable(text.removesuffix("\n").replace("\n", "\1"), doubt=self.undecided))
+            self._set(node, _text(name), Variable(_lines(text), doubt=self.undecided))
 
     def export(self, node: Node) -> None:
         words = [
@@ -259,12 +259,7 @@ class _Reader:
         listed = node.child_by_field_name("filenames")
         expanded = Expansion(self.model.variables)
         words = expanded.expand(_text(listed) if listed else "").split()
-        if (
-            not words
-            or expanded.doubts
-            or self.undecided
-            or not all(re.fullmatch(r"[\w./*-]+", word) for word in words)
-        ):
+        if not words or expanded.doubts or not all(re.fullmatch(r"[\w./*-]+", word) for word in words):
             self._everywhere(node, "it is not known which files are included here")
             return
         self.model.settings.append(f"include {words}")
@@ -275,7 +270,7 @@ class _Reader:
                 text = beginning(path, _SIZE).decode("utf-8", "replace") if path.is_file() else None
             except OSError:
                 text = None
-            if text is None and optional:
+            if text is None and (optional or self.undecided):
                 self.model.absent.append((word, self._doubt(node, f"{word} is made by a rule, and read then")))
             elif text is None or not real.is_relative_to(self.root) or len(self.model.files) >= _FILES:
                 self._everywhere(node, f"{word} is included and was not read")
@@ -379,6 +374,11 @@ _READ: Mapping[str, Callable[[_Reader, Node], None]] = {
 
 def _text(node: Node | None) -> str:
     return (node.text or b"").decode("utf-8", "replace") if node else ""
+
+
+def _lines(text: str) -> str:
+    """The value of a define; one of blank lines alone is the line break that commands are parted with."""
+    return text.removesuffix("\n").replace("\n", "\1") if text.strip() else "\1"
 
 
 def _joined(text: str) -> str:

@@ -213,6 +213,9 @@ class _Reader:
         else:
             for child in self._children(node):
                 self._take(node, child, words, inner, written, depth)
+        if "read" in words:
+            # What is read is no number that was counted here, whatever the variable held before.
+            self.values.update(words)
         yield from inner
         yield Part(tuple(words), tuple(written), tuple(inner))
 

@@ -63,6 +63,11 @@ def all_visible(operands: Words) -> bool:
     return all(visible(path) for path in operands)
 
 
+def no_arguments_file(operands: Words) -> bool:
+    """No ``@FILE``, from which a tool takes further options."""
+    return not any(word.startswith("@") for word in operands)
+
+
 def none(operands: Words) -> bool:
     return not operands
 
@@ -111,7 +116,10 @@ def _pytest_values(found: Parsed) -> bool:
 
 
 def _server_values(found: Parsed) -> bool:
-    return all(value == "-" for value in found.values("--access-logfile", "--error-logfile"))
+    """Logs go to the terminal and code comes from the project. ``-p`` is a port for some servers, a file for others."""
+    logs = all(value == "-" for value in found.values("--access-logfile", "--error-logfile"))
+    files = all(re.fullmatch(r"\d+|[\w./-]+\.pid", value) for value in found.values("-p"))
+    return logs and files and all(map(inside, found.values("--app-dir")))
 
 
 def _modes(operands: Words) -> bool:
@@ -141,7 +149,15 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
             ),
         )
     },
-    "pytest": {"": changes("database rows", "may leave rows in the database", _PYTEST, values=_pytest_values)},
+    "pytest": {
+        "": changes(
+            "database rows",
+            "may leave rows in the database",
+            _PYTEST,
+            operands=no_arguments_file,
+            values=_pytest_values,
+        )
+    },
     "tox": {"": changes("files", "runs the project's tests", "-e= -q -v -p -r --parallel", operands=none)},
     "nox": {"": changes("files", "runs the project's tests", "-s= -e= -r -R --session=")},
     "mypy": {
@@ -151,6 +167,7 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
             "--strict --pretty --ignore-missing-imports --show-error-codes --no-error-summary -p= -m="
             " --namespace-packages --explicit-package-bases --python-version= --follow-imports="
             " --no-incremental --check-untyped-defs",
+            operands=no_arguments_file,
         )
     },
     "black": {
@@ -316,6 +333,7 @@ ALEMBIC: Mapping[str, Command] = {
         "files",
         "writes files",
         "-m= --message= --autogenerate --sql --head= --splice --branch-label= --rev-id= --depends-on=",
+        values=lambda it: all(re.fullmatch(rf"[\w{HOLE}]+", value) for value in it.values("--rev-id")),
     ),
     "merge": changes("files", "writes files", "-m= --message= --branch-label= --rev-id="),
 }
