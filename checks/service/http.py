@@ -5,10 +5,14 @@ from __future__ import annotations
 import functools
 import re
 import shlex
+import socket
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from checks.evidence import Json
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
 AGENT = "safemig"
 LARGEST = 4 * 1024 * 1024  # bytes of a body that are read; what comes after is left on the wire
+_DECODED = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})  # at most 1 : 1032; others know no such bound
 _OPEN_HEADERS = frozenset({"accept", "accept-language", "content-type"})
 
 
@@ -77,16 +82,24 @@ def send(client: httpx.Client, base_url: str, probe: Probe) -> Answer:
     import httpx
 
     headers = {"User-Agent": AGENT, "Accept": "application/json, */*;q=0.5", "Accept-Encoding": "identity"}
+    headers["Connection"] = "close"  # a connection of its own, whose socket the limit knows
     began = time.perf_counter()
+    limit = _Limit(probe.seconds)
     try:
-        with client.stream(
-            probe.method,
-            address(base_url, probe.path),
-            headers=headers | dict(probe.headers),
-            timeout=probe.seconds,
-            follow_redirects=False,
-        ) as response:
+        with (
+            limit,
+            client.stream(
+                probe.method,
+                address(base_url, probe.path),
+                headers=headers | dict(probe.headers),
+                timeout=probe.seconds,
+                follow_redirects=False,
+                extensions={"trace": limit.trace},
+            ) as response,
+        ):
             body, whole = _body(response, began + probe.seconds)
+            if limit.passed and whole:  # the end of the body may be that of the connection
+                raise TimeoutError
             return Answer(
                 response.status_code,
                 plain(response.headers.get("content-type", "").partition(";")[0].strip().lower(), 100),
@@ -100,17 +113,58 @@ def send(client: httpx.Client, base_url: str, probe: Probe) -> Answer:
     except httpx.InvalidURL as wrong:
         raise NoAnswer("this is no URL that can be asked") from wrong
     except (httpx.HTTPError, OSError, ValueError) as wrong:
+        if limit.passed:
+            raise NoAnswer(f"no whole answer within {probe.seconds:g} s") from wrong
         raise NoAnswer(plain(str(wrong), 300) or type(wrong).__name__) from wrong
+
+
+class _Limit:
+    """Ends the connection when the time is over: httpx's own limit holds for each read, and a header that comes byte by
+    byte passes it for ever."""
+
+    def __init__(self, seconds: float) -> None:
+        self.passed = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._timer.cancel()
+
+    def trace(self, event: str, values: Mapping[str, Any]) -> None:
+        """Called by the client as the request goes on."""
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            self._socket = values["return_value"].get_extra_info("socket")
+            if self.passed:
+                self._end()
+
+    def _end(self) -> None:
+        self.passed = True
+        if self._socket is not None:
+            with suppress(OSError):  # closed by now
+                # Not SSLSocket's own: it takes the TLS state away from the thread that reads.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def _pieces(response: httpx.Response) -> Iterator[bytes]:
+    """The body as it comes. A second encoding would multiply the first one's bound: 64 kB may then be 64 GB."""
+    codings = [word.strip().lower() for word in response.headers.get("content-encoding", "").split(",")]
+    if len([word for word in codings if word not in {"", "identity"}]) > 1:
+        raise NoAnswer(plain(f"the body is encoded more than once ({', '.join(codings)}) and is not read", 300))
+    return response.iter_bytes() if set(codings) <= _DECODED else response.iter_raw()
 
 
 def _body(response: httpx.Response, deadline: float) -> tuple[bytes, bool]:
     pieces, size = [], 0
-    for piece in response.iter_bytes():
+    for piece in _pieces(response):
         pieces.append(piece)
         size += len(piece)
         if size > LARGEST:
             return b"".join(pieces)[:LARGEST], False
-        if time.perf_counter() > deadline:  # httpx's own limit holds for each read, and a slow drip passes it for ever
+        if time.perf_counter() > deadline:
             raise TimeoutError
     return b"".join(pieces), True
 

@@ -6,7 +6,9 @@ import gzip
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -159,6 +161,39 @@ def test_body_beyond_what_is_read(site: Site) -> None:
 def test_compressed_bomb_is_cut(site: Site) -> None:
     site.routes["/bomb"] = (200, {"Content-Encoding": "gzip"}, gzip.compress(b"0" * 30_000_000))
     assert endpoints.look(site.url, Probe(path="/bomb")).data["whole"] is False
+
+
+@pytest.mark.parametrize("codings", ["gzip, gzip", "deflate,gzip, gzip", "br, gzip", "gzip, identity, gzip"])
+def test_a_body_that_is_encoded_twice_is_not_unpacked(site: Site, codings: str) -> None:
+    body = gzip.compress(gzip.compress(b"0" * 30_000_000))
+    site.routes["/bomb"] = (200, {"Content-Encoding": codings}, body)
+    evidence = endpoints.look(site.url, Probe(path="/bomb"))
+    assert not evidence.seen
+    assert "encoded more than once" in evidence.reason
+
+
+def test_dripping_headers_are_given_up() -> None:
+    """A server of its own on a socket: each byte of an endless header comes before the limit of a single read."""
+    over = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            until = time.monotonic() + 10  # without a limit the look ends here, not never
+            while not over.wait(0.05) and time.monotonic() < until:
+                connection.sendall(b".")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,), daemon=True)
+        thread.start()
+        began = time.monotonic()
+        evidence = endpoints.look(f"http://127.0.0.1:{server.getsockname()[1]}", Probe(seconds=0.3))
+        took = time.monotonic() - began
+        over.set()
+        thread.join(5)
+    assert evidence.reason == "no whole answer within 0.3 s"
+    assert took < 5
 
 
 def test_silent_and_dripping_servers_are_given_up(site: Site) -> None:
