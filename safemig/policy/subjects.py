@@ -71,10 +71,14 @@ def _collect(line: str, found: Subjects, depth: int) -> None:
 def _command(words: Words, found: Subjects, depth: int) -> None:
     """Each tail of the words is a candidate, which sees through every wrapper and into containers; a word that is a
     line of its own (sh -c '…') is read as one."""
+    if any(word.rpartition("/")[2] == "xargs" for word in words):
+        # What arrives on standard input becomes further words, which nobody knows.
+        words = (*words, HOLE)
     for place, word in enumerate(words):
         tail = words[place:]
         name = word.rpartition("/")[2]
-        for form in {(word, *tail[1:]), (name, *tail[1:])}:
+        module = word[2:] if re.match(r"-m\w", word) else name
+        for form in {(word, *tail[1:]), (name, *tail[1:]), (module, *tail[1:])}:
             for known in _forms(form, found):
                 found.texts.add(flat(" ".join(known)))
                 # A wrapped command whose very name is not known has an unknown effect, and is asked for that.
@@ -84,7 +88,17 @@ def _command(words: Words, found: Subjects, depth: int) -> None:
         if name in ("make", "gmake"):
             found.texts.update(f"make {target}" for target in _targets(tail[1:]))
         if (" " in word or "\n" in word) and depth < _DEEPEST:
-            _collect(word, found, depth + 1)
+            for inner in _lines_in(word):
+                _collect(inner, found, depth + 1)
+
+
+def _lines_in(word: str) -> Iterator[str]:
+    """The shell lines that a word may hold: itself, what is glued to an option, and the value of a setting."""
+    yield word
+    if re.match(r"-\w", word):
+        yield word[2:]
+    for place in (at.end() for at in re.finditer("=", word[:200])):
+        yield word[place:].removeprefix("!")
 
 
 def _may_run(word: str) -> bool:

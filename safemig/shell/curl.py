@@ -45,7 +45,7 @@ def curl(args: Words) -> Effects:
     local = all(place in _LOCAL for place in places)
     if not local and any(HOLE in word for word in (*addresses, *values, *found.values(*_SENDS))):
         return destroys("network", "curl sends text that is not known beforehand to another machine")
-    saved = [overwrite(path, "curl") for path in found.values("-o", "--output")]
+    saved = [overwrite(path, "curl") for path in found.values("-o", "--output") if path != "-"]
     return worst([_sent(found, local), *saved])
 
 

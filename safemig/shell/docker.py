@@ -51,7 +51,10 @@ def _no_holes(operands: Words) -> bool:
 
 COMPOSE: Mapping[str, Command] = {
     "ps": looks("-a --all -q --quiet --format= --services --filter= --status= --no-trunc --orphans --orphans="),
-    "logs": looks("-f --follow -t --timestamps --tail= -n= --since= --until= --no-color --no-log-prefix --index="),
+    # No option of these does more than look, so that a word that nobody knows may be one.
+    "logs": looks(
+        "-f --follow -t --timestamps --tail= -n= --since= --until= --no-color --no-log-prefix --index=", holes=True
+    ),
     "images": looks("-q --quiet --format="),
     "top": looks(),
     "port": looks("--protocol= --index="),
@@ -88,9 +91,9 @@ COMPOSE: Mapping[str, Command] = {
 }
 DOCKER: Mapping[str, Command] = {
     "ps": looks("-a --all -q --quiet --format= --filter= -f= -n= -l --latest --no-trunc -s --size"),
-    "logs": looks("-f --follow -t --timestamps --tail= -n= --since= --until= --details"),
+    "logs": looks("-f --follow -t --timestamps --tail= -n= --since= --until= --details", holes=True),
     "images": looks("-a --all -q --quiet --format= --filter= -f= --digests --no-trunc"),
-    "inspect": looks("-f= --format= -s --size --type="),
+    "inspect": looks("-f= --format= -s --size --type=", holes=True),
     "version": looks("-f= --format="),
     "info": looks("-f= --format="),
     "top": looks(),

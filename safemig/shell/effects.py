@@ -35,6 +35,7 @@ _WRAPPERS: dict[str, tuple[Known, int]] = {
     "stdbuf": (Known("-o= -e= -i=", first_operand_ends=True), 0),
     **{name: (Known(first_operand_ends=True), 0) for name in ("time", "nohup", "exec", "builtin", "command")},
 }
+_XARGS = Known("-0 -r -t -n= -L= -P= --null --no-run-if-empty", first_operand_ends=True)
 _SHELLS = names("sh bash dash ash")
 _SYSTEM_FOLDER = re.compile(r"/usr(?:/local)?/s?bin|/s?bin")
 # In a container the environment is made by the image; here only one that stands in the folder itself is believed.
@@ -149,7 +150,8 @@ def _named(words: Words, place: _Place, part: Part | None) -> Effects:
         return reads()
     if name == "xargs" and args:
         # What arrives on standard input becomes further words, which nobody knows.
-        fed = _command((*args, HOLE), place.deeper())
+        found = _XARGS.parse(args)
+        fed = _command((*found.operands, HOLE), place.deeper()) if found and found.operands else unknown(words)
         return fed if fed.effect == "read" else unknown(words)
     wrapped = _unwrap(name, args)
     if wrapped is not None:

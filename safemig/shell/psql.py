@@ -29,6 +29,10 @@ _FUNCTIONS = names(
     " upper length round to_regclass pg_is_in_recovery current_setting pg_size_pretty pg_database_size"
     " pg_total_relation_size pg_relation_size array_agg string_agg json_agg jsonb_agg row_number format_type"
     " pg_get_constraintdef pg_get_indexdef pg_get_viewdef bool_and bool_or date_trunc extract btrim ltrim rtrim"
+    " concat concat_ws abs floor ceil md5 to_char to_date to_timestamp replace split_part left right substring"
+    " position string_to_array array_to_string array_length cardinality unnest generate_series jsonb_array_length rank"
+    " dense_rank lag lead first_value last_value ntile age pg_table_size pg_indexes_size pg_get_functiondef pg_get_expr"
+    " obj_description col_description pg_backend_pid pg_postmaster_start_time pg_relation_filepath"
 )
 _TYPES = names(
     "int2 int4 int8 numeric float4 float8 bool text varchar bpchar date time timetz timestamp timestamptz interval json"
@@ -37,8 +41,8 @@ _TYPES = names(
 _NODES = names(
     "SelectStmt ResTarget ColumnRef A_Const A_Star RangeVar A_Expr BoolExpr NullTest BooleanTest SortBy String Integer"
     " Float FuncCall TypeCast TypeName List JoinExpr SubLink RangeSubselect Alias CaseExpr CaseWhen CoalesceExpr"
-    " MinMaxExpr WithClause CommonTableExpr VariableShowStmt SQLValueFunction WindowDef A_ArrayExpr RowExpr"
-    " GroupingSet ExplainStmt A_Indirection A_Indices CollateClause Boolean NullIfExpr"
+    " RangeFunction MinMaxExpr WithClause CommonTableExpr VariableShowStmt SQLValueFunction WindowDef A_ArrayExpr"
+    " RowExpr GroupingSet ExplainStmt A_Indirection A_Indices CollateClause Boolean NullIfExpr"
 )
 
 

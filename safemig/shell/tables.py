@@ -45,8 +45,8 @@ def _any(_: object) -> bool:
     return True
 
 
-def looks(options: str = "", operands: Operands = _any, values: Values = _any) -> Command:
-    return Command("read", Known(options), operands=operands, values=values)
+def looks(options: str = "", operands: Operands = _any, values: Values = _any, *, holes: bool = False) -> Command:
+    return Command("read", Known(options, holes), operands=operands, values=values)
 
 
 def changes(
@@ -90,6 +90,8 @@ _PYTEST = (
     " --sw --last-failed --failed-first --stepwise --disable-warnings --color= --strict-markers --strict-config"
     " --asyncio-mode= --timeout= --no-loadscope-reorder --collect-only --co --junitxml= --junit-xml= --import-mode="
     " --reruns= --reuse-db --ignore= --deselect= --capture= --version -p= --full-trace --nf --runslow"
+    " --log-level= --log-cli-level= --show-capture= --setup-show --fixtures --markers --doctest-modules"
+    " --randomly-seed= --cov-append --numprocesses= --new-first --setup-plan"
 )
 _SERVER = (
     "--host= --port= --reload --workers= -w= -b= --bind= -k= --worker-class= --log-level= --timeout= --factory -p="
@@ -220,7 +222,11 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
         "sync": changes("packages", "installs packages", _PIP),
         "wheel": changes("packages", "fetches packages", "-r= -q --no-deps"),
         "download": changes("packages", "fetches packages", "-r= -q --no-deps"),
-        "list": looks("--format= --outdated -o -q --not-required"),
+        "list": looks("--format= --outdated -o -q --not-required --local -l --user -v"),
+        "index versions": looks("--pre", operands=known),
+        "config list": looks(operands=none),
+        "cache dir": looks(operands=none),
+        "inspect": looks("--local -l --user", operands=none),
         "freeze": looks("-q --all --exclude-editable -l"),
         "show": looks("-f -q"),
         "check": looks(),
@@ -237,6 +243,10 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
         },
         "show": looks("--tree -t --outdated -o --latest -l"),
         "check": looks("--lock -q"),
+        "version": looks("-s --short", operands=none),
+        "env info": looks("-p --path", operands=none),
+        "env list": looks(operands=none),
+        "config --list": looks(operands=none),
         "--version": looks(),
     },
     "npm": {
@@ -252,25 +262,40 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
     },
     "alembic": {},
     "git": {
-        "status": looks("-s --short -b --branch --porcelain -u --untracked-files --ignored -z"),
+        "status": looks("-s --short -b --branch --porcelain --porcelain= -u --untracked-files --ignored -z"),
         "log": looks(
             "--oneline --graph --decorate --all --stat -p -# -n= --since= --until= --author= --name-only"
             " --name-status --format= --pretty= --no-merges --reverse --abbrev-commit --no-pager --max-count="
+            " --follow -S= -G= --grep= --shortstat --numstat"
+            " --no-color --date= --merges --first-parent --patch"
         ),
         "show": looks("--stat --name-only --name-status --oneline -s --format= --pretty= -q"),
         "diff": looks(
             "--stat --name-only --name-status --cached --staged -w --numstat --shortstat --quiet --exit-code"
-            " --color -U= --no-color"
+            " --color -U= --no-color --check --word-diff --unified= --ignore-all-space --minimal"
         ),
         "rev-parse": looks("--short --abbrev-ref --verify --show-toplevel --is-inside-work-tree --git-dir -q --short="),
         "describe": looks("--tags --always --dirty --long --abbrev= --all"),
         "ls-files": looks("-o -m -c -d --others --modified --deleted --exclude-standard -z -s --error-unmatch"),
-        "branch": looks("-a -r -v --list --show-current --all", operands=none),
+        "branch": looks("-a -r -v --list --show-current --all --merged --no-merged", operands=none),
+        "reflog": looks("-# -n=", operands=none),
         "blame": looks("-L= -w"),
         "shortlog": looks("-s -n -e"),
         "stash list": looks(),
         "config --list": looks(operands=none),
         "config --get": looks(operands=at_most(1)),
+        "config -l": looks(operands=none),
+        "tag -l": looks(),
+        "tag --list": looks(),
+        "grep": looks("-n -i -l -c -w -E -F -q -e= --count --name-only -A= -B= -C="),
+        "ls-tree": looks("-r -d -t -l --name-only"),
+        "cat-file": looks("-p -t -s -e"),
+        "rev-list": looks("--count --all -n= --max-count= --no-merges --reverse"),
+        "merge-base": looks("--is-ancestor -a --all"),
+        "symbolic-ref --short": looks("-q", operands=at_most(1)),
+        "remote get-url": looks(operands=at_most(1)),
+        "worktree list": looks("--porcelain", operands=none),
+        "stash show": looks("-p --stat --name-only"),
         "tag": changes("files", "makes a tag", "-a -m=", operands=at_most(1)),
         "fetch": changes("files", "fetches from the remote", "--all -p --prune --tags -q", operands=none),
         "remote": looks("-v", operands=none),
@@ -323,7 +348,7 @@ ALEMBIC: Mapping[str, Command] = {
     "current": looks("-v --verbose --check-heads"),
     "heads": looks("-v --verbose --resolve-dependencies"),
     "history": looks("-v --verbose -r= --rev-range= -i --indicate-current"),
-    "show": looks(),
+    "show": looks(holes=True),
     "branches": looks("-v --verbose"),
     "check": looks(),
     "list_templates": looks(),

@@ -55,6 +55,8 @@ def from_table(name: str, args: Words) -> Effects | None:
     tool = _ALIASES.get(name, name)
     if tool == "tar" and args and re.fullmatch(r"[a-z]+f?", args[0]):
         args = (f"-{args[0]}", *args[1:])
+    if tool == "git" and args[:1] == ("--no-pager",):
+        args = args[1:]
     if tool == "pg_ctl":
         args = _command_first(args)
     table = TABLES.get(tool)

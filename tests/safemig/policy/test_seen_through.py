@@ -55,6 +55,12 @@ def judged(line: str, rules: Rules, mode: str = "auto") -> Judgement:
         "for i in 1; do dropdb app; done",
         "while true; do (dropdb app); done",
         "cat <<X\ndropdb app\nX",
+        "env -S'mv a b'",
+        "env --split-string='mv a b'",
+        "git -c alias.x='!mv a b' x",
+        "tar cf x.tar --checkpoint-action=exec='dropdb app' app",
+        "alias y='docker compose rm'; y",
+        "python3 -malembic stamp head",
     ],
 )
 def test_a_denied_command_is_seen(line: str) -> None:
