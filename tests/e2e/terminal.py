@@ -174,10 +174,15 @@ def begin(screen: Terminal, mode: str) -> None:
     """`safemig` typed into the shell, the mode chosen with Shift+Tab, Enter."""
     screen.safemig()
     screen.wait_for("Enter starts a run", "mode  default")
+    choose_mode(screen, mode)
+    screen.keys("Enter")
+
+
+def choose_mode(screen: Terminal, mode: str) -> None:
+    """From the default mode to that one, with Shift+Tab."""
     for name in MODES[1 : MODES.index(mode) + 1]:
         screen.keys("BTab")
         screen.wait_for(f"mode  {name}")
-    screen.keys("Enter")
 
 
 def poison(folder: Path) -> None:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from safemig.journal.events import Event
-from tests.e2e.terminal import ASKING, READY, RUN_SECONDS, Terminal, begin, needs_tmux, terminal
+from tests.e2e.terminal import ASKING, READY, RUN_SECONDS, Terminal, begin, choose_mode, needs_tmux, terminal
 from tests.e2e.world import Demo, check_passed, demo
 
 pytestmark = [pytest.mark.slow, needs_tmux]
@@ -53,7 +53,8 @@ def test_closed_suspended_and_killed_in_one_run(tmp_path: Path) -> None:
 
         with terminal(world.folder, tmp_path / "second") as screen:
             screen.safemig()
-            screen.wait_for(f"Run {world.run.name} is not finished.", "r resume")
+            screen.wait_for(f"Run {world.run.name} is not finished.", "r resume", "mode  default")
+            choose_mode(screen, "auto")  # it goes on in the mode that the screen shows
             screen.keys("r")
             screen.until(lambda: world.begun("pending"))
             screen.wait_for("1 Plan", "mode  auto")
@@ -71,7 +72,7 @@ def test_closed_suspended_and_killed_in_one_run(tmp_path: Path) -> None:
 
         check_passed(world, world.safemig("resume", "--json"))
         assert len(world.events("run.resumed")) == 3
-        assert not world.events("approval.asked"), "the mode stays what it was"
+        assert not world.events("approval.asked"), "after the kill, the mode stays what it was"
 
 
 def test_run_from_elsewhere_is_watched_steered_and_taken_over(tmp_path: Path) -> None:
