@@ -7,7 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safemig.migrations.from_python import argument, literal
+from safemig.migrations.operation_targets import changes, constraint, is_none, makes, qualified
 from safemig.migrations.python_values import (
+    BUILT,
+    CHANGES_IN_PLACE,
     DATA,
     ENDS,
     EXPRESSION,
@@ -34,10 +37,8 @@ if TYPE_CHECKING:
 
 _RUNS = frozenset({"execute", "exec_driver_sql", "executemany", "scalar", "scalars"})
 _SQL_TEXT = frozenset({"text", "literal_column", "DDL"})
-_CONSTRAINTS = frozenset({
-    "create_check_constraint", "create_unique_constraint", "create_foreign_key", "create_primary_key",
-    "create_exclude_constraint",
-})  # fmt: skip
+_NO_LITERAL = "runs statements that are no literal, so what they do is not known"
+_BUILT_OF_TEXT = "builds a statement of text that is no literal, so what it does is not known"
 _EDITS_TEXT = frozenset({"strip", "lstrip", "rstrip"})
 # Arguments whose plain string is a piece of SQL, by the last name of what is called.
 _RAW = {"Computed": (0, "sqltext"), "CheckConstraint": (0, "sqltext"), "create_check_constraint": (2, "condition")}
@@ -146,8 +147,7 @@ def _imported(reader: Reader, node: ast.Call, dotted: str, at: int) -> Value:
         (value, *_) = (*_arguments(reader, node, at), UNKNOWN)
         if value.kind == "text":
             return replace(value, sql=True)
-        if last == "literal_column":
-            reader.unknown(node, "builds a statement of text that is no literal, so what it does is not known")
+        reader.unknown(node, _BUILT_OF_TEXT if last == "literal_column" else _NO_LITERAL)
         return DATA
     if dotted in ("textwrap.dedent", "inspect.cleandoc"):
         (value, *_) = (*_arguments(reader, node, at), UNKNOWN)
@@ -167,7 +167,7 @@ def _imported(reader: Reader, node: ast.Call, dotted: str, at: int) -> Value:
                 else _not_read(reader, node)
             )
         )
-    _raw(reader, node, last)
+    _raw(reader, node, last, at)
     return replace(made, items=tuple(one for one in given if one.sql)) if made.kind == "expression" else made
 
 
@@ -194,6 +194,8 @@ def _method(reader: Reader, node: ast.Call, owner: Value, method: str, at: int) 
     if owner.kind == "text":
         return _of_text(reader, node, owner, method, at)
     given = _arguments(reader, node, at)
+    if method in CHANGES_IN_PLACE:
+        reader.forget(owner)
     if owner.kind == "write":
         return owner
     if owner.kind == "query" and method in ("on_conflict_do_update", "on_duplicate_key_update"):
@@ -230,19 +232,20 @@ def _runs(reader: Reader, node: ast.Call, at: int) -> Value:
     words = {word.arg: word.value for word in node.keywords}
     given = node.args[0] if node.args else words.get("sqltext") or words.get("statement")
     if given is None or isinstance(given, ast.Starred):
-        return reader.unknown(node, "runs statements that are no literal, so what they do is not known")
+        return reader.unknown(node, _NO_LITERAL)
     value = reader.value(given, at)
     for other in (*node.args[1:], *(word.value for word in node.keywords if word.value is not given)):
         reader.value(other, at)
     if value.kind == "text":
-        reader.runs(node, value.name)
+        reader.runs(node, value.name, certain=reader.certain(node, at))
     elif value.kind == "query":
         if value.name:
             reader.acts(node)
     elif value.kind == "write":
         reader.acts(node)
     else:
-        reader.unknown(node, "runs statements that are no literal, so what they do is not known")
+        reader.unknown(node, _NO_LITERAL)
+        reader.acts(node)
     return DATA
 
 
@@ -253,25 +256,17 @@ def _operation(reader: Reader, node: ast.Call, method: str, at: int, table: str 
     """``op.…``, or with a table a method of its batch."""
     if method == "execute" and not table:
         return _runs(reader, node, at)
-    given = _arguments(reader, node, at, types=True)
-    _raw(reader, node, method)
-    if method not in LOOKS:
-        reader.acts(node, _made(node, method))
+    given = _arguments(reader, node, at, types=method == "alter_column")
+    _raw(reader, node, method, at)
+    if method not in LOOKS and (method != "alter_column" or changes(node)):
+        reader.acts(node, makes(node, method, table) if reader.certain(node, at) else "")
     if method == "batch_alter_table":
         return _batch(reader, node)
     hazard = _hazard(reader, node, method, at, given, in_batch=bool(table))
     if hazard is not None:
-        reader.note(node, hazard, f"constraint {literal(argument(node, 0, 'constraint_name'))}")
+        reader.note(node, hazard, constraint(node, table))
     return {"get_bind": Value("connection"), "get_context": Value("context"), "f": given[0] if given else DATA,
-            "inline_literal": EXPRESSION}.get(method, EXPRESSION if method == "create_table" else DATA)  # fmt: skip
-
-
-def _made(node: ast.Call, method: str) -> str:
-    """The table or constraint that the operation makes, as ``Acts.makes`` names it."""
-    name = literal(argument(node, 0, "table_name" if method == "create_table" else "constraint_name"))
-    if method == "create_table":
-        return name
-    return f"constraint {name}" if method in _CONSTRAINTS and name else ""
+            "inline_literal": EXPRESSION}.get(method, Value("table") if method == "create_table" else DATA)  # fmt: skip
 
 
 def _batch(reader: Reader, node: ast.Call) -> Value:
@@ -282,8 +277,7 @@ def _batch(reader: Reader, node: ast.Call) -> Value:
         reader.unknown(node, "alters a table by arguments that are no literal, so what they do is not known")
     elif recreate is not None and literal(recreate) not in ("auto", "never"):
         reader.note(node, Hazard("data loss", made_anew))
-    name = literal(argument(node, 0, "table_name"))
-    return Value("batch", f"{name or '…'}")
+    return Value("batch", qualified(node, literal(argument(node, 0, "table_name"))) or "…")
 
 
 def _hazard(
@@ -320,22 +314,18 @@ def _alters(reader: Reader, node: ast.Call, at: int, *, in_batch: bool) -> Hazar
     column = literal(argument(node, 0 if in_batch else 1, "column_name")) or "…"
     if None in words or any(isinstance(one, ast.Starred) for one in node.args) or len(node.args) > 2:
         return Hazard("unknown", "alters a column by arguments that are no literal, so what they do is not known")
-    if using is not None and not _is_none(using):
+    if using is not None and not is_none(using):
         return Hazard("data loss", "changes a type with USING, and what does not fit the new one is lost")
-    if type_ is not None and not _is_none(type_):
+    if type_ is not None and not is_none(type_):
         before, after = _type_of(reader, words.get("existing_type"), at), _type_of(reader, type_, at)
         if not keeps(before or "unknown", after):
             change = f" from {before or '…'} to {after or '…'}"
             return Hazard("data loss", f"changes a type{change}, and what does not fit the new one may be lost")
         return Hazard("type change", f"changes the type of the column {column} to {after}")
-    if renamed is not None and not _is_none(renamed):
+    if renamed is not None and not is_none(renamed):
         new = literal(renamed) or "…"
         return Hazard("rename", f"renames the column {column} to {new}, which running code may use by its old name")
     return None
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and (node.value is None or node.value is False)
 
 
 def _type_of(reader: Reader, node: ast.expr | None, at: int) -> str:
@@ -347,18 +337,27 @@ def _type_of(reader: Reader, node: ast.expr | None, at: int) -> str:
     return of_code(node) if named.kind == "imported" and named.name.startswith("sqlalchemy.") else ""
 
 
-def _raw(reader: Reader, node: ast.Call, called: str) -> None:
+def _raw(reader: Reader, node: ast.Call, called: str, at: int) -> None:
     """Plain strings that become a piece of the statement as they stand."""
     place, name = _RAW.get(called, (-1, ""))
     texts = [argument(node, place, name)] if name else []
     texts += [word.value for word in node.keywords if word.arg in ("postgresql_where", "sqlite_where", "where")]
     for text in texts:
-        if isinstance(text, ast.Constant) and isinstance(text.value, str):
-            reader.consume(text, Value("text", text.value, sql=True))
+        if text is None or is_none(text):
+            continue
+        value = reader.value(text, at)
+        if value.kind == "text":
+            reader.consume(text, replace(value, sql=True))
+        elif value.kind not in BUILT and not (value.kind == "data" and value.items):
+            reader.unknown(text, f"puts text that is no literal into the statement as it stands ({called})")
+    if called == "column" and len(node.args) > 2:
+        reader.unknown(node, "puts text into the statement as it stands (is_literal)")
     for word in node.keywords:
         if word.arg == "is_literal":
             reader.unknown(word.value, "puts text into the statement as it stands (is_literal)")
         if (word.arg or "").startswith("postgresql_") or word.arg in ("prefixes", "using"):
+            value = reader.value(word.value, at)
             pieces = [inner.value for inner in ast.walk(word.value) if isinstance(inner, ast.Constant)]
+            pieces += [one.name for one in (value, *value.items) if one.kind == "text"]
             if any(isinstance(piece, str) and (";" in piece or "--" in piece) for piece in pieces):
                 reader.unknown(word.value, f"puts text into the statement as it stands ({word.arg})")

@@ -21,6 +21,8 @@ from safemig.sql.parser import Parsed, parse_apart
 _PLACES = ("SELECT {}", "SELECT 1 ORDER BY {}", "SELECT 1 FROM {}")
 # SQLAlchemy's own pattern of a named parameter in text(…), which Alembic puts round every string.
 _PARAMETER = re.compile(r"(?<![:\w\\]):([\w$]+)(?![:\w$])")
+# After these a name may stand for another table than before.
+_OTHER_NAMES = ("RenameStmt", "AlterObjectSchemaStmt", "VariableSetStmt", "DropStmt")
 _DRIVER_PARAMETER = re.compile(r"%\(\w+\)s|%s")
 
 
@@ -48,6 +50,7 @@ class _Reading:
     upgrade: tuple[Event, ...] = ()
     downgrade: tuple[Event, ...] | None = None
     lines: tuple[int, int] = (1, 1)
+    same: bool = False  # one function is both ways
     problem: str = ""
 
     @property
@@ -100,14 +103,15 @@ def _reading(text: str) -> _Reading:
     except (RecursionError, TooMuch):
         return _Reading(problem="nests or repeats more than can be followed, so what it does is not known")
     lines = (getattr(upgrade.code, "lineno", 1), getattr(downgrade.code, "lineno", 1))
-    return _Reading(loading, up, down, lines)
+    return _Reading(loading, up, down, lines, same=downgrade.code is upgrade.code)
 
 
 def _risks(reading: _Reading, parsed: Mapping[str, Parsed]) -> tuple[Risk, ...]:
     if reading.problem:
         return (Risk(1, reading.problem, kind="unknown"), *_judged(reading.loading, parsed))
     found = [*_judged(reading.loading, parsed), *_judged(reading.upgrade, parsed)]
-    back = _no_way_back(reading, parsed) if _acts(reading.upgrade, parsed) else None
+    acts = any(isinstance(event, Acts) for event in reading.upgrade) or _acts(reading.upgrade, parsed)
+    back = _no_way_back(reading, parsed) if acts else None
     return tuple(dict.fromkeys((*([back] if back else []), *found)))
 
 
@@ -115,18 +119,22 @@ def _no_way_back(reading: _Reading, parsed: Mapping[str, Parsed]) -> Risk | None
     up, down = reading.lines
     if reading.downgrade is None:
         return Risk(up, "has no downgrade", final=True, kind="irreversible")
+    if reading.same:
+        return Risk(up, "its downgrade is its upgrade", final=True, kind="irreversible")
     for event in reading.downgrade:
         if isinstance(event, Raises):
             return Risk(event.line, f"its downgrade raises {event.error}", final=True, kind="irreversible")
-    if not _acts(reading.downgrade, parsed):
-        return Risk(down, "its downgrade does nothing", final=True, kind="irreversible")
-    return None
+    if _acts(reading.downgrade, parsed):
+        return None
+    if any(isinstance(event, Acts) for event in reading.downgrade):
+        return Risk(down, "its downgrade only calls what is not read", final=True, kind="irreversible")
+    return Risk(down, "its downgrade does nothing", final=True, kind="irreversible")
 
 
 def _acts(events: Sequence[Event], parsed: Mapping[str, Parsed]) -> bool:
-    """Whether the function does anything to the database, or may."""
+    """Whether the function is known to change the database, or runs SQL that may."""
     for event in events:
-        if isinstance(event, Acts):
+        if isinstance(event, Acts) and event.known:
             return True
         if isinstance(event, RunsSql) and event.form == "statement":
             read = _read(event, parsed)
@@ -136,11 +144,15 @@ def _acts(events: Sequence[Event], parsed: Mapping[str, Parsed]) -> bool:
 
 
 def _judged(events: Sequence[Event], parsed: Mapping[str, Parsed]) -> Iterator[Risk]:
-    made = frozenset(_made(events, parsed))
+    made: set[str] = set()  # what stands there by now because the revision has surely made it
     for event in events:
         if isinstance(event, Noted):
             if not (event.hazard.kind == "constraint dropped" and event.about in made):
                 yield Risk(event.line, event.hazard.what, kind=event.hazard.kind)
+            if event.hazard.kind == "rename":
+                made.clear()
+        elif isinstance(event, Acts) and event.makes:
+            made.add(event.makes)
         elif isinstance(event, RunsSql):
             read = _read(event, parsed)
             if read.error:
@@ -148,16 +160,10 @@ def _judged(events: Sequence[Event], parsed: Mapping[str, Parsed]) -> Iterator[R
             for statement in read.statements:
                 for hazard in hazards(statement, made):
                     yield Risk(event.line, hazard.what, kind=hazard.kind)
-
-
-def _made(events: Sequence[Event], parsed: Mapping[str, Parsed]) -> Iterator[str]:
-    """The tables and constraints that the revision makes."""
-    for event in events:
-        if isinstance(event, Acts) and event.makes:
-            yield event.makes
-        elif isinstance(event, RunsSql):
-            for statement in _read(event, parsed).statements:
-                yield from makes(statement)
+                if statement.kind in _OTHER_NAMES:
+                    made.clear()
+                elif event.certain:
+                    made.update(makes(statement))
 
 
 def _forms(event: RunsSql) -> tuple[str, ...]:

@@ -20,19 +20,24 @@ class Noted:
 
 @dataclass(frozen=True)
 class RunsSql:
-    """SQL that is written out: a ``statement`` that is run, or a ``fragment`` inside of one that SQLAlchemy builds."""
+    """SQL that is written out: a ``statement`` that is run, or a ``fragment`` inside of one that SQLAlchemy builds;
+    ``certain``: nothing can keep it from being run."""
 
     line: int
     text: str
     form: Literal["statement", "fragment"]
+    certain: bool = False
 
 
 @dataclass(frozen=True)
 class Acts:
-    """Something that changes the database, or may. ``makes`` is the table or ``constraint NAME`` that it makes."""
+    """Something that changes the database, or may. ``makes`` is the table, ``constraint TABLE.NAME`` or
+    ``column TABLE.NAME`` that stands there afterwards for certain; not ``known``: it is
+    not read whether it changes anything at all."""
 
     line: int
     makes: str = ""
+    known: bool = True
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,23 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from safemig.migrations import calls
-from safemig.migrations.python_scopes import Scope, Surroundings, parameters
+from safemig.migrations.python_scopes import Scope, Surroundings, parameters, run_at_definition
 from safemig.migrations.python_values import (
     BUILT,
     DATA,
     EXPRESSION,
-    OPERATIONS,
     PLAIN,
     UNKNOWN,
     Value,
     attribute,
     combined,
     filled,
+    is_library_type,
+    is_operation,
     is_type_name,
     joined,
     member,
@@ -43,7 +45,7 @@ class Reader(Surroundings):
 
     def __init__(self) -> None:
         super().__init__()
-        self._depth = self._calls = 0
+        self._calls = 0
 
     def module(self, tree: ast.Module) -> int:
         """Reads what happens when the file is loaded; the number of its scope."""
@@ -73,9 +75,8 @@ class Reader(Surroundings):
             self.value(target.slice, at)
         if owner.kind not in (PLAIN if isinstance(target, ast.Subscript) else ()):
             self.unknown(target, f"sets {shown(target)}, and what that changes is not read")
-        elif isinstance(target.value, ast.Name):
-            # What is in it now is not what was written out.
-            self.scopes[at].names[target.value.id] = DATA
+        else:
+            self.forget(owner)
 
     # Statements
 
@@ -100,6 +101,10 @@ class Reader(Surroundings):
             if isinstance(child, ast.expr):
                 self.value(child, at)
 
+    def _expr(self, node: ast.Expr, at: int) -> None:
+        self.alone = node.value
+        self.value(node.value, at)
+
     def _import(self, node: ast.Import, at: int) -> None:
         for alias in node.names:
             name = alias.asname or alias.name.partition(".")[0]
@@ -114,9 +119,7 @@ class Reader(Surroundings):
                 self.bind(alias.asname or alias.name, Value("imported", f"{module}.{alias.name}"), at)
 
     def _functiondef(self, node: Function, at: int) -> None:
-        plain = True
-        for decorator in node.decorator_list:
-            plain = self._decorates(decorator, at) and plain
+        plain = not [one for one in node.decorator_list if not self._decorates(one, at)]
         self._signature(node.args, at)
         if node.returns is not None:
             self.value(node.returns, at)
@@ -125,12 +128,8 @@ class Reader(Surroundings):
     _asyncfunctiondef = _functiondef
 
     def _signature(self, arguments: ast.arguments, at: int) -> None:
-        """Defaults and annotations are run where the function is made."""
-        given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-        annotations = [argument.annotation for argument in given if argument is not None]
-        for node in (*arguments.defaults, *arguments.kw_defaults, *annotations):
-            if node is not None:
-                self.value(node, at)
+        for node in run_at_definition(arguments):
+            self.value(node, at)
 
     def _decorates(self, node: ast.expr, at: int) -> bool:
         """Whether the decorator leaves what it decorates as it is; anything else is an event."""
@@ -148,11 +147,12 @@ class Reader(Surroundings):
         bases = [self.value(base, at, used=True) for base in node.bases]
         keywords = [self.value(word.value, at) for word in node.keywords]
         wrapped = [one for one in node.decorator_list if not self._decorates(one, at)]
-        self._inner(at, node.body)
+        members = self.scopes[self._inner(at, node.body)].names.values()
         if any(base.kind == "class" and not (base.simple or base.name) for base in bases):
             self.unknown(node, f"derives {node.name} from a class whose methods are not followed")
-        simple = all(base.kind in ("expression", "data") or is_type_name(base) or base.simple for base in bases)
+        simple = all(base.kind in ("expression", "data") or is_library_type(base) or base.simple for base in bases)
         methods = any(isinstance(inner, _BODIES) for inner in node.body)
+        methods = methods or not all(one.kind in (*PLAIN, *BUILT) or is_library_type(one) for one in members)
         known = simple and not (methods or keywords or wrapped)
         typed = bool(bases) and bases[0].kind == "imported" and bases[0].name.startswith("sqlalchemy")
         self.bind(node.name, Value("class", node.name if typed else "", code=node, simple=known), at)
@@ -201,7 +201,7 @@ class Reader(Surroundings):
     def _for(self, node: ast.For | ast.AsyncFor, at: int) -> None:
         each = self.value(node.iter, at)
         turns = each.items if 0 < len(each.items) <= MAX_TURNS else (member(each),) * 2
-        for turn in turns:
+        for turn in () if isinstance(node.iter, ast.List | ast.Tuple) and not node.iter.elts else turns:
             self.assign(node.target, turn, at, again=bool(each.items))
             self.branch(node.body, at)
         self.branch(node.orelse, at)
@@ -209,11 +209,15 @@ class Reader(Surroundings):
     _asyncfor = _for
 
     def _with(self, node: ast.With | ast.AsyncWith, at: int) -> None:
+        guards = 0
         for item in node.items:
             value = self.value(item.context_expr, at, used=True)
+            guards += value.kind != "batch"  # it may swallow an error, and what stood behind that was not done
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, value, at)
+        self.guards += guards
         self.block(node.body, at)
+        self.guards -= guards
 
     _asyncwith = _with
 
@@ -259,7 +263,7 @@ class Reader(Surroundings):
         """What the expression stands for; ``used``: an operation in it is called, not handed on."""
         self.spend()
         found = self._read(node, at)
-        if not used and isinstance(node, ast.Name | ast.Attribute) and _is_operation(found):
+        if not used and isinstance(node, ast.Name | ast.Attribute) and is_operation(found):
             self.unknown(node, f"hands {shown(node)} on, and what is done with it is not read")
         return found
 
@@ -312,7 +316,7 @@ class Reader(Surroundings):
 
     def _yield(self, node: ast.Yield | ast.YieldFrom, at: int) -> Value:
         value = self.value(node.value, at) if node.value is not None else DATA
-        if self._depth == 1:
+        if self.depth == 1:
             return self.unknown(node, "is a generator, so what it does is not known")
         self.scopes[at].returns.append(member(value) if isinstance(node, ast.YieldFrom) else combined((value,)))
         return DATA
@@ -348,14 +352,20 @@ class Reader(Surroundings):
 
     def _comprehended(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp, at: int) -> Value:
         self.scopes.append(Scope(at))
-        at = len(self.scopes) - 1
+        at, each = len(self.scopes) - 1, DATA
         for part in node.generators:
-            self.assign(part.target, member(self.value(part.iter, at)), at, again=True)
+            each = self.value(part.iter, at)
+            self.assign(part.target, member(each), at, again=True)
             for test in part.ifs:
                 self.value(test, at)
         elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
-        made = tuple(self.value(element, at) for element in elements)
-        return replace(combined(made), items=tuple(one for one in made if one.sql))
+        turns = each.items if len(node.generators) == 1 and not node.generators[0].ifs else ()
+        made: tuple[Value, ...] = ()
+        for turn in turns[:MAX_TURNS] or (member(each),):
+            self.assign(node.generators[-1].target, turn, at, again=True)
+            made += tuple(self.value(element, at) for element in elements)
+        whole = len(turns) <= MAX_TURNS and bool(turns) and len(elements) == 1
+        return replace(combined(made), items=made if whole else tuple(one for one in made if one.sql))
 
     # The file's own functions
 
@@ -364,27 +374,20 @@ class Reader(Surroundings):
     ) -> Value:
         """Reads the function as it is called there; what it returns."""
         self._calls += 1
-        if self._depth >= MAX_DEPTH or self._calls > MAX_CALLS:
+        if self.depth >= MAX_DEPTH or self._calls > MAX_CALLS:
             return self.unknown(node, f"calls {value.name}() too often to be followed")
         code = value.code
         assert isinstance(code, Function | ast.Lambda)
         bound = list(parameters(code.args, given, named or {}, lambda node: self.value(node, value.scope, used=True)))
-        self._depth += 1
+        self.depth += 1
         try:
             if isinstance(code, ast.Lambda):
                 number = self._inner(value.scope, [], bound)
                 return self.value(code.body, number)
             returned = self.scopes[self._inner(value.scope, code.body, bound)].returns
         finally:
-            self._depth -= 1
-        result = returned[0] if returned else DATA
-        for other in returned[1:]:
-            result = joined(result, other)
-        return result
-
-
-def _is_operation(value: Value) -> bool:
-    return value.kind == "batch" or (value.kind == "imported" and f"{value.name}.".startswith(OPERATIONS))
+            self.depth -= 1
+        return reduce(joined, returned or [DATA])
 
 
 _EXPRESSIONS: Mapping[type[ast.expr], Callable[[Reader, Any, int], Value]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from safemig.migrations.python_events import Acts, Event, Noted, Raises, RunsSql
 from safemig.migrations.python_values import UNKNOWN, Value, combined, is_builtin, joined
@@ -34,7 +34,13 @@ class Surroundings:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.scopes: list[Scope] = []
+        self.depth = self.guards = 0  # functions that called one another; ``with`` around the statement
+        self.alone: ast.expr | None = None  # the expression that is a statement by itself
         self._steps = 0
+
+    def certain(self, node: ast.AST, at: int) -> bool:
+        """Whether a call is run in any case: a statement of ``upgrade`` itself, in no branch, loop or guard."""
+        return node is self.alone and self.depth == 1 and not self.guards and not self.scopes[at].branches
 
     def spend(self) -> None:
         """Counts one step; loops in loops and lists of lists grow beyond all bounds."""
@@ -50,7 +56,7 @@ class Surroundings:
     def unknown(self, node: ast.AST, what: str) -> Value:
         """A call or value that is not followed; it may change anything."""
         self.note(node, Hazard("unknown", what))
-        self.acts(node)
+        self.events.append(Acts(getattr(node, "lineno", 1), known=False))
         return UNKNOWN
 
     def acts(self, node: ast.AST, makes: str = "") -> None:
@@ -59,8 +65,8 @@ class Surroundings:
     def raises(self, node: ast.AST, error: str) -> None:
         self.events.append(Raises(getattr(node, "lineno", 1), error))
 
-    def runs(self, node: ast.AST, text: str) -> None:
-        self.events.append(RunsSql(getattr(node, "lineno", 1), text, "statement"))
+    def runs(self, node: ast.AST, text: str, *, certain: bool = False) -> None:
+        self.events.append(RunsSql(getattr(node, "lineno", 1), text, "statement", certain))
 
     def consume(self, node: ast.AST, value: Value) -> None:
         """A value that is given to something that builds a statement: the SQL in it becomes a part of that."""
@@ -86,6 +92,13 @@ class Surroundings:
         may_keep = scope.branches > 0 and name in scope.names and not again
         scope.names[name] = joined(scope.names[name], value) if may_keep else value
 
+    def forget(self, changed: Value) -> None:
+        """A list is changed in place: what was written out is no longer all that it holds, whatever it is named."""
+        for scope in self.scopes if changed.items else ():
+            for name, value in scope.names.items():
+                if value == changed or changed in value.items:
+                    scope.names[name] = combined(()) if value.kind == "data" else replace(value, items=())
+
 
 def parameters(
     wanted: ast.arguments, given: Sequence[Value], named: Mapping[str, Value], default: Callable[[ast.expr], Value]
@@ -105,3 +118,12 @@ def parameters(
     for more in (wanted.vararg, wanted.kwarg):
         if more is not None:
             yield more.arg, combined(tuple(rest))
+
+
+def run_at_definition(arguments: ast.arguments) -> Iterator[ast.expr]:
+    """Defaults and annotations, which are run where the function is made."""
+    given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    annotations = [argument.annotation for argument in given if argument is not None]
+    for node in (*arguments.defaults, *arguments.kw_defaults, *annotations):
+        if node is not None:
+            yield node

@@ -69,7 +69,10 @@ _DATA_METHODS = frozenset({
     "timestamp", "astimezone", "total_seconds", "hexdigest", "hex", "info", "debug", "warning", "error", "exception",
     "log", "match", "search", "fullmatch", "findall", "sub", "group", "groups", "fetchall", "fetchone", "fetchmany",
     "first", "one", "one_or_none", "all", "scalar", "scalars", "scalar_one", "scalar_one_or_none", "mappings",
-    "unique", "most_common", "_asdict", "close",
+    "unique", "most_common", "_asdict", "close", "has_table",
+})  # fmt: skip
+CHANGES_IN_PLACE = frozenset({
+    "append", "extend", "insert", "add", "update", "pop", "remove", "discard", "sort", "reverse", "setdefault",
 })  # fmt: skip
 _EXPRESSION_METHODS = frozenset({
     "where", "filter", "filter_by", "select_from", "order_by", "group_by", "having", "join", "outerjoin", "limit",
@@ -96,7 +99,8 @@ _BUILTINS = frozenset({
 # Of the modules of Python: what is called by these names reaches nothing outside of the migration.
 _MODULES: Mapping[str, frozenset[str] | None] = {
     "collections": None, "datetime": None, "decimal": None, "enum": None, "itertools": None, "math": None,
-    "re": None, "string": None, "textwrap": None, "typing": None, "uuid": None, "fractions": None, "hashlib": None,
+    "re": None, "string": None, "textwrap": None, "uuid": None,
+    "typing": frozenset({"cast", "TypeVar", "NewType", "NamedTuple", "TypedDict"}), "fractions": None, "hashlib": None,
     "base64": None, "secrets": None, "random": None, "zoneinfo": None,
     "json": frozenset({"loads", "dumps"}), "time": frozenset({"time", "sleep", "monotonic", "perf_counter"}),
     "logging": frozenset({"getLogger", "info", "debug", "warning", "error", "exception"}),
@@ -117,6 +121,7 @@ _ACTING = frozenset(
 )
 _NOT_TYPES = frozenset({
     "Session", "Connection", "Engine", "DropTable", "DropColumn", "DropIndex", "DropSchema", "DropSequence",
+    "Function", "FunctionElement", "TextClause", "ColumnClause",
     "DropConstraint", "DropView", "Delete", "Update", "DDLElement", "ExecutableDDLElement", "AsyncSession",
 })  # fmt: skip
 _CLASS_BUILDERS = frozenset({
@@ -155,7 +160,7 @@ def _of_sqlalchemy(dotted: str, last: str, arguments: tuple[Value, ...]) -> Valu
         return EXPRESSION if is_harmless(tuple(part.lower() for part in name)) else None
     if last in _CLASS_BUILDERS:
         return EXPRESSION
-    if last == "inspect":
+    if last == "inspect" or dotted.endswith(".Inspector.from_engine"):
         return Value("inspector")
     if _ACTING & set(parts[1:]) or last in _NOT_TYPES:
         return None
@@ -210,7 +215,7 @@ def attribute(value: Value, name: str) -> Value:
         return DATA
     if value.kind in BUILT or (value.kind == "class" and value.simple):
         return EXPRESSION
-    if value.kind in ("connection", "context") and name in ("dialect", "config", "opts"):
+    if value.kind in ("connection", "context") and name == "dialect":
         return DATA
     if value.kind == "context" and name in ("bind", "connection"):
         return Value("connection")
@@ -251,6 +256,18 @@ def combined(parts: tuple[Value, ...]) -> Value:
 def is_type_name(value: Value) -> bool:
     """Whether it is a class of SQLAlchemy or of Python that is named and not called: ``sa.Integer``."""
     return value.kind == "builtin" or (value.kind == "imported" and not f"{value.name}.".startswith(OPERATIONS))
+
+
+def is_library_type(value: Value) -> bool:
+    """As ``is_type_name``, of Python or a package whose classes are known to do nothing when they are made."""
+    package, _, name = value.name.partition(".")
+    harmless = package in _MODULES or (package in _SQL_PACKAGES and not _ACTING & {*name.split(".")} - {"orm", "ext"})
+    return is_type_name(value) and (value.kind == "builtin" or harmless)
+
+
+def is_operation(value: Value) -> bool:
+    """Whether it is Alembic's operations, one of them, or a batch of them."""
+    return value.kind == "batch" or (value.kind == "imported" and f"{value.name}.".startswith(OPERATIONS))
 
 
 def text_of(parts: Sequence[str], between: str = "") -> Value:

@@ -36,7 +36,9 @@ HARMLESS = frozenset({
     "phraseto_tsquery", "setweight", "ts_rank", "similarity", "bool_and", "bool_or", "every", "any_value",
     "percentile_cont", "percentile_disc", "mode", "stddev", "variance", "bit_and", "bit_or", "int4range",
     "int8range", "numrange", "daterange", "tsrange", "tstzrange", "isempty", "num_nonnulls", "num_nulls", "host",
-    "row", "xmlelement",
+    "row", "xmlelement", "point", "convert_to", "convert_from", "sha224", "sha384", "sha512", "width_bucket",
+    "array_fill", "jsonb_path_query_array", "jsonb_path_query_first", "unaccent", "string_to_table", "regexp_count",
+    "regexp_substr", "starts_with", "div", "cbrt", "pi", "array_positions", "array_ndims", "pg_column_size",
 })  # fmt: skip
 # Settings that change who may do what, or whether triggers and foreign keys act.
 ACCESS_SETTINGS = frozenset({"role", "session_authorization", "session_replication_role", "row_security"})

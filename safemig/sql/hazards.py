@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from safemig.sql.functions import ACCESS_SETTINGS, is_harmless
+from safemig.sql.functions import ACCESS_SETTINGS, HARMLESS, is_harmless
 from safemig.sql.parser import Node, Statement, kind_of, nodes, relation, strings
 from safemig.sql.type_changes import keeps
 
@@ -33,9 +33,9 @@ _HARMLESS = frozenset({
     "CommentStmt", "VariableShowStmt", "ConstraintsSetStmt", "LockStmt", "VacuumStmt", "ReindexStmt", "ClusterStmt",
     "RefreshMatViewStmt", "ListenStmt", "UnlistenStmt", "NotifyStmt", "CheckPointStmt", "SecLabelStmt",
     "CreateStmt", "CreateSeqStmt", "CreateEnumStmt", "CompositeTypeStmt", "CreateRangeStmt", "CreateDomainStmt",
-    "CreateSchemaStmt", "CreateExtensionStmt", "CreateFunctionStmt", "CreatePolicyStmt", "CreateStatsStmt",
+    "CreateExtensionStmt", "CreatePolicyStmt", "CreateStatsStmt",
     "CreatePublicationStmt", "CreateCastStmt", "CreateOpClassStmt", "CreateOpFamilyStmt", "DefineStmt", "ViewStmt",
-    "CreateForeignTableStmt", "AlterSeqStmt", "AlterFunctionStmt", "AlterTypeStmt", "AlterStatsStmt",
+    "CreateForeignTableStmt", "AlterSeqStmt", "AlterTypeStmt", "AlterStatsStmt",
     "AlterCollationStmt", "AlterObjectDependsStmt", "AlterOperatorStmt",
 })  # fmt: skip
 # Statements that leave nothing behind unless one inside of them does: a downgrade of these alone is none.
@@ -63,12 +63,13 @@ _ACTIONS = frozenset({
     "AT_SetOptions", "AT_ResetOptions", "AT_SetStorage", "AT_SetCompression", "AT_AddIndex", "AT_AddConstraint",
     "AT_AddIndexConstraint", "AT_AlterConstraint", "AT_ValidateConstraint", "AT_ClusterOn", "AT_DropCluster",
     "AT_SetLogged", "AT_SetTableSpace", "AT_SetRelOptions", "AT_ResetRelOptions", "AT_EnableTrig",
-    "AT_EnableAlwaysTrig", "AT_EnableReplicaTrig", "AT_EnableTrigAll", "AT_EnableTrigUser", "AT_EnableRule",
-    "AT_EnableAlwaysRule", "AT_EnableReplicaRule", "AT_AddInherit", "AT_AttachPartition", "AT_ReplicaIdentity",
+    "AT_EnableAlwaysTrig", "AT_EnableTrigAll", "AT_EnableTrigUser", "AT_EnableRule", "AT_EnableAlwaysRule",
+    "AT_AddInherit", "AT_AttachPartition", "AT_ReplicaIdentity",
     "AT_EnableRowSecurity", "AT_ForceRowSecurity", "AT_AddIdentity", "AT_SetIdentity", "AT_DropIdentity",
 })  # fmt: skip
 _ACCESS_ACTIONS = {
     "AT_DisableTrig": "disables a trigger", "AT_DisableTrigAll": "disables the triggers, foreign keys among them",
+    "AT_EnableReplicaTrig": "lets a trigger act in replicas alone", "AT_EnableReplicaRule": "keeps a rule to replicas",
     "AT_DisableTrigUser": "disables the triggers", "AT_DisableRule": "disables a rule",
     "AT_DisableRowSecurity": "disables row level security",
     "AT_NoForceRowSecurity": "lets the owner pass row level security", "AT_ChangeOwner": "gives it to another owner",
@@ -82,7 +83,7 @@ _POWERS = frozenset({"superuser", "bypassrls", "createrole", "createdb", "isrepl
 def hazards(statement: Statement, made: Collection[str] = ()) -> tuple[Hazard, ...]:
     """Why the statement may lose data, or what a person should be asked about; () for one known to do neither.
 
-    ``made`` are the tables and constraints (``makes``) of the same change: nobody relies on them yet.
+    ``made`` is what the same change has made before (``makes``): nobody relies on it yet.
     """
     shown = _Shown(statement)
     found = tuple(_judged(statement.kind, statement.node, shown, made))
@@ -90,27 +91,37 @@ def hazards(statement: Statement, made: Collection[str] = ()) -> tuple[Hazard, .
 
 
 def writes(statement: Statement) -> bool:
-    """Whether the statement does more than to look or to set something for its session."""
+    """Whether the statement does more than to look, to set something for its session or to refuse."""
+    if statement.kind == "DoStmt":
+        return _REFUSES.search(statement.text) is None
+    where = kind_of(statement.node.get("whereClause"))[1]
+    if "boolval" in where and not where["boolval"].get("boolval"):
+        return False
     return statement.kind not in _LEAVES_NOTHING or any(
         kind in _MODIFIES or kind == "intoClause" for kind, _ in nodes(statement.node)
     )
 
 
 def makes(statement: Statement) -> Iterator[str]:
-    """The tables that the statement makes, and ``constraint NAME`` of the constraints that it puts on tables."""
+    """The tables that the statement makes, and ``constraint TABLE.NAME`` and ``column TABLE.NAME`` of what it adds to
+    tables; nothing that IF NOT EXISTS may have left as it was."""
     node = statement.node
-    if statement.kind == "CreateStmt":
-        yield relation(node.get("relation"))
-    elif statement.kind == "CreateTableAsStmt":
+    table = relation(node.get("relation"))
+    if statement.kind == "CreateStmt" and not node.get("if_not_exists"):
+        yield table
+    elif statement.kind == "CreateTableAsStmt" and not node.get("if_not_exists"):
         yield relation(node.get("into", {}).get("rel"))
     elif statement.kind == "AlterTableStmt":
         for command in node.get("cmds", ()):
             action = kind_of(command)[1]
             kind, definition = kind_of(action.get("def"))
             if action.get("subtype") == "AT_AddConstraint" and kind == "Constraint" and definition.get("conname"):
-                yield f"constraint {definition['conname']}"
+                yield f"constraint {table}.{definition['conname']}"
+            elif action.get("subtype") == "AT_AddColumn" and not action.get("missing_ok"):
+                yield f"column {table}.{definition.get('colname')}"
 
 
+_REFUSES = re.compile(r"\braise\s+(exception\b|')", re.I)
 _TOKEN = re.compile(
     r"""--[^\n]*|/\*.*?\*/|(?P<string>(?:[eEbBxXnN]|[uU]&)?'(?:[^']|'')*'?|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z))
       |"(?:[^"]|"")*"?|[\w$]+|[^\s\w]""",
@@ -161,6 +172,8 @@ def _expressions(node: Node, shown: _Shown) -> Iterator[Hazard]:
             yield Hazard("unknown", f"uses the operator {'.'.join(strings(inner['name']))}, which is not read")
         elif kind in _MODIFIES:
             yield from _JUDGES[kind](inner, shown, ())
+        elif kind == "ExecuteStmt":
+            yield _unknown(shown)
 
 
 _CATALOG = {"String": {"sval": "pg_catalog"}}
@@ -180,19 +193,20 @@ def _takes_rows(_node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[
     yield _loss("takes rows away", shown)
 
 
-def _update(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]:
-    if not _fills(node):
+def _update(node: Node, shown: _Shown, made: Collection[str]) -> Iterator[Hazard]:
+    if not _fills(node, made):
         yield _loss("overwrites what rows hold", shown)
 
 
-def _fills(node: Node) -> bool:
-    """Whether an UPDATE sets columns only where each of them is NULL: SET c = … WHERE c IS NULL [AND …]."""
+def _fills(node: Node, made: Collection[str]) -> bool:
+    """Whether an UPDATE sets columns only where each of them is NULL, SET c = … WHERE c IS NULL [AND …], or is new."""
     targets = [kind_of(target)[1] for target in node.get("targetList", ())]
     set_ = {str(target.get("name", "")) for target in targets}
     if not targets or any("indirection" in target for target in targets):
         return False
     table = node.get("relation", {})
     names = {(table.get("alias") or {}).get("aliasname") or table.get("relname"), ""}
+    set_ -= {column for column in set_ if f"column {relation(table)}.{column}" in made}
     return set_ <= {column for owner, column in _null_columns(node.get("whereClause")) if owner in names}
 
 
@@ -246,6 +260,23 @@ def _role(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]
         yield Hazard("weakens access", f"makes a role with powers of its own ({shown})")
 
 
+def _makes_function(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]:
+    if strings(node.get("funcname"))[-1:] and strings(node.get("funcname"))[-1] in HARMLESS:
+        yield Hazard("unknown", f"makes a function under a name of PostgreSQL's own, which it may stand for ({shown})")
+
+
+def _alters_function(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]:
+    for option in node.get("actions", ()):
+        action = kind_of(option)[1]
+        if action.get("defname") == "security" and action.get("arg", {}).get("Boolean", {}).get("boolval"):
+            yield Hazard("weakens access", f"lets a function act with its owner's rights ({shown})")
+
+
+def _schema(node: Node, shown: _Shown, made: Collection[str]) -> Iterator[Hazard]:
+    for element in node.get("schemaElts", ()):
+        yield from _judged(*kind_of(element), shown, made)
+
+
 def _access(_node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]:
     yield Hazard("weakens access", f"changes who may do what ({shown})")
 
@@ -297,10 +328,10 @@ def _domain(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazar
 
 def _alters_table(node: Node, shown: _Shown, made: Collection[str]) -> Iterator[Hazard]:
     for command in node.get("cmds", ()):
-        yield from _acts(kind_of(command)[1], shown, made)
+        yield from _acts(kind_of(command)[1], relation(node.get("relation")), shown, made)
 
 
-def _acts(action: Node, shown: _Shown, made: Collection[str]) -> Iterator[Hazard]:
+def _acts(action: Node, table: str, shown: _Shown, made: Collection[str]) -> Iterator[Hazard]:
     """What one action of an ALTER TABLE does."""
     kind = str(action.get("subtype", ""))
     definition = kind_of(action.get("def"))[1]
@@ -309,7 +340,7 @@ def _acts(action: Node, shown: _Shown, made: Collection[str]) -> Iterator[Hazard
     elif action.get("behavior") == "DROP_CASCADE":
         yield _loss("drops what others may hang on", shown)
     elif kind == "AT_DropConstraint":
-        if f"constraint {action.get('name')}" not in made:
+        if f"constraint {table}.{action.get('name')}" not in made:
             yield Hazard("constraint dropped", f"drops the constraint {action.get('name')} ({shown})")
     elif kind == "AT_AlterColumnType":
         yield _type_change(definition, shown)
@@ -351,5 +382,6 @@ _JUDGES: Mapping[str, _Judge] = {
     "AlterRoleStmt": _access, "AlterRoleSetStmt": _access, "AlterOwnerStmt": _access, "AlterPolicyStmt": _access,
     "AlterObjectSchemaStmt": _moves, "RenameStmt": _renames, "AlterEnumStmt": _enum, "CreateTrigStmt": _trigger,
     "DropStmt": _drops, "DropOwnedStmt": _drops_data, "DropdbStmt": _drops_data, "AlterDomainStmt": _domain,
-    "AlterTableStmt": _alters_table,
+    "AlterTableStmt": _alters_table, "CreateFunctionStmt": _makes_function, "AlterFunctionStmt": _alters_function,
+    "CreateSchemaStmt": _schema,
 }  # fmt: skip
