@@ -19,10 +19,12 @@ _LONGEST = 65_536
 _AUTOMATIC = frozenset("@<*^?+%|")
 # make puts text into the line before the shell reads it, so that such a character in it is the shell's own.
 _OF_THE_SHELL = frozenset(";&|<>()$`\"'\\\n\1")
-# What these print is a number, a name or a path of this machine; what others print may be any text of a file.
+# What these print is a number, a name or a path of this machine, or stands in the line itself; what others print may be
+# any text of a file.
 _SHORT_ANSWER = re.compile(
-    r"(?:date|uname|id|whoami|pwd|nproc|hostname|which|command -v|git rev-parse|git describe|git rev-list --count)\b"
-    r"""(?:[^;&|$`<>()\\'"]|"[^;&|$`<>()\\'"]*"|'[^;&|$`<>()\\'"]*')*"""
+    r"(?:date|uname|id|whoami|pwd|nproc|hostname|which|command -v|git rev-parse|git describe|git rev-list --count|true"
+    r"|echo|test|\[)(?=\s|$)"
+    r"""(?:[^;&|$`<>()\\'"*?]|"[^;&|$`<>()\\'"]*"|'[^;&|$`<>()\\'"]*')*"""
 )
 
 
@@ -116,7 +118,7 @@ class Expansion:
         found = effect_of_expanded(line)
         if found.effect != "read":
             self._doubt(f"$(shell …) runs a command: {found.why}", command[:60])
-        elif not _SHORT_ANSWER.fullmatch(line.strip().removesuffix("2>/dev/null").strip()):
+        elif not all(_SHORT_ANSWER.fullmatch(each.strip()) for each in re.split(r"&&|\|\|", _without_errors(line))):
             self._text("what $(shell …) prints becomes a part of the line", command[:60])
         return HOLE
 
@@ -141,6 +143,10 @@ class Expansion:
 
     def _doubt(self, why: str, what: str) -> None:
         self.doubts.append(Doubted(self.file, why, what, runs=True))
+
+
+def _without_errors(line: str) -> str:
+    return re.sub(r"[12&]?>\s?/dev/null|2>&1", "", line)
 
 
 def _closing(text: str, start: int) -> int:
