@@ -7,6 +7,7 @@ import configparser
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from safemig.project.files import Found, find_files
 
 _DUMMY = re.compile(r"^driver://|^\s*$")
 _ENV_SIZE = 262_144
+_REPLACED = 1_000
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,13 @@ def find_trees(root: Path, found: Found | None = None) -> tuple[AlembicTree, ...
     trees: list[AlembicTree] = []
     for path in files.inis:
         for section, options in _sections(path):
-            trees.extend(_tree(path, section, options, root))
+            with suppress(OSError):  # a path that is too long for any file
+                trees.extend(_tree(path, section, options, root))
     for path in files.pyprojects:
         options = _pyproject(path)
         if options:
-            trees.extend(_tree(path, "tool.alembic", options, root))
+            with suppress(OSError):
+                trees.extend(_tree(path, "tool.alembic", options, root))
     known = {tree.script_location for tree in trees}
     for path in files.environments:
         if path.parent.resolve() not in known and (path.parent / "versions").is_dir():
@@ -109,14 +113,20 @@ def option(parser: configparser.RawConfigParser, section: str, key: str, here: P
     return _interpolated(options.get(key), options)
 
 
-def _interpolated(value: str | None, options: Mapping[str, str], depth: int = 0) -> str | None:
+def _interpolated(
+    value: str | None, options: Mapping[str, str], depth: int = 0, steps: Iterator[int] | None = None
+) -> str | None:
+    """``steps`` bounds the replacements: ten options that each name the next one eight times would be 8 to the 10th."""
+    left = iter(range(_REPLACED)) if steps is None else steps
     if value is None or depth > 8:
         return value
 
     def one(found: re.Match[str]) -> str:
         if found.group() == "%%":
             return "%"
-        given = _interpolated(options.get(found.group(1)), options, depth + 1)
+        if next(left, None) is None:
+            return found.group()
+        given = _interpolated(options.get(found.group(1)), options, depth + 1, left)
         return found.group() if given is None else given
 
     return re.sub(r"%%|%\(([^)]+)\)s", one, value)

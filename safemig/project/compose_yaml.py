@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Text: TypeAlias = Callable[[object], str]
 _SIZE = 2_000_000
+_NODES = 200_000
 _REPLACED = ("image", "command", "entrypoint", "healthcheck", "working_dir", "container_name", "hostname")
 
 
@@ -37,11 +38,26 @@ def load(path: Path, problems: list[Problem]) -> dict[str, object]:
     return {str(key): value for key, value in document.items()}
 
 
+def _expanded(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many nodes there are with every alias written out: nine aliases of nine aliases … are billions."""
+    if id(node) not in known:
+        known[id(node)] = 1  # for a node that holds itself
+        values = [] if isinstance(node.value, str) else node.value
+        parts = [part for each in values for part in (each if isinstance(each, tuple) else (each,))]
+        known[id(node)] = 1 + sum(_expanded(part, known) for part in parts)
+    return known[id(node)]
+
+
 def _loader() -> type[yaml.SafeLoader]:
     import yaml
 
     class Loader(yaml.SafeLoader):
         """Knows compose's !reset and !override, and takes any other tag for what stands behind it."""
+
+        def construct_document(self, node: yaml.Node) -> Any:
+            if _expanded(node, {}) > _NODES:
+                raise yaml.constructor.ConstructorError(None, None, "its aliases come to too much", node.start_mark)
+            return super().construct_document(node)
 
     def plain(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
         if isinstance(node, yaml.MappingNode):

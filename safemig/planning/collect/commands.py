@@ -65,13 +65,18 @@ def from_target(makefile: Makefile, name: str) -> CommandFact:
     )
 
 
-def whole_recipe(makefile: Makefile, name: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
-    """The recipe lines that making ``name`` runs, prerequisites first, variables expanded, the shell's $$ kept."""
+def whole_recipe(makefile: Makefile, name: str, made: set[str] | None = None) -> Iterator[str]:
+    """The recipe lines that making ``name`` runs, prerequisites first, variables expanded, the shell's $$ kept.
+
+    As in make each target is made once: 40 targets that share two prerequisites each would else be 2 to the 40th.
+    """
+    made = set() if made is None else made
     target = makefile.target(name)
-    if target is None or name in seen:
+    if target is None or name in made:
         return
+    made.add(name)
     for prerequisite in target.prerequisites:
-        yield from whole_recipe(makefile, prerequisite, seen | {name})
+        yield from whole_recipe(makefile, prerequisite, made)
     for line in target.recipe:
         yield expand(line.replace("$$", DOLLARS), makefile.variables).replace(DOLLARS, "$$")
 

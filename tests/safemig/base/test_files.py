@@ -111,3 +111,46 @@ def test_what_is_within_bounds_is_read_whole(tmp_path: Path) -> None:
         files.content(path, 3)
     with pytest.raises(OSError, match="no regular file"):
         files.content(tmp_path)
+
+
+BOMBS = {
+    "ini": (
+        "alembic.ini",
+        "[alembic]\nscript_location = %(a0)s\n" + "".join(f"a{n} = {f'%(a{n + 1})s' * 8}\n" for n in range(12)),
+        "from safemig.project.alembic_config import find_trees; find_trees(place.parent)",
+    ),
+    "aliases": (
+        "compose.yaml",
+        "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)),
+        "from safemig.project.compose_yaml import load\nproblems = []\nload(place, problems)\nassert problems",
+    ),
+    "merges": (
+        "compose.yaml",
+        "a0: &a0 {k: v}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 12)),
+        "from safemig.project.compose_yaml import load\nproblems = []\nload(place, problems)\nassert problems",
+    ),
+    "prerequisites": (
+        "Makefile",
+        "".join(f"{side}{n}: a{n + 1} b{n + 1}\n\techo {side}{n}\n" for n in range(40) for side in "ab"),
+        "from safemig.planning.collect.commands import whole_recipe\n"
+        "from safemig.shell.make_effects import effect_in_folder\n"
+        "from safemig.shell.makefile import read_makefile\n"
+        "assert len(list(whole_recipe(read_makefile(place), 'a0'))) == 79\n"
+        "effect_in_folder('make a0', place.parent)",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_small_file_that_unfolds_without_end_is_given_up(tmp_path: Path, kind: str) -> None:
+    name, content, code = BOMBS[kind]
+    (tmp_path / name).write_text(content)
+    ended = subprocess.run(
+        [sys.executable, "-c", SETUP + code, str(tmp_path / name)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
