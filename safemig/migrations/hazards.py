@@ -160,7 +160,7 @@ def _judged(events: Sequence[Event], parsed: Mapping[str, Parsed]) -> Iterator[R
             for statement in read.statements:
                 for hazard in hazards(statement, made):
                     yield Risk(event.line, hazard.what, kind=hazard.kind)
-                if statement.kind in _OTHER_NAMES:
+                if statement.kind in _OTHER_NAMES or "set_config" in statement.text.lower():
                     made.clear()
                 elif event.certain:
                     made.update(makes(statement))
