@@ -110,17 +110,20 @@ def statements(text: str) -> tuple[Statement, ...]:
     begin, block = 0, 0
     current: list[Token] = []
     before = ""
+    line, counted = 1, 0  # counted on: from the beginning for each of 29,000 statements it takes minutes
     for token in tokens(text):
         if token.kind == "comment":
             continue
+        if not current:
+            line, counted = line + text.count("\n", counted, token.start), token.start
         block += _block_step(token.upper, before, block)
         before = token.upper
         if token.text == ";" and not block:
-            _close(result, text, begin, token.start, current)
+            _close(result, text[begin : token.start], line, current)
             begin, current = token.end, []
         else:
             current.append(token)
-    _close(result, text, begin, len(text), current)
+    _close(result, text[begin:], line, current)
     return tuple(result)
 
 
@@ -133,10 +136,9 @@ def _block_step(word: str, before: str, depth: int) -> int:
     return -1 if depth and word == "END" else 0
 
 
-def _close(result: list[Statement], text: str, begin: int, end: int, found: Sequence[Token]) -> None:
+def _close(result: list[Statement], text: str, line: int, found: Sequence[Token]) -> None:
     if found:
-        line = text.count("\n", 0, found[0].start) + 1
-        result.append(Statement(text[begin:end].strip("\r\n ").rstrip(), tuple(found), line))
+        result.append(Statement(text.strip("\r\n ").rstrip(), tuple(found), line))
 
 
 def foreign(text: str) -> tuple[tuple[int, str, str], ...]:
