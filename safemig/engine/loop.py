@@ -211,10 +211,13 @@ async def _permitted(s: Session, step: Step) -> Step | None:
             await preconditions.check(s, step)
         asked = s.past.asked
         permitted = await permit(s, step)
-        if permitted is not None and not acting and s.past.asked != asked and permitted.action == step.action:
-            await preconditions.check(s, permitted)  # what was answered is the action as it stood when it was asked
-        if permitted is None or acting or not await s.look(partial(_changed, s, permitted)):
+        if permitted is None or acting:
             return permitted
+        if await s.look(partial(_changed, s, permitted)):
+            continue  # revision files that changed meanwhile are read again, and asked about as they are
+        if s.past.asked != asked and permitted.action == step.action:
+            await preconditions.check(s, permitted)  # what was answered is the action as it stood when it was asked
+        return permitted
 
 
 def _changed(s: Session, step: Step) -> tuple[str, ...]:
