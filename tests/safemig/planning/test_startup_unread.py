@@ -15,7 +15,10 @@ from tests.safemig.planning.test_startup import DOCKERFILE, LOCAL, PLAIN_APP, SE
     [
         ({}, "the module shop.main could not be read: it is none of the project's files"),
         ({"shop/main.py": "app = FastAPI(\n"}, "shop/main.py could not be read: it cannot be parsed"),
-        ({"shop/main.py": f"app = 1\n{'#' * 400_001}\n"}, "shop/main.py could not be read: it is larger than 400 kB"),
+        (
+            {"shop/main.py": f"app = 1\n{'#' * 400_001}\n"},
+            "shop/main.py could not be read: it is larger than 400,000 bytes",
+        ),
         ({"shop/main.py": "import shop.wiring\n", "shop/wiring.py": "def (\n"}, "shop/wiring.py could not be read"),
         ({"shop/main.py": PLAIN_APP}, ""),
     ],
