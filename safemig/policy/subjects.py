@@ -20,6 +20,7 @@ Words = tuple[str, ...]
 _DEEPEST = 4
 _MOST = 400  # forms of one command; a line with more options before its verb than that is taken as hidden
 _OPTION_WITH_VALUE = frozenset({"-C", "-f", "-I", "-j", "-l", "-o", "-W", "--directory", "--file", "--makefile"})
+_MAKE_VARIABLE = re.compile(r"\$[({](\w+)[)}]")
 _SETTING = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 # They run nothing of what stands behind them, so a variable there hides no command.
 _RUN_NOTHING = (PRINTERS | frozenset(DESTROYERS) | frozenset(TABLES) | names("curl psql rm kill alembic date")) - names(
@@ -94,6 +95,11 @@ def _command(words: Words, found: Subjects, depth: int) -> None:
 
 def _lines_in(word: str) -> Iterator[str]:
     """The shell lines that a word may hold: itself, what is glued to an option, and the value of a setting."""
+    if word.startswith("--eval="):
+        # A rule of make. Its variables are the Makefile's: as in every recipe, deny rules do not look through them, and
+        # what they hide counts in the effect of the line.
+        yield _MAKE_VARIABLE.sub(r"\1", word.removeprefix("--eval=").partition(";")[2] or word)
+        return
     yield word
     if re.match(r"-\w", word):
         yield word[2:]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from safemig import entry
 from tests.spine.project import Spine
 
+PATIENCE = 240.0  # seconds; the longest conversation takes about 30 on an idle machine
 Said = dict[str, Any]
 Answers = Callable[[Said], list[Said]]
 
@@ -32,6 +34,10 @@ def converse(spine: Spine, answers: Answers, *arguments: str, command: str = "ru
     assert child.stdout
     send(child, {"type": "attach"})
     events: list[Said] = []
+    over = threading.Timer(
+        PATIENCE, child.kill
+    )  # a question that nobody answers fails the test; it would wait for ever
+    over.start()
     try:
         for raw in child.stdout:
             event = json.loads(raw)
@@ -39,6 +45,7 @@ def converse(spine: Spine, answers: Answers, *arguments: str, command: str = "ru
             for message in answers(event):
                 send(child, message)
     finally:
+        over.cancel()
         child.stdin.close()
         code = child.wait(timeout=60)
     return code, events

@@ -149,3 +149,11 @@ def test_no_text_beside_an_unallowed_command_makes_it_allowed(command: str, nois
     line = f"{noise}\n{command}" if before else f"{command} {noise}"
     found = judged(line, ALLOW, "default")
     assert found.answer == "ask" or effect_of_line(line).effect == "read"
+
+
+def test_a_rule_that_is_given_to_make_is_read_as_its_recipe() -> None:
+    rules = Rules(deny=("make migrate", "rm *"))
+    own = "make '--eval=safemig-current: ; $(PY) -m alembic current --verbose' safemig-current"
+    assert judge(Action("command", line=own, effect="read"), Context("auto", rules=rules)).answer == "allow"
+    hidden = "make '--eval=x: ; rm -rf data' x"
+    assert judge(Action("command", line=hidden, effect="destructive"), Context("auto", rules=rules)).answer == "deny"
