@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ from safemig.migrations.python_values import (
     Value,
     formatted,
     is_harmless_builtin,
+    is_of_python,
     of_import,
     of_method,
     replaced,
@@ -39,6 +42,8 @@ _RUNS = frozenset({"execute", "exec_driver_sql", "executemany", "scalar", "scala
 _SQL_TEXT = frozenset({"text", "literal_column", "DDL"})
 _NO_LITERAL = "runs statements that are no literal, so what they do is not known"
 _BUILT_OF_TEXT = "builds a statement of text that is no literal, so what it does is not known"
+# No class of theirs that is not known already is a column's type.
+_NO_TYPES = sys.stdlib_module_names | {"sqlalchemy", "alembic"}
 _EDITS_TEXT = frozenset({"strip", "lstrip", "rstrip"})
 # Arguments whose plain string is a piece of SQL, by the last name of what is called.
 _RAW = {"Computed": (0, "sqltext"), "CheckConstraint": (0, "sqltext"), "create_check_constraint": (2, "condition")}
@@ -68,6 +73,8 @@ def call(reader: Reader, node: ast.Call, at: int) -> Value:
             return UNKNOWN
         case "builtin" if is_harmless_builtin(called.name):
             given = _arguments(reader, node, at)
+            if not all(_may_be_called(one) for one in _called_back(called.name, node, given)):
+                return _not_read(reader, node)
             return DATA if all(one.kind in (*PLAIN, "function") for one in given) else _of_builtin(called.name, given)
         case "class" if called.simple:
             _arguments(reader, node, at)
@@ -78,6 +85,35 @@ def call(reader: Reader, node: ast.Call, at: int) -> Value:
 
 def _not_read(reader: Reader, node: ast.Call) -> Value:
     return reader.unknown(node, f"calls {shown(node.func)}(), and what that does is not read")
+
+
+def _called_back(name: str, node: ast.Call, given: Sequence[Value]) -> Iterator[Value]:
+    """The arguments that Python's own function of that name calls."""
+    if name in ("map", "filter") or (name == "iter" and len(node.args) == 2):
+        yield from given[:1]
+    yield from (
+        value for word, value in zip(node.keywords, given[len(node.args) :], strict=True) if word.arg in ("key", None)
+    )
+
+
+def _may_be_called(value: Value) -> bool:
+    """Whether calling it changes nothing, or has been followed."""
+    if value.kind == "builtin":
+        return is_harmless_builtin(value.name)
+    if value.kind == "imported":
+        return of_import(value.name) is not None
+    return value.kind in (*PLAIN, *BUILT, "function")
+
+
+def _hands_on(node: ast.Call, given: Sequence[Value]) -> bool:
+    """Whether a function that is not known goes to a function of Python's modules, which may call it."""
+    nodes = (*node.args, *(word.value for word in node.keywords))
+    return any(
+        isinstance(one, ast.Name | ast.Attribute)
+        and (value.kind in ("imported", "builtin") or (value.kind == "unknown" and isinstance(one, ast.Attribute)))
+        and not _may_be_called(value)
+        for one, value in zip(nodes, given, strict=True)
+    )
 
 
 def _of_builtin(name: str, given: tuple[Value, ...]) -> Value:
@@ -105,7 +141,8 @@ def _arguments(reader: Reader, node: ast.Call, at: int, *, types: bool = False) 
 
 
 def _type(reader: Reader, node: ast.expr, at: int) -> Value | None:
-    """A type of the project's own where a column's type stands: a class that is made to be asked its name."""
+    """A type of the project's own where a column's type stands: a class that is made to be asked its name, and whose
+    making is trusted."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)):
         return None
     last = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
@@ -113,12 +150,7 @@ def _type(reader: Reader, node: ast.expr, at: int) -> Value | None:
     own = called.kind == "class" and bool(called.name)
     if not (last[:1].isupper() and (own or (called.kind == "imported" and of_import(called.name) is None))):
         return None
-    if called.kind == "imported" and called.name.partition(".")[0] in (
-        "sqlalchemy",
-        "alembic",
-        "pathlib",
-        "subprocess",
-    ):
+    if called.kind == "imported" and called.name.partition(".")[0] in _NO_TYPES:
         return None
     _arguments(reader, node, at)
     return EXPRESSION
@@ -157,22 +189,14 @@ def _imported(reader: Reader, node: ast.Call, dotted: str, at: int) -> Value:
         quote = node.args[1] if len(node.args) > 1 else node.keywords[-1].value
         given = given[:1] if isinstance(quote, ast.Constant) and quote.value is True else given
     made = of_import(dotted, given)
-    if made is None:
-        return (
-            _write(reader, node, last)
-            if last in ("update", "delete") and dotted.startswith("sqlalchemy")
-            else (
-                _session(reader, node, last)
-                if last in ("Session", "sessionmaker", "scoped_session")
-                else _not_read(reader, node)
-            )
-        )
+    if made is None and last in ("update", "delete") and dotted.startswith("sqlalchemy"):
+        return _write(reader, node, last)
+    if made is None and last in ("Session", "sessionmaker", "scoped_session"):
+        return reader.unknown(node, f"works with an ORM session ({last}), and what it writes is not read")
+    if made is None or (is_of_python(dotted) and _hands_on(node, given)):
+        return _not_read(reader, node)
     _raw(reader, node, last, at)
     return replace(made, items=tuple(one for one in given if one.sql)) if made.kind == "expression" else made
-
-
-def _session(reader: Reader, node: ast.Call, name: str) -> Value:
-    return reader.unknown(node, f"works with an ORM session ({name}), and what it writes is not read")
 
 
 def _write(reader: Reader, node: ast.AST, method: str) -> Value:

@@ -171,7 +171,9 @@ class Reader(Surroundings):
             self.assign(node.target, self.value(node.value, at), at)
 
     def _augassign(self, node: ast.AugAssign, at: int) -> None:
-        self.assign(node.target, self._added(self.value(node.target, at), self.value(node.value, at)), at)
+        before, more = self.value(node.target, at), self.value(node.value, at)
+        self.forget(before)  # another name may hold the same list
+        self.assign(node.target, self._added(before, more), at)
 
     def _delete(self, node: ast.Delete, at: int) -> None:
         for target in node.targets:
@@ -212,6 +214,8 @@ class Reader(Surroundings):
         guards = 0
         for item in node.items:
             value = self.value(item.context_expr, at, used=True)
+            if not isinstance(item.context_expr, ast.Call) and value.kind in ("imported", "unknown"):
+                self.unknown(node, f"enters {shown(item.context_expr)}, and what that does is not read")
             guards += value.kind != "batch"  # it may swallow an error, and what stood behind that was not done
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, value, at)
@@ -277,9 +281,6 @@ class Reader(Surroundings):
     def _constant(self, node: ast.Constant, _at: int) -> Value:
         return Value("text", node.value) if isinstance(node.value, str) else DATA
 
-    def _name(self, node: ast.Name, at: int) -> Value:
-        return self.look_up(node.id, at)
-
     def _attribute(self, node: ast.Attribute, at: int) -> Value:
         return attribute(self.value(node.value, at, used=True), node.attr)
 
@@ -310,9 +311,6 @@ class Reader(Surroundings):
         if isinstance(node.op, ast.Mod) and left.kind == "text" and not left.sql:
             return filled(left, right)
         return self._added(left, right) if isinstance(node.op, ast.Add) else combined((left, right))
-
-    def _inside(self, node: ast.Starred | ast.Await, at: int) -> Value:
-        return self.value(node.value, at)
 
     def _yield(self, node: ast.Yield | ast.YieldFrom, at: int) -> Value:
         value = self.value(node.value, at) if node.value is not None else DATA
@@ -391,10 +389,12 @@ class Reader(Surroundings):
 
 
 _EXPRESSIONS: Mapping[type[ast.expr], Callable[[Reader, Any, int], Value]] = {
-    ast.Constant: Reader._constant, ast.Name: Reader._name, ast.Attribute: Reader._attribute, ast.Call: calls.call,
-    ast.Lambda: Reader._lambda, ast.NamedExpr: Reader._namedexpr, ast.JoinedStr: Reader._formatted,
+    ast.Constant: Reader._constant, ast.Attribute: Reader._attribute, ast.Call: calls.call, ast.Lambda: Reader._lambda,
+    ast.Name: lambda reader, node, at: reader.look_up(node.id, at), ast.NamedExpr: Reader._namedexpr,
     ast.IfExp: Reader._ifexp, ast.List: Reader._listed, ast.Tuple: Reader._listed, ast.Set: Reader._listed,
     ast.ListComp: Reader._comprehended, ast.SetComp: Reader._comprehended, ast.DictComp: Reader._comprehended,
     ast.GeneratorExp: Reader._comprehended, ast.Subscript: Reader._part, ast.BinOp: Reader._binop,
-    ast.Starred: Reader._inside, ast.Await: Reader._inside, ast.Yield: Reader._yield, ast.YieldFrom: Reader._yield,
+    ast.Starred: lambda reader, node, at: reader.value(node.value, at), ast.JoinedStr: Reader._formatted,
+    ast.Await: lambda reader, node, at: reader.value(node.value, at),
+    **dict.fromkeys((ast.Yield, ast.YieldFrom), Reader._yield),
 }  # fmt: skip

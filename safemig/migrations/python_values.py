@@ -138,6 +138,11 @@ _CREATES = frozenset({"CreateTable", "CreateIndex", "CreateSequence", "CreateSch
 TYPE_PLACES = frozenset({"Column", "column", "mapped_column", "cast", "type_coerce", "ARRAY", "bindparam"})
 
 
+def is_of_python(dotted: str) -> bool:
+    """Whether the name is one of the known modules of Python."""
+    return dotted.partition(".")[0] in _MODULES
+
+
 def of_import(dotted: str, arguments: tuple[Value, ...] = ()) -> Value | None:
     """What calling that imported name gives; None for a call that is not known to change nothing.
 

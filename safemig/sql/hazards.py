@@ -260,13 +260,14 @@ def _role(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]
         yield Hazard("weakens access", f"makes a role with powers of its own ({shown})")
 
 
-def _makes_function(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]:
+def _makes_function(node: Node, shown: _Shown, made: Collection[str]) -> Iterator[Hazard]:
+    yield from _alters_function(node, shown, made)
     if strings(node.get("funcname"))[-1:] and strings(node.get("funcname"))[-1] in HARMLESS:
         yield Hazard("unknown", f"makes a function under a name of PostgreSQL's own, which it may stand for ({shown})")
 
 
 def _alters_function(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]:
-    for option in node.get("actions", ()):
+    for option in (*node.get("actions", ()), *node.get("options", ())):
         action = kind_of(option)[1]
         if action.get("defname") == "security" and action.get("arg", {}).get("Boolean", {}).get("boolval"):
             yield Hazard("weakens access", f"lets a function act with its owner's rights ({shown})")

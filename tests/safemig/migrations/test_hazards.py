@@ -145,6 +145,21 @@ def downgrade():
         ("from alembic import op", "op.execute('SELECT 1'.join(words))"),
         ("from alembic import op", "op.execute('DELETE FROM {}'.format('SELECT'))"),
         ("from alembic import op", "print(op.drop_table('t'))"),
+        ("from alembic import op", "list(map(op.get_bind().exec_driver_sql, ['DELETE FROM t']))"),
+        (
+            "import itertools\nfrom alembic import op",
+            "list(itertools.starmap(op.get_bind().execute, [('DROP',)]))",
+        ),
+        ("from app.cleanup import wipe", "list(map(wipe, [1]))"),
+        ("from app.cleanup import wipe", "sorted([1], key=wipe)"),
+        ("from app.cleanup import wipe", "iter(wipe, None)"),
+        ("import re\nfrom app.cleanup import wipe", "re.sub('x', wipe, 'x')"),
+        ("from app.cleanup import wipe", "print(*map(wipe, [1]))"),
+        ("import os", "list(map(os.system, ['dropdb shop']))"),
+        ("from alembic import op", "list(map(exec, ['x']))"),
+        ("from app.cleanup import wipe", "with wipe:\n        pass"),
+        ("import ctypes\nimport sqlalchemy as sa", "sa.Column('x', ctypes.CDLL('x.so'))"),
+        ("from alembic import op", "a = ['x']\n    b = a\n    b += ['DELETE FROM t']\n    [op.execute(s) for s in a]"),
     ],
 )
 def test_no_detour_hides_a_loss(head: str, up: str) -> None:
