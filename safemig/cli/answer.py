@@ -58,8 +58,9 @@ async def _answer_all(folder: Path, *, follow: bool) -> int:
         question = next(iter(open_questions(events)), None)
         asked = question.body if question else None
         if question and isinstance(asked, ApprovalAsked) and asked.id != seen:
+            if not await _answer_one(face, folder, question, asked):
+                return 1
             seen = asked.id
-            await _answer_one(face, folder, question, asked)
         elif events[-1].kind == "run.finished" or (question is None and not follow):
             face.say("nothing else is asked now" if seen else "this run asks nothing now")
             return 0
@@ -68,14 +69,18 @@ async def _answer_all(folder: Path, *, follow: bool) -> int:
     return 130
 
 
-async def _answer_one(face: Face, folder: Path, question: Event, asked: ApprovalAsked) -> None:
-    """Shows the question and passes the answer on; where another terminal was faster, it says so."""
+async def _answer_one(face: Face, folder: Path, question: Event, asked: ApprovalAsked) -> bool:
+    """Shows the question and passes the answer on; where another terminal was faster, it says so. False where the
+    engine did not take the answer."""
+    taken = True
     for line in _facts(question, face):
         face.say(line)
 
     def send(message: Message) -> None:
+        nonlocal taken
         reply = tell(folder, message)
-        if reply is None or reply.refused:
+        taken = reply is not None and not reply.refused
+        if not taken:
             face.say(f"not taken: {reply.refused if reply else 'the engine has gone'}")
 
     asking = asyncio.ensure_future(ask_at_terminal(face, asked, send))
@@ -84,12 +89,15 @@ async def _answer_one(face: Face, folder: Path, question: Event, asked: Approval
         if not asking.done() and question not in open_questions(read_events(folder)):
             asking.cancel()
             face.say("\nanswered by another terminal, or not asked any more")
-            return
+            return True
     asking.result()
+    if not taken:
+        return False
     for _ in range(50):  # the engine journals the answer first
         if question not in open_questions(read_events(folder)):
-            return
+            return True
         await asyncio.sleep(LOOK_SECONDS)
+    return True
 
 
 def _facts(question: Event, face: Face) -> Iterator[str]:

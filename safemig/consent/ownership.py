@@ -28,9 +28,12 @@ def not_ours(path: Path) -> str:
 
 
 def brought_along(root: Path, name: str) -> str:
-    """Why ``name`` in ``root`` counts as the repository's and not as the person's; "" where it does not."""
+    """Why ``name`` in ``root`` counts as the repository's and not as the person's; "" where it does not. ``root`` may
+    lie below the repository."""
+    home = next((folder for folder in (root, *root.resolve().parents) if (folder / ".git").exists()), root)
+    path = (root.resolve() / name).relative_to(home.resolve()).as_posix()
     try:
-        return f"git tracks {name}" if tracked(root, name) else ""
+        return f"git tracks {name}" if tracked(home, path) else ""
     except IndexUnread as error:
         return f"whether git tracks {name} cannot be told: {error}"
 

@@ -24,7 +24,7 @@ _MAKE_VARIABLE = re.compile(r"\$[({](\w+)[)}]")
 _SETTING = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 # They run nothing of what stands behind them, so a variable there hides no command.
 _RUN_NOTHING = (PRINTERS | frozenset(DESTROYERS) | frozenset(TABLES) | names("curl psql rm kill alembic date")) - names(
-    "env find"
+    "env find poetry coverage npm tox nox pre-commit"
 )
 
 

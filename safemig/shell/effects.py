@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from safemig.shell.curl import curl
@@ -69,6 +70,12 @@ class _Place:
         return replace(self, depth=self.depth + 1)
 
 
+_TEST_OPERATORS = frozenset({"=", "==", "!=", "<", ">", "-a", "-o", ")", "]", "-eq", "-ne", "-lt", "-le", "-gt", "-ge",
+                             "-nt", "-ot", "-ef"})  # fmt: skip
+# make puts the value of a variable of the environment into its recipes as it is.
+_PASTED = frozenset("\n;&|<>()$`\"'\\#" + HOLE)
+
+
 def effect_of_line(line: str) -> Effects:
     """The effect of one shell line, as a person types it."""
     if HOLE in line:
@@ -103,8 +110,13 @@ def _line(line: str, place: _Place) -> Effects:
 
 def _without_prefix(words: Words) -> Words:
     """The words of a builtin without the assignments and the words before it that keep it in this shell."""
-    while words and (words[0] in ("command", "builtin") or _ASSIGNMENT.fullmatch(words[0])):
-        words = words[1:]
+    while words:
+        inner = _unwrap(words[0], words[1:]) if words[0] in ("command", "builtin", "time") else None
+        if _ASSIGNMENT.fullmatch(words[0]):
+            inner = words[1:]
+        if inner is None:
+            break
+        words = inner
     return words
 
 
@@ -127,6 +139,8 @@ def _command(words: Words, place: _Place, part: Part | None = None) -> Effects:
         settings.append((assigned[1], assigned[2]))
         words = words[1:]
     kept = harmless if words else (lambda name, _: own(name) or harmless(name, _))
+    if _runs(words) in ("make", "gmake") and any(_PASTED & set(value) for _, value in settings):
+        return destroys("anything", "sets a variable of make to text that may hold a command")
     for name, value in settings:
         if not kept(name, value) or (name == "PYTHONPATH" and _runs(words) not in _PROJECT_CODE):
             return destroys("anything", f"sets {name}, which may decide what runs")
@@ -212,11 +226,13 @@ def _tool(name: str, words: Words, args: Words) -> Effects:
     if name in ("test", "[", "[["):
         # Bash evaluates a subscript here, and that may be a command.
         risky = any("$(" in word or "`" in word for word in args) or "-v" in args or "-R" in args
-        return unknown(words) if risky else reads()
+        return unknown(words) if risky or _hides_operator(args if name == "test" else args[:-1]) else reads()
     if name == "set":
         plain = all(re.fullmatch(r"[-+][eux]+|[-+]o|pipefail|errexit|nounset", word) for word in args)
         return reads() if plain else unknown(words)
-    if name in ("printf", "wait") and any(word.startswith(("-v", "-p")) or word[:1] == HOLE for word in args[:1]):
+    if name == "printf" and any(word.startswith("-v") or word[:1] == HOLE for word in args[:1]):
+        return unknown(words)
+    if name == "wait" and not all(re.fullmatch(rf"-n|%?\d+|{HOLE}", word) for word in args):
         return unknown(words)
     if name in PRINTERS:
         return reads()
@@ -229,6 +245,16 @@ def _tool(name: str, words: Words, args: Words) -> Effects:
     if name in DESTROYERS:
         return destroys(*DESTROYERS[name])
     return from_table(name, args) or unknown(words)
+
+
+def _hides_operator(given: Words) -> bool:
+    """Whether text that nobody knows may stand for the `-v` of a test."""
+    return any(
+        HOLE in word
+        and after not in _TEST_OPERATORS
+        and (place == 0 or given[place - 1] in ("!", "(", "-a", "-o", "&&", "||"))
+        for place, (word, after) in enumerate(pairwise(given))
+    )
 
 
 def _variables(name: str, words: Words, args: Words) -> Effects:

@@ -38,7 +38,10 @@ def awk(args: Words) -> Effects:
             rest.pop(0)
         elif not option.startswith("-F"):
             return unknown(("awk", *args))
-    if not rest or HOLE in rest[0] or _AWK_ACTS.search(rest[0]):
+    program = rest[0] if rest else ""
+    # Behind a comment or a line break it cannot be told where a print ends.
+    spread = "print" in program and re.search(r"[#\n]", program) and re.search(r"[>|]", program)
+    if not program or HOLE in program or spread or _AWK_ACTS.search(program):
         return unknown(("awk", *args))
     return reads()
 

@@ -111,7 +111,8 @@ class Expansion:
         """What a function makes of this text: other text of the same characters, and with ``globs`` names of files."""
         if _OF_THE_SHELL & set(given) or (globs and re.search(r"[*?\[]", given)):
             self._text("text that is computed may hold a command", given[:60])
-        return HOLE
+        # With a blank in it, it may be several words: it is glued to none.
+        return f" {HOLE}" if re.search(r"\s", given.strip()) or given[:1].isspace() else HOLE
 
     def _shell(self, command: str, depth: int) -> str:
         line = self.expand(command, depth + 1)

@@ -48,6 +48,11 @@ _PARAMETER = re.compile(
     r"\$\{(?:\#?\w+|[A-Za-z_]\w*:?[-+?][\w./:@\ %,~-]*|[A-Za-z_]\w*(?:\#\#?|%%?)[\w./:@*-]*|[@*\#?])\}"
 )
 _ARITHMETIC = re.compile(r"\$\(\([\w\s+*/%<>=!-]*\)\)")
+# Commands whose answer is one word without blanks.
+_SHORT_ANSWER = re.compile(
+    r"\$\((?:nproc|whoami|id -u|id -g|hostname|uname -[msr]|git rev-parse|git describe|date \+%|docker compose ps -q"
+    r"|basename|which)[\w ./:@%+=-]*\)"
+)
 _GAP = re.compile(r"(?:[ \t\n]|\\\n)*")
 _VISIBLE_SPACE = frozenset("\n\t")
 
@@ -96,6 +101,8 @@ class _Reader:
         self.counts: set[str] = set()
         self.values: set[str] = set()
         self.calculated: set[str] = set()
+        self.several: set[str] = set()
+        self.bare: set[str] = set()
 
     def read(self) -> Iterator[Part]:
         root = _parser().parse(self.raw).root_node
@@ -107,6 +114,9 @@ class _Reader:
         # Bash evaluates what such a variable holds, and that may be a command: only what was counted here is known.
         if self.calculated - (self.counts - self.values):
             raise Doubt("an arithmetic expansion of a variable whose value is not known")
+        # Outside of quotes the shell makes several words of it, options among them.
+        if self.bare & self.several:
+            raise Doubt("an unquoted variable that the line itself sets to what may be several words")
         yield from found
 
     def _statement(self, node: Node, depth: int) -> Iterator[Part]:
@@ -168,6 +178,8 @@ class _Reader:
         if not words or not bodies:
             raise Doubt("a loop without a list")
         self.values.add(words[0])
+        if any(re.search(r"\s", word) for word in words[1:]):
+            self.several.add(words[0])
         yield from inner
         yield Part((f"{words[0]}={HOLE}",), (), tuple(inner))
         for body in bodies:
@@ -272,6 +284,8 @@ class _Reader:
         ):
             raise Doubt("an assignment that is not plain")
         (self.counts if calculated or value.isdigit() else self.values).add(name)
+        if re.search(r"[\s*?\[]", value) or (HOLE in value and not (calculated or _is_short_answer(node))):
+            self.several.add(name)
         return f"{name}={value}"
 
     def _word(self, node: Node, inner: list[Part], depth: int) -> str:
@@ -284,11 +298,11 @@ class _Reader:
             return text[1:-1]
         if node.type == "string":
             return self._string(node, inner, depth)
-        if node.type == "simple_expansion":
-            return HOLE
-        if node.type == "expansion":
-            if not _PARAMETER.fullmatch(text):
+        if node.type in ("simple_expansion", "expansion"):
+            if node.type == "expansion" and not _PARAMETER.fullmatch(text):
                 raise Doubt(f"cannot read the expansion {text[:20]!r}")
+            if node.parent is None or node.parent.type not in ("string", "variable_assignment"):
+                self.bare |= set(re.findall(r"[A-Za-z_]\w*", text)[:1])
             return HOLE
         if node.type == "arithmetic_expansion":
             if not _ARITHMETIC.fullmatch(text):
@@ -310,6 +324,10 @@ class _Reader:
                 raise Doubt("a word that is not in one piece")
             place = child.end_byte
             if child.is_named:
+                value = node.parent is not None and node.parent.type == "variable_assignment"
+                answer = child.type == "command_substitution" and not _SHORT_ANSWER.fullmatch(_text(child))
+                if answer and not value:
+                    raise Doubt("an unquoted answer inside of a word, which the shell may make several words of")
                 out += self._word(child, inner, depth)
             elif child.type == "$":
                 out += "$"
@@ -341,6 +359,11 @@ class _Reader:
             elif child.type not in _TOKENS:
                 raise Doubt(f"`{child.type}` is not read here")
         return HOLE
+
+
+def _is_short_answer(assignment: Node) -> bool:
+    """Whether the value is the answer of a command that prints one word."""
+    return _SHORT_ANSWER.fullmatch(_text(assignment.children[-1]).strip('"')) is not None
 
 
 def _is_plain_test(node: Node) -> bool:

@@ -20,7 +20,7 @@ PRINTERS = names(
     "echo printf cat ls grep egrep fgrep test [ true false : sleep head tail wc cut tr column pwd whoami id uname"
     " which type basename dirname seq stat du df ps pgrep lsof printenv tput tty exit return wait set shift break"
     " continue cd pushd popd pg_isready realpath readlink nproc cmp md5sum sha256sum jq comm diff rev"
-    " base64 cksum sha1sum nl tac fold paste od hexdump uptime free groups arch logname expr vmstat"
+    " base64 cksum sha1sum nl tac fold paste od hexdump uptime free groups logname expr vmstat"
 )
 DESTROYERS = {
     "rmdir": ("files", "rmdir deletes folders"),

@@ -14,7 +14,7 @@ from safemig.cli.errors import UsageError
 from safemig.cli.main import run_cli
 from safemig.cli.opening import old_session, open_project
 from safemig.consent.git_index import IndexUnread, paths_of, tracked
-from safemig.consent.ownership import not_ours, run_problem
+from safemig.consent.ownership import brought_along, not_ours, run_problem
 from safemig.consent.person_folder import project_folder
 from safemig.engine.inbox import Inbox
 from safemig.policy import permissions
@@ -98,6 +98,14 @@ def test_a_committed_state_folder_is_refused_with_a_word(
     assert run_cli([command, "--project", str(tmp_path), *more]) == 2
     word = capfd.readouterr().err
     assert ("git tracks .safemig" in word) or (command == "answer" and "no terminal here" in word)
+
+
+@needs_git
+def test_a_state_folder_below_the_repositorys_root_is_its_own_too(tmp_path: Path) -> None:
+    """A project that is run in a copy below it has a state folder of its own there."""
+    repository(tmp_path, "Makefile", "work/.safemig/runs/20260101-000000-abcd/events.jsonl")
+    assert brought_along(tmp_path / "work", ".safemig") == "git tracks .safemig"
+    assert brought_along(tmp_path / "work", "safemig.yaml") == ""
 
 
 @needs_git
