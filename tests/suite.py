@@ -66,7 +66,7 @@ class Suite:
 def integrates(item: pytest.Item) -> bool:
     """Whether it uses the database server, runs a whole project or plays the whole app; other tests that start programs
     carry the marker themselves."""
-    folders = item.path.parts
+    folders = item.nodeid.partition("::")[0].split("/")  # from the root of the tests that are run
     plays = SCREEN in folders and inspect.iscoroutinefunction(getattr(item, "function", None))
     return plays or "postgres_server" in getattr(item, "fixturenames", ()) or bool(WHOLE_RUNS.intersection(folders))
 

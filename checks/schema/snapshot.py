@@ -165,7 +165,7 @@ def _place_sequence(key: str, found: dict[str, Any], objects: dict[str, dict[str
             column["default"] = OWNED
         special = _special(found, str(column["type"]))
         name = key.partition(" ")[2]
-        if not automatic(_last(name), owner[1], owner[2], "seq"):
+        if not automatic(last_name(name), owner[1], owner[2], "seq"):
             special["name"] = name
         if special:
             column["sequence"] = special
@@ -197,9 +197,9 @@ def part(name: str) -> str:
     return name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
-def _last(name: str) -> str:
-    """The last part of a dotted name, without its quotes."""
-    found = re.search(r'(?:"((?:[^"]|"")*)"|([^."]+))\Z', name)
+def last_name(name: str) -> str:
+    """The last part of a dotted name or of a key, without its quotes."""
+    found = re.search(r'(?:"((?:[^"]|"")*)"|([^."\s]+))\Z', name)
     return (found[1].replace('""', '"') if found[1] is not None else found[2]) if found else name
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from safemig.base.action import Action
+from safemig.base.atomic import sync_folder
 from safemig.base.files import HUGE, content
 
 State = Literal["not done", "done", "unclear"]
@@ -105,7 +106,7 @@ def apply(root: Path, action: Action) -> None:
             # Writing may have taken long (a slow or full disk): an editor may have saved meanwhile.
             if _still(target, action, wanted):
                 fresh.replace(target)
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
         finally:
             fresh.unlink(missing_ok=True)
     except OSError as error:
@@ -173,14 +174,6 @@ def _content(target: Path, path: str) -> bytes | None:
         return None
     except OSError as error:
         raise NotWritten(path, f"cannot be read: {_reason(error)}") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _lines(split: list[str]) -> list[str]:

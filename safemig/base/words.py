@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 _LETTERS = r"(?:[^\W_]|[\u0300-\u036f\u0900-\u109f])+"  # with the marks that stand on letters, as in Hindi
 

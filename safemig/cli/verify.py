@@ -11,7 +11,7 @@ from functools import partial
 
 from checks.evidence import Json
 from checks.schema.difference import Difference, table_of
-from checks.schema.snapshot import Snapshot, TableHeld, part
+from checks.schema.snapshot import Snapshot, TableHeld, last_name, part
 from safemig.base.redaction import redact
 from safemig.cli.errors import UsageError
 from safemig.cli.main import DRIFT, FAILED, PASSED
@@ -28,7 +28,7 @@ from safemig.postgres.ddl import dependencies, names
 from safemig.postgres.ddl import tables as mend
 from safemig.sandbox import desired as desired_schema
 from safemig.sandbox.database import Scratch
-from safemig.sandbox.desired import SpecFails, last_name
+from safemig.sandbox.desired import SpecFails
 from safemig.sandbox.drift import Drift, differing
 from safemig.sandbox.restore import ScratchFails, load
 

@@ -36,7 +36,7 @@ async def permit(s: Session, step: Step) -> Step | None:
         if step.intent == "tick" and not await _to_tick(s, judgement):
             return step  # there is nothing to ask about
         if judgement.answer == "allow":
-            if step.action.kind != "look" and step.action.digest not in s.past.approved:
+            if step.action.kind != "look" and step.action.digest not in s.past.approved - _spent(s):
                 unasked = Message("decide", answer="once")
                 _given(s, step, unasked, "mode" if s.past.mode == "auto" else "rule", judgement.rule)
             return step
@@ -184,12 +184,10 @@ def _context(s: Session) -> decision.Context:
 
 
 def _spent(s: Session) -> set[str]:
-    """The approvals that have been used up: an answer holds for one change of the database, never for a second."""
-    done = Counter(
-        step.action.digest
-        for step in s.plan.steps
-        if decision.applies_revisions(step.action) and s.past.of(step.id).status in ("done", "failed")
-    )
+    """The approvals that have been used up: an answer holds for one change of the database, never for a second. One
+    answer about a command that an item names is for its runs before and after the change."""
+    changes = [step for step in s.plan.steps if step.intent != "named" and decision.applies_revisions(step.action)]
+    done = Counter(step.action.digest for step in changes if s.past.of(step.id).status in ("done", "failed"))
     return {digest for digest, times in done.items() if times >= s.past.given[digest]}
 
 

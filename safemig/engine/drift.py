@@ -8,14 +8,13 @@ import msgspec
 
 from checks.evidence import Evidence, Json, now
 from checks.schema.difference import Difference, short, table_of
-from checks.schema.snapshot import Snapshot, TableHeld, part
+from checks.schema.snapshot import Snapshot, TableHeld, last_name, part
 from safemig.engine import observation
 from safemig.engine.approval import ask_person
 from safemig.engine.session import RunEnds, Session
 from safemig.migrations.change import Wanted
 from safemig.migrations.reconcile.statements import parts
 from safemig.planning.plan import Step
-from safemig.sandbox.desired import last_name
 from safemig.sandbox.drift import Drift, drift
 
 KIND = "drift"

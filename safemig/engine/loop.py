@@ -38,6 +38,7 @@ from safemig.planning.contents import reread
 from safemig.planning.facts import Facts, Finding
 from safemig.planning.plan import Step
 
+READINGS = 5  # times that files which change before a step are read again and asked about
 Begin = Callable[[Session], Awaitable[Facts]]
 
 
@@ -204,7 +205,7 @@ async def _step(s: Session, step: Step) -> None:
 
 async def _permitted(s: Session, step: Step) -> Step | None:
     """The step as it may run, on files that are the ones that were asked about: a question may wait for hours."""
-    while True:
+    for _ in range(READINGS):
         acting = _acting(s, step)
         if not acting:
             step = await _read_again(s, step)
@@ -214,10 +215,13 @@ async def _permitted(s: Session, step: Step) -> Step | None:
         if permitted is None or acting:
             return permitted
         if await s.look(partial(_changed, s, permitted)):
+            s.check_stop()
             continue  # revision files that changed meanwhile are read again, and asked about as they are
-        if s.past.asked != asked and permitted.action == step.action:
-            await preconditions.check(s, permitted)  # what was answered is the action as it stood when it was asked
+        if s.past.asked != asked:  # what was answered is the action as it stood when it was asked
+            edited = permitted.action != step.action
+            await preconditions.check(s, permitted, without="recipe" if edited else "")
         return permitted
+    raise RunEnds("stale", f"before “{step.title}”: the files that it applies keep changing while it is asked about")
 
 
 def _changed(s: Session, step: Step) -> tuple[str, ...]:
@@ -226,18 +230,22 @@ def _changed(s: Session, step: Step) -> tuple[str, ...]:
 
 async def _read_again(s: Session, step: Step) -> Step:
     """The step with the files that it applies as they are now: where they changed, that is a finding and is asked."""
-    while changed := await s.look(partial(_changed, s, step)):
+    for _ in range(READINGS):
+        changed = await s.look(partial(_changed, s, step))
+        if not changed:
+            return step
         graph = await s.look(lambda: observation.graph_of(s))
         facts = reread(s.facts, s.findings)
         finding = await s.look(
             partial(revision_contents.reread, s.project, observation.tree_of(s), graph, facts, changed)
         )
+        s.check_stop()
         s.note(finding.cause, step.id, "warning")
         s.find(finding)
         if s.plan.step(step.id).action.contents == step.action.contents:  # back and forth: read as this before
             raise RunEnds("stale", f"before “{step.title}”: {', '.join(changed)} keeps changing while the run is on")
         step = s.plan.step(step.id)
-    return step
+    raise RunEnds("stale", f"before “{step.title}”: the files that it applies keep changing while the run is on")
 
 
 def _acting(s: Session, step: Step) -> bool:

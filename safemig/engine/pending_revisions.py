@@ -192,9 +192,11 @@ def _foreign(graph: Graph, names: Sequence[str], reading: revision_contents.Read
     others = [
         text_of(Path(revision.file), "replace") for name, revision in graph.revisions.items() if name not in names
     ]
+    # The facts hold the texts redacted, which may be no code any more.
+    texts = {fact.revision: text_of(Path(graph.revisions[fact.revision].file), "replace") for fact in reading.files}
     way = "keep autogenerate from it with include_object or include_name in env.py, or answer for it"
     return tuple(
         RiskFact(fact.revision, f"{fact.path}:{one.line} {one.what}; {way}")
         for fact in reading.files
-        for one in foreign_drops(fact.text, others)
+        for one in foreign_drops(texts[fact.revision], others)
     )

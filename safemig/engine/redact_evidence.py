@@ -43,7 +43,8 @@ def clean_evidence(evidence: Evidence, clean: Clean) -> Evidence:
 
 
 # What names a place or is compared with what a person types or a later engine reads; an id or a digest is no secret.
-_NAMES = frozenset({"project", "spec", "file", "junit", "id", "digest", "digests", "parent", "contents", "typed"})
+_NAMES = frozenset({"project", "spec", "file", "junit", "id", "digest", "digests", "parent", "contents", "typed",
+                    "named", "sha256"})  # fmt: skip
 
 
 def clean_event(kind: str, data: Mapping[str, Json], clean: Clean) -> Mapping[str, Json]:

@@ -21,7 +21,6 @@ from safemig.engine.settle import look_at_end
 from safemig.engine.still_running import require_ended
 from safemig.engine.tick_preview import Offer, chosen, offer
 from safemig.engine.verdict import judged
-from safemig.journal.events import TickedItem
 from safemig.plan_document.document import Item, Phase, read
 from safemig.planning.collect.commands import whole_recipe
 from safemig.planning.collect.item_commands import folder_of
@@ -61,7 +60,7 @@ async def tick_items(s: Session, step: Step) -> None:
     except (OSError, ticks.TickFails) as error:
         raise RunEnds("failed", f"the checklist {spec.path} could not be ticked: {error}") from None
     for line, text in _lines(known[0]):
-        if TickedItem(spec.path, line, text) not in s.past.ticked:
+        if (spec.path, line) not in {(item.file, item.line) for item in s.past.ticked}:
             data: dict[str, Json] = {"file": spec.path, "line": line, "text": text, "by": "engine"}
             s.emit("tick", {**data, "sha256": known[0].data["after"]}, step.id)
 

@@ -230,9 +230,9 @@ def _(body: kinds.ApprovalGiven, state: RunState, event: Event) -> None:
         state.refused.update(named)
     else:
         state.planned |= body.digests is not UNSET
-        fresh = {body.digest, *named, *(() if body.digests is UNSET else body.digests)}
-        state.approved |= fresh
-        state.given.update(fresh)
+        fresh = [body.digest, *named, *(() if body.digests is UNSET else body.digests)]
+        state.approved.update(fresh)
+        state.given.update(fresh)  # a plan's answer is for each of its steps, also where two have one action
     word = "refused" if body.answer == "no" else "approved"
     reason = f": {body.reason}" if body.reason else ""
     _tell(state, event, f"{word}: {body.title}, by {body.by} ({body.rule}){reason}")

@@ -17,6 +17,7 @@ import msgspec
 
 from checks.evidence import Json, now
 from checks.text import encodable
+from safemig.base.atomic import replace_file, sync_folder
 from safemig.journal.events import Event
 
 EVENTS = "events.jsonl"
@@ -90,7 +91,7 @@ class Journal:
         self._size = self._complete_size()
         os.ftruncate(self._fd, self._size)
         os.lseek(self._fd, self._size, os.SEEK_SET)
-        _sync_folder(folder)
+        sync_folder(folder)
 
     def _complete_size(self) -> int:
         raw = self._path.read_bytes()
@@ -127,19 +128,10 @@ class Journal:
     def save(self, name: str, content: bytes) -> str:
         """Keeps bulk beside the events, durable before its name is used; returns ``name``."""
         path = self.folder / name
-        part = path.with_name(path.name + ".part")
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-            _sync_folder(path.parent)
+            replace_file(path, content, mode=0o600, durable=True)
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
             raise JournalUnwritable(f"cannot write {path}: {error.strerror}") from error
         return name
 
@@ -164,11 +156,3 @@ class ProjectLock:
     def release(self) -> None:
         """Gives the project free."""
         os.close(self._fd)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -78,14 +78,6 @@ def ways(container: Sequence[str] = (), which: Callable[[str], str | None] = shu
     return tuple(uv for uv in found if _version(uv.argv))
 
 
-def which_uv(container: Sequence[str] = ()) -> Uv:
-    """The first uv that answers. Raises NotRenewed when none does."""
-    found = ways(container)
-    if not found:
-        raise NotRenewed("no uv answers on this machine or in the container; install uv, then run: uv lock")
-    return found[0]
-
-
 def kind(folder: Path) -> str:
     """The lock that the folder holds: its file name, "" when there is none."""
     return next((name for name in ("uv.lock", *_OTHERS) if (folder / name).is_file()), "")

@@ -362,13 +362,7 @@ def _desired(base: Snapshot, after: Snapshot, wanted: Wanted) -> Desired:
     made = [key for key in after.objects if key not in base.objects and key.startswith(("constraint ", "index "))]
     # PostgreSQL folds and cuts names; a name that is fixed is found in either spelling.
     named = {name for full in wanted.named for name in (full, full.lower(), full[: snapshot.LONGEST_NAME])}
-    return Desired(base, after, frozenset(key for key in made if last_name(key) not in named))
-
-
-def last_name(key: str) -> str:
-    """The object's own name in a snapshot's key, without its quotes."""
-    found = re.search(r'(?:"((?:[^"]|"")*)"|([^."\s]+))\Z', key)
-    return (found[1].replace('""', '"') if found[1] is not None else found[2]) if found else key
+    return Desired(base, after, frozenset(key for key in made if snapshot.last_name(key) not in named))
 
 
 def take(conninfo: str) -> Snapshot:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from safemig.shell.environment import harmless
 from safemig.shell.options import Known, Parsed
 from safemig.shell.outcome import Effects, Words, destroys, reads, unknown
-from safemig.shell.parser import names
 from safemig.shell.paths import inside, visible
 from safemig.shell.quoting import HOLE
 from safemig.shell.tables import Command, at_most, changes, looks, none
@@ -24,7 +23,6 @@ INNER_OPTIONS = Known(
     " --quiet-pull --remove-orphans --name= -u= --user= -e= --env= -w= --workdir= --index=",
     first_operand_ends=True,
 )
-COMPOSE_NAMES = names("docker-compose docker podman podman-compose nerdctl")
 _BUILD = (
     "-t= --tag= -f= --file= --no-cache --pull --target= --build-arg= --progress= --platform= -q --quiet --label= --load"
     " --rm --force-rm"

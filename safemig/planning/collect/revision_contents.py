@@ -57,22 +57,26 @@ def read(
     *,
     sql: bool = True,
 ) -> Reading:
-    """Those revisions, and what runs with them."""
-    reading = read_revisions(project.root, graph, names, written or {}, sql=sql)
-    return replace(reading, scripts=_scripts(project, tree, graph, [fact.text for fact in reading.files]))
+    """Those revisions, and what runs with them: what their code imports is read before any of it is redacted."""
+    reading = _unredacted(project.root, graph, names, written or {}, sql=sql)
+    scripts = _scripts(project, tree, graph, [fact.text for fact in reading.files])
+    return replace(reading, files=tuple(map(_redacted, reading.files)), scripts=scripts)
 
 
 def read_revisions(
     root: Path, graph: Graph, names: Sequence[str], written: Mapping[str, MigrationFact], *, sql: bool = True
 ) -> Reading:
     """The files of those revisions, of ``written`` as planned; without ``sql`` that is told of these alone."""
+    reading = _unredacted(root, graph, names, written, sql=sql)
+    return replace(reading, files=tuple(map(_redacted, reading.files)))
+
+
+def _unredacted(
+    root: Path, graph: Graph, names: Sequence[str], written: Mapping[str, MigrationFact], *, sql: bool
+) -> Reading:
     files = [fact for name in names if (fact := _file(root, graph, name, written.get(name))) is not None]
     told = {fact.revision: fact for fact in _told([fact for fact in files if sql or fact.revision in written])}
-    return Reading(
-        tuple(_redacted(told.get(fact.revision, fact)) for fact in files),
-        (),
-        tuple(_risks(files)),
-    )
+    return Reading(tuple(told.get(fact.revision, fact) for fact in files), (), tuple(_risks(files)))
 
 
 def _redacted(fact: RevisionFact) -> RevisionFact:

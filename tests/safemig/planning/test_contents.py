@@ -171,6 +171,20 @@ def test_the_edited_text_of_the_new_revision_is_the_one_that_is_migrated() -> No
     assert isinstance(made, MigrationFact)
 
 
+@pytest.mark.parametrize("word", ["password", "token"])
+def test_what_looks_like_a_secret_in_the_code_hides_no_import(word: str, tmp_path: Path) -> None:
+    """Redacted code may be no code any more: what it imports is read before."""
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    _tree(versions, a1=f"from helpers import made; print('API {word}: it is kept', {word}=made(\"x\"))")
+    (tmp_path / "helpers.py").write_text("def made(text): ...\n")
+    project = cast(Project, SimpleNamespace(root=tmp_path, folder=tmp_path))
+    tree = AlembicTree(tmp_path / "alembic.ini", "alembic", versions, (versions,))
+    reading = read(project, tree, read_graph([versions]), ("a1",))
+    assert "***" in reading.files[0].text
+    assert [fact.path for fact in reading.scripts] == ["helpers.py"]
+
+
 def test_a_module_that_only_another_revision_imports_is_not_gone(tmp_path: Path) -> None:
     """Seen: a changed helper of a pending revision was taken for gone, again and again, and ended the run."""
     versions = tmp_path / "versions"

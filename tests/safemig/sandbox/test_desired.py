@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from checks.schema.difference import compare
+from checks.schema.snapshot import last_name
 from safemig.migrations.change import Wanted
 from safemig.plan_document.document import parse
 from safemig.requirements.sources import wanted
@@ -22,7 +23,6 @@ from safemig.sandbox.desired import (
     _prove_there,
     desire,
     desire_applied,
-    last_name,
     of_revision,
     take,
 )
