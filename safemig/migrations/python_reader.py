@@ -12,7 +12,8 @@ from functools import reduce
 from typing import Any
 
 from safemig.migrations import calls
-from safemig.migrations.python_scopes import Scope, Surroundings, parameters, run_at_definition
+from safemig.migrations.python_definitions import Function, make_class, make_function, signature
+from safemig.migrations.python_scopes import Scope, Surroundings, parameters
 from safemig.migrations.python_values import (
     BUILT,
     DATA,
@@ -23,7 +24,6 @@ from safemig.migrations.python_values import (
     attribute,
     combined,
     filled,
-    is_library_type,
     is_operation,
     is_type_name,
     joined,
@@ -35,8 +35,6 @@ from safemig.migrations.python_values import (
 MAX_DEPTH = 8  # functions of the file that call one another
 MAX_CALLS = 400  # of the file's own functions, in one reading
 MAX_TURNS = 60  # of a loop over a list that is written out
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-_BODIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
@@ -49,9 +47,9 @@ class Reader(Surroundings):
 
     def module(self, tree: ast.Module) -> int:
         """Reads what happens when the file is loaded; the number of its scope."""
-        return self._inner(None, tree.body)
+        return self.inner(None, tree.body)
 
-    def _inner(self, parent: int | None, body: Sequence[ast.stmt], bound: Sequence[tuple[str, Value]] = ()) -> int:
+    def inner(self, parent: int | None, body: Sequence[ast.stmt], bound: Sequence[tuple[str, Value]] = ()) -> int:
         self.scopes.append(Scope(parent, dict(bound)))
         number = len(self.scopes) - 1
         self.block(body, number)
@@ -93,13 +91,11 @@ class Reader(Surroundings):
         self.scopes[at].branches -= 1
 
     def statement(self, node: ast.stmt, at: int) -> None:
-        read = getattr(self, f"_{type(node).__name__.lower()}", None)
+        read = _STATEMENTS.get(type(node))
         if read is not None:
-            read(node, at)
-            return
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                self.value(child, at)
+            read(self, node, at)
+        else:
+            self.unknown(node, f"holds a statement of a kind that is not read ({type(node).__name__})")
 
     def _expr(self, node: ast.Expr, at: int) -> None:
         self.alone = node.value
@@ -117,45 +113,6 @@ class Reader(Surroundings):
                 self.unknown(node, f"imports every name of {module}, so what names stand for is not known")
             else:
                 self.bind(alias.asname or alias.name, Value("imported", f"{module}.{alias.name}"), at)
-
-    def _functiondef(self, node: Function, at: int) -> None:
-        plain = not [one for one in node.decorator_list if not self._decorates(one, at)]
-        self._signature(node.args, at)
-        if node.returns is not None:
-            self.value(node.returns, at)
-        self.bind(node.name, Value("function", node.name, code=node, scope=at) if plain else UNKNOWN, at)
-
-    _asyncfunctiondef = _functiondef
-
-    def _signature(self, arguments: ast.arguments, at: int) -> None:
-        for node in run_at_definition(arguments):
-            self.value(node, at)
-
-    def _decorates(self, node: ast.expr, at: int) -> bool:
-        """Whether the decorator leaves what it decorates as it is; anything else is an event."""
-        made = self.value(node, at, used=True)
-        if made.kind == "function":
-            self.follow(node, made, ())
-            return False
-        harmless = made.name in ("functools.wraps", "functools.lru_cache", "functools.cache", "dataclasses.dataclass")
-        if isinstance(node, ast.Call) or harmless or made.name in ("staticmethod", "classmethod", "property"):
-            return True
-        self.unknown(node, f"is wrapped by {shown(node)}, and what that does is not read")
-        return False
-
-    def _classdef(self, node: ast.ClassDef, at: int) -> None:
-        bases = [self.value(base, at, used=True) for base in node.bases]
-        keywords = [self.value(word.value, at) for word in node.keywords]
-        wrapped = [one for one in node.decorator_list if not self._decorates(one, at)]
-        members = self.scopes[self._inner(at, node.body)].names.values()
-        if any(base.kind == "class" and not (base.simple or base.name) for base in bases):
-            self.unknown(node, f"derives {node.name} from a class whose methods are not followed")
-        simple = all(base.kind in ("expression", "data") or is_library_type(base) or base.simple for base in bases)
-        methods = any(isinstance(inner, _BODIES) for inner in node.body)
-        methods = methods or not all(one.kind in (*PLAIN, *BUILT) or is_library_type(one) for one in members)
-        known = simple and not (methods or keywords or wrapped)
-        typed = bool(bases) and bases[0].kind == "imported" and bases[0].name.startswith("sqlalchemy")
-        self.bind(node.name, Value("class", node.name if typed else "", code=node, simple=known), at)
 
     def _return(self, node: ast.Return, at: int) -> None:
         self.scopes[at].returns.append(self.value(node.value, at) if node.value else DATA)
@@ -184,8 +141,6 @@ class Reader(Surroundings):
             for scope in self.scopes:
                 scope.names[name] = UNKNOWN
 
-    _nonlocal = _global
-
     def _if(self, node: ast.If, at: int) -> None:
         self.value(node.test, at)
         never = isinstance(node.test, ast.Constant) and not node.test.value
@@ -208,8 +163,6 @@ class Reader(Surroundings):
             self.branch(node.body, at)
         self.branch(node.orelse, at)
 
-    _asyncfor = _for
-
     def _with(self, node: ast.With | ast.AsyncWith, at: int) -> None:
         guards = 0
         for item in node.items:
@@ -223,8 +176,6 @@ class Reader(Surroundings):
         self.block(node.body, at)
         self.guards -= guards
 
-    _asyncwith = _with
-
     def _try(self, node: ast.Try, at: int) -> None:
         self.branch(node.body, at)
         for handler in node.handlers:
@@ -236,12 +187,13 @@ class Reader(Surroundings):
         self.branch(node.orelse, at)
         self.branch(node.finalbody, at)
 
-    _trystar = _try
-
     def _match(self, node: ast.Match, at: int) -> None:
         subject = self.value(node.subject, at)
         for case in node.cases:
-            for name in [getattr(inner, "name", None) for inner in ast.walk(case.pattern)]:
+            for part in ast.walk(case.pattern):
+                if isinstance(part, ast.MatchValue | ast.MatchClass):
+                    self.value(part.value if isinstance(part, ast.MatchValue) else part.cls, at)
+                name = getattr(part, "rest" if isinstance(part, ast.MatchMapping) else "name", None)
                 if name:
                     self.bind(name, member(subject), at)
             if case.guard is not None:
@@ -273,8 +225,11 @@ class Reader(Surroundings):
 
     def _read(self, node: ast.expr, at: int) -> Value:
         read = _EXPRESSIONS.get(type(node))
-        if read is not None:
-            return read(self, node, at)
+        if read is None:
+            return self.unknown(node, f"holds an expression of a kind that is not read ({type(node).__name__})")
+        return read(self, node, at)
+
+    def _parts(self, node: ast.expr, at: int) -> Value:
         inner = (one for one in ast.iter_child_nodes(node) if isinstance(one, ast.expr))
         return combined(tuple(self.value(one, at) for one in inner))
 
@@ -285,7 +240,7 @@ class Reader(Surroundings):
         return attribute(self.value(node.value, at, used=True), node.attr)
 
     def _lambda(self, node: ast.Lambda, at: int) -> Value:
-        self._signature(node.args, at)
+        signature(self, node.args, at)
         return Value("function", "lambda", code=node, scope=at)
 
     def _namedexpr(self, node: ast.NamedExpr, at: int) -> Value:
@@ -380,9 +335,9 @@ class Reader(Surroundings):
         self.depth += 1
         try:
             if isinstance(code, ast.Lambda):
-                number = self._inner(value.scope, [], bound)
+                number = self.inner(value.scope, [], bound)
                 return self.value(code.body, number)
-            returned = self.scopes[self._inner(value.scope, code.body, bound)].returns
+            returned = self.scopes[self.inner(value.scope, code.body, bound)].returns
         finally:
             self.depth -= 1
         return reduce(joined, returned or [DATA])
@@ -397,4 +352,20 @@ _EXPRESSIONS: Mapping[type[ast.expr], Callable[[Reader, Any, int], Value]] = {
     ast.Starred: lambda reader, node, at: reader.value(node.value, at), ast.JoinedStr: Reader._formatted,
     ast.Await: lambda reader, node, at: reader.value(node.value, at),
     **dict.fromkeys((ast.Yield, ast.YieldFrom), Reader._yield),
+    **dict.fromkeys(
+        (ast.BoolOp, ast.UnaryOp, ast.Compare, ast.Dict, ast.Slice, ast.FormattedValue), Reader._parts
+    ),
+}  # fmt: skip
+_STATEMENTS: Mapping[type[ast.stmt], Callable[[Reader, Any, int], None]] = {
+    ast.Expr: Reader._expr, ast.Import: Reader._import, ast.ImportFrom: Reader._importfrom,
+    ast.ClassDef: make_class, ast.Return: Reader._return, ast.Assign: Reader._assign,
+    ast.AnnAssign: Reader._annassign, ast.AugAssign: Reader._augassign, ast.Delete: Reader._delete,
+    ast.If: Reader._if, ast.While: Reader._while, ast.Match: Reader._match, ast.Raise: Reader._raise,
+    ast.Assert: Reader._assert,
+    **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef), make_function),
+    **dict.fromkeys((ast.Global, ast.Nonlocal), Reader._global),
+    **dict.fromkeys((ast.For, ast.AsyncFor), Reader._for),
+    **dict.fromkeys((ast.With, ast.AsyncWith), Reader._with),
+    **dict.fromkeys((ast.Try, ast.TryStar), Reader._try),
+    **dict.fromkeys((ast.Pass, ast.Break, ast.Continue), lambda _reader, _node, _at: None),
 }  # fmt: skip

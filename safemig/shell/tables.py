@@ -260,7 +260,6 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
         },
         "ls": looks("--depth="),
     },
-    "alembic": {},
     "git": {
         "status": looks("-s --short -b --branch --porcelain --porcelain= -u --untracked-files --ignored -z"),
         "log": looks(

@@ -40,8 +40,6 @@ HARMLESS = frozenset({
     "array_fill", "jsonb_path_query_array", "jsonb_path_query_first", "unaccent", "string_to_table", "regexp_count",
     "regexp_substr", "starts_with", "div", "cbrt", "pi", "array_positions", "array_ndims", "pg_column_size",
 })  # fmt: skip
-# Settings that change who may do what, or whether triggers and foreign keys act.
-ACCESS_SETTINGS = frozenset({"role", "session_authorization", "session_replication_role", "row_security"})
 
 
 def is_harmless(name: tuple[str, ...]) -> bool:

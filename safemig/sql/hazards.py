@@ -10,13 +10,15 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from safemig.sql.functions import ACCESS_SETTINGS, HARMLESS, is_harmless
+from safemig.sql.functions import HARMLESS, is_harmless
 from safemig.sql.parser import Node, Statement, kind_of, nodes, relation, strings
+from safemig.sql.settings import meaning_of_set, meaning_of_transaction, setting
 from safemig.sql.type_changes import keeps
 
 Kind = Literal[
-    "data loss", "unknown", "irreversible", "constraint dropped", "weakens access", "trigger", "rename", "type change"
-]
+    "data loss", "unknown", "irreversible",
+    "constraint dropped", "weakens access", "trigger", "rename", "type change", "transaction",
+]  # fmt: skip
 LOSSES: tuple[Kind, ...] = ("data loss", "unknown", "irreversible")
 
 
@@ -33,7 +35,7 @@ _HARMLESS = frozenset({
     "CommentStmt", "VariableShowStmt", "ConstraintsSetStmt", "LockStmt", "VacuumStmt", "ReindexStmt", "ClusterStmt",
     "RefreshMatViewStmt", "ListenStmt", "UnlistenStmt", "NotifyStmt", "CheckPointStmt", "SecLabelStmt",
     "CreateStmt", "CreateSeqStmt", "CreateEnumStmt", "CompositeTypeStmt", "CreateRangeStmt", "CreateDomainStmt",
-    "CreateExtensionStmt", "CreatePolicyStmt", "CreateStatsStmt",
+    "CreateExtensionStmt", "CreateStatsStmt",
     "CreatePublicationStmt", "CreateCastStmt", "CreateOpClassStmt", "CreateOpFamilyStmt", "DefineStmt", "ViewStmt",
     "CreateForeignTableStmt", "AlterSeqStmt", "AlterTypeStmt", "AlterStatsStmt",
     "AlterCollationStmt", "AlterObjectDependsStmt", "AlterOperatorStmt",
@@ -48,9 +50,6 @@ _LEAVES_NOTHING = frozenset({
 _RUNS = frozenset({
     "SelectStmt", "InsertStmt", "UpdateStmt", "CreateTableAsStmt", "ExplainStmt", "IndexStmt", "CreateStmt",
     "VariableSetStmt", "CreateDomainStmt", "AlterDomainStmt", "CommentStmt", "CreateSchemaStmt",
-})  # fmt: skip
-_TRANSACTIONS = frozenset({
-    "TRANS_STMT_BEGIN", "TRANS_STMT_START", "TRANS_STMT_COMMIT", "TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE",
 })  # fmt: skip
 # What a DROP without CASCADE takes away besides a definition: PostgreSQL refuses it while something hangs on it.
 _DROPPED = frozenset({
@@ -183,8 +182,10 @@ def _calls(call: Node, shown: _Shown) -> Iterator[Hazard]:
     name = strings(call.get("funcname"))
     if name[-1:] == ("set_config",) and len(name) == 1:
         first = kind_of((call.get("args") or [{}])[0])[1].get("sval", {}).get("sval", "")
-        if not first or first.lower() in ACCESS_SETTINGS:
-            yield Hazard("weakens access", f"sets {first or 'a setting'} for the session ({shown})")
+        if not first:
+            yield Hazard("weakens access", f"sets a setting for the session ({shown})")
+        elif meaning := setting(first):
+            yield Hazard(meaning[0], f"{meaning[1]} ({shown})")
     elif call.get("funcformat") != "COERCE_SQL_SYNTAX" and not is_harmless(name):
         yield Hazard("unknown", f"calls {'.'.join(name)}(), and what that does is not read")
 
@@ -236,14 +237,18 @@ def _block(_node: Node, _shown: _Shown, _made: Collection[str]) -> Iterator[Haza
 
 
 def _transaction(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]:
-    if node.get("kind") not in _TRANSACTIONS:
-        yield Hazard("unknown", f"ends the transaction of the revisions before it ({shown})")
+    if meaning := meaning_of_transaction(node):
+        yield Hazard(meaning[0], f"{meaning[1]} ({shown})")
 
 
 def _sets(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]:
-    resets = str(node.get("kind", "")).startswith("VAR_RESET") or node.get("kind") == "VAR_SET_DEFAULT"
-    if str(node.get("name", "")).lower() in ACCESS_SETTINGS and not resets:
-        yield Hazard("weakens access", f"sets {node['name']} for the session ({shown})")
+    if meaning := meaning_of_set(node):
+        yield Hazard(meaning[0], f"{meaning[1]} ({shown})")
+
+
+def _policy(node: Node, shown: _Shown, made: Collection[str]) -> Iterator[Hazard]:
+    if node.get("permissive") and relation(node.get("table")) not in made:
+        yield Hazard("weakens access", f"lets more rows through row level security ({shown})")
 
 
 def _grant(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]:
@@ -384,5 +389,5 @@ _JUDGES: Mapping[str, _Judge] = {
     "AlterObjectSchemaStmt": _moves, "RenameStmt": _renames, "AlterEnumStmt": _enum, "CreateTrigStmt": _trigger,
     "DropStmt": _drops, "DropOwnedStmt": _drops_data, "DropdbStmt": _drops_data, "AlterDomainStmt": _domain,
     "AlterTableStmt": _alters_table, "CreateFunctionStmt": _makes_function, "AlterFunctionStmt": _alters_function,
-    "CreateSchemaStmt": _schema,
+    "CreateSchemaStmt": _schema, "CreatePolicyStmt": _policy,
 }  # fmt: skip

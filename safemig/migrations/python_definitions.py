@@ -1,0 +1,59 @@
+"""What a revision's own functions and classes are made of, and what is run where they are made."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from safemig.migrations.python_scopes import run_at_definition
+from safemig.migrations.python_values import BUILT, PLAIN, UNKNOWN, Value, is_library_type, shown
+
+if TYPE_CHECKING:
+    from safemig.migrations.python_reader import Reader
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+_BODIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+
+
+def make_function(reader: Reader, node: Function, at: int) -> None:
+    """A function of the file, followed where it is called."""
+    plain = not [one for one in node.decorator_list if not _decorates(reader, one, at)]
+    signature(reader, node.args, at)
+    if node.returns is not None:
+        reader.value(node.returns, at)
+    reader.bind(node.name, Value("function", node.name, code=node, scope=at) if plain else UNKNOWN, at)
+
+
+def signature(reader: Reader, arguments: ast.arguments, at: int) -> None:
+    """Reads defaults and annotations."""
+    for node in run_at_definition(arguments):
+        reader.value(node, at)
+
+
+def _decorates(reader: Reader, node: ast.expr, at: int) -> bool:
+    """Whether the decorator leaves what it decorates as it is; anything else is an event."""
+    made = reader.value(node, at, used=True)
+    if made.kind == "function":
+        reader.follow(node, made, ())
+        return False
+    harmless = made.name in ("functools.wraps", "functools.lru_cache", "functools.cache", "dataclasses.dataclass")
+    if isinstance(node, ast.Call) or harmless or made.name in ("staticmethod", "classmethod", "property"):
+        return True
+    reader.unknown(node, f"is wrapped by {shown(node)}, and what that does is not read")
+    return False
+
+
+def make_class(reader: Reader, node: ast.ClassDef, at: int) -> None:
+    """A class of the file; its body is run where it is made."""
+    bases = [reader.value(base, at, used=True) for base in node.bases]
+    keywords = [reader.value(word.value, at) for word in node.keywords]
+    wrapped = [one for one in node.decorator_list if not _decorates(reader, one, at)]
+    members = reader.scopes[reader.inner(at, node.body)].names.values()
+    if any(base.kind == "class" and not (base.simple or base.name) for base in bases):
+        reader.unknown(node, f"derives {node.name} from a class whose methods are not followed")
+    simple = all(base.kind in ("expression", "data") or is_library_type(base) or base.simple for base in bases)
+    methods = any(isinstance(inner, _BODIES) for inner in node.body)
+    methods = methods or not all(one.kind in (*PLAIN, *BUILT) or is_library_type(one) for one in members)
+    known = simple and not (methods or keywords or wrapped)
+    typed = bool(bases) and bases[0].kind == "imported" and bases[0].name.startswith("sqlalchemy")
+    reader.bind(node.name, Value("class", node.name if typed else "", code=node, simple=known), at)
