@@ -113,7 +113,9 @@ def _loose(block: Block, lines: Sequence[str], body: Sequence[ast.stmt], imports
     end = _with_comments(lines, own[-1].end_lineno or own[-1].lineno, 0)
     piece = _piece(block, lines, begin, end, 0, own, "up")
     label = "\n".join(line for line in lines[: own[0].lineno] if line.lstrip().startswith("#"))
-    if labels.is_back(block) or (piece.drops_only and labels.mentions_back(f"{label}\n{block.heading}")):
+    if labels.is_back(block) or (
+        piece.drops_only and labels.mentions_back(f"{label}\n{block.heading}", block.vocabulary)
+    ):
         piece = replace(piece, side="down")
     return replace(piece, imports=imports)
 

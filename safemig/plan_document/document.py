@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safemig.base.files import content
+from safemig.plan_document.vocabulary import Vocabulary, vocabulary
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -22,22 +23,6 @@ _BOX = re.compile(r"\[([^\n])\](?=\s|$)")
 # Languages that no fence can have: Markdown itself that may describe a table.
 TABLE, BULLETS = "<table>", "<bullets>"
 _NEAR = 24  # lines below a table that may still speak of it
-_UNCHANGED = re.compile(
-    r"\b(?:no|without(?: any)?|(?:does|do|will)(?: not|n['’]t) (?:need|require)(?: an?y?)?|needs? no|requires? no) "
-    r"(?:new )?(?:(?:schema|data ?base|db|alembic|ddl|table)\W+)(?:(?:schema|data ?base)\W+)?"
-    r"(?:migrations?|changes?)\b|"
-    r"\bno (?:new )?migrations? (?:is |are |will be )?(?:needed|required|necessary)|"
-    r"\b(?:schema|data ?base) (?:stays|remains|is) (?:as it is|the same|unchanged)|"
-    r"\b(?:sin|no (?:requiere|necesita|hay|se requieren?|se necesitan?|hacen? falta)) (?:ning[uú]n[ao]? )?"
-    r"(?:migraci[oó]n(?:es)?|cambios? (?:de|en el|en la) (?:esquema|base de datos))|"
-    r"\bkeine? (?:schema(?:änderung|-änderung)(?:en)?|(?:neue )?(?:datenbank)?migration(?:en)?)|"
-    r"\b(?:aucune|pas de|sans) (?:migration|modification du schéma|changement de schéma)|"
-    r"\b(?:nenhuma|sem) (?:migração|migrações|alteração (?:de|do) esquema)|"
-    r"\b(?:nessuna|senza) (?:migrazione|modifica (?:dello|allo) schema)|"
-    r"миграци\w+ не (?:нужн|требу)\w+|схема не меняется|"
-    r"(?:不需要|无需)(?:数据库)?(?:迁移|修改表结构)|マイグレーションは不要",
-    re.I,
-)
 
 
 @dataclass(frozen=True)
@@ -47,7 +32,7 @@ class Block:
     ``line`` is the 1-based line of its first line, ``heading`` the heading above it, ``above`` the headings that it
     is under, outermost first; ``lead`` the Markdown of the paragraph right before it, for tables and lists below that
     of the heading, one a line. ``after`` is what follows a table or list up to the next one, or to code: (1-based line,
-    "heading", "paragraph" or "item", Markdown).
+    "heading", "paragraph" or "item", Markdown). ``vocabulary`` has the words by which it is read.
     """
 
     language: str
@@ -57,6 +42,7 @@ class Block:
     lead: str = ""
     above: tuple[str, ...] = ()
     after: tuple[tuple[int, str, str], ...] = ()
+    vocabulary: Vocabulary = field(default_factory=vocabulary, repr=False)
 
     @property
     def outline(self) -> bool:
@@ -125,21 +111,25 @@ class Document:
     unchanged: tuple[int, ...] = ()
 
 
-def read(path: Path, root: Path) -> Document:
-    """The document in the file, its path relative to ``root``. OSError when it cannot be read."""
+def read(path: Path, root: Path, words: Vocabulary | None = None) -> Document:
+    """The document in the file, its path relative to ``root``, read by those words or by those that come with safemig.
+
+    OSError when it cannot be read.
+    """
     raw = content(path)
     resolved, base = path.resolve(), root.resolve()
     name = resolved.relative_to(base) if resolved.is_relative_to(base) else path
-    return parse(raw, name.as_posix())
+    return parse(raw, name.as_posix(), words)
 
 
 @lru_cache(maxsize=16)  # a run reads each spec three times
-def parse(content: bytes, path: str) -> Document:
+def parse(content: bytes, path: str, words: Vocabulary | None = None) -> Document:
     """The document in those bytes; any bytes give one."""
     from markdown_it import MarkdownIt
 
     from safemig.plan_document.phases import split
 
+    words = words or vocabulary()
     # surrogateescape: bytes that are not UTF-8 keep their length, so that offsets stay true.
     text = content.decode("utf-8", "surrogateescape")
     skipped = len(BOM.encode()) if text.startswith(BOM) else 0
@@ -147,16 +137,18 @@ def parse(content: bytes, path: str) -> Document:
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     lines = _Lines(text, skipped)
     headings = _headings(tokens, lines.count)
-    blocks = sorted((*_blocks(tokens, headings), *_outlines(tokens, lines, headings)), key=lambda block: block.line)
+    found = (*_blocks(tokens, headings), *_outlines(tokens, lines, headings))
+    blocks = sorted((replace(block, vocabulary=words) for block in found), key=lambda block: block.line)
     items = _items(tokens, lines)
-    phases, general = split(headings, blocks, items, lines.count)
+    phases, general = split(headings, blocks, items, lines.count, words)
     title = headings[0].text if headings else Path(path).stem
-    unchanged = tuple(
+    unchanged = words.pattern("unchanged.phrase")
+    denials = tuple(
         token.map[0] + 1
         for token in tokens
-        if token.type == "inline" and token.map and _UNCHANGED.search(" ".join(token.content.split()))
+        if token.type == "inline" and token.map and unchanged.search(" ".join(token.content.split()))
     )
-    return Document(path, hashlib.sha256(content).hexdigest(), title, phases, general, unchanged)
+    return Document(path, hashlib.sha256(content).hexdigest(), title, phases, general, denials)
 
 
 class _Lines:

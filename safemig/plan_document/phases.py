@@ -11,32 +11,44 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from safemig.plan_document.document import Block, Heading, Item, Phase
+from safemig.plan_document.vocabulary import Vocabulary
 
-_PHASE = (
-    "phase|phasen|fase|fases|stage|etapa|étape|etappe|etap|milestone|sprint|iteration|iteración|iteração|"
-    "meilenstein|hito|marco|faza|fáze|fázis|vaihe|aşama|фаза|этап|етап|φάση|giai đoạn|フェーズ|단계|阶段|階段"
-)
-_STEP = "step|schritt|paso|passo|pas|steg|trin|stap|krok|adım|шаг|крок|步骤|ステップ|part|parte|teil|partie|task|tarea"
-_WORDS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "uno": 1, "una": 1, "dos": 2, "tres": 3, "cuatro": 4, "cinco": 5, "un": 1, "une": 1, "deux": 2, "trois": 3,
-    "eins": 1, "zwei": 2, "drei": 3, "vier": 4, "um": 1, "uma": 1, "dois": 2, "duas": 2, "due": 2, "tre": 3,
-    "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10,
-    "一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10,
-}  # fmt: skip
-_NUMBER = r"(?P<number>\d{1,3}|" + "|".join(sorted(_WORDS, key=len, reverse=True)) + r")(?![\w.]*\d|\w)"
-_RANGE = re.compile(r"\s*(?:[-–—&,+]|to|and|y|bis|und|a|et|à)\s*\d", re.I)
-_KNOWN = [
-    re.compile(rf"(?<!\w)(?P<word>{_PHASE})\s*[#:.№-]?\s*{_NUMBER}", re.I),
-    re.compile(rf"^(?P<number>\d{{1,3}})\W{{0,3}}(?P<word>{_PHASE})(?!\w)", re.I),
-    re.compile(r"第\s*(?P<number>\d{1,3}|[一二三四五六七八九十])\s*(?P<word>阶段|階段|フェーズ|期)"),
-]
-_STEPS = re.compile(rf"^(?P<word>{_STEP})\s*[#:.№-]?\s*{_NUMBER}", re.I)
 _OTHER = re.compile(r"^(?P<word>[^\W\d_]+)\s+[#№]?(?P<number>\d{1,3})(?![\w.]*\d|\w)")
 _BARE = re.compile(r"^(?P<number>\d{1,3})(?:[.):]|\s*[-–—]|\s)(?!\d)\s*(?=\S)")
+_NUMBERS = tuple(f"phase.{number}" for number in range(1, 11))
 _DROPPED = re.compile(r"\[[ xX~]\]|:[a-z_]+:")
+
+
+class _Numbering:
+    """What headings say of phases in the words of one vocabulary."""
+
+    def __init__(self, words: Vocabulary) -> None:
+        self._words = words
+        phase = words.source("phase.phase")
+        number = rf"(?P<number>\d{{1,3}}|{words.source(*_NUMBERS)})(?![\w.]*\d|\w)"
+        self.range = re.compile(rf"\s*(?:[-–—&,+]|{words.source('phase.through')})\s*\d", re.I)
+        self.by_rank = (
+            (
+                re.compile(rf"(?<!\w)(?P<word>{phase})\s*[#:.№-]?\s*{number}", re.I),
+                re.compile(rf"^(?P<number>\d{{1,3}})\W{{0,3}}(?P<word>{phase})(?!\w)", re.I),
+                re.compile(rf"第\s*(?P<number>\d{{1,3}}|[一二三四五六七八九十])\s*(?P<word>{phase}|期)"),
+            ),
+            (re.compile(rf"^(?P<word>{words.source('phase.step')})\s*[#:.№-]?\s*{number}", re.I),),
+            (_OTHER,),
+            (_BARE,),
+        )
+
+    def value(self, number: str) -> int:
+        """The number that digits or a word for it stand for."""
+        if number.isdigit():
+            return int(number)
+        return next(at for at, name in enumerate(_NUMBERS, 1) if self._words.pattern(name).fullmatch(number))
+
+
+_numbering = lru_cache(maxsize=8)(_Numbering)
 
 
 @dataclass(frozen=True)
@@ -62,11 +74,12 @@ def clean(text: str) -> str:
 
 
 def split(
-    headings: Sequence[Heading], blocks: Sequence[Block], items: Sequence[Item], count: int
+    headings: Sequence[Heading], blocks: Sequence[Block], items: Sequence[Item], count: int, words: Vocabulary
 ) -> tuple[tuple[Phase, ...], tuple[Block, ...]]:
     """The phases, in the order of their numbers, and the blocks outside all of them."""
+    numbering = _numbering(words)
     for rank in range(4):
-        marks = [mark for heading in headings if (mark := _mark(heading, rank))]
+        marks = [mark for heading in headings if (mark := _mark(heading, rank, numbering))]
         sections = _sections(marks, headings)
         phases = _fill(sections, blocks, items) if sections else ()
         if phases and _is_plan(rank, phases):
@@ -87,18 +100,16 @@ def _is_plan(rank: int, phases: Sequence[Phase]) -> bool:
     return len(working) >= 2
 
 
-def _mark(heading: Heading, rank: int) -> _Mark | None:
+def _mark(heading: Heading, rank: int, numbering: _Numbering) -> _Mark | None:
     text = clean(heading.text)
-    patterns = (_KNOWN, [_STEPS], [_OTHER], [_BARE])[rank]
-    for pattern in patterns:
+    for pattern in numbering.by_rank[rank]:
         found = pattern.search(text)
-        if not found or _RANGE.match(text, found.end()):
+        if not found or numbering.range.match(text, found.end()):
             continue
-        number = found["number"].lower()
         word = (found.groupdict().get("word") or "").casefold() if rank == 2 else ""
         title = text[found.end() :].strip(" \t:.-–—|)(]")
         anchored = not text[: found.start()].strip(" .:-–—()[]0123456789")
-        return _Mark(rank, word, int(number) if number.isdigit() else _WORDS[number], title, heading, anchored)
+        return _Mark(rank, word, numbering.value(found["number"]), title, heading, anchored)
     return None
 
 

@@ -13,16 +13,12 @@ from safemig.orm.imports import Import, imports_of
 from safemig.orm.reader import RELATES, Models, bound_name, last
 from safemig.orm.requested import Asked, Definition, shown_class
 from safemig.plan_document.document import Block, Item, Phase
+from safemig.plan_document.vocabulary import vocabulary
 
 _USES = re.compile(
     r"\b__tablename__\b|\bmapped_column\s*\(|\bColumn\s*\(|\brelationship\s*\(|\btable\s*=\s*True\b|\bRelationship\s*\("
 )
 _OPERATIONS = re.compile(r"\bop\s*\.\s*\w+\s*\(")
-_RELATION = re.compile(
-    r"\b(relation(?:ship)?s?|relaci[oó]n(?:es)?|beziehung\w*|relações|relaç[aã]o|relazion[ei]|связ\w*|отношени\w*|"
-    r"back_populates|backref)\b|関係|リレーション|关系|关联",
-    re.I,
-)
 _CLASS = re.compile(r"(?:class\s+)?([A-Z]\w*[a-z]\w*)(?:\(.*\))?:?")
 _MEMBER = re.compile(r"([A-Z]\w*[a-z]\w*)\.([a-z_]\w*)")
 _WORDS = re.compile(r"`\)?\s*(?::|–|—|-)\s+(\S[^`]*)\Z")
@@ -120,7 +116,7 @@ def _codes(item: Item) -> tuple[list[str], list[str], list[str]]:
 
 def _relations(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
     for item in items:
-        if not _RELATION.search(item.text):
+        if not vocabulary().pattern("item.relationship").search(item.text):
             continue
         classes, attributes, _ = _codes(item)
         yield from ((found[1], found[2]) for code in item.codes if (found := _MEMBER.fullmatch(code.strip())))
@@ -141,7 +137,12 @@ def _named(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
     """Classes beside a file that models stand in; what is said of a relationship is no class to be made."""
     for item in items:
         classes, attributes, files = _codes(item)
-        if len(files) == 1 and "model" in files[0].lower() and not attributes and not _RELATION.search(item.text):
+        if (
+            len(files) == 1
+            and "model" in files[0].lower()
+            and not attributes
+            and not vocabulary().pattern("item.relationship").search(item.text)
+        ):
             yield from ((name, files[0]) for name in classes)
 
 

@@ -53,7 +53,7 @@ def pieces(block: Block) -> tuple[Piece, ...]:
         return (*_piece(block, first, 0, "up"), *_piece(block, second, skipped, "down"))
     found = _piece(block, text, 0, "up")
     said = f"{text[: text.find(';')]}\n{block.heading}\n{block.lead.strip().rpartition(chr(10))[2]}"
-    if found and (labels.is_back(block) or (found[0].drops_only and labels.mentions_back(said))):
+    if found and (labels.is_back(block) or (found[0].drops_only and labels.mentions_back(said, block.vocabulary))):
         return _piece(block, text, 0, "down")
     return found
 

@@ -8,40 +8,45 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from safemig.plan_document.document import Block
+from safemig.plan_document.vocabulary import Vocabulary
 
-_UNIQUE = r"unique|únic[oa]s?|eindeutig\w*|unicité|univoc[oaie]|unikaln\w*|уникальн\w*|benzersiz|唯一|一意"
-_INDEX = r"index(?:e[sd]?|ing)?|indices|índices?|indi[zc]es|indic[ei]|indeks\w*|индекс\w*|索引|インデックス"
-_PRIMARY = (
-    r"primary key|clave primaria|primärschlüssel|clé primaire|chave primária|chiave primaria|klucz główny|"
-    r"первичный ключ|birincil anahtar|主键|主キー"
-)
-_MORE = (
-    r"constraints?|checks?|foreign keys?|exclusion|triggers?|restricciones|einschränkungen|fremdschlüssel|contraintes|"
-    r"clés? étrangères?|claves? foráneas?|restrições|vincoli|ograniczenia|ограничения|внешни\w+ ключ\w*|kısıt\w*|约束|"
-    r"外键|制約|外部キー"
-)
-_STARTS = re.compile(
-    rf"(?:(?:table|composite|compound|additional|other|the|a|and|required)\s+)*(?:{_UNIQUE}|{_INDEX}|{_PRIMARY}|{_MORE})(?!\w)|"
-    rf"\w+ (?:is|as) the (?:{_PRIMARY})",
-    re.I,
-)
-_LABEL = re.compile(rf"(?!.* (?:is|as) the )[^:(]*(?:{_UNIQUE}|{_INDEX}|{_PRIMARY}|{_MORE})[^:(]*[:：]?\s*", re.I)
-_NONE = re.compile(r"(?:none|no\w*|keine?|ningun[oa]|aucune?|nenhum\w*|nessun\w*|brak|нет|yok|无|なし|-|–|—)\.?", re.I)
-_COLUMNS = r"\(?\s*(?P<columns>\w+(?:\s*(?:,|\+|and|y|und|et|e|и)\s*\w+)*)\s*\)?"
-_ON = r"(?:\s*(?:on|over|across|for|of|sobre|en|auf|über|sur|em|su|na|по|на)(?!\w))?"
 _CHECK = re.compile(r"(?:\w*\s*[:：]\s*)?check(?: constraint)?\s*:?\s*\((?P<text>.*)\)", re.I)
-_KEY = re.compile(
-    rf"(?:composite )?(?:{_PRIMARY})\s*[:：]?{_ON}\s*{_COLUMNS}|"
-    rf"{_COLUMNS.replace('columns', 'first')} (?:is|as) the (?:{_PRIMARY})",
-    re.I,
-)
-_NAMED = re.compile(
-    rf"(?:composite |compound |additional )?(?P<unique>{_UNIQUE})?\s*(?P<index>(?:{_INDEX})(?!\w))?"
-    rf"(?:\s*(?:constraint|key))?\s*[:：]?\s*(?:(?P<name>\w+)(?=\s*(?:\(|on\b|:)))?\s*:?{_ON}\s*(?:\w+\s*(?=\())?{_COLUMNS}",
-    re.I,
-)
+
+
+class _Lines:
+    """What lines say of keys, indexes and checks, in one vocabulary."""
+
+    def __init__(self, words: Vocabulary) -> None:
+        unique, index, primary = (words.source(f"constraint.{name}") for name in ("unique", "index", "primary_key"))
+        more, joined, on = words.source("footnote.more"), words.source("footnote.and"), words.source("footnote.on")
+        what = f"(?:{unique}|{index}|{primary}|{more})"
+        columns = rf"\(?\s*(?P<columns>\w+(?:\s*(?:,|\+|{joined})\s*\w+)*)\s*\)?"
+        about = rf"(?:\s*{on}(?!\w))?"
+        self.starts = re.compile(
+            rf"(?:(?:table|composite|compound|additional|other|the|a|and|required)\s+)*{what}(?!\w)|"
+            rf"\w+ (?:is|as) the {primary}",
+            re.I,
+        )
+        self.label = re.compile(rf"(?!.* (?:is|as) the )[^:(]*{what}[^:(]*[:：]?\s*", re.I)
+        self.more = re.compile(rf"^{more}\s*[:：]\s*", re.I)
+        self.none = re.compile(rf"(?:{words.source('footnote.none')}|-|–|—)\.?", re.I)
+        self.key = re.compile(
+            rf"(?:composite )?{primary}\s*[:：]?{about}\s*{columns}|"
+            rf"{columns.replace('columns', 'first')} (?:is|as) the {primary}",
+            re.I,
+        )
+        self.named = re.compile(
+            rf"(?:composite |compound |additional )?(?P<unique>{unique})?\s*(?P<index>{index}(?!\w))?"
+            rf"(?:\s*(?:constraint|key))?\s*[:：]?\s*(?:(?P<name>\w+)(?=\s*(?:\(|on\b|:)))?\s*:?{about}"
+            rf"\s*(?:\w+\s*(?=\())?{columns}",
+            re.I,
+        )
+
+
+_lines_of = lru_cache(maxsize=8)(_Lines)
 
 
 @dataclass(frozen=True)
@@ -58,31 +63,26 @@ class Told:
 
 def told(block: Block, table: str, columns: Collection[str]) -> tuple[Told, ...]:
     """What the lines below the table or list say of it."""
-    found = []
-    for line, label, text in _lines(block):
-        one = _read(line, label, text, table, columns)
-        if one is not None:
-            found.append(one)
-    return tuple(found)
+    read = (_read(block.vocabulary, line, label, text, table, columns) for line, label, text in _lines(block))
+    return tuple(statement for statement in read if statement is not None)
 
 
-def listed(line: int, text: str, table: str, columns: Collection[str]) -> Told | None:
+def listed(block: Block, line: int, text: str, table: str, columns: Collection[str]) -> Told | None:
     """What an item says that describes no column; None where it says nothing of keys, indexes and checks."""
     plain = _bare(text)
-    return _read(line, "", plain, table, columns) if _STARTS.match(plain) else None
+    starts = _lines_of(block.vocabulary).starts.match(plain)
+    return _read(block.vocabulary, line, "", plain, table, columns) if starts else None
 
 
 def _lines(block: Block) -> Iterator[tuple[int, str, str]]:
     """Lines that speak of keys, indexes and checks: (line, the label that they stand under, text)."""
+    patterns = _lines_of(block.vocabulary)
     label = ""
     for line, kind, text in block.after:
         plain = _bare(text)
-        begins = bool(_STARTS.match(plain))
-        if (
-            begins
-            and _LABEL.fullmatch(plain)
-            and (kind == "heading" or plain.endswith((":", "：")) or len(plain.split()) < 3)
-        ):
+        begins = bool(patterns.starts.match(plain))
+        ends = plain.endswith((":", "："))
+        if begins and patterns.label.fullmatch(plain) and (kind == "heading" or ends or len(plain.split()) < 3):
             label = plain
         elif kind == "heading":
             return
@@ -93,39 +93,39 @@ def _lines(block: Block) -> Iterator[tuple[int, str, str]]:
             if not label:
                 return
             yield line, label, plain
-        elif plain.endswith((":", "：")):
+        elif ends:
             return
 
 
-def _read(line: int, label: str, text: str, table: str, columns: Collection[str]) -> Told | None:
+def _read(words: Vocabulary, line: int, label: str, text: str, table: str, columns: Collection[str]) -> Told | None:
+    patterns = _lines_of(words)
     plain = re.split(r"\s[—–]\s|\s--?\s(?!>)", text, maxsplit=1)[0].strip(" .;")
-    said = re.sub(rf"^(?:{_MORE})\s*[:：]\s*", "", plain, flags=re.I)
-    if not said or _NONE.fullmatch(re.sub(r"^[^:：]*[:：]\s*", "", said)):
+    said = patterns.more.sub("", plain)
+    if not said or patterns.none.fullmatch(re.sub(r"^[^:：]*[:：]\s*", "", said)):
         return None
     check = _CHECK.fullmatch(said)
     if check and check["text"].count("(") == check["text"].count(")"):
         return Told("check", line, text=check["text"])
-    key = _KEY.fullmatch(said)
-    names = _names((key["columns"] or key["first"]) if key else "", columns)
+    key = patterns.key.fullmatch(said)
+    names = _names((key["columns"] or key["first"]) if key else "", columns, words)
     if names:
         return Told("primary", line, names)
-    found = _NAMED.fullmatch(said)
-    names = _names(found["columns"] if found else "", columns)
-    if found and names:
-        of_label = re.search(_INDEX, label, re.I)
-        unique = bool(found["unique"] or re.search(_UNIQUE, label, re.I))
-        if found["index"] or of_label or unique:
-            kind = "index" if found["index"] or (of_label and not found["unique"]) else ""
-            name = (found["name"] or "") if (found["name"] or "") not in (*columns, table) else ""
+    named = patterns.named.fullmatch(said)
+    names = _names(named["columns"] if named else "", columns, words)
+    if named and names:
+        of_label = re.search(words.source("constraint.index"), label, re.I)
+        unique = bool(named["unique"] or re.search(words.source("constraint.unique"), label, re.I))
+        if named["index"] or of_label or unique:
+            kind = "index" if named["index"] or (of_label and not named["unique"]) else ""
+            name = (named["name"] or "") if (named["name"] or "") not in (*columns, table) else ""
             return Told(" ".join(filter(None, ("unique" if unique else "", kind))), line, names, name)
     return Told("", line, text=text)
 
 
-def _names(text: str, columns: Collection[str]) -> tuple[str, ...]:
-    found = tuple(
-        one for one in re.findall(r"\w+", text) if one in columns or one not in ("and", "y", "und", "et", "e", "и")
-    )
-    return found if all(one in columns for one in found) else ()
+def _names(text: str, columns: Collection[str], words: Vocabulary) -> tuple[str, ...]:
+    joined = words.pattern("footnote.and")
+    names = tuple(name for name in re.findall(r"\w+", text) if name in columns or not joined.fullmatch(name))
+    return names if all(name in columns for name in names) else ()
 
 
 def _bare(text: str) -> str:

@@ -17,12 +17,6 @@ _TYPES = {
     "double precision": "sa.Double()", "double": "sa.Double()", "float8": "sa.Double()", "interval": "sa.Interval()",
     "inet": "postgresql.INET()", "cidr": "postgresql.CIDR()", "citext": "postgresql.CITEXT()",
     "tsvector": "postgresql.TSVECTOR()", "unicodetext": "sa.Text()",
-    "entero": "sa.Integer()", "texto": "sa.Text()", "booleano": "sa.Boolean()", "fecha": "sa.Date()",
-    "ganzzahl": "sa.Integer()", "datum": "sa.Date()", "entier": "sa.Integer()", "texte": "sa.Text()",
-    "booléen": "sa.Boolean()", "inteiro": "sa.Integer()", "intero": "sa.Integer()", "testo": "sa.Text()",
-    "целое": "sa.Integer()", "целое число": "sa.Integer()", "текст": "sa.Text()", "дата": "sa.Date()",
-    "tamsayı": "sa.Integer()", "metin": "sa.Text()", "整数": "sa.Integer()", "文本": "sa.Text()",
-    "布尔": "sa.Boolean()", "日期": "sa.Date()", "日付": "sa.Date()",
 }  # fmt: skip
 
 
