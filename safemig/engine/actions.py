@@ -71,7 +71,7 @@ async def _observe(s: Session, step: Step) -> None:
     if "start" not in s.facts.commands and container_problems(await s.look(s.runtime.look_services)):
         raise RunEnds(
             "failed",
-            "the service is not running and no make target starts it; start it yourself, "
+            "the service is not running and no command is known that starts it; start it yourself, "
             "or name the command in safemig.yaml (commands: start: ...)",
         )
     await come_up(s, step)

@@ -80,11 +80,22 @@ def _shown(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
 
-def folder(root: Path, start: Path, trees: Sequence[AlembicTree], files: Found) -> Path:
+def folder(root: Path, start: Path, trees: Sequence[AlembicTree], files: Found, chosen: str) -> Path:
     """The service's folder where no Makefile shows it: that of its Alembic configuration, else of its compose."""
-    places = [tree.ini.parent for tree in trees] or [path.parent for path in _outside(files.compose, root)]
-    near = _near(places, start, [place / "x" for place in places])
-    return near[0] if near else root
+    ini = (root / chosen.partition("#")[0]).resolve() if chosen else None
+    fit = [tree for tree in trees if tree.ini == ini] or [tree for tree in trees if not aside(tree.ini, root)] or trees
+    places = [_home(tree, root) for tree in fit] or [path.parent for path in _outside(files.compose, root)]
+    near = list(dict.fromkeys(_near(places, start, [place / "x" for place in places])))
+    # Of several that lie side by side none is taken silently.
+    return near[0] if len(near) == 1 or _nested([place / "x" for place in near]) else root
+
+
+def _home(tree: AlembicTree, root: Path) -> Path:
+    """Where Alembic is run: its file's folder, or one above it where the migrations lie beside that folder."""
+    above = (each for each in (tree.ini.parent, *tree.ini.parents) if tree.script_location.is_relative_to(each))
+    home = next((each for each in above if each.is_relative_to(root)), tree.ini.parent)
+    # Flask-Migrate keeps the file with the revisions: the application lies above them.
+    return home.parent if home == tree.script_location and home != root else home
 
 
 def compose(

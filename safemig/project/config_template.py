@@ -106,12 +106,15 @@ def _how(project: Project) -> str:
 
 
 def _commands(project: Project) -> str:
+    lines = project.lines  # what follows from the files is shown, and goes on following from them
     found = [
-        _line(role, f"make {project.roles[role]}" if role in project.roles else "", f"make {role}", "  ")
+        _line(
+            role, f"make {project.roles[role]}" if role in project.roles else "", lines.get(role, f"make {role}"), "  "
+        )
         for role in ROLES
     ]
     opened = any(not line.startswith("#") for line in found)
-    head = "\n# The shell line of each role, run in the folder of the Makefile.\n"
+    head = "\n# The shell line of each role, run in the folder of the Makefile, else of the service.\n"
     return head + ("commands:\n" if opened else "#commands:\n") + "".join(found)
 
 

@@ -16,6 +16,7 @@ from safemig.project.alembic_config import AlembicTree, find_trees
 from safemig.project.compose import Compose
 from safemig.project.config_schema import Config
 from safemig.project.database_url import DatabaseRef
+from safemig.project.derived_commands import Derived, Place, by_compose, by_python
 from safemig.project.files import Found, find_files, find_root
 from safemig.project.make_roles import Wish, ranked
 from safemig.project.problem import Problem, gap, tie
@@ -34,9 +35,10 @@ _SPECS = 500
 @dataclass(frozen=True)
 class Project:
     """What was found. ``root`` bounds everything; ``folder`` is the service's folder, where its Makefile is, and
-    where its commands run. ``roles`` maps a role to a make target, ``targets`` every role to all targets that could
-    play it, the best first; ``tree`` is the Alembic tree of this service (one of ``alembic``), None when there is
-    none or nothing decides. ``url`` is the service's base URL by the files ("" unknown: the engine tells)."""
+    where its commands run. ``roles`` maps a role to a make target, ``lines`` to a shell line where there is no
+    Makefile, ``targets`` every role to all targets that could play it, the best first; ``tree`` is the Alembic tree of
+    this service (one of ``alembic``), None when there is none or nothing decides. ``url`` is the service's base URL by
+    the files ("" unknown: the engine tells)."""
 
     root: Path
     folder: Path
@@ -51,6 +53,7 @@ class Project:
     url: str
     database: DatabaseRef | None
     roles: Mapping[str, str]
+    lines: Mapping[str, str] = field(default_factory=dict)
     targets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     makefiles: tuple[Path, ...] = ()
     compose_files: tuple[Path, ...] = ()
@@ -95,13 +98,20 @@ class _Search:
             problems.append(Problem("too many folders to search them all", str(self.root), to_do))
         trees = find_trees(self.root, self.files)
         makefile = choice.makefile(self.files, self.start, self.config.project.makefile, trees, problems)
-        folder = makefile.path.parent if makefile else choice.folder(self.root, self.start, trees, self.files)
+        folder = (
+            makefile.path.parent
+            if makefile
+            else choice.folder(self.root, self.start, trees, self.files, self.config.project.alembic)
+        )
         doings = [doing(makefile, target, self.root) for target in makefile.targets] if makefile else []
         compose = choice.compose(self.files, folder, doings, self.config.project.compose, self.environ, problems)
         tree = choice.tree(trees, folder, self.root, doings, self.config.project.alembic, self.start, problems)
         tree = self.with_version_table(tree) if tree else None
         runtime = self.runtime(doings, compose)
         service = self.service(compose, doings, trees, problems) if runtime != "process" else self.config.service
+        tied = any(each.candidates for each in problems)
+        derived = Derived() if makefile or tied else self.derived(folder, compose, service, tree, runtime)
+        problems.extend(derived.problems)
         targets = self.targets(doings, compose, service, runtime)
         roles = {role: names[0] for role, names in targets.items()}
         inside = compose if runtime != "process" else None
@@ -118,9 +128,10 @@ class _Search:
             runtime=runtime,
             service=service,
             database_service=self.database_service(places.compose, found, problems),
-            url=self.url(makefile, doings, compose, service, runtime, roles),
+            url=self.url(makefile, doings, compose, service, runtime, roles, derived.lines.get("start", "")),
             database=found,
             roles=roles,
+            lines=derived.lines,
             targets=targets,
             makefiles=self.files.makefiles,
             compose_files=self.files.compose,
@@ -151,9 +162,19 @@ class _Search:
                 return "docker"
             if able:
                 return "process"
-        if compose is not None and not doings:
-            return "docker"
-        return "process" if doings else None
+        if doings:
+            return "process"
+        return "docker" if compose is not None and _serves(compose) else "process"
+
+    def derived(
+        self, folder: Path, compose: Compose | None, service: str, tree: AlembicTree | None, runtime: str | None
+    ) -> Derived:
+        """The commands where no Makefile has any; none where a tie leaves it open which Makefile it is."""
+        place = Place(self.root, folder, tree, frozenset(self.config.commands))
+        if runtime == "docker":
+            served = compose.services.get(service) if compose else None
+            return by_compose(place, compose, served) if compose and served else Derived()
+        return by_python(place, self.config.url)
 
     def targets(
         self, doings: Sequence[Doing], compose: Compose | None, service: str, runtime: str | None
@@ -211,6 +232,7 @@ class _Search:
         service: str,
         runtime: str | None,
         roles: Mapping[str, str],
+        line: str,
     ) -> str:
         if self.config.url:
             return self.config.url
@@ -218,6 +240,9 @@ class _Search:
             found = compose.services.get(service) if compose else None
             return services.published_url(found) if found else ""
         start = next((each for each in doings if each.target.name == roles.get("start")), None)
+        port = services.server_port(line)
+        if port:
+            return f"http://127.0.0.1:{port}"
         return services.process_url(makefile, start, self.environ) if makefile and start else ""
 
     def specs(self) -> tuple[Path, ...]:
@@ -238,7 +263,8 @@ class _Search:
 def missing(project: Project, config: Config, urls: Sequence[DatabaseRef]) -> list[Problem]:
     """What the main job needs and discovery did not find."""
     found: list[Problem] = []
-    if project.makefile is None and not config.commands and not any(each.candidates for each in project.problems):
+    known = config.commands or project.lines
+    if project.makefile is None and not known and not any(each.candidates for each in project.problems):
         what = "no Makefile that builds, starts or migrates"
         found.append(gap(what, project.root, "write one, or set commands in safemig.yaml"))
     if not project.alembic:
@@ -251,6 +277,11 @@ def missing(project: Project, config: Config, urls: Sequence[DatabaseRef]) -> li
             place = tree.versions[0] if tree.versions else tree.ini
             found.append(gap("the folder of revisions is not there", place, "create it, or correct script_location"))
     return found + _unsure(project, config, urls)
+
+
+def _serves(compose: Compose) -> bool:
+    """Whether any of the services is more than a database: else the application runs as a process beside it."""
+    return any(not service.is_postgres for service in compose.services.values())
 
 
 def _composed(project: Project, config: Config) -> bool:

@@ -111,13 +111,18 @@ def port_of(command: str) -> int | None:
     return None
 
 
+def server_port(line: str) -> int | None:
+    """The port of a server's command line: the one that it names, else the server's usual one; None of no server."""
+    return port_of(line) or next((number for word, number in _DEFAULTS if word in line), None)
+
+
 def process_url(makefile: Makefile, doing: Doing, environ: Mapping[str, str]) -> str:
     """The URL of a service that the start recipe runs as a process: its --port, else the server's usual one."""
     variables = {**makefile.variables, **_dotenv(makefile.path.parent / ".env", environ)}
     for each in doing.commands:
         if each.act == "start" and not each.docker:
             text = _shell_values(expand(each.text, variables), variables)
-            port = port_of(text) or next((number for word, number in _DEFAULTS if word in text), None)
+            port = server_port(text)
             if port:
                 return f"http://127.0.0.1:{port}"
     return ""

@@ -249,6 +249,19 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
         "config --list": looks(operands=none),
         "--version": looks(),
     },
+    "pdm": {
+        name: changes(
+            "packages",
+            "changes packages or the lock",
+            "-G= --group= --with= --without= -d --dev --prod --production --no-self --no-editable --frozen-lockfile -q",
+            operands=none,
+        )
+        for name in ("install", "sync")
+    },
+    "pipenv": {
+        name: changes("packages", "changes packages or the lock", "-d --dev --deploy -q --quiet", operands=none)
+        for name in ("install", "sync")
+    },
     "npm": {
         **{
             name: changes("packages", "installs packages", "--silent -s --no-audit --no-fund")

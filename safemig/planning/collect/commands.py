@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from safemig.planning.collect.current_command import current_of
 from safemig.planning.facts import CommandFact, Facts
+from safemig.project.derived_commands import MESSAGE, judged
 from safemig.shell.effects import effect_of_line
 from safemig.shell.make_effects import effect_in_folder, effect_of_target
 from safemig.shell.makefile import Makefile, Target, asks, expand, message_variable, parse
@@ -27,9 +28,11 @@ def commands_of(project: Project, config: Config, message: str = "") -> dict[str
     found: dict[str, CommandFact] = {}
     if project.makefile:
         found = {role: from_target(project.makefile, name) for role, name in project.roles.items()}
+    else:
+        found = {role: _derived(line) for role, line in project.lines.items()}
     for role, line in config.commands.items():
         found[role] = from_line(line, project.makefile)
-    if project.makefile and "create" in found:
+    if "create" in found:
         found["create"] = _with_message(found["create"], project.makefile, message)
     undo = downgrade_of(project.makefile, found.get("migrate"))
     if undo and "downgrade" not in config.commands:
@@ -46,6 +49,12 @@ def from_line(line: str, makefile: Makefile | None) -> CommandFact:
     if tool == "make" and makefile and makefile.target(name.strip()):
         return from_target(makefile, name.strip())
     effects = effect_in_folder(line, makefile.path.parent, makefile.below) if makefile else effect_of_line(line)
+    return CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why)
+
+
+def _derived(line: str) -> CommandFact:
+    """A command that was derived from the project's files, where it has no Makefile."""
+    effects = effect_of_line(judged(line))
     return CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why)
 
 
@@ -120,9 +129,11 @@ def downgrade_of(makefile: Makefile | None, migrate: CommandFact | None) -> Comm
     return None
 
 
-def _with_message(create: CommandFact, makefile: Makefile, message: str) -> CommandFact:
-    if not create.target or not message:
+def _with_message(create: CommandFact, makefile: Makefile | None, message: str) -> CommandFact:
+    if not message:
         return create
+    if not create.target or not makefile:
+        return replace(create, line=create.line.replace(MESSAGE, shlex.quote(message)))
     variable = message_variable(_target(makefile, create.target))
     return replace(create, line=f"{create.line} {variable}={shlex.quote(message)}") if variable else create
 

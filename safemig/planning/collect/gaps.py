@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safemig.project.derived_commands import to_name
+
 if TYPE_CHECKING:
     from checks.revisions.graph import Graph
     from safemig.project.layout import Project
@@ -81,19 +83,25 @@ def missing(project: Project, commands: Collection[str]) -> tuple[str, ...]:
     """What keeps the main job from its end, each thing said once."""
     found = [words(problem, project.root) for problem in project.problems if problem.blocking]
     if project.makefile or commands:
-        found += [
-            f"no make target {what}; add one, or name the command in safemig.yaml (commands: {role}: ...)"
-            for role, what in ROLES
-            if role not in commands
-        ]
+        found += [_unplayed(project, role, what) for role, what in ROLES if role not in commands]
     return tuple(dict.fromkeys(found))
+
+
+def _unplayed(project: Project, role: str, what: str) -> str:
+    """Why nothing plays the role, and what settles it."""
+    known = next((problem for problem in project.problems if problem.next == to_name(role)), None)
+    if known is not None:
+        return words(known, project.root)
+    lacking = f"no make target {what}; add one, or" if project.makefile else f"nothing {what};"
+    return f"{lacking} name the command in safemig.yaml (commands: {role}: ...)"
 
 
 def notes(project: Project) -> tuple[str, ...]:
     """What the main job can begin without, and a person should know."""
     unplayed = {f"no make target does {role!r}" for role, _ in ROLES}
+    named = {to_name(role) for role, _ in ROLES}
     return tuple(
         words(problem, project.root)
         for problem in project.problems
-        if not problem.blocking and problem.what not in unplayed
+        if not problem.blocking and problem.what not in unplayed and problem.next not in named
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from safemig.planning.startup.dockerfile import Image, read_image
 from safemig.project.compose import Compose, Service
+from safemig.project.dockerfile import Image, read_image
 
 
 @dataclass(frozen=True)

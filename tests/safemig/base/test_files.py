@@ -40,7 +40,7 @@ READERS = {
     "specification": ("plan.md", "from safemig.plan_document.document import read; read(place, place.parent)"),
     "Dockerfile": (
         "Dockerfile",
-        "from safemig.planning.startup.dockerfile import read_image; print(read_image(place))",
+        "from safemig.project.dockerfile import read_image; print(read_image(place))",
     ),
     "ini": ("alembic.ini", "from safemig.project.alembic_config import read_ini; print(read_ini(place))"),
     "revision": (

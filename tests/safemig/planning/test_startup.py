@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from safemig.planning.collect.commands import commands_of
 from safemig.planning.startup.application import Program
-from safemig.planning.startup.dockerfile import parse
 from safemig.planning.startup.reading import Startup, read_startup
 from safemig.project.config import Config
+from safemig.project.dockerfile import parse
 from safemig.project.layout import discover
 
 INI = "[alembic]\nscript_location = migrations\nsqlalchemy.url = postgresql://shop:shop@db/shop\n"
