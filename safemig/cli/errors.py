@@ -16,9 +16,10 @@ def at_border(call: Callable[[], int]) -> int:
     from safemig.base.redaction import redact
     from safemig.checklist.ticks import TickFails
     from safemig.journal.journal import JournalBroken, JournalUnwritable, RunBusy
-    from safemig.planning.collect.gaps import ChoiceNeeded, NotReady
+    from safemig.planning.collect.gaps import ChoiceNeeded, NoSuchSpec, NotReady
     from safemig.policy.permissions import PermissionsError
     from safemig.project.config import ConfigError
+    from safemig.requirements.spec_documents import SpecMissing
     from safemig.runtimes.base import Unreachable
 
     codes: dict[type[Exception], int] = {
@@ -28,6 +29,8 @@ def at_border(call: Callable[[], int]) -> int:
         JournalUnwritable: 1,
         RunBusy: 2,
         PermissionsError: 2,
+        SpecMissing: 2,
+        NoSuchSpec: 2,  # before the kind that it is one of
         ChoiceNeeded: 4,
         NotReady: 2,
         Unreachable: 1,

@@ -13,11 +13,12 @@ from safemig.cli.printing import out
 def main(options: argparse.Namespace) -> int:
     """0 once the file is written."""
     from safemig.project.config import template
+    from safemig.requirements.spec_documents import with_specs
 
     opened = open_project(options)
     path = opened.project.root / "safemig.yaml"
     if path.exists() and not options.force:
         raise UsageError(f"{path} exists already; edit it, or replace it with --force")
-    replace_file(path, template(opened.project).encode())
+    replace_file(path, template(with_specs(opened.project)).encode())
     out(f"wrote {path}\n")
     return 0

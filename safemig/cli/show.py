@@ -92,8 +92,9 @@ def look(options: argparse.Namespace) -> int:
 def _project(opened: Opened) -> dict[str, Json]:
     from safemig.cli.opening import RESUMABLE, runs
     from safemig.project.config import FILE, template
+    from safemig.requirements.spec_documents import with_specs
 
-    project = opened.project
+    project = with_specs(opened.project)
     rows: list[Json] = [
         {
             "run": name,

@@ -48,15 +48,18 @@ async def _file(s: Session, step: Step) -> str:
 
 
 async def _spec(s: Session, _: Step) -> str:
-    if not s.facts.spec:
+    spec = s.facts.spec
+    if not spec:
         return ""
-    path = s.root / s.facts.spec.path
-    try:
-        found = hashlib.sha256(content(path)).hexdigest()
-    except OSError as error:
-        return f"{s.facts.spec.path} cannot be read: {error.strerror}"
-    known = s.past.checklist.get(s.facts.spec.path) or s.facts.spec.sha256
-    return "" if found == known else f"{s.facts.spec.path} has changed since it was planned"
+    known = {spec.path: s.past.checklist.get(spec.path) or spec.sha256, **{one.path: one.sha256 for one in spec.beside}}
+    for path, sha256 in known.items():
+        try:
+            found = hashlib.sha256(content(s.root / path)).hexdigest()
+        except OSError as error:
+            return f"{path} cannot be read: {error.strerror}"
+        if found != sha256:
+            return f"{path} has changed since it was planned"
+    return ""
 
 
 async def _heads(s: Session, _: Step) -> str:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import msgspec
 
 from checks.evidence import Evidence, Json
-from safemig.checklist.migrating import asks_migration
 from safemig.engine.proofs import moments
 from safemig.engine.session import Session
 from safemig.journal.events import Verdict
+from safemig.plan_document.migrating import asks_migration
 from safemig.planning.applying import FIRST_LOOK
 from safemig.planning.heads import NOTHING_TO_DO, found_there
 from safemig.planning.pending import ACCEPTED, UNCOMPARED

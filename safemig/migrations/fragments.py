@@ -16,7 +16,8 @@ class Piece:
     ``lines`` holds, for each line of ``code``, its 1-based line in the document. ``keys`` are the objects it makes,
     changes or drops ("table x", "index y", "constraint t.z", "column t.c"), ``created`` the tables it makes,
     ``tables`` all that it touches, ``names`` the names of constraints and indexes it fixes. ``whole``: it is a
-    complete upgrade or downgrade function, not loose statements. ``block`` is the line of its block. ``source`` is
+    complete upgrade or downgrade function, not loose statements. ``block`` is the line of its block, ``file`` the file
+    in which that stands. ``source`` is
     "model", "table" or "bullets" where the code was written from one; ``problems`` are (line, what) that keep it from
     use; ``notes`` are (line, what) that a person should see.
     """
@@ -36,6 +37,7 @@ class Piece:
     source: str = ""
     problems: tuple[tuple[int, str], ...] = ()
     notes: tuple[tuple[int, str], ...] = ()
+    file: str = ""
 
     @property
     def rank(self) -> int:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 BOM = "\ufeff"
 # The line ends that Markdown knows; str.splitlines would split at form feeds and U+2028 too.
 _LINE_END = re.compile(r"\r\n?|\n")
-_BOX = re.compile(r"\[([^\n])\](?=\s|$)")
+# A star behind it is Kiro's mark of a task that may be left out.
+_BOX = re.compile(r"\[([^\n])\]\*?(?=\s|$)")
 # Languages that no fence can have: Markdown itself that may describe a table.
 TABLE, BULLETS = "<table>", "<bullets>"
 _NEAR = 24  # lines below a table that may still speak of it
@@ -32,7 +33,8 @@ class Block:
     ``line`` is the 1-based line of its first line, ``heading`` the heading above it, ``above`` the headings that it
     is under, outermost first; ``lead`` the Markdown of the paragraph right before it, for tables and lists below that
     of the heading, one a line. ``after`` is what follows a table or list up to the next one, or to code: (1-based line,
-    "heading", "paragraph" or "item", Markdown). ``vocabulary`` has the words by which it is read.
+    "heading", "paragraph" or "item", Markdown). ``vocabulary`` has the words by which it is read. ``file`` is the path
+    of the file that it stands in where that is another than the document's own.
     """
 
     language: str
@@ -43,6 +45,7 @@ class Block:
     above: tuple[str, ...] = ()
     after: tuple[tuple[int, str, str], ...] = ()
     vocabulary: Vocabulary = field(default_factory=vocabulary, repr=False)
+    file: str = ""
 
     @property
     def outline(self) -> bool:
@@ -100,7 +103,9 @@ class Phase:
 class Document:
     """One spec file. ``general`` are the blocks that stand outside every phase; ``sha256`` is of the raw bytes.
 
-    ``unchanged`` are the 1-based lines whose prose says that no change of the schema is needed.
+    ``unchanged`` are the 1-based lines whose prose says that no change of the schema is needed. Where a change is
+    written in several files, ``path`` is that of its checklist; ``beside`` are the others that are read with it, and
+    ``denied`` the places in them that say that no change is needed.
     """
 
     path: str
@@ -109,6 +114,16 @@ class Document:
     phases: tuple[Phase, ...]
     general: tuple[Block, ...] = ()
     unchanged: tuple[int, ...] = ()
+    beside: tuple[Source, ...] = ()
+    denied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file as it was read: its path, and the sha256 of the raw bytes."""
+
+    path: str
+    sha256: str
 
 
 def read(path: Path, root: Path, words: Vocabulary | None = None) -> Document:
@@ -122,7 +137,7 @@ def read(path: Path, root: Path, words: Vocabulary | None = None) -> Document:
     return parse(raw, name.as_posix(), words)
 
 
-@lru_cache(maxsize=16)  # a run reads each spec three times
+@lru_cache(maxsize=64)  # a run reads each spec three times
 def parse(content: bytes, path: str, words: Vocabulary | None = None) -> Document:
     """The document in those bytes; any bytes give one."""
     from markdown_it import MarkdownIt

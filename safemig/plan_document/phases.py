@@ -107,10 +107,18 @@ def _mark(heading: Heading, rank: int, numbering: _Numbering) -> _Mark | None:
         if not found or numbering.range.match(text, found.end()):
             continue
         word = (found.groupdict().get("word") or "").casefold() if rank == 2 else ""
-        title = text[found.end() :].strip(" \t:.-–—|)(]")
+        title = _title(text[found.end() :])
         anchored = not text[: found.start()].strip(" .:-–—()[]0123456789")
         return _Mark(rank, word, numbering.value(found["number"]), title, heading, anchored)
     return None
+
+
+def _title(rest: str) -> str:
+    """What a heading says behind the number, without the signs between; a bracket that it opens is its own."""
+    title = rest.lstrip(" \t:.-–—|)(]").rstrip(" \t:-–—|")
+    while title.endswith((")", "]")) and title.count(title[-1]) > title.count("(["[")]".index(title[-1])]):
+        title = title[:-1].rstrip(" \t:-–—|")
+    return title
 
 
 def _sections(marks: list[_Mark], headings: Sequence[Heading]) -> dict[int, list[tuple[Heading, str]]]:

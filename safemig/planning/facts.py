@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from safemig.base.action import Action, Effect
+from safemig.plan_document.document import Source
 
 ApplyingRole = Literal["build", "start", "write", "test"]
 
@@ -112,6 +113,7 @@ class SpecFact:
     differences: tuple[str, ...] = ()
     asks_schema: bool = True
     why: str = ""
+    beside: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True)

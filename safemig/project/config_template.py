@@ -151,8 +151,10 @@ def _timeouts() -> str:
 
 
 def _specs(project: Project) -> str:
-    folders = sorted({path.parent.relative_to(project.root).as_posix() for path in project.specs})
-    shown = ", ".join(_scalar(folder) for folder in folders if folder != ".")
+    paths = [path.relative_to(project.root) for path in project.specs]
+    # The root itself would be everything: of what lies there the files are named.
+    names = sorted({(path if len(path.parts) == 1 else path.parent).as_posix() for path in paths})
+    shown = ", ".join(map(_scalar, names))
     return "\n# Where implementation plans lie (folders or files).\n" + (
         (f"specs: [{shown}]\n" if shown else "#specs: [docs]\n") + _MIGRATION + _TICKS
     )

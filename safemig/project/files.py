@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 MAX_FOLDERS = 20_000
 MAX_DEPTH = 12
 MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
-_SKIP = frozenset(
+SKIPPED = frozenset(
     ("node_modules", "site-packages", "__pycache__", "__pypackages__", "build", "dist", "target", "_build", "htmlcov")
 )
 # Folders of tools in which plans for people's work lie; only Markdown is taken from them.
-_TOOL_FOLDERS = frozenset((".specify", ".kiro", ".claude", ".cursor", ".agents", ".agent"))
+_TOOL_FOLDERS = frozenset((".specify", ".kiro", ".claude", ".cursor", ".agents", ".agent", ".agent-os"))
 # What lies below these is rarely the service itself, and is taken only when nothing else is there.
 ASIDE = frozenset(
     ("tests", "test", "testing", "examples", "example", "docs", "doc", "fixtures", "templates", "vendor", "samples")
@@ -55,11 +55,9 @@ def find_files(root: Path) -> Found:
         "markdown": [],
     }
     count = 0
-    for folder, names, tool in _folders(root):
+    for folder, names, tool in folders(root, _counts):
         count += 1
         _sort_out(folder, names, tool, kinds)
-        if count >= MAX_FOLDERS:
-            break
     ordered = {
         kind: tuple(sorted(paths, key=lambda path: (len(path.parts), str(path)))) for kind, paths in kinds.items()
     }
@@ -75,9 +73,12 @@ def find_files(root: Path) -> Found:
     )
 
 
-def _folders(root: Path) -> Iterator[tuple[Path, list[str], bool]]:
+def folders(root: Path, counts: Callable[[str], bool]) -> Iterator[tuple[Path, list[str], bool]]:
+    """Each folder below ``root`` (and itself), bounded, with its files' names and whether it is a tool's; folders whose
+    names do not count, and virtual environments, are left out."""
     waiting = [(root, 0, False)]
-    while waiting:
+    seen = 0
+    while waiting and seen < MAX_FOLDERS:
         folder, depth, tool = waiting.pop()
         names: list[str] = []
         below: list[str] = []
@@ -92,19 +93,25 @@ def _folders(root: Path) -> Iterator[tuple[Path, list[str], bool]]:
             continue
         if "pyvenv.cfg" in names and folder != root:
             continue
+        seen += 1
         yield folder, names, tool
         if depth < MAX_DEPTH:
-            waiting.extend((folder / name, depth + 1, tool or name in _TOOL_FOLDERS) for name in below if _counts(name))
+            waiting.extend((folder / name, depth + 1, tool or name in _TOOL_FOLDERS) for name in below if counts(name))
+
+
+def markdown_name(name: str) -> bool:
+    """Whether a file of that name is Markdown."""
+    return name.lower().endswith((".md", ".markdown"))
 
 
 def _counts(name: str) -> bool:
     if name.startswith("."):
         return name in _TOOL_FOLDERS
-    return name not in _SKIP and not name.endswith(".egg-info")
+    return name not in SKIPPED and not name.endswith(".egg-info")
 
 
 def _sort_out(folder: Path, names: list[str], tool: bool, kinds: dict[str, list[Path]]) -> None:
-    kinds["markdown"] += [folder / name for name in names if name.lower().endswith((".md", ".markdown"))]
+    kinds["markdown"] += [folder / name for name in names if markdown_name(name)]
     if tool:
         return
     # make takes the first of these names

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from safemig.base.files import head
-from safemig.project import choice, services
+from safemig.project import choice, services, spec_files
 from safemig.project import database_url as database
 from safemig.project.alembic_config import AlembicTree, find_trees
 from safemig.project.compose import Compose
@@ -20,16 +18,9 @@ from safemig.project.derived_commands import Derived, Place, by_compose, by_pyth
 from safemig.project.files import Found, find_files, find_root
 from safemig.project.make_roles import Wish, ranked
 from safemig.project.problem import Problem, gap, tie
+from safemig.project.spec_files import NamedSpec
 from safemig.shell.makefile import Makefile
 from safemig.shell.recipes import Doing, doing
-
-_PLAN = re.compile(r"^[ \t>]*(?:[-*+]|\d+[.)])[ \t]+\[[ xX~]\]|create_table|CREATE\s+TABLE|ALTER\s+TABLE", re.M | re.I)
-_NO_SPEC = re.compile(
-    r"^(?:readme|changelog|changes|history|license|licence|contributing|code_of_conduct|security|authors|news|"
-    r"pull_request_template|issue_template|agents|claude)\b", re.I
-)  # fmt: skip
-_SPEC_SIZE = 1_000_000
-_SPECS = 500
 
 
 @dataclass(frozen=True)
@@ -38,7 +29,8 @@ class Project:
     where its commands run. ``roles`` maps a role to a make target, ``lines`` to a shell line where there is no
     Makefile, ``targets`` every role to all targets that could play it, the best first; ``tree`` is the Alembic tree of
     this service (one of ``alembic``), None when there is none or nothing decides. ``url`` is the service's base URL by
-    the files ("" unknown: the engine tells)."""
+    the files ("" unknown: the engine tells). ``specs`` are the files that may be specs, ``named_specs`` the entries of
+    the configuration that name them."""
 
     root: Path
     folder: Path
@@ -58,6 +50,7 @@ class Project:
     makefiles: tuple[Path, ...] = ()
     compose_files: tuple[Path, ...] = ()
     problems: tuple[Problem, ...] = ()
+    named_specs: tuple[NamedSpec, ...] = ()
 
 
 def discover(
@@ -117,6 +110,8 @@ class _Search:
         inside = compose if runtime != "process" else None
         places = database.Places(self.root, folder, inside, service, (tree,) if tree else trees, self.environ)
         found = self.database(places)
+        named = tuple(spec_files.named(self.root, word) for word in self.config.specs)
+        specs = [path for entry in named for path in entry.files]
         project = Project(
             root=self.root,
             folder=folder,
@@ -124,7 +119,7 @@ class _Search:
             compose=compose,
             alembic=trees,
             tree=tree,
-            specs=self.specs(),
+            specs=tuple(dict.fromkeys(specs)) if named else spec_files.likely(self.files.markdown, self.root),
             runtime=runtime,
             service=service,
             database_service=self.database_service(places.compose, found, problems),
@@ -136,6 +131,7 @@ class _Search:
             makefiles=self.files.makefiles,
             compose_files=self.files.compose,
             problems=tuple(problems),
+            named_specs=named,
         )
         problems.extend(missing(project, self.config, database.every_database(places)))
         problems.extend(compose.problems if compose and runtime == "docker" else ())
@@ -244,20 +240,6 @@ class _Search:
         if port:
             return f"http://127.0.0.1:{port}"
         return services.process_url(makefile, start, self.environ) if makefile and start else ""
-
-    def specs(self) -> tuple[Path, ...]:
-        """Markdown files that hold a checklist or a schema; those that configuration names come as they are."""
-        named = [self.root / word for word in self.config.specs]
-        found: list[Path] = []
-        for path in self.files.markdown:
-            chosen = any(path == place or path.is_relative_to(place) for place in named)
-            if named and not chosen:
-                continue
-            if chosen or (
-                len(found) < _SPECS and not _NO_SPEC.match(path.stem) and _PLAN.search(head(path, _SPEC_SIZE))
-            ):
-                found.append(path)
-        return tuple(found)
 
 
 def missing(project: Project, config: Config, urls: Sequence[DatabaseRef]) -> list[Problem]:

@@ -11,6 +11,7 @@ from typing import Literal
 from safemig.orm.reader import Models
 from safemig.plan_document.document import Document, Phase
 from safemig.plan_document.phases import clean
+from safemig.project.spec_files import key
 from safemig.requirements.rating import Rated, label, plain, rate, says
 
 _NEAR = 3  # names that are shown where none fits
@@ -24,6 +25,7 @@ _WHY = (
     "it has open items and changes tables that are there",
     "it asks for tables that are not there yet",
 )
+_NONE = "no spec was found: no Markdown file holds a checklist, SQL, `op` code, a model, or a table or list of columns"
 _RESTATES = "it has open items and shows tables otherwise than they are"
 _LAST = {
     "schema": "no schema is missing; it is the last phase whose schema is there",
@@ -79,9 +81,9 @@ def choose(
     tables that are there whether they are otherwise than it shows them; it may be slow, and is asked late and seldom.
     """
     if not documents:
-        return Nothing("no spec was found: no Markdown file with phases, code blocks or a checklist")
+        return Nothing(_NONE)
     if spec:
-        found = _by_name(documents, spec)
+        found = by_name(documents, spec)
         if isinstance(found, Tie | Nothing):
             return found
         documents = found
@@ -176,33 +178,50 @@ def _first_of_each(rated: Sequence[Rated]) -> list[Rated]:
     return list(first.values())
 
 
-def _by_name(documents: Sequence[Document], spec: str) -> list[Document] | Tie | Nothing:
-    folder, _, name = spec.replace("\\", "/").rpartition("/")
-    key = _key(name)
-    inside = [one for one in documents if not folder or _in_folder(one.path, folder)]
-    exact = [one for one in inside if _key(one.path.rpartition("/")[2]) == key]
-    found = exact or [one for one in inside if key and _key(one.path.rpartition("/")[2]).startswith(key)]
-    if len(found) > 1:
-        return Tie(tuple(one.path for one in found))
-    if found:
-        return found
-    names = {_key(one.path.rpartition("/")[2]): one.path for one in documents}
-    found_near = difflib.get_close_matches(key, names, n=_NEAR, cutoff=0.4)
+def by_name(documents: Sequence[Document], spec: str) -> list[Document] | Tie | Nothing:
+    """The documents that the name means: the one file that is called so, or all of a folder that is; whole names count
+    before beginnings, files before folders."""
+    folder, _, name = spec.replace("\\", "/").strip("/").rpartition("/")
+    wanted_key = key(name)
+
+    def called(text: str) -> bool:
+        return key(text) == wanted_key
+
+    def begins(text: str) -> bool:
+        return bool(wanted_key) and key(text).startswith(wanted_key)
+
+    for fits in (called, begins):
+        found = [one for one in documents if any(_is_file(path, folder, fits) for path in _paths(one))]
+        if len(found) > 1:
+            return Tie(tuple(one.path for one in found))
+        found = found or [one for one in documents if any(_is_within(path, folder, fits) for path in _paths(one))]
+        if found:
+            return found
+    names = {key(one.path.rpartition("/")[2]): one.path for one in documents}
+    found_near = difflib.get_close_matches(wanted_key, names, n=_NEAR, cutoff=0.4)
     near = tuple(names[one] for one in found_near) or tuple(names.values())[:_NEAR]
     word = ("the nearest is" if len(near) == 1 else "the nearest are") if found_near else "there are"
     more = "" if found_near or len(names) <= _NEAR else f" and {len(names) - _NEAR} more"
     return Nothing(f"no spec is called {spec!r}; {word} {', '.join(near)}{more}", near)
 
 
-def _in_folder(path: str, folder: str) -> bool:
-    parent = path.rpartition("/")[0]
-    wanted_folder = folder.removeprefix("./").strip("/")
-    return f"/{parent}".endswith(f"/{wanted_folder}")
+def _paths(document: Document) -> tuple[str, ...]:
+    return (document.path, *(one.path for one in document.beside))
 
 
-def _key(name: str) -> str:
-    stem = re.sub(r"\.(md|markdown|mdx|txt)$", "", name.casefold())
-    return re.sub(r"[-_\s]", "", stem)
+def _is_file(path: str, folder: str, fits: Callable[[str], bool]) -> bool:
+    parent, _, name = path.rpartition("/")
+    return fits(name) and (not folder or _in_folder(parent, folder))
+
+
+def _is_within(path: str, folder: str, fits: Callable[[str], bool]) -> bool:
+    """Whether a folder above the file is called so."""
+    parts = path.split("/")[:-1]
+    return any(fits(part) and (not folder or _in_folder("/".join(parts[:at]), folder)) for at, part in enumerate(parts))
+
+
+def _in_folder(parent: str, folder: str) -> bool:
+    return f"/{parent}".endswith(f"/{folder.removeprefix('./').strip('/')}")
 
 
 def _is_meant(phase: Phase, said: str) -> bool:

@@ -15,6 +15,8 @@ from safemig.plan_document import labels
 from safemig.plan_document.document import Block, Document, Phase
 from safemig.requirements import markdown_table, sql_blocks, table_outline
 
+Place = tuple[str, int]  # file and line of a block
+
 
 def wanted(document: Document, phase: Phase, others: Sequence[Document]) -> Wanted | None:
     """What the phase asks of the schema, None when it asks for nothing.
@@ -28,50 +30,81 @@ def wanted(document: Document, phase: Phase, others: Sequence[Document]) -> Want
         blocks = _general(document, phase)
         pieces, problems = _pieces(blocks, document.path)
     pieces, undecided = _chosen(blocks, pieces, document.path)
-    used, downs = _assemble(_asking(document, phase, pieces))
+    asking = _asking(document, phase, pieces)
+    used, downs = _assemble(asking)
     if not used:
         return _unusable(document, problems)
-    foreign = _foreign(blocks, document.path, {piece.block for piece in used})
-    result = _made(document.path, used, downs)
+    file = next(piece.file for piece in asking if piece in used)
+    used, apart = _in_one_file(file, used, asking)
+    downs = [piece for piece in downs if piece.file == file]
+    foreign = _foreign(blocks, document.path, set(map(_block_of, used)))
+    result = _made(file, used, downs)
     differences = (
         *_denied(document, phase, result),
         *_left_out(blocks, document.path),
-        *(f"{document.path}:{line}: {text}" for piece in used for line, text in piece.notes),
+        *(f"{piece.file}:{line}: {text}" for piece in used for line, text in piece.notes),
         *_differences(document, result, used, pieces, others),
     )
-    own = tuple(f"{document.path}:{line}: {text}" for piece in used for line, text in piece.problems)
+    own = tuple(f"{piece.file}:{line}: {text}" for piece in used for line, text in piece.problems)
     return replace(
         result,
         differences=tuple(dict.fromkeys(differences)),
-        problems=(foreign if result.kind == "sql" else ()) + own + undecided,
+        problems=(foreign if result.kind == "sql" else ()) + own + undecided + apart,
     )
+
+
+def _in_one_file(file: str, used: Sequence[Piece], asking: Sequence[Piece]) -> tuple[list[Piece], tuple[str, ...]]:
+    """The pieces that stand in that file, and what of the phase's schema stands in others and nobody would make."""
+    own = [piece for piece in used if piece.file == file]
+    made = {table for piece in own for table in piece.created}
+    more = [
+        piece for piece in asking
+        if piece.file != file and piece.side == "up" and (piece in used or set(piece.created) - made)
+    ]  # fmt: skip
+    return own, tuple(
+        f"{piece.file}:{piece.lines[0]} asks for more of the schema than {file}:{own[0].lines[0]}, and the schema of "
+        f"one phase is taken from one file; write both into {file}, or name each in a phase of its own"
+        for piece in more
+    )
+
+
+def _block_of(piece: Piece) -> Place:
+    return piece.file, piece.block
+
+
+def _place(block: Block, file: str) -> Place:
+    """Where the block of a document whose own path is ``file`` stands."""
+    return block.file or file, block.line
 
 
 def _chosen(blocks: Iterable[Block], pieces: tuple[Piece, ...], file: str) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
     """The pieces without those of options that are not the chosen one; a problem where none of several is."""
-    options = {block.line: labels.option(block) for block in blocks}
-    asked = {options[piece.block] for piece in pieces if piece.side == "up" and options[piece.block][0]}
+    options = {_place(block, file): labels.option(block) for block in blocks}
+    asked = {options[_block_of(piece)] for piece in pieces if piece.side == "up" and options[_block_of(piece)][0]}
     if len(asked) < 2:
         return pieces, ()
-    taken = tuple(piece for piece in pieces if not options[piece.block][0] or options[piece.block][1])
+    taken = tuple(piece for piece in pieces if not options[_block_of(piece)][0] or options[_block_of(piece)][1])
     if any(chosen for _, chosen in asked):
         return taken, ()
-    lines = sorted({piece.block for piece in pieces if options[piece.block][0]})
+    places = sorted({_block_of(piece) for piece in pieces if options[_block_of(piece)][0]})
+    first, last = (f"{place[0]}:{place[1]}" for place in (places[0], places[-1]))
     said = "write (chosen) behind the heading of the one that is meant"
-    return pieces, (f"{file}:{lines[0]} and {file}:{lines[-1]} are options of one choice; {said}",)
+    return pieces, (f"{first} and {last} are options of one choice; {said}",)
 
 
 def _left_out(blocks: Iterable[Block], file: str) -> Iterator[str]:
     for block in blocks:
         words = labels.aside(block)
-        if words and not block.outline and _read(block, file)[0]:
-            yield f"{file}:{block.line} is not used: the words above it ({words}) set it aside"
+        own = block.file or file
+        if words and not block.outline and _read(block, own)[0]:
+            yield f"{own}:{block.line} is not used: the words above it ({words}) set it aside"
 
 
-def denial(document: Document, phase: Phase) -> int:
-    """The 1-based line on which the phase, or the document outside its phases, says that no change is needed; or 0."""
+def denial(document: Document, phase: Phase) -> str:
+    """Where the phase, the document outside its phases, or a file beside it says that no change is needed; or ""."""
     spans = [span for other in document.phases if other.key != phase.key for span in other.parts]
-    return next((n for n in document.unchanged if not any(start <= n <= end for start, end in spans)), 0)
+    lines = (n for n in document.unchanged if not any(start <= n <= end for start, end in spans))
+    return next(iter((*(f"{document.path}:{n}" for n in lines), *document.denied)), "")
 
 
 def _asking(document: Document, phase: Phase, pieces: Sequence[Piece]) -> list[Piece]:
@@ -91,10 +124,10 @@ def _asking(document: Document, phase: Phase, pieces: Sequence[Piece]) -> list[P
 
 
 def _denied(document: Document, phase: Phase, result: Wanted) -> Iterator[str]:
-    line = denial(document, phase)
-    if line:
-        place = f"{document.path}:{result.origin[1]}"
-        yield f"{document.path}:{line} says that no change of the schema is needed, {place} has one; the latter is used"
+    said = denial(document, phase)
+    if said:
+        place = f"{result.origin[0]}:{result.origin[1]}"
+        yield f"{said} says that no change of the schema is needed, {place} has one; the latter is used"
 
 
 # The rank from which a source only describes a table.
@@ -107,16 +140,25 @@ def asks(document: Document, phase: Phase) -> tuple[tuple[str, ...], tuple[str, 
     return (found.tables, found.touched) if found else ((), ())
 
 
+def pieces_of(block: Block, file: str) -> tuple[Piece, ...]:
+    """What a block of that file asks of the schema, whatever phase it stands in."""
+    return _of_block(block, file)[0]
+
+
 def _pieces(blocks: Iterable[Block], file: str) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
     found = [_of_block(block, file) for block in blocks]
     pieces = tuple(piece for own, _ in found for piece in own)
     return pieces, tuple(problem for _, problem in found if problem)
 
 
-@lru_cache(maxsize=1024)  # rating the phases, comparing the specs and writing read each block up to four times
+@lru_cache(maxsize=8192)  # finding, rating the phases, comparing the specs and writing read each block up to five times
 def _of_block(block: Block, file: str) -> tuple[tuple[Piece, ...], str]:
     """What the block asks for, and what is wrong with it ("" for nothing); nothing where words set it aside."""
-    return ((), "") if labels.aside(block) else _read(block, file)
+    if labels.aside(block):
+        return (), ""
+    own = block.file or file
+    pieces, problem = _read(block, own)
+    return tuple(replace(piece, file=own) for piece in pieces), problem
 
 
 def _read(block: Block, file: str) -> tuple[tuple[Piece, ...], str]:
@@ -188,13 +230,14 @@ def _fitting(ups: Sequence[Piece]) -> list[Piece]:
 
 def _downgrade(used: Sequence[Piece], downs: Sequence[Piece], ups: Sequence[Piece]) -> list[Piece]:
     """The downgrades of the used blocks, the last first, else those of blocks that hold no other upgrade."""
-    blocks = [piece.block for piece in used]
-    elsewhere = {piece.block for piece in ups} - set(blocks)
+    blocks = [_block_of(piece) for piece in used]
+    elsewhere = {_block_of(piece) for piece in ups} - set(blocks)
     tables = {table for piece in used for table in piece.tables}
     chosen: list[Piece] = []
-    for piece in sorted(downs, key=lambda one: (one.block not in blocks, not one.whole)):
-        fits = piece.block in blocks or (piece.block not in elsewhere and piece.tables & tables)
-        if not piece.tables and piece.block not in elsewhere:
+    for piece in sorted(downs, key=lambda one: (_block_of(one) not in blocks, not one.whole)):
+        place = _block_of(piece)
+        fits = place in blocks or (place not in elsewhere and piece.tables & tables)
+        if not piece.tables and place not in elsewhere:
             fits = True  # DROP INDEX names no table
         if fits and not any(piece.keys & other.keys for other in chosen):
             chosen.append(piece)
@@ -238,11 +281,11 @@ def _numbers(pieces: Sequence[Piece], gap: str) -> tuple[int, ...]:
     return tuple(result)
 
 
-def _foreign(blocks: Iterable[Block], file: str, used: set[int]) -> tuple[str, ...]:
+def _foreign(blocks: Iterable[Block], file: str, used: set[Place]) -> tuple[str, ...]:
     return tuple(
-        f"{file}:{line}: {form} is MySQL's, PostgreSQL has none; write {instead}"
+        f"{block.file or file}:{line}: {form} is MySQL's, PostgreSQL has none; write {instead}"
         for block in blocks
-        if block.line in used and sql_blocks.concerns(block)
+        if _place(block, file) in used and sql_blocks.concerns(block)
         for line, form, instead in sql_blocks.problems(block)
     )
 
@@ -252,21 +295,18 @@ def _differences(
 ) -> Iterator[str]:
     """What the unused sources of this phase, of the rest of the document and of other documents say otherwise."""
     own = {table: found for piece in used for table, found in table_outline.sketches(piece).items()}
-    taken = {piece.block for piece in used}
+    taken = set(map(_block_of, used))
     for other in [document, *(one for one in others if one.path != document.path)]:
         everything = [block for phase in other.phases for block in phase.blocks] + list(other.general)
-        found = _pieces({block.line: block for block in everything}.values(), other.path)[0]
-        for piece in sorted(found, key=lambda one: one.lines[0]):
-            if piece.side == "down" or (other is document and piece.block in taken):
+        found = _pieces({_place(block, other.path): block for block in everything}.values(), other.path)[0]
+        for piece in sorted(found, key=lambda one: (one.file != other.path, one.file, one.lines[0])):
+            if piece.side == "down" or (other is document and _block_of(piece) in taken):
                 continue
             for table, theirs in table_outline.sketches(piece).items():
                 if table in own:
-                    yield from table_outline.differences(own[table], document.path, theirs, other.path)
+                    yield from table_outline.differences(own[table], result.origin[0], theirs, piece.file)
+    unused = [block for phase in document.phases for block in phase.blocks if _place(block, document.path) not in taken]
     yield from (
-        f"{text} (not used: {document.path}:{result.origin[1]} is)"
-        for text in _foreign(
-            [block for phase in document.phases for block in phase.blocks if block.line not in taken],
-            document.path,
-            {piece.block for piece in pieces} - taken,
-        )
+        f"{text} (not used: {result.origin[0]}:{result.origin[1]} is)"
+        for text in _foreign(unused, document.path, set(map(_block_of, pieces)) - taken)
     )

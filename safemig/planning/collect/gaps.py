@@ -25,6 +25,10 @@ class ChoiceNeeded(Exception):
         self.candidates = tuple(candidates)
 
 
+class NoSuchSpec(ChoiceNeeded):
+    """Nothing is called as the spec that the person named."""
+
+
 class NotReady(Exception):
     """The project lacks something without which a run cannot begin."""
 

@@ -11,14 +11,14 @@ from checks.evidence import Evidence
 from checks.revisions.graph import Graph, UnknownRevision, pending, read_graph
 from checks.revisions.style import Pattern, read_pattern
 from safemig.base import file_edit
-from safemig.checklist.migrating import asks_migration
 from safemig.migrations.change import Wanted
 from safemig.migrations.writer import message_of
-from safemig.plan_document.document import Document, Phase, read
+from safemig.plan_document.document import Document, Phase
+from safemig.plan_document.migrating import asks_migration
 from safemig.planning.applying import upgrades
 from safemig.planning.collect.commands import commands_of, from_target
 from safemig.planning.collect.existing_tables import with_stated
-from safemig.planning.collect.gaps import ChoiceNeeded, missing, notes, refuse_ties, stops
+from safemig.planning.collect.gaps import ChoiceNeeded, NoSuchSpec, missing, notes, refuse_ties, stops
 from safemig.planning.collect.item_commands import with_named
 from safemig.planning.collect.migration import pending_makers, with_head_files, with_merge, with_migration
 from safemig.planning.collect.models import code_left_out, models_of, with_models
@@ -30,8 +30,9 @@ from safemig.planning.startup.seen import seen_before
 from safemig.remedies import test_target
 from safemig.requirements.rating import label
 from safemig.requirements.row_sql import undone
-from safemig.requirements.selection import Choice, Nothing, Tie, choose
+from safemig.requirements.selection import Choice, Nothing, Tie, by_name, choose
 from safemig.requirements.sources import wanted
+from safemig.requirements.spec_documents import Specs, read_named, read_specs
 
 if TYPE_CHECKING:
     from safemig.planning.request import Request
@@ -47,7 +48,8 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
     graph, (world, used) = await asyncio.gather(
         asyncio.to_thread(_graph, project, tree), asyncio.to_thread(_world, runtime, tree)
     )
-    documents = _documents(project)
+    specs = await asyncio.to_thread(_specs, project, request.spec)
+    documents = specs.documents
     facts = Facts(
         target=_target(project, config),
         runtime=runtime.name,
@@ -65,7 +67,7 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
     )
     facts = _with_startup(replace(_with_revision(facts, graph, world), in_use=used), project)
     chosen, unsure = _choose(facts, project, runtime, documents, graph, request)
-    facts = replace(facts, problems=(*facts.problems, *unsure))
+    facts = replace(facts, problems=(*facts.problems, *filter(None, (specs.unread,)), *unsure))
     facts = _with_test_target(facts, project)
     if tree and isinstance(chosen, Choice):
         facts = _with_spec(facts, project, config, runtime, tree, graph, chosen, documents)
@@ -118,8 +120,17 @@ def _world(runtime: Runtime, tree: AlembicTree | None) -> tuple[Evidence, bool]:
         return unseen("revision", "database", "alembic current", str(error).splitlines()[0]), False
 
 
-def _documents(project: Project) -> tuple[Document, ...]:
-    return tuple(read(path, project.root) for path in project.specs)
+def _specs(project: Project, name: str) -> Specs:
+    """The project's specs, with those that only a person's ``name`` leads to. Raises NoSuchSpec where none does."""
+    specs = read_specs(project)
+    meant = by_name(specs.documents, name) if name else None
+    if not isinstance(meant, Nothing):
+        return specs
+    named = read_named(project, name)
+    if not named:
+        raise NoSuchSpec(meant.reason, meant.near, "name one with --spec NAME")
+    known = {document.path for document in specs.documents}
+    return replace(specs, documents=(*specs.documents, *(one for one in named if one.path not in known)))
 
 
 def _left_open(documents: Sequence[Document], chosen: Choice | Nothing, own: Sequence[str]) -> Iterator[str]:
@@ -280,6 +291,7 @@ def _with_spec(
         found.differences if found else (),
         found is not None,
         chosen.why,
+        beside=document.beside,
     )
     facts = replace(facts, spec=spec)
     if found is None:
@@ -324,7 +336,7 @@ def wanted_of(project: Project, facts: Facts) -> Wanted | None:
     """What the chosen phase of the chosen spec asks for, read again from the file."""
     if facts.spec is None:
         return None
-    documents = _documents(project)
+    documents = _specs(project, facts.spec.path).documents
     for document in documents:
         for phase in document.phases:
             if document.path == facts.spec.path and phase.key == facts.spec.phase:

@@ -171,19 +171,50 @@ def test_revision_files_that_alembic_would_refuse(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "code", "words"),
     [
-        (("--spec", "raitings"), ["raitings", "docs/ratings_plan.md"]),
-        (("--spec", "ratings", "--phase", "7"), ["'7'", "phase 1: Database"]),
+        (("--spec", "raitings"), 2, ["raitings", "docs/ratings_plan.md"]),
+        (("--spec", "../shop/plan.md"), 2, ["../shop/plan.md", "docs/ratings_plan.md"]),
+        (("--spec", "docs/words.md"), 2, ["docs/words.md", "it holds nothing", "a checklist"]),
+        (("--spec", "ratings", "--phase", "7"), 4, ["'7'", "phase 1: Database"]),
     ],
 )
 @pytest.mark.parametrize("command", [("plan",), AUTO, ("verify",)], ids=["plan", "run", "verify"])
 def test_a_spec_or_phase_that_is_not_there(
-    command: tuple[str, ...], arguments: tuple[str, ...], words: Sequence[str], tmp_path: Path
+    command: tuple[str, ...], arguments: tuple[str, ...], code: int, words: Sequence[str], tmp_path: Path
 ) -> None:
-    ended = safemig(make(tmp_path), *command, *arguments)
+    write(make(tmp_path), "docs/words.md", "# Words\n\nOnly words.\n")
+    ended = safemig(tmp_path, *command, *arguments)
     assert [word for word in words if word not in ended.reason] == [], ended.reason
-    assert (ended.code, ended.changed) == (4, ())
+    assert (ended.code, ended.changed) == (code, ())
+
+
+@pytest.mark.parametrize("command", [("status",), ("plan",), AUTO, ("checklist",), ("init", "--force")])
+@pytest.mark.parametrize(("entry", "lacks"), [("plans", "no file, and no folder"), ("docs/words.md", "holds nothing")])
+def test_configuration_that_names_no_spec_is_an_error(
+    command: tuple[str, ...], entry: str, lacks: str, tmp_path: Path
+) -> None:
+    make(tmp_path)
+    write(tmp_path, "docs/words.md", "# Words\n\nOnly words.\n")
+    write(
+        tmp_path, "safemig.yaml", f"{(tmp_path / 'safemig.yaml').read_text()}\nspecs: [docs/ratings_plan.md, {entry}]\n"
+    )
+    ended = safemig(tmp_path, *command)
+    assert (ended.code, ended.changed) == (2, ())
+    assert f"specs: in safemig.yaml names '{entry}'" in ended.reason
+    assert lacks in ended.reason
+
+
+@pytest.mark.parametrize("named", [".hidden/plans/stars", "stars", ".hidden/plans/stars/note.txt", ".hidden/plans"])
+def test_a_spec_in_a_hidden_place_is_taken_where_it_is_named(named: str, tmp_path: Path) -> None:
+    make(tmp_path)
+    write(tmp_path, ".hidden/plans/stars/note.txt", SPEC.replace("rating", "star"))
+    write(tmp_path, ".hidden/plans/stars/plan.md", SPEC.replace("rating", "star"))
+    ended = safemig(tmp_path, "plan", "--spec", named)
+    assert ended.code == 0, ended.reason
+    name = "note.txt" if named.endswith("txt") else "plan.md"
+    assert f"spec .hidden/plans/stars/{name}, phase 1" in ended.out
+    assert "create star" in ended.out
 
 
 def test_two_specs_that_fit_are_a_choice(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from typing import cast
 import pytest
 
 from checks.evidence import Evidence, Json
-from safemig.checklist.migrating import asks_migration
 from safemig.engine import observation
 from safemig.engine.applied_revisions import applied_by
 from safemig.engine.baseline import _applied_by
 from safemig.engine.session import Session
 from safemig.engine.verdict import Judged, _compares, _done, _unchanged, _untold
 from safemig.journal.state import RunState, Seen, StepState
+from safemig.plan_document.migrating import asks_migration
 from safemig.planning.applying import FIRST_LOOK
 from safemig.planning.facts import Facts, Finding
 from safemig.planning.heads import NOTHING_TO_DO, THERE

@@ -197,3 +197,19 @@ def test_any_bytes_give_a_document_with_true_offsets(content: bytes) -> None:
         for item in phase.items:
             assert content[item.offset - 1 : item.offset] == b"["
             assert content[item.offset : item.offset + 1] == item.mark.encode("utf-8", "surrogateescape")[:1]
+
+
+@pytest.mark.parametrize(
+    ("heading", "title"),
+    [
+        ("Fase 2: Modelos y ORM (2 horas)", "Modelos y ORM (2 horas)"),
+        ("Phase 2 - Models [draft]", "Models [draft]"),
+        ("(Phase 2: Models & ORM (2 h))", "Models & ORM (2 h)"),
+        ("[Phase 2] Models", "Models"),
+        ("Phase 2 — Models, views etc.:", "Models, views etc."),
+        ("Phase 2 (Models)", "Models"),
+        ("Phase 2: ✅ Models)", "Models"),
+    ],
+)
+def test_a_title_is_not_cut(heading: str, title: str) -> None:
+    assert _phase(f"# P\n\n## {heading}\n\n- [ ] a\n", 2).title == title
