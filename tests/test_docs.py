@@ -114,7 +114,7 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
 
 
 def keys_of_config() -> set[str]:
-    known = {one.name for one in fields(Config)} - {"file", "scripts"}
+    known = {one.name for one in fields(Config)} - {"file", "effects", "scripts"}
     nested = {
         "project": ProjectConfig,
         "database": DatabaseConfig,

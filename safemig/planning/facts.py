@@ -14,7 +14,9 @@ ApplyingRole = Literal["build", "start", "write", "test"]
 
 @dataclass(frozen=True)
 class CommandFact:
-    """How this target does one thing: the shell line, the make target behind it and what its recipe is."""
+    """How this target does one thing: the shell line, the make target behind it and what its recipe is. ``unknown``: it
+    counts as destructive only because what it does could not be told. ``told`` says that safemig.yaml gives the effect.
+    """
 
     line: str
     target: str = ""
@@ -23,6 +25,8 @@ class CommandFact:
     touches: tuple[str, ...] = ()
     why: str = ""
     asks: int = 0
+    unknown: bool = False
+    told: str = ""
 
 
 @dataclass(frozen=True)

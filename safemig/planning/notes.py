@@ -47,7 +47,7 @@ def unchosen(facts: Facts) -> str:
 
 def notes(facts: Facts) -> list[str]:
     """What a person should know beside the steps."""
-    notes = list(facts.problems)
+    notes = [*facts.problems, *(command.told for command in facts.commands.values() if command.told)]
     if facts.bridge:
         notes.append(
             "recipes call docker-compose, which is not installed: "

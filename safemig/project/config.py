@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from checks.evidence import Json
+from safemig.base.action import EFFECTS, Effect
 from safemig.base.files import content
 from safemig.base.words import is_word
 from safemig.project.config_schema import (
@@ -177,15 +178,18 @@ class _Reader:
     path: Path
 
     def config(self, top: _Value) -> Config:
-        known = tuple(name for name in Config.__dataclass_fields__ if name not in ("file", "scripts"))
+        known = tuple(name for name in Config.__dataclass_fields__ if name not in ("file", "effects", "scripts"))
         keys = top.keys(known)
         endpoints, scripts = self.endpoints(keys.get("endpoints"))
+        none: dict[str, tuple[str, Effect | None]] = {}
+        commands = _of(keys, "commands", self.commands, none)
         runtime = _of(keys, "runtime", lambda value: value.one_of(("docker", "process")), "")
         return Config(
             file=self.path,
             project=_of(keys, "project", self.project, ProjectConfig()),
             runtime="docker" if runtime == "docker" else "process" if runtime == "process" else "",
-            commands=_of(keys, "commands", self.commands, {}),
+            commands={role: line for role, (line, _) in commands.items()},
+            effects={role: effect for role, (_, effect) in commands.items() if effect},
             service=_of(keys, "service", _Value.text, ""),
             database=_of(keys, "database", self.database, DatabaseConfig()),
             url=_of(keys, "url", _url, ""),
@@ -212,8 +216,8 @@ class _Reader:
             alembic=_of(keys, "alembic", _path, ""),
         )
 
-    def commands(self, value: _Value) -> dict[str, str]:
-        return {role: each.text() for role, each in value.keys(ROLES).items()}
+    def commands(self, value: _Value) -> dict[str, tuple[str, Effect | None]]:
+        return {role: _command(each) for role, each in value.keys(ROLES).items()}
 
     def database(self, value: _Value) -> DatabaseConfig:
         keys = value.keys(tuple(DatabaseConfig.__dataclass_fields__))
@@ -274,6 +278,17 @@ class _Reader:
 def _of(keys: Mapping[str, _Value], name: str, read: Callable[[_Value], T], default: T) -> T:
     value = keys.get(name)
     return default if value is None or _kind(value.node) == "nothing" else read(value)
+
+
+def _command(value: _Value) -> tuple[str, Effect | None]:
+    """A shell line, or ``{run: LINE, effect: EFFECT}``."""
+    if _kind(value.node) != "a mapping":
+        return value.text(), None
+    keys = value.keys(("run", "effect"))
+    if "run" not in keys:
+        raise value.fail(f"{value.name} needs run: the shell line")
+    word = _of(keys, "effect", lambda each: each.one_of(EFFECTS), "")
+    return keys["run"].text(), next((effect for effect in EFFECTS if effect == word), None)
 
 
 def _texts(value: _Value) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from checks.evidence import Json
+from safemig.base.action import Effect
 
 ROLES = (
     "build", "start", "stop", "restart", "logs", "test", "migrate", "current", "create", "seed", "downgrade", "clean",
@@ -133,13 +134,15 @@ class TickConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """safemig.yaml as read, or the defaults. ``file`` is None when there is none; ``settle`` is how many seconds after
+    """safemig.yaml as read, or the defaults. ``file`` is None when there is none; ``effects`` are those that the person
+    gives to commands, by role; ``settle`` is how many seconds after
     the change the service is looked at again."""
 
     file: Path | None = None
     project: ProjectConfig = ProjectConfig()
     runtime: Literal["", "docker", "process"] = ""
     commands: Mapping[str, str] = field(default_factory=dict)
+    effects: Mapping[str, Effect] = field(default_factory=dict)
     service: str = ""
     database: DatabaseConfig = DatabaseConfig()
     url: str = ""

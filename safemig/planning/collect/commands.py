@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from safemig.base.action import Effect
 from safemig.planning.collect.current_command import current_of
 from safemig.planning.facts import CommandFact, Facts
 from safemig.project.derived_commands import MESSAGE, judged
 from safemig.shell.effects import effect_of_line
 from safemig.shell.make_effects import effect_in_folder, effect_of_target
 from safemig.shell.makefile import Makefile, Target, asks, expand, message_variable, parse
+from safemig.shell.outcome import ANYTHING
 
 if TYPE_CHECKING:
     from safemig.project.config import Config
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 UPGRADE = re.compile(r"\b(alembic\b.*?\s|flask\s+db\s+)upgrade(\s+heads?)?\b")
 DOLLARS = "\0"
+WHATEVER = "what the command that safemig.yaml names does"
 
 
 def commands_of(project: Project, config: Config, message: str = "") -> dict[str, CommandFact]:
@@ -31,7 +34,7 @@ def commands_of(project: Project, config: Config, message: str = "") -> dict[str
     else:
         found = {role: _derived(line) for role, line in project.lines.items()}
     for role, line in config.commands.items():
-        found[role] = from_line(line, project.makefile)
+        found[role] = named(from_line(line, project.makefile), role, config.effects.get(role))
     if "create" in found:
         found["create"] = _with_message(found["create"], project.makefile, message)
     undo = downgrade_of(project.makefile, found.get("migrate"))
@@ -49,7 +52,20 @@ def from_line(line: str, makefile: Makefile | None) -> CommandFact:
     if tool == "make" and makefile and makefile.target(name.strip()):
         return from_target(makefile, name.strip())
     effects = effect_in_folder(line, makefile.path.parent, makefile.below) if makefile else effect_of_line(line)
-    return CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why)
+    return CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why, unknown=effects.unknown)
+
+
+def named(fact: CommandFact, role: str, effect: Effect | None) -> CommandFact:
+    """A command as safemig.yaml names it: its own word on the effect holds; else what only could not be told (a script,
+    a program that safemig does not know) counts as a change, for a person has named it. What is known to lose something
+    stays what it is, and so does a make target, whose recipe is read."""
+    if effect is not None:
+        told = f"`{fact.line}` counts as {effect}: commands.{role}.effect in safemig.yaml says so"
+        return replace(fact, effect=effect, told=told if effect == fact.effect else f"{told} ({fact.why})")
+    if not fact.unknown or fact.target:
+        return fact
+    touches = tuple(WHATEVER if word == ANYTHING else word for word in fact.touches)
+    return replace(fact, effect="write", touches=touches, why=f"safemig.yaml names it (commands.{role}); {fact.why}")
 
 
 def _derived(line: str) -> CommandFact:
