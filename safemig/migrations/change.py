@@ -3,7 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from safemig.sql.parser import Statement
+
+if TYPE_CHECKING:
+    from alembic.operations.ops import MigrateOperation
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of the schema, whichever language asks for it.
+
+    ``operation`` is Alembic's operation for it. A statement that no operation carries has its parse tree in
+    ``statement``, an ALTER TABLE with one action of its list; SQL has both where an operation carries it. ``text`` is
+    the whole statement as its source writes it, ``lines`` are its first and last 1-based line there and ``number`` is
+    its 0-based number: the actions of one ALTER TABLE share them. With a ``problem``, which says why, nothing could be
+    read.
+    """
+
+    side: Literal["up", "down"]
+    text: str
+    lines: tuple[int, int]
+    number: int
+    operation: MigrateOperation | None = None
+    statement: Statement | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True)

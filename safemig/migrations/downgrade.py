@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
-from safemig.migrations.change import Wanted
-from safemig.migrations.fragments import parse
-from safemig.migrations.from_python import argument, literal
-from safemig.sql.text import Statement, Token, qualified, statements
+from safemig.migrations import render
+from safemig.migrations.change import Change, Wanted
+from safemig.migrations.changes import changes, sql_of
+from safemig.migrations.from_sql import executed
+from safemig.sql.identifiers import qualify_if_needed
+from safemig.sql.opposites import opposite, target
+from safemig.sql.parser import kind_of, relation
+from safemig.sql.text import statements
 
-_DROPPED = ("TABLE", "INDEX", "VIEW", "TYPE", "SEQUENCE", "SCHEMA", "EXTENSION", "DOMAIN", "PUBLICATION")
-_CONSTRAINTS = {
-    "create_unique_constraint": "unique",
-    "create_foreign_key": "foreignkey",
-    "create_check_constraint": "check",
-    "create_primary_key": "primary",
-}
+if TYPE_CHECKING:
+    from alembic.operations.ops import AddColumnOp, AlterColumnOp, CreateTableOp, MigrateOperation
 
 
 class NoUndo(Exception):
@@ -32,283 +30,195 @@ class NoUndo(Exception):
 def derive(wanted: Wanted, known: Mapping[int, str] | None = None) -> str:
     """The statements that take the upgrade back, the last first. NoUndo where one of them loses what was there.
 
-    ``known`` has the way back of some statements of SQL, by their 0-based number (``put_back``).
+    ``known`` has the way back of some statements of SQL, by their 0-based number (``previous_definitions``).
     """
-    if wanted.kind == "sql":
-        found, ways = list(statements(wanted.upgrade)), known or {}
-        parts = [
-            ways[number] if number in ways else "" if _validates(one, found) else _sql(one, wanted.tables)
-            for number, one in enumerate(found)
-        ]
-        return "\n".join(part for part in reversed(parts) if part)
-    tree = parse(wanted.upgrade)
-    if tree is None:
-        raise NoUndo(1, wanted.upgrade.split("\n", 1)[0])
-    lines = [line for node in tree.body for line in _python(node)]
-    return "\n".join(reversed(lines))
+    own, ways = changes(wanted), known or {}
+    parts = [
+        ways[number] if number in ways else _way_back(tuple(group), own, wanted)
+        for number, group in groupby(own, key=lambda change: change.number)
+    ]
+    return "\n".join(part for part in reversed(parts) if part)
 
 
-def _python(node: ast.stmt) -> Iterator[str]:
-    value = node.value if isinstance(node, ast.Expr | ast.Assign) else None
-    if isinstance(node, ast.Assign) and not isinstance(value, ast.Call):
-        return
-    call = value if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) else None
-    if call is None or not isinstance(call.func, ast.Attribute) or ast.unparse(call.func.value) != "op":
-        if isinstance(node, ast.Assign | ast.Import | ast.ImportFrom):
-            return
-        raise _none(node)
-    method = call.func.attr
-    schema = argument(call, -1, "schema") or argument(call, -1, "source_schema")
-    tail = f", schema={ast.unparse(schema)}" if schema is not None else ""
-    if method == "create_table":
-        yield from _enums(call)
-        yield f"op.drop_table({_shown(call, 0, 'table_name', node)}{tail})"
-    elif method == "create_index":
-        table = _shown(call, 1, "table_name", node)
-        yield f"op.drop_index({_name(call, 0, 'index_name', node)}, table_name={table}{tail})"
-    elif method in _CONSTRAINTS:
-        table = _shown(call, 1, "source_table" if method == "create_foreign_key" else "table_name", node)
-        name = _name(call, 0, "constraint_name", node)
-        yield f'op.drop_constraint({name}, {table}, type_="{_CONSTRAINTS[method]}"{tail})'
-    elif method == "add_column":
-        yield f"op.drop_column({_shown(call, 0, 'table_name', node)}, {_column(call, node)}{tail})"
-    elif method == "rename_table":
-        new, old = _shown(call, 1, "new_table_name", node), _shown(call, 0, "old_table_name", node)
-        yield f"op.rename_table({new}, {old}{tail})"
+def _way_back(statement: Sequence[Change], own: Sequence[Change], wanted: Wanted) -> str:
+    """What takes the changes of one statement back, in the language of the upgrade."""
+    operations = [
+        one for change in reversed(statement) for one in reversed(list(_reversed(change, own, wanted.tables)))
+    ]
+    if wanted.kind == "op":
+        return "\n".join(_code(one) for one in operations)
+    return "\n".join(_listed([sql for one in operations for sql in render.sql_of_operation(one)]))
+
+
+def _code(operation: MigrateOperation) -> str:
+    sql = sql_of(operation)
+    if sql is not None:
+        return "\n".join(executed(one) for one in statements(sql))
+    return render.in_autocommit(operation, "\n".join(render.call(operation).lines(len(render.INDENT))))
+
+
+def _listed(texts: Sequence[str]) -> Iterator[str]:
+    """The statements, those on one table as one with a list of actions, as they were made."""
+    heads = {text.split(" ")[2] for text in texts if text.startswith("ALTER TABLE ")}
+    head = f"ALTER TABLE {heads.pop()} " if len(heads) == 1 and len(texts) > 1 else ""
+    if head and all(text.startswith(head) for text in texts) and not any(" RENAME " in text for text in texts):
+        yield f"{head}{', '.join(text.removeprefix(head) for text in texts)};"
     else:
-        raise _none(node)
+        yield from (f"{text};" for text in texts)
 
 
-def _none(node: ast.stmt) -> NoUndo:
-    return NoUndo(node.lineno, ast.unparse(node).split("\n", 1)[0][:120])
+def _reversed(change: Change, own: Sequence[Change], made: Sequence[str]) -> Iterator[MigrateOperation]:
+    from alembic.operations.ops import ExecuteSQLOp
+
+    if change.problem:
+        raise _none(change)
+    operation, statement = change.operation, change.statement
+    if statement is not None and (target(statement) in made or _validates(change, own) or _is_local(change)):
+        return  # rows, privileges and comments go with their table, a validated constraint with itself
+    reverse = _REVERSES.get(type(operation).__name__)
+    if reverse is not None:
+        found = list(reverse(operation))
+        if not found:
+            raise _none(change)
+        types = {opposite(other.statement) for other in own if other.statement is not None} - {""}
+        for one in found:
+            with_table = _table(one) in made and type(one).__name__ in _WITH_TABLE
+            if not with_table and (sql_of(one) or "").replace("IF EXISTS ", "") not in types:
+                yield one
+    else:
+        text = opposite(statement) if statement is not None else ""
+        if not text:
+            raise _none(change)
+        yield ExecuteSQLOp(text)
 
 
-def _shown(call: ast.Call, place: int, name: str, node: ast.stmt) -> str:
-    found = argument(call, place, name)
-    if found is None:
-        raise _none(node)
-    return ast.unparse(found).replace("'", '"') if literal(found) else ast.unparse(found)
+_WITH_TABLE = ("CreateTableCommentOp", "DropTableCommentOp")
 
 
-def _name(call: ast.Call, place: int, name: str, node: ast.stmt) -> str:
-    """The name of what is dropped; one that was left open is PostgreSQL's to give and not known here."""
-    if not literal(argument(call, place, name)):
-        raise _none(node)
-    return _shown(call, place, name, node)
+def _table(operation: MigrateOperation) -> str:
+    """The table of an operation, as ``Wanted.tables`` names it."""
+    schema, name = getattr(operation, "schema", None), getattr(operation, "table_name", "")
+    return f"{schema}.{name}" if schema and schema != "public" else str(name)
 
 
-def _column(call: ast.Call, node: ast.stmt) -> str:
-    column = argument(call, 1, "column")
-    name = argument(column, 0, "name") if isinstance(column, ast.Call) else None
-    if not literal(name):
-        raise _none(node)
-    return f'"{literal(name)}"'
-
-
-def _enums(call: ast.Call) -> Iterator[str]:
-    """Types that create_table makes on its way and drop_table leaves behind."""
-    for node in ast.walk(call):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".Enum", ".ENUM")):
-            name, made = literal(argument(node, -1, "name")), argument(node, -1, "create_type")
-            if name and not (isinstance(made, ast.Constant) and made.value is False):
-                # Statements are turned round afterwards: the type goes after its table.
-                yield f"op.execute('DROP TYPE IF EXISTS \"{name}\"')"
-
-
-def _sql(statement: Statement, made: tuple[str, ...]) -> str:
-    own = statement.tokens
-    words = [token.upper for token in own]
-    found = ""
-    if statement.head == "CREATE":
-        found = _dropped(own, words) or _hanging(own, words) or _routine(own, words)
-    elif statement.head == "COMMENT":
-        return _comment(own, words, made)
-    elif _on(own, words) in made:
-        return ""  # rows and privileges go with their table
-    elif words[0] == "GRANT" and "WITH" not in words and "ON" in words:
-        to = len(words) - 1 - words[::-1].index("TO") if "TO" in words else 0
-        found = f"REVOKE {_text(own[1:to])} FROM {_text(own[to + 1 :])};" if to else ""
-    elif statement.head == "ALTER" and words[-3:-1] == ["RENAME", "TO"]:
-        found = _renamed(own)
-    elif words[:2] == ["ALTER", "TABLE"]:
-        return _alter(statement, own)
-    elif words[:2] == ["ALTER", "SEQUENCE"] and "OWNED" in words:
-        _, end = qualified(own, 2)
-        found = f"ALTER SEQUENCE {_text(own[2:end])} OWNED BY NONE;" if words[end] == "OWNED" else ""
-    if not found:
-        raise NoUndo(statement.line, _first_line(statement))
-    return found
-
-
-def _validates(statement: Statement, others: Sequence[Statement]) -> bool:
-    """Whether it validates a constraint that one of those statements adds: it is gone when that is taken back."""
-    own, words = statement.tokens, [token.upper for token in statement.tokens]
-    if words[:2] != ["ALTER", "TABLE"] or words[-3:-1] != ["VALIDATE", "CONSTRAINT"]:
-        return False
-    table, at = qualified(own, 2)
-    return at == len(own) - 3 and any(_adds(other, table, own[-1].name) for other in others)
-
-
-def _adds(statement: Statement, table: str, constraint: str) -> bool:
-    own, words = statement.tokens, [token.upper for token in statement.tokens]
-    name, at = qualified(own, 2)
-    adds = words[:2] == ["ALTER", "TABLE"] and name == table and words[at : at + 2] == ["ADD", "CONSTRAINT"]
-    return adds and len(own) > at + 2 and own[at + 2].name == constraint
-
-
-def _on(own: tuple[Token, ...], words: list[str]) -> str:
-    """The table whose rows or privileges a statement changes; "" for any other statement."""
-    mark = {"INSERT": "INTO", "DELETE": "FROM", "UPDATE": "UPDATE", "GRANT": "ON"}.get(words[0], "")
-    at = words.index(mark) + 1 if mark and mark in words else len(words)
-    return qualified(own, at + 1 if words[at : at + 1] in (["TABLE"], ["ONLY"]) else at)[0]
-
-
-def _comment(own: tuple[Token, ...], words: list[str], made: tuple[str, ...]) -> str:
-    """None instead of the comment; "" where it goes with the table that it describes.
-
-    Whether there was another comment before is seen when the revision is proved.
-    """
-    if "IS" not in words[2:]:
-        return ""
-    end = len(words) - 1 - words[::-1].index("IS")
-    table = qualified(own, words.index("ON", 3) + 1 if "ON" in words[3:] else 3)[0]
-    if words[2] == "COLUMN":
-        table = table.rpartition(".")[0]
-    if table in made:
-        return ""
-    return f"{_text(own[:end])} IS NULL;"
-
-
-def _renamed(own: tuple[Token, ...]) -> str:
-    """ALTER … name RENAME TO other, the other way; a schema stays in front, arguments and ON table behind."""
-    head = next(at for at, token in enumerate(own) if at > 1 and token.upper not in ("IF", "EXISTS", "ONLY", "VIEW"))
-    _, end = qualified(own, head)
-    if own[end].upper not in ("RENAME", "ON") and own[end].text != "(":
-        return ""
-    behind = f" {_text(own[end:-3])}" if own[end].upper == "ON" else _text(own[end:-3])
-    kind = [token for token in own[1:head] if token.upper not in ("IF", "EXISTS")]
-    return f"ALTER {_text(kind)} {_text((*own[head : end - 1], own[-1]))}{behind} RENAME TO {own[end - 1].text};"
-
-
-def _text(own: Sequence[Token]) -> str:
-    """The tokens with the space that they need: none at dots and brackets."""
-    return re.sub(r" ?([.,()]) ?", lambda found: ", " if found[1] == "," else found[1], " ".join(t.text for t in own))
-
-
-def _first_line(statement: Statement) -> str:
+def _none(change: Change) -> NoUndo:
     """Of the statement itself, without the comments before it."""
-    lines = [line for line in statement.text.split("\n") if line.strip() and not line.lstrip().startswith("--")]
-    return (lines[0].strip() if lines else statement.text)[:120]
+    lines = [line for line in change.text.split("\n") if line.strip() and not line.lstrip().startswith(("--", "#"))]
+    return NoUndo(change.lines[0], (lines[0].strip() if lines else change.text)[:120])
 
 
-def _hanging(own: tuple[Token, ...], words: list[str]) -> str:
-    """A trigger, a policy or a rule is dropped from its table."""
-    kind = next((word for word in words[1:3] if word in ("TRIGGER", "POLICY", "RULE")), "")
-    mark = "TO" if kind == "RULE" else "ON"
-    if not kind or "REPLACE" in words[:3] or mark not in words:
-        return ""
-    _, end = qualified(own, words.index(mark) + 1)
-    return f"DROP {kind} {own[words.index(kind) + 1].text} ON {_text(own[words.index(mark) + 1 : end])};"
+def _is_local(change: Change) -> bool:
+    """Whether it sets something for its own transaction alone."""
+    statement = change.statement
+    return statement is not None and statement.kind == "VariableSetStmt" and bool(statement.node.get("is_local"))
 
 
-def _routine(own: tuple[Token, ...], words: list[str]) -> str:
-    """A function or a procedure is dropped by its name and arguments: others may have the same name."""
-    if words[1] not in ("FUNCTION", "PROCEDURE"):
-        return ""
-    _, end = qualified(own, 2)
-    if own[end].text != "(":
-        return ""
-    depth, kept, default = 0, list[Token](), False
-    for token in own[end:]:
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
-        if depth == 0 or (depth == 1 and token.text == ","):
-            default = False
-        elif depth == 1 and (token.upper == "DEFAULT" or token.text in ("=", ":=")):
-            default = True
-        kept += [] if default else [token]
-        if depth == 0:
-            break
-    return f"DROP {words[1]} {_text(own[2:end])}{_text(kept)};"
+def _validates(change: Change, own: Sequence[Change]) -> bool:
+    """Whether it validates a constraint that one of those changes adds: it is gone when that is taken back."""
+    table, name = _action(change, "AT_ValidateConstraint")
+    return bool(name) and any(
+        _action(other, "AT_AddConstraint") == (table, name)
+        or (_added(other.operation) == (table, name) and bool(table))
+        for other in own
+    )
 
 
-def _dropped(own: tuple[Token, ...], words: list[str]) -> str:
-    kind = next((word for word in words[1:5] if word in _DROPPED), "")
-    if not kind or "REPLACE" in words[:3]:
-        return ""
-    at = words.index(kind) + 1
-    concurrently = " CONCURRENTLY" if words[at] == "CONCURRENTLY" else ""
-    while words[at] in ("IF", "NOT", "EXISTS", "CONCURRENTLY"):
-        at += 1
-    name, end = qualified(own, at)
-    if not name or words[at] == "ON":
-        return ""
-    shown = "".join(token.text for token in own[at:end])
-    before = "MATERIALIZED " if "MATERIALIZED" in words[:4] and kind == "VIEW" else ""
-    schema = _schema_of_index(own, words) if kind == "INDEX" else ""
-    return f"DROP {before}{kind}{concurrently} {schema}{shown};"
+def _action(change: Change, kind: str) -> tuple[str, str]:
+    """The table and the constraint of that action of an ALTER TABLE; empty for every other change."""
+    statement = change.statement
+    if statement is None or statement.kind != "AlterTableStmt":
+        return "", ""
+    action = kind_of(statement.node["cmds"][0])[1]
+    name = action.get("name") or kind_of(action.get("def"))[1].get("conname", "")
+    return (relation(statement.node.get("relation")), name) if action.get("subtype") == kind else ("", "")
 
 
-def _schema_of_index(own: tuple[Token, ...], words: list[str]) -> str:
-    """An index lies in the schema of its table."""
-    at = words.index("ON") + 1 if "ON" in words else len(own)
-    at += 1 if at < len(own) and words[at] == "ONLY" else 0
-    return f"{own[at].text}." if at + 1 < len(own) and own[at + 1].text == "." else ""
+def _added(operation: MigrateOperation | None) -> tuple[str, str]:
+    name = getattr(operation, "constraint_name", "")
+    table = getattr(operation, "source_table", None) or getattr(operation, "table_name", "")
+    schema = (getattr(operation, "kw", None) or {}).get("source_schema") or getattr(operation, "schema", None)
+    return (f"{schema}.{table}" if schema and schema != "public" else str(table)), str(name)
 
 
-def _alter(statement: Statement, own: tuple[Token, ...]) -> str:
-    """ALTER TABLE … ADD COLUMN and ADD CONSTRAINT; a list of several is taken back as a list."""
-    at = 2
-    while own[at].upper in ("IF", "EXISTS", "ONLY"):
-        at += 1
-    _, end = qualified(own, at)
-    table = "".join(token.text for token in own[at:end])
-    changes: list[list[Token]] = [[]]
-    depth = 0
-    for token in own[end:]:
-        depth += {"(": 1, ")": -1}.get(token.text, 0)
-        if token.text == "," and depth == 0:
-            changes.append([])
-        else:
-            changes[-1].append(token)
-    undone = [_change(change, statement) for change in changes]
-    return f"ALTER TABLE {table} {', '.join(reversed(undone))};"
+def _create_table(operation: CreateTableOp) -> Iterator[MigrateOperation]:
+    """The table goes, and then the types that create_table makes on its way and drop_table leaves behind."""
+    from alembic.operations.ops import DropTableOp, ExecuteSQLOp
+    from sqlalchemy import Column, Enum
+
+    for column in operation.columns:
+        type_ = column.type if isinstance(column, Column) else None
+        if isinstance(type_, Enum) and type_.name and getattr(type_, "create_type", True) and type_.native_enum:
+            yield ExecuteSQLOp(f"DROP TYPE IF EXISTS {_quoted(type_.schema, type_.name)}")
+    yield DropTableOp(operation.table_name, schema=operation.schema)
 
 
-def _change(change: list[Token], statement: Statement) -> str:
-    words = [token.upper for token in change]
-    turned = _turned(change, words)
-    if turned:
-        return turned
-    rest = [token for token in change[1:] if token.upper not in ("COLUMN", "IF", "NOT", "EXISTS")]
-    unnamed = ("UNIQUE", "CHECK", "PRIMARY", "FOREIGN", "EXCLUDE", "CONSTRAINT")
-    if words[:2] == ["ADD", "CONSTRAINT"] and len(change) > 2:
-        return f"DROP CONSTRAINT {change[2].text}"
-    if words[:1] == ["ADD"] and rest and rest[0].name and rest[0].upper not in unnamed:
-        return f"DROP COLUMN {rest[0].text}"
-    raise NoUndo(statement.line, _first_line(statement))
+def _quoted(schema: str | None, name: str) -> str:
+    return qualify_if_needed(schema or "", name)
 
 
-_SWITCHES = {"ENABLE": "DISABLE", "DISABLE": "ENABLE"}
+def _add_column(operation: AddColumnOp) -> Iterator[MigrateOperation]:
+    from alembic.operations.ops import DropColumnOp
+
+    yield DropColumnOp(operation.table_name, operation.column.name, schema=operation.schema)
 
 
-def _turned(change: list[Token], words: list[str]) -> str:
-    """The change that is the opposite of one that loses nothing; "" for any other."""
-    if words[:2] == ["ATTACH", "PARTITION"]:
-        end = next((at for at, word in enumerate(words) if word in ("FOR", "DEFAULT")), len(words))
-        return f"DETACH PARTITION {_text(change[2:end])}"
-    if words[0] in _SWITCHES and words[1:2] in (["ROW"], ["TRIGGER"]):
-        return _text([replace(change[0], text=_SWITCHES[words[0]]), *change[1:]])
-    if words[-3:] == ["ROW", "LEVEL", "SECURITY"]:
-        return "NO FORCE ROW LEVEL SECURITY" if words[0] == "FORCE" else "FORCE ROW LEVEL SECURITY"
-    if words[0] == "ALTER" and words[-2:] == ["NOT", "NULL"] and words[-3] in ("SET", "DROP"):
-        other = "DROP" if words[-3] == "SET" else "SET"
-        return f"{_text(change[:-3])} {other} NOT NULL"
-    name = 2 if words[1:2] == ["COLUMN"] else 1
-    # What was there before, if anything, is seen when the revision is proved.
-    for added, dropped in ((["SET", "DEFAULT"], "DEFAULT"), (["ADD", "GENERATED"], "IDENTITY")):
-        if words[0] == "ALTER" and words[name + 1 : name + 3] == added:
-            return f"{_text(change[: name + 1])} DROP {dropped}"
-    if words[0] == "RENAME" and "TO" in words[2:] and len(change) >= 4:
-        at = words.index("TO", 2)
-        return _text([*change[: at - 1], change[at + 1], change[at], change[at - 1]])
-    return ""
+def _of_named(name: str) -> Callable[[Any], Iterator[MigrateOperation]]:
+    """Alembic's own opposite of what makes a named object; a name that is left open is PostgreSQL's to give."""
+
+    def reverse(operation: Any) -> Iterator[MigrateOperation]:
+        if getattr(operation, name):
+            yield operation.reverse()
+
+    return reverse
+
+
+def _rename_table(operation: Any) -> Iterator[MigrateOperation]:
+    from alembic.operations.ops import RenameTableOp
+
+    yield RenameTableOp(operation.new_table_name, operation.table_name, schema=operation.schema)
+
+
+def _comment_table(operation: Any) -> Iterator[MigrateOperation]:
+    yield operation.reverse()
+
+
+def _uncomment_table(operation: Any) -> Iterator[MigrateOperation]:
+    if operation.existing_comment is not None:
+        yield operation.reverse()
+
+
+def _alter_column(operation: AlterColumnOp) -> Iterator[MigrateOperation]:
+    """The column as it was. What the operation does not tell of the column before, a default or a comment, is taken for
+    none, and seen when the revision is proved; what it drops has to be told."""
+    from alembic.operations.ops import AlterColumnOp
+
+    back: dict[str, Any] = {}
+    if operation.modify_type is not None:
+        if operation.existing_type is None or "postgresql_using" in operation.kw:
+            return
+        back |= {"modify_type": operation.existing_type, "existing_type": operation.modify_type}
+    if operation.modify_nullable is not None:
+        back["modify_nullable"] = not operation.modify_nullable
+    for name in ("server_default", "comment"):
+        new, old = getattr(operation, f"modify_{name}"), getattr(operation, f"existing_{name}")
+        if new is not False:
+            if new is None and (old is None or old is False):
+                return
+            back[f"modify_{name}"] = None if old is False else old
+    if operation.modify_name:
+        back["modify_name"] = operation.column_name
+    if back:
+        yield AlterColumnOp(
+            operation.table_name, operation.modify_name or operation.column_name, schema=operation.schema, **back
+        )
+
+
+_REVERSES: Mapping[str, Callable[[Any], Iterator[MigrateOperation]]] = {
+    "CreateTableOp": _create_table, "AddColumnOp": _add_column, "CreateIndexOp": _of_named("index_name"),
+    "CreateUniqueConstraintOp": _of_named("constraint_name"), "CreateCheckConstraintOp": _of_named("constraint_name"),
+    "CreatePrimaryKeyOp": _of_named("constraint_name"), "CreateForeignKeyOp": _of_named("constraint_name"),
+    "CreateExcludeConstraintOp": _of_named("constraint_name"), "RenameTableOp": _rename_table,
+    "AlterColumnOp": _alter_column, "CreateTableCommentOp": _comment_table, "DropTableCommentOp": _uncomment_table,
+    "DropTableOp": lambda _: iter(()), "DropColumnOp": lambda _: iter(()), "DropIndexOp": lambda _: iter(()),
+    "DropConstraintOp": lambda _: iter(()),
+}  # fmt: skip

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse
+from safemig.sql.parser import MAX_CHARACTERS
 from safemig.sql.text import Statement, statements
 
 if TYPE_CHECKING:
@@ -231,10 +232,12 @@ class Evaluation:
             if ast.unparse(node.func) == "op.get_context().autocommit_block" and not node.args:
                 return self._context.autocommit_block()
             if node.func.attr == "batch_alter_table" and self._value(node.func.value) is self._op:
-                positional, named = self._arguments(node)
-                batch: AbstractContextManager[Any] = self._op.batch_alter_table(*positional, **named)
-                return batch
+                return self._batch(*self._arguments(node))
         raise _refusal(node, "only op.batch_alter_table and autocommit_block are")
+
+    def _batch(self, positional: list[Any], named: Mapping[str, Any]) -> AbstractContextManager[Any]:
+        batch: AbstractContextManager[Any] = self._op.batch_alter_table(*positional, **named)
+        return batch
 
     def _value(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Constant):
@@ -266,13 +269,15 @@ class Evaluation:
                 return -value
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             left, right = self._value(node.left), self._value(node.right)
-            if isinstance(left, str) and isinstance(right, str):
+            if isinstance(left, str) and isinstance(right, str) and len(left) + len(right) <= MAX_CHARACTERS:
                 return left + right
         elif isinstance(node, ast.JoinedStr):
             parts = [self._value(one.value if isinstance(one, ast.FormattedValue) else one) for one in node.values]
             plain = all(not isinstance(one, ast.FormattedValue) or one.format_spec is None for one in node.values)
             if plain and all(isinstance(part, str | int) for part in parts):
-                return "".join(map(str, parts))
+                texts = [str(part) for part in parts]
+                if sum(map(len, texts)) <= MAX_CHARACTERS:
+                    return "".join(texts)
         raise _refusal(node, "not computed")
 
     def _attribute(self, node: ast.Attribute) -> Any:

@@ -33,6 +33,11 @@ def qualify(*parts: str) -> str:
     return ".".join(quote(part) for part in parts if part)
 
 
+def qualify_if_needed(*parts: str) -> str:
+    """The name of an object in its schema as PostgreSQL prints it; empty parts are left out."""
+    return ".".join(quote_if_needed(part) for part in parts if part)
+
+
 def unquote(part: str) -> str:
     """The name that one part of a printed name stands for; a part without quotes stays as it is."""
     return part[1:-1].replace('""', '"') if part.startswith('"') else part

@@ -62,11 +62,15 @@ class Token:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement: its text with the comments before it, without the semicolon; ``line`` is 1-based in the text."""
+    """One statement: its text with the comments before it, without the semicolon; ``line`` is 1-based in the text.
+
+    ``bare`` is the text without the comments before and behind it.
+    """
 
     text: str
     tokens: tuple[Token, ...]
     line: int
+    bare: str
 
     @property
     def head(self) -> str:
@@ -119,11 +123,11 @@ def statements(text: str) -> tuple[Statement, ...]:
         block += _block_step(token.upper, before, block)
         before = token.upper
         if token.text == ";" and not block:
-            _close(result, text[begin : token.start], line, current)
+            _close(result, text, (begin, token.start), line, current)
             begin, current = token.end, []
         else:
             current.append(token)
-    _close(result, text[begin:], line, current)
+    _close(result, text, (begin, len(text)), line, current)
     return tuple(result)
 
 
@@ -136,9 +140,10 @@ def _block_step(word: str, before: str, depth: int) -> int:
     return -1 if depth and word == "END" else 0
 
 
-def _close(result: list[Statement], text: str, line: int, found: Sequence[Token]) -> None:
-    if found:
-        result.append(Statement(text.strip("\r\n ").rstrip(), tuple(found), line))
+def _close(result: list[Statement], text: str, span: tuple[int, int], line: int, own: Sequence[Token]) -> None:
+    if own:
+        whole, bare = text[span[0] : span[1]], text[own[0].start : own[-1].end]
+        result.append(Statement(whole.strip("\r\n ").rstrip(), tuple(own), line, bare))
 
 
 def foreign(text: str) -> tuple[tuple[int, str, str], ...]:

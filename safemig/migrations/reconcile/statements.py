@@ -204,11 +204,3 @@ def _column(call: ast.Call, text: str) -> str:
 
 def _is_constraint(call: ast.Call) -> bool:
     return ast.unparse(call.func).endswith(("ForeignKey", "CheckConstraint"))
-
-
-def type_of(code: str) -> str:
-    """The type in the code of an operation that adds a column."""
-    for call in ast.walk(ast.parse(f"def upgrade():\n    {code.strip()}")):
-        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("Column") and len(call.args) > 1:
-            return ast.unparse(call.args[1])
-    return ""

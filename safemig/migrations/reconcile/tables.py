@@ -19,6 +19,7 @@ from safemig.migrations.change import Wanted
 from safemig.migrations.online.choices import Text, number_at
 from safemig.migrations.reconcile import alter, enum_types
 from safemig.migrations.reconcile.statements import Part, parts, spoken
+from safemig.migrations.render import type_code
 from safemig.postgres.ddl import generated_columns
 from safemig.postgres.ddl import names as words
 from safemig.postgres.ddl import sequences as numbers
@@ -210,12 +211,8 @@ def _raw(connection: Connection) -> Any:
 
 def _types(connection: Connection, tables: Sequence[str], wanted: Wanted) -> Types:
     """The types of the tables' columns as Alembic writes them: (table, column) -> code; none for SQL."""
-    from alembic.autogenerate import render_python_code
-    from alembic.operations.ops import AddColumnOp, UpgradeOps
-    from sqlalchemy import Column, inspect
+    from sqlalchemy import inspect
     from sqlalchemy.types import NullType
-
-    from safemig.migrations.reconcile.statements import type_of
 
     found: Types = {}
     for table in tables if wanted.kind == "op" else ():
@@ -225,8 +222,7 @@ def _types(connection: Connection, tables: Sequence[str], wanted: Wanted) -> Typ
             continue
         for one in reader.get_columns(name, schema=schema or None):
             if not isinstance(one["type"], NullType):
-                code = render_python_code(UpgradeOps(ops=[AddColumnOp("t", Column("c", one["type"]))]))
-                found[table, one["name"]] = type_of(code)
+                found[table, one["name"]] = type_code(one["type"])
     return found
 
 

@@ -286,7 +286,7 @@ def test_a_file_has_the_gaps_of_its_neighbour_and_no_import_of_it_that_it_does_n
     pattern = read_pattern(read_graph([tmp_path]), tmp_path, file_template=None)
     made = _author(_wanted("sql", "CREATE TABLE rating (id integer);"), pattern, down=("0f1e2d3c4b5a",))
     assert made.text == AFTER_FIRST.format(id=made.revision)
-    code = 'op.create_check_constraint("pos", "rating", sa.CheckConstraint("id > 0").sqltext)'
+    code = 'op.create_table("rating", sa.Column("id", sa.Integer()), sa.CheckConstraint("id > 0"))'
     assert "import CheckConstraint" not in _author(_wanted("python", code), pattern).text
 
 

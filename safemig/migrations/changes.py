@@ -1,0 +1,97 @@
+"""The one reader of a schema change: operations and SQL in either language, as a list of changes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from safemig.migrations.change import Change, Wanted
+from safemig.migrations.evaluator import Refused
+from safemig.migrations.fragments import parse as parse_python
+from safemig.migrations.python_operations import Recorder
+from safemig.migrations.sql_operations import operation
+from safemig.sql.parser import Parsed, Statement, parse_apart
+from safemig.sql.text import statements
+
+if TYPE_CHECKING:
+    from alembic.operations.ops import MigrateOperation
+
+
+def changes(wanted: Wanted, side: Literal["up", "down"] = "up") -> tuple[Change, ...]:
+    """The changes of the upgrade or the downgrade, in their order. None of it is run; SQL is parsed in a child."""
+    code = wanted.upgrade if side == "up" else wanted.downgrade
+    return tuple(_of_sql(code, side) if wanted.kind == "sql" else _of_python(code, wanted.imports, side))
+
+
+def _of_sql(code: str, side: Literal["up", "down"]) -> Iterator[Change]:
+    own = statements(code)
+    trees = _trees(tuple(one.bare for one in own))
+    for number, one in enumerate(own):
+        whole = Change(side, one.text, (one.line, one.line + one.bare.count("\n")), number)
+        yield from _read(whole, trees[one.bare])
+
+
+def _read(whole: Change, parsed: Parsed) -> Iterator[Change]:
+    if parsed.error or len(parsed.statements) != 1:
+        yield replace(whole, problem=parsed.error or "it is no single statement")
+        return
+    for statement in _single(parsed.statements[0]):
+        yield replace(whole, operation=operation(statement), statement=statement)
+
+
+def _single(statement: Statement) -> Iterator[Statement]:
+    """An ALTER TABLE once for each of its actions; every other statement as it is."""
+    actions: Sequence[object] = statement.node.get("cmds", ())
+    if statement.kind != "AlterTableStmt" or len(actions) < 2:
+        yield statement
+    else:
+        yield from (replace(statement, node={**statement.node, "cmds": [action]}) for action in actions)
+
+
+@lru_cache(maxsize=64)
+def _trees(texts: tuple[str, ...]) -> Mapping[str, Parsed]:
+    """Each text as PostgreSQL's parser reads it; one child process reads them all."""
+    return dict(zip(texts, parse_apart(texts), strict=True)) if texts else {}
+
+
+def _of_python(code: str, imports: tuple[str, ...], side: Literal["up", "down"]) -> Iterator[Change]:
+    tree = parse_python(code)
+    if tree is None:
+        yield Change(side, code, (1, code.count("\n") + 1), 0, problem="Python cannot read it")
+        return
+    recorder = Recorder(imports)
+    read: list[tuple[Change, tuple[MigrateOperation, ...]]] = []
+    for number, node in enumerate(tree.body):
+        end = node.end_lineno or node.lineno
+        text = ast.get_source_segment(code, node) or ast.unparse(node)
+        whole = Change(side, text, (node.lineno, end), number)
+        try:
+            read.append((whole, recorder.read(text)))
+        except Refused as error:
+            read.append((replace(whole, problem=str(error)), ()))
+    executed = [sql for _, operations in read for one in operations if (sql := sql_of(one)) is not None]
+    trees = _trees(tuple(one.bare for sql in executed for one in statements(sql)))
+    for whole, operations in read:
+        if whole.problem:
+            yield whole
+        for one in operations:
+            sql = sql_of(one)
+            if sql is None:
+                yield replace(whole, operation=one)
+                continue
+            for inner in statements(sql):
+                yield from _read(whole, trees[inner.bare])
+
+
+def sql_of(operation: MigrateOperation) -> str | None:
+    """The SQL of ``op.execute`` as PostgreSQL gets it; None for every other operation."""
+    from alembic.operations.ops import ExecuteSQLOp
+    from sqlalchemy import TextClause
+
+    if not isinstance(operation, ExecuteSQLOp):
+        return None
+    text = operation.sqltext.text if isinstance(operation.sqltext, TextClause) else str(operation.sqltext)
+    return text.replace("\\:", ":")

@@ -1,0 +1,204 @@
+"""Statements of SQL, from PostgreSQL's own tree, as Alembic's operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from safemig.sql.opposites import type_text
+from safemig.sql.parser import Node, Statement, kind_of, strings
+
+if TYPE_CHECKING:
+    from alembic.operations.ops import MigrateOperation
+    from sqlalchemy.types import TypeEngine
+
+_ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"}
+
+
+def operation(statement: Statement) -> MigrateOperation | None:
+    """The operation that carries the statement, an ALTER TABLE with one action; None where none does.
+
+    Expressions are left out of it: their text stands in the statement.
+    """
+    reader = _READERS.get(statement.kind)
+    return reader(statement.node) if reader else None
+
+
+def _create_table(node: Node) -> MigrateOperation:
+    from alembic.operations.ops import CreateTableOp
+
+    columns = [_column(inner) for kind, inner in map(kind_of, node.get("tableElts", ())) if kind == "ColumnDef"]
+    return CreateTableOp(_name(node["relation"]), columns, schema=_schema(node["relation"]))
+
+
+def _create_index(node: Node) -> MigrateOperation:
+    from alembic.operations.ops import CreateIndexOp
+    from sqlalchemy import text
+
+    items = [kind_of(item)[1] for item in node.get("indexParams", ())]
+    columns = [item["name"] if "name" in item else text("…") for item in items]
+    options: dict[str, Any] = {"postgresql_concurrently": True} if node.get("concurrent") else {}
+    table = node["relation"]
+    return CreateIndexOp(
+        node.get("idxname"), _name(table), columns, unique=bool(node.get("unique")), schema=_schema(table), **options
+    )
+
+
+def _alter_table(node: Node) -> MigrateOperation | None:
+    if node.get("objtype") != "OBJECT_TABLE" or len(node.get("cmds", ())) != 1:
+        return None
+    action = kind_of(node["cmds"][0])[1]
+    reader = _ALTERS.get(str(action.get("subtype")))
+    return reader(node["relation"], action) if reader else None
+
+
+def _add_column(table: Node, action: Node) -> MigrateOperation:
+    from alembic.operations.ops import AddColumnOp
+
+    return AddColumnOp(_name(table), _column(kind_of(action["def"])[1]), schema=_schema(table))
+
+
+def _drop_column(table: Node, action: Node) -> MigrateOperation:
+    from alembic.operations.ops import DropColumnOp
+
+    return DropColumnOp(_name(table), action["name"], schema=_schema(table))
+
+
+def _drop_constraint(table: Node, action: Node) -> MigrateOperation:
+    from alembic.operations.ops import DropConstraintOp
+
+    return DropConstraintOp(action["name"], _name(table), schema=_schema(table))
+
+
+def _not_null(table: Node, action: Node) -> MigrateOperation:
+    return _altered(table, action["name"], modify_nullable=action["subtype"] == "AT_DropNotNull")
+
+
+def _default(table: Node, action: Node) -> MigrateOperation:
+    from sqlalchemy import text
+
+    return _altered(table, action["name"], modify_server_default=text("…") if "def" in action else None)
+
+
+def _type(table: Node, action: Node) -> MigrateOperation:
+    definition = kind_of(action["def"])[1]
+    options: dict[str, Any] = {"postgresql_using": "…"} if "raw_default" in definition else {}
+    return _altered(table, action["name"], modify_type=_sql_type(definition.get("typeName")), **options)
+
+
+def _altered(table: Node, column: str, **changes: Any) -> MigrateOperation:
+    from alembic.operations.ops import AlterColumnOp
+
+    return AlterColumnOp(_name(table), column, schema=_schema(table), **changes)
+
+
+def _add_constraint(table: Node, action: Node) -> MigrateOperation | None:
+    from alembic.operations import ops
+
+    node = kind_of(action["def"])[1]
+    name, kind, schema = node.get("conname"), node.get("contype"), _schema(table)
+    more: dict[str, Any] = {"postgresql_not_valid": True} if node.get("skip_validation") else {}
+    if kind == "CONSTR_FOREIGN":
+        target = node["pktable"]
+        actions: dict[str, Any] = {
+            f"on{which}": _ACTIONS[node[field]]
+            for which, field in (("delete", "fk_del_action"), ("update", "fk_upd_action"))
+            if node.get(field) in _ACTIONS
+        }
+        own = list(strings(node.get("fk_attrs")))
+        aims = list(strings(node.get("pk_attrs"))) or own  # left out, they are the primary key, which is not known here
+        return ops.CreateForeignKeyOp(
+            name, _name(table), _name(target), own, aims, source_schema=schema, referent_schema=_schema(target),
+            **actions, **more,
+        )  # fmt: skip
+    if "indexname" in node:
+        return None
+    columns = list(strings(node.get("keys")))
+    if kind == "CONSTR_UNIQUE":
+        return ops.CreateUniqueConstraintOp(name, _name(table), columns, schema=schema)
+    if kind == "CONSTR_PRIMARY":
+        return ops.CreatePrimaryKeyOp(name, _name(table), columns, schema=schema)
+    if kind == "CONSTR_CHECK":
+        return ops.CreateCheckConstraintOp(name, _name(table), "…", schema=schema, **more)
+    return None
+
+
+def _column(node: Node) -> Any:
+    from sqlalchemy import Column
+
+    kinds = {str(kind_of(one)[1].get("contype")) for one in node.get("constraints", ())}
+    return Column(
+        node["colname"], _sql_type(node.get("typeName")), nullable=not kinds & {"CONSTR_NOTNULL", "CONSTR_PRIMARY"}
+    )
+
+
+def _sql_type(node: Node | None) -> TypeEngine[Any]:
+    """The type under the name that SQL gives it."""
+    from sqlalchemy.types import UserDefinedType
+
+    class SqlType(UserDefinedType[Any]):
+        cache_ok = True
+
+        def get_col_spec(self, **_: Any) -> str:
+            return type_text(node)
+
+    return SqlType()
+
+
+def _rename(node: Node) -> MigrateOperation | None:
+    from alembic.operations.ops import AlterColumnOp, RenameTableOp
+
+    table, kind = node.get("relation", {}), node.get("renameType")
+    if kind == "OBJECT_TABLE":
+        return RenameTableOp(_name(table), node["newname"], schema=_schema(table))
+    if kind == "OBJECT_COLUMN" and node.get("relationType") == "OBJECT_TABLE":
+        return AlterColumnOp(_name(table), node["subname"], modify_name=node["newname"], schema=_schema(table))
+    return None
+
+
+def _comment(node: Node) -> MigrateOperation | None:
+    from alembic.operations.ops import AlterColumnOp, CreateTableCommentOp, DropTableCommentOp
+
+    parts, comment = strings(kind_of(node.get("object"))[1].get("items")), node.get("comment")
+    if node.get("objtype") == "OBJECT_TABLE":
+        schema = parts[-2] if len(parts) > 1 else None
+        made = CreateTableCommentOp(parts[-1], comment, schema=schema)
+        return made if comment is not None else DropTableCommentOp(parts[-1], schema=schema)
+    if node.get("objtype") == "OBJECT_COLUMN" and len(parts) > 1:
+        schema = parts[-3] if len(parts) > 2 else None
+        return AlterColumnOp(parts[-2], parts[-1], modify_comment=comment, schema=schema)
+    return None
+
+
+def _drop(node: Node) -> MigrateOperation | None:
+    from alembic.operations.ops import DropIndexOp, DropTableOp
+
+    objects = [strings(kind_of(one)[1].get("items")) for one in node.get("objects", ())]
+    if len(objects) != 1 or node.get("behavior") == "DROP_CASCADE":
+        return None
+    schema = objects[0][-2] if len(objects[0]) > 1 else None
+    if node.get("removeType") == "OBJECT_TABLE":
+        return DropTableOp(objects[0][-1], schema=schema)
+    if node.get("removeType") == "OBJECT_INDEX":
+        options: dict[str, Any] = {"postgresql_concurrently": True} if node.get("concurrent") else {}
+        return DropIndexOp(objects[0][-1], schema=schema, **options)
+    return None
+
+
+def _name(relation: Node) -> str:
+    return str(relation["relname"])
+
+
+def _schema(relation: Node) -> str | None:
+    return relation.get("schemaname") or None
+
+
+_READERS: Mapping[str, Callable[[Node], MigrateOperation | None]] = {
+    "CreateStmt": _create_table, "IndexStmt": _create_index, "AlterTableStmt": _alter_table, "RenameStmt": _rename,
+    "CommentStmt": _comment, "DropStmt": _drop,
+}  # fmt: skip
+_ALTERS: Mapping[str, Callable[[Node, Node], MigrateOperation | None]] = {
+    "AT_AddColumn": _add_column, "AT_DropColumn": _drop_column, "AT_DropConstraint": _drop_constraint,
+    "AT_SetNotNull": _not_null, "AT_DropNotNull": _not_null, "AT_ColumnDefault": _default,
+    "AT_AlterColumnType": _type, "AT_AddConstraint": _add_constraint,
+}  # fmt: skip
