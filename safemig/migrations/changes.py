@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -20,10 +21,21 @@ if TYPE_CHECKING:
     from alembic.operations.ops import MigrateOperation
 
 
-def changes(wanted: Wanted, side: Literal["up", "down"] = "up") -> tuple[Change, ...]:
-    """The changes of the upgrade or the downgrade, in their order. None of it is run; SQL is parsed in a child."""
+def changes(wanted: Wanted, side: Literal["up", "down"] = "up", whole: str = "") -> tuple[Change, ...]:
+    """The changes of the upgrade or the downgrade, in their order. None of it is run; SQL is parsed in a child.
+
+    ``whole`` is the code that the statements were taken from: the names that it assigns are known to them.
+    """
     code = wanted.upgrade if side == "up" else wanted.downgrade
-    return tuple(_of_sql(code, side) if wanted.kind == "sql" else _of_python(code, wanted.imports, side))
+    if wanted.kind == "sql":
+        return tuple(_of_sql(code, side))
+    recorder = Recorder(wanted.imports)
+    tree = parse_python(whole)
+    for node in tree.body if tree else ():
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            with suppress(Refused):
+                recorder.read(ast.unparse(node))
+    return tuple(_of_python(code, recorder, side))
 
 
 def _of_sql(code: str, side: Literal["up", "down"]) -> Iterator[Change]:
@@ -57,12 +69,11 @@ def _trees(texts: tuple[str, ...]) -> Mapping[str, Parsed]:
     return dict(zip(texts, parse_apart(texts), strict=True)) if texts else {}
 
 
-def _of_python(code: str, imports: tuple[str, ...], side: Literal["up", "down"]) -> Iterator[Change]:
+def _of_python(code: str, recorder: Recorder, side: Literal["up", "down"]) -> Iterator[Change]:
     tree = parse_python(code)
     if tree is None:
         yield Change(side, code, (1, code.count("\n") + 1), 0, problem="Python cannot read it")
         return
-    recorder = Recorder(imports)
     read: list[tuple[Change, tuple[MigrateOperation, ...]]] = []
     for number, node in enumerate(tree.body):
         end = node.end_lineno or node.lineno

@@ -27,12 +27,13 @@ class NoUndo(Exception):
         self.line, self.text = line, text
 
 
-def derive(wanted: Wanted, known: Mapping[int, str] | None = None) -> str:
+def derive(wanted: Wanted, known: Mapping[int, str] | None = None, *, whole: str = "") -> str:
     """The statements that take the upgrade back, the last first. NoUndo where one of them loses what was there.
 
-    ``known`` has the way back of some statements of SQL, by their 0-based number (``previous_definitions``).
+    ``known`` has the way back of some statements of SQL, by their 0-based number (``previous_definitions``),
+    ``whole`` is the code that the upgrade's statements were taken from (``changes``).
     """
-    own, ways = changes(wanted), known or {}
+    own, ways = changes(wanted, whole=whole), known or {}
     parts = [
         ways[number] if number in ways else _way_back(tuple(group), own, wanted)
         for number, group in groupby(own, key=lambda change: change.number)

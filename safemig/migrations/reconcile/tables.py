@@ -349,13 +349,14 @@ def _written(
         text.add(change.up, number_at(wanted.upgrade_lines, line - 1, wanted.origin[1]))
         backs.append(change.down)
     own = tuple(enum_types.without(own, types))
-    fits = _fits(wanted, tables, types)
+    whole, fits = "\n".join(one.text for one in own), _fits(wanted, tables, types)
     for number, one in enumerate(own):
         restated = one.created_of(tables)
         if not restated and not one.settled(tables, present):
             text.add(one.lead + one.text + one.end, number_at(wanted.upgrade_lines, one.line - 1, wanted.origin[1]))
             try:
-                backs.append(downgrade.derive(replace(wanted, upgrade=one.text, tables=left, downgrade="")))
+                step = replace(wanted, upgrade=one.text, tables=left, downgrade="")
+                backs.append(downgrade.derive(step, whole=whole))
             except downgrade.NoUndo as error:
                 file, line = wanted.place(one.line)
                 problems.append(f"{file}:{line}: {error.text!r} has no downgrade that follows from it; write one")
