@@ -36,7 +36,7 @@ def _create_index(node: Node) -> MigrateOperation:
     from sqlalchemy import text
 
     items = [kind_of(item)[1] for item in node.get("indexParams", ())]
-    columns = [item["name"] if "name" in item else text("…") for item in items]
+    columns = [item["name"] if "name" in item else text(f"…{at}") for at, item in enumerate(items)]
     options: dict[str, Any] = {"postgresql_concurrently": True} if node.get("concurrent") else {}
     table = node["relation"]
     return CreateIndexOp(
