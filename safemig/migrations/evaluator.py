@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse
+from safemig.migrations.sqlalchemy_values import is_batch, is_enum, is_function_namespace, is_schema_value, is_type
 from safemig.sql.parser import MAX_CHARACTERS
 from safemig.sql.text import Statement, statements
 
@@ -36,8 +37,6 @@ _ITEMS = frozenset({
     "CheckConstraint", "Index", "Identity", "Computed", "Sequence", "FetchedValue", "DefaultClause",
     "ExcludeConstraint",
 })  # fmt: skip
-# Types that hold or make Python objects of their own are no words of a schema.
-_NO_TYPES = frozenset({"PickleType", "TypeDecorator", "TypeEngine", "UserDefinedType", "ExternalType"})
 _MODULES = {
     "sqlalchemy": "sqlalchemy", "sqlalchemy.types": "sqlalchemy.types", "sqlalchemy.schema": "sqlalchemy.schema",
     "sqlalchemy.sql": "sqlalchemy.sql", "sqlalchemy.sql.expression": "sqlalchemy.sql.expression",
@@ -286,13 +285,13 @@ class Evaluation:
             return self._member(owner, node.attr, node)
         if owner is self._op and node.attr in OPERATIONS:
             return self._operation(node.attr)
-        if _is_batch(owner) and node.attr in OPERATIONS - {"execute", "get_bind", "inline_literal"}:
+        if is_batch(owner) and node.attr in OPERATIONS - {"execute", "get_bind", "inline_literal"}:
             return getattr(owner, node.attr)
-        if _is_function_namespace(owner) and not node.attr.startswith("_"):
+        if is_function_namespace(owner) and not node.attr.startswith("_"):
             return getattr(owner, node.attr)
-        if node.attr in _METHODS and _is_schema_value(owner) and not isinstance(owner, type):
+        if node.attr in _METHODS and is_schema_value(owner) and not isinstance(owner, type):
             return getattr(owner, node.attr)
-        if node.attr in ("create", "drop") and _is_enum(owner):
+        if node.attr in ("create", "drop") and is_enum(owner):
             return self._enum_method(getattr(owner, node.attr))
         raise _refusal(node, "not one of the listed names")
 
@@ -305,7 +304,7 @@ class Evaluation:
         if module.path not in _MODULES or name.startswith("_"):
             raise _refusal(node, "not one of the listed names")
         value = getattr(importlib.import_module(module.path), name, None)
-        if value is None or not (name in _ITEMS or name in _FUNCTIONS or _is_type(value, name)):
+        if value is None or not (name in _ITEMS or name in _FUNCTIONS or is_type(value, name)):
             raise _refusal(node, "not a type, constraint or expression of a schema")
         return value
 
@@ -370,35 +369,3 @@ def _flat(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 def _refusal(node: ast.AST, why: str) -> Refused:
     return Refused(getattr(node, "lineno", 1), ast.unparse(node)[:200], why)
-
-
-def _is_type(value: Any, name: str) -> bool:
-    from sqlalchemy.types import TypeEngine
-
-    return isinstance(value, type) and issubclass(value, TypeEngine) and name not in _NO_TYPES
-
-
-def _is_batch(value: Any) -> bool:
-    from alembic.operations import BatchOperations
-
-    return isinstance(value, BatchOperations)
-
-
-def _is_function_namespace(value: Any) -> bool:
-    from sqlalchemy import func
-
-    # func.a.b is a function in a schema; both are of the generator's own class.
-    return type(value) is type(func)
-
-
-def _is_schema_value(value: Any) -> bool:
-    from sqlalchemy.sql.expression import ClauseElement
-    from sqlalchemy.types import TypeEngine
-
-    return isinstance(value, ClauseElement | TypeEngine)
-
-
-def _is_enum(value: Any) -> bool:
-    from sqlalchemy import Enum
-
-    return isinstance(value, Enum)
