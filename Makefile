@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUNTIME ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test test-all slowest check bench bench-demo bench-strangers pins clean
+.PHONY: help demo quick test test-all slowest check bench bench-demo bench-strangers bench-protection pins clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ STRANGERS ?= 500
 bench-strangers: $(STAMP) ## End steps beside STRANGERS sessions and processes of others on each runtime: none may be touched
 	$(BIN)/python bench/long/strangers.py --strangers $(STRANGERS) --runtime process
 	$(BIN)/python bench/long/strangers.py --strangers $(STRANGERS) --runtime docker
+
+bench-protection: $(STAMP) ## Print the longest stall of readers and writers beside changes, under plain Alembic and under safemig
+	$(BIN)/python bench/long/protection.py --runs $(RUNS)
 
 pins: $(STAMP) ## Renew requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements.txt

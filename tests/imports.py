@@ -23,7 +23,7 @@ PACKAGES: tuple[tuple[str, ...], ...] = (
     ("migrations",),
     ("orm",),
     ("requirements", "runtimes", "signals"),
-    ("sandbox", "checklist", "remedies", "journal"),
+    ("sandbox", "checklist", "remedies", "journal", "protection"),
     ("planning", "consent"),
     ("policy",),
     ("engine",),

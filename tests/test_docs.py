@@ -30,6 +30,7 @@ from safemig.project.config_schema import (
     MigrationConfig,
     PermissionConfig,
     ProjectConfig,
+    ProtectionConfig,
     SuiteConfig,
     TickConfig,
 )
@@ -120,6 +121,7 @@ def keys_of_config() -> set[str]:
         "database": DatabaseConfig,
         "permissions": PermissionConfig,
         "migration": MigrationConfig,
+        "protection": ProtectionConfig,
         "tests": SuiteConfig,
         "ticks": TickConfig,
     }

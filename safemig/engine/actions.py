@@ -12,6 +12,7 @@ from safemig.base import file_edit
 from safemig.engine import observation
 from safemig.engine.baseline import baseline, desire, verify
 from safemig.engine.command import output_of, require_success, run_command
+from safemig.engine.giving_way import run_upgrade
 from safemig.engine.item_commands import run_named
 from safemig.engine.lock_watch import watching
 from safemig.engine.models import check_models
@@ -125,7 +126,7 @@ async def _upgrade(s: Session, step: Step) -> None:
         s.note("the database is already at the target revision; the command is not run again", step.id)
     else:
         async with watching(s, step):
-            ended = await run_command(s, step)
+            ended = await run_upgrade(s, step)
         if ended.how != "lost" or not await observation.at_heads(s):
             await _truth(s, step)
             require_success(s, step, ended)

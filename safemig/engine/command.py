@@ -12,6 +12,7 @@ import msgspec
 
 from safemig.engine.ownership import claim, end_leftovers, files_of, mark_before, mark_of
 from safemig.engine.session import RunEnds, Session
+from safemig.engine.watchdog import guarding
 from safemig.execution import command as commands
 from safemig.journal.events import CommandFinished
 from safemig.planning.plan import Step
@@ -133,7 +134,8 @@ async def _run(
         await claim(s, step, number, pids)
 
     try:
-        ended = await commands.run(command, files, stop=s.inbox.stop, on_output=output, ready=ready, ending=ending)
+        async with guarding(s, step, number):
+            ended = await commands.run(command, files, stop=s.inbox.stop, on_output=output, ready=ready, ending=ending)
     except RunEnds:  # what it was waited for cannot come any more, so it was ended
         await end_leftovers(s, step.id, number)
         status = commands.read_status(files)

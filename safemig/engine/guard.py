@@ -124,7 +124,7 @@ async def before(s: Session, step: Step, *, resumed: bool) -> Mark | None:
         return kept
     known = s.past.last("revision")
     answered = known is not None and known.seen
-    mark = await (_mark_soon if answered else _mark)(s, step)
+    mark = await (_mark_soon if answered else take_mark)(s, step)
     if isinstance(mark, Mark):
         s.journal.save(FILE, msgspec.json.encode(mark))
         return mark
@@ -156,7 +156,7 @@ async def after(s: Session, step: Step, mark: Mark | None) -> Moved | None:
     if isinstance(fresh, Dark):
         text = f"whether “{step.title}” changed revision or schema could not be compared after it"
         raise _NotCompared("failed", f"{text}: {fresh.reason}")
-    moved = _moved(s, mark, fresh)
+    moved = moved_since(s, mark, fresh)
     if moved is None:
         return None
     if not moved.covered(step):
@@ -207,7 +207,8 @@ def _remember(s: Session, step: Step, moved: Moved) -> None:
         s.note(f"that could not be kept in .safemig/applies.json: {error.strerror}", step.id, "warning")
 
 
-def _moved(s: Session, mark: Mark, fresh: Mark) -> Moved | None:
+def moved_since(s: Session, mark: Mark, fresh: Mark) -> Moved | None:
+    """What has become of the database between the two marks; None for nothing."""
     tree = observation.tree_of(s)
     own = frozenset({f"table {tree.version_table_schema or 'public'}.{tree.version_table}"})
     differences = compare(mark.snapshot, fresh.snapshot, ignore=own)
@@ -219,12 +220,12 @@ def _moved(s: Session, mark: Mark, fresh: Mark) -> Moved | None:
 async def _mark_soon(s: Session, step: Step) -> Mark | Dark:
     """The mark as soon as it can be had: the step may just have started the server again."""
     deadline = time.monotonic() + _PATIENCE
-    while isinstance(found := await _mark(s, step), Dark) and time.monotonic() < deadline:
+    while isinstance(found := await take_mark(s, step), Dark) and time.monotonic() < deadline:
         await asyncio.sleep(_PAUSE)
     return found
 
 
-async def _mark(s: Session, step: Step) -> Mark | Dark:
+async def take_mark(s: Session, step: Step) -> Mark | Dark:
     """Revision and schema over one connection."""
     import psycopg
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from checks.database.activity import look, words
 from safemig.engine.ownership import before_of, claim, claims_of
 from safemig.engine.session import Session
+from safemig.engine.watchdog import queue_words
 from safemig.planning.plan import Step
 from safemig.runtimes.base import APPLICATION
 
@@ -76,7 +77,9 @@ async def _watch(s: Session, step: Step) -> None:
             since = await s.look(lambda: _moment(connection))
             while True:
                 await own.look(connection)
-                text, urgent = words(await s.look(lambda: look(connection, since, APPLICATION, own.pids or None)))
+                activity = await s.look(lambda: look(connection, since, APPLICATION, own.pids or None))
+                text, urgent = queue_words(s, step) or ("", False)
+                text, urgent = (text, urgent) if text else words(activity)
                 if text and not own.pids:
                     text = f"of the sessions that came since, none of which is proved to be this step's: {text}"
                 if text != last:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from checks.evidence import Evidence, Json
+from safemig.engine import watchdog
 from safemig.engine.proofs import moments
 from safemig.engine.session import Session
 from safemig.journal.events import Verdict
@@ -95,6 +96,8 @@ def ending(s: Session) -> tuple[Verdict, str]:
     reasons = judged(s).reasons()
     if reasons:
         return "failed", reasons[0]
+    if stalls := _over_budget(s):
+        return "failed", f"{stalls[0]}; more than protection: victim_budget allows (protection: over_budget: fail)"
     if _done(s):
         return "passed", ""
     if s.facts.undone:
@@ -112,6 +115,14 @@ def ending(s: Session) -> tuple[Verdict, str]:
             f"{spec.path} has an open item that asks for a migration, and none was made: “{own[0]}”; {why}",
         )
     return "unchanged", _unchanged(s, own)
+
+
+def _over_budget(s: Session) -> tuple[str, ...]:
+    """The stalls for which safemig.yaml fails the run, in words."""
+    if s.config.protection.over_budget != "fail":
+        return ()
+    seen = [one.evidence.data for one in s.past.evidence if one.evidence.kind == watchdog.KIND]
+    return tuple(watchdog.stall_words(data) for data in seen if watchdog.over_budget(data))
 
 
 def _unchanged(s: Session, own: Sequence[str]) -> str:

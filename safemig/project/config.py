@@ -23,6 +23,7 @@ from safemig.project.config_schema import (
     MigrationConfig,
     PermissionConfig,
     ProjectConfig,
+    ProtectionConfig,
     ScriptConfig,
     SuiteConfig,
     TickConfig,
@@ -200,6 +201,7 @@ class _Reader:
             permissions=_of(keys, "permissions", self.permissions, PermissionConfig()),
             specs=_of(keys, "specs", _paths, ()),
             migration=_of(keys, "migration", self.migration, MigrationConfig()),
+            protection=_of(keys, "protection", self.protection, ProtectionConfig()),
             tests=_of(keys, "tests", self.tests, SuiteConfig()),
             ticks=_of(keys, "ticks", self.ticks, TickConfig()),
             environment=_of(keys, "environment", _Value.text, "development"),
@@ -235,6 +237,16 @@ class _Reader:
         return MigrationConfig(
             gentle=_of(keys, "gentle", _Value.flag, True),
             uncompared=_of(keys, "uncompared", lambda each: each.one_of(("ask", "accept")), "ask"),
+        )
+
+    def protection(self, value: _Value) -> ProtectionConfig:
+        keys = value.keys(tuple(ProtectionConfig.__dataclass_fields__))
+        fails = _of(keys, "over_budget", lambda each: each.one_of(("warn", "fail")), "warn") == "fail"
+        return ProtectionConfig(
+            victim_budget=_of(keys, "victim_budget", lambda each: each.number(0.02, 60), 0.1),
+            session_budget=_of(keys, "session_budget", lambda each: each.number(0, _DAY), 0.0),
+            deadline=_of(keys, "deadline", lambda each: each.number(0.1, _DAY), 60.0),
+            over_budget="fail" if fails else "warn",
         )
 
     def tests(self, value: _Value) -> SuiteConfig:

@@ -118,6 +118,18 @@ class MigrationConfig:
 
 
 @dataclass(frozen=True)
+class ProtectionConfig:
+    """What users may feel of a change, in seconds: ``victim_budget`` how long any session may wait behind one that
+    itself waits, ``session_budget`` all of them together (0: not counted), ``deadline`` for how long a change that gave
+    way is tried again. ``over_budget``: whether a longer wait is told, or fails the run."""
+
+    victim_budget: float = 0.1
+    session_budget: float = 0.0
+    deadline: float = 60.0
+    over_budget: Literal["warn", "fail"] = "warn"
+
+
+@dataclass(frozen=True)
 class SuiteConfig:
     """``red_baseline``: whether tests that are red before the change are asked about, or gone over."""
 
@@ -153,6 +165,7 @@ class Config:
     permissions: PermissionConfig = PermissionConfig()
     specs: tuple[str, ...] = ()
     migration: MigrationConfig = MigrationConfig()
+    protection: ProtectionConfig = ProtectionConfig()
     tests: SuiteConfig = SuiteConfig()
     ticks: TickConfig = TickConfig()
     environment: str = "development"

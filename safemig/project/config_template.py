@@ -36,6 +36,14 @@ _MIGRATION = """
 #  gentle: true
 #  uncompared: ask
 """
+_PROTECTION = """
+# Seconds: how long a session may wait behind a change that itself waits for a lock before the change gives way, and
+# for how long it is tried again. over_budget: a longer wait is told (warn), or fails the run (fail).
+#protection:
+#  victim_budget: 0.1
+#  deadline: 60
+#  over_budget: warn
+"""
 _TICKS = """
 # proposed: tick unasked (in auto mode) also what has evidence, but says more than was proved.
 # words: more plain words that may stand around the code of an item that is ticked by itself.
@@ -156,5 +164,5 @@ def _specs(project: Project) -> str:
     names = sorted({(path if len(path.parts) == 1 else path.parent).as_posix() for path in paths})
     shown = ", ".join(map(_scalar, names))
     return "\n# Where implementation plans lie (folders or files).\n" + (
-        (f"specs: [{shown}]\n" if shown else "#specs: [docs]\n") + _MIGRATION + _TICKS
+        (f"specs: [{shown}]\n" if shown else "#specs: [docs]\n") + _MIGRATION + _PROTECTION + _TICKS
     )

@@ -36,6 +36,7 @@ def document(summary: RunState) -> dict[str, Json]:
         "steps": [_step_document(one) for one in summary.steps],
         "rows": [_rows_document(one) for one in summary.evidence if one.evidence.kind == "rows"],
         "databases": [_database_document(one.evidence) for one in summary.evidence if one.evidence.kind == "database"],
+        "protection": [dict(one.evidence.data) for one in summary.evidence if one.evidence.kind == "protection"],
         "revision": {"before": _listed(summary.before), "after": _listed(summary.after)},
         "schema": {
             "matches_spec": summary.matches_spec,

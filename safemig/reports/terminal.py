@@ -206,6 +206,8 @@ def evidence_words(evidence: Evidence) -> str:
         return (
             f"{evidence.subject} {words.get(str(data.get('proof')), 'is not seen: database')} {used_database(evidence)}"
         )
+    if evidence.kind == "protection":
+        return "nobody waited behind the change" if not data.get("longest") else ""
     if evidence.kind == "named":
         return f"{evidence.subject} {data.get('ended')}"
     if evidence.kind == "desired":
