@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from checks.evidence import Json
 from safemig.base.action import EFFECTS, Effect
 from safemig.base.files import content
 from safemig.base.words import is_word
+from safemig.project.config_node import Node, kind_of, read_key
 from safemig.project.config_schema import (
     ROLES,
     TIMEOUTS,
@@ -30,16 +28,12 @@ from safemig.project.config_schema import (
 )
 from safemig.project.config_template import template
 
-if TYPE_CHECKING:
-    import yaml
-
 __all__ = ["FILE", "Config", "ConfigError", "load", "parse", "template"]
 
 FILE = "safemig.yaml"
 _SIZE = 1_000_000
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _DAY = 86_400.0
-T = TypeVar("T")
 
 
 def load(root: Path) -> Config:
@@ -68,214 +62,111 @@ def parse(text: str, path: Path = Path(FILE)) -> Config:
         raise ConfigError(path, mark.line + 1 if mark else 0, f"this is not valid YAML: {said}") from error
     except (RecursionError, ValueError) as error:
         raise ConfigError(path, 0, "this is not valid YAML: nested too deeply or not text") from error
-    return Config(path) if node is None else _Reader(path).config(_Value(path, "", node))
-
-
-@dataclass(frozen=True)
-class _Value:
-    """A node with the dotted name it stands under."""
-
-    path: Path
-    name: str
-    node: yaml.Node
-
-    def fail(self, message: str) -> ConfigError:
-        return ConfigError(self.path, self.node.start_mark.line + 1, message)
-
-    def wrong(self, wanted: str) -> ConfigError:
-        return self.fail(f"{self.name or 'the file'} must be {wanted}, not {_kind(self.node)}")
-
-    def keys(self, known: tuple[str, ...]) -> dict[str, _Value]:
-        """The mapping's values by key; unknown and double keys are refused (``known`` empty: any key)."""
-        import yaml
-
-        if _kind(self.node) == "nothing":
-            return {}
-        if not isinstance(self.node, yaml.MappingNode):
-            raise self.wrong("a mapping of keys to values")
-        found: dict[str, _Value] = {}
-        for key_node, value_node in self.node.value:
-            key = _Value(self.path, self.name, key_node)
-            name = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else ""
-            full = f"{self.name}.{name}" if self.name else name
-            if known and name not in known:
-                raise key.fail(f"unknown key {full!r}{_nearest(name, known)}")
-            if name in found:
-                raise key.fail(f"{full!r} stands here twice: keep one of them")
-            found[name] = _Value(self.path, full, value_node)
-        return found
-
-    def items(self) -> list[_Value]:
-        import yaml
-
-        if _kind(self.node) == "nothing":
-            return []
-        if not isinstance(self.node, yaml.SequenceNode):
-            raise self.wrong("a list")
-        return [_Value(self.path, f"{self.name}[{place}]", node) for place, node in enumerate(self.node.value)]
-
-    def text(self) -> str:
-        if _kind(self.node) not in ("text", "a number"):
-            raise self.wrong("text")
-        return str(self.node.value)
-
-    def flag(self) -> bool:
-        if _kind(self.node) != "true or false":
-            raise self.wrong("true or false")
-        return str(self.node.value).lower() in ("true", "yes", "on")
-
-    def number(self, low: float, high: float) -> float:
-        if _kind(self.node) != "a number":
-            raise self.wrong("a number")
-        try:
-            value = float(str(self.node.value).replace("_", ""))
-        except ValueError:
-            raise self.wrong("a decimal number") from None
-        if not low <= value <= high:
-            raise self.fail(f"{self.name} must lie between {low:g} and {high:g}, not {value:g}")
-        return value
-
-    def one_of(self, choices: tuple[str, ...]) -> str:
-        word = self.text()
-        if word not in choices:
-            raise self.fail(f"{self.name} must be one of {', '.join(choices)}, not {word!r}{_nearest(word, choices)}")
-        return word
-
-    def plain(self) -> Json:
-        import yaml
-
-        loader = yaml.SafeLoader("")
-        try:
-            value: Json = loader.construct_document(self.node)
-        except (yaml.YAMLError, ValueError) as error:
-            raise self.wrong("plain JSON-like data") from error
-        finally:
-            loader.dispose()
-        return value
-
-
-def _kind(node: yaml.Node) -> str:
-    tag = node.tag.rsplit(":", 1)[-1]
-    names = {
-        "str": "text",
-        "int": "a number",
-        "float": "a number",
-        "bool": "true or false",
-        "null": "nothing",
-        "map": "a mapping",
-        "seq": "a list",
-        "timestamp": "a date",
-    }
-    return names.get(tag, tag)
-
-
-def _nearest(word: str, known: tuple[str, ...]) -> str:
-    near = get_close_matches(word, known, n=1, cutoff=0.5)
-    return f", did you mean {near[0]!r}?" if near else f"; known here: {', '.join(known)}"
+    return Config(path) if node is None else _Reader(path).config(Node(path, "", node))
 
 
 @dataclass(frozen=True)
 class _Reader:
     path: Path
 
-    def config(self, top: _Value) -> Config:
+    def config(self, top: Node) -> Config:
         known = tuple(name for name in Config.__dataclass_fields__ if name not in ("file", "effects", "scripts"))
         keys = top.keys(known)
         endpoints, scripts = self.endpoints(keys.get("endpoints"))
         none: dict[str, tuple[str, Effect | None]] = {}
-        commands = _of(keys, "commands", self.commands, none)
-        runtime = _of(keys, "runtime", lambda value: value.one_of(("docker", "process")), "")
+        commands = read_key(keys, "commands", self.commands, none)
+        runtime = read_key(keys, "runtime", lambda value: value.one_of(("docker", "process")), "")
         return Config(
             file=self.path,
-            project=_of(keys, "project", self.project, ProjectConfig()),
+            project=read_key(keys, "project", self.project, ProjectConfig()),
             runtime="docker" if runtime == "docker" else "process" if runtime == "process" else "",
             commands={role: line for role, (line, _) in commands.items()},
             effects={role: effect for role, (_, effect) in commands.items() if effect},
-            service=_of(keys, "service", _Value.text, ""),
-            database=_of(keys, "database", self.database, DatabaseConfig()),
-            url=_of(keys, "url", _url, ""),
-            health=_of(keys, "health", _route, ""),
+            service=read_key(keys, "service", Node.text, ""),
+            database=read_key(keys, "database", self.database, DatabaseConfig()),
+            url=read_key(keys, "url", _url, ""),
+            health=read_key(keys, "health", _route, ""),
             endpoints=endpoints,
             scripts=scripts,
-            timeouts=_of(keys, "timeouts", self.timeouts, TIMEOUTS),
-            permissions=_of(keys, "permissions", self.permissions, PermissionConfig()),
-            specs=_of(keys, "specs", _paths, ()),
-            migration=_of(keys, "migration", self.migration, MigrationConfig()),
-            protection=_of(keys, "protection", self.protection, ProtectionConfig()),
-            tests=_of(keys, "tests", self.tests, SuiteConfig()),
-            ticks=_of(keys, "ticks", self.ticks, TickConfig()),
-            environment=_of(keys, "environment", _Value.text, "development"),
-            settle=_of(keys, "settle", lambda value: value.number(0, _DAY), 10.0),
+            timeouts=read_key(keys, "timeouts", self.timeouts, TIMEOUTS),
+            permissions=read_key(keys, "permissions", self.permissions, PermissionConfig()),
+            specs=read_key(keys, "specs", _paths, ()),
+            migration=read_key(keys, "migration", self.migration, MigrationConfig()),
+            protection=read_key(keys, "protection", self.protection, ProtectionConfig()),
+            tests=read_key(keys, "tests", self.tests, SuiteConfig()),
+            ticks=read_key(keys, "ticks", self.ticks, TickConfig()),
+            environment=read_key(keys, "environment", Node.text, "development"),
+            settle=read_key(keys, "settle", lambda value: value.number(0, _DAY), 10.0),
         )
 
-    def project(self, value: _Value) -> ProjectConfig:
+    def project(self, value: Node) -> ProjectConfig:
         keys = value.keys(tuple(ProjectConfig.__dataclass_fields__))
         return ProjectConfig(
-            folder=_of(keys, "folder", _path, ""),
-            copy=_of(keys, "copy", _path, ""),
-            makefile=_of(keys, "makefile", _path, ""),
-            compose=_of(keys, "compose", _paths, ()),
-            alembic=_of(keys, "alembic", _path, ""),
+            folder=read_key(keys, "folder", _path, ""),
+            copy=read_key(keys, "copy", _path, ""),
+            makefile=read_key(keys, "makefile", _path, ""),
+            compose=read_key(keys, "compose", _paths, ()),
+            alembic=read_key(keys, "alembic", _path, ""),
         )
 
-    def commands(self, value: _Value) -> dict[str, tuple[str, Effect | None]]:
+    def commands(self, value: Node) -> dict[str, tuple[str, Effect | None]]:
         return {role: _command(each) for role, each in value.keys(ROLES).items()}
 
-    def database(self, value: _Value) -> DatabaseConfig:
+    def database(self, value: Node) -> DatabaseConfig:
         keys = value.keys(tuple(DatabaseConfig.__dataclass_fields__))
         return DatabaseConfig(
-            service=_of(keys, "service", _Value.text, ""),
-            url=_of(keys, "url", _reference, ""),
-            version_table=_of(keys, "version_table", _Value.text, ""),
-            version_table_schema=_of(keys, "version_table_schema", _Value.text, ""),
-            binaries=_of(keys, "binaries", _Value.text, ""),
-            confirm=_of(keys, "confirm", _Value.text, ""),
+            service=read_key(keys, "service", Node.text, ""),
+            url=read_key(keys, "url", _reference, ""),
+            version_table=read_key(keys, "version_table", Node.text, ""),
+            version_table_schema=read_key(keys, "version_table_schema", Node.text, ""),
+            binaries=read_key(keys, "binaries", Node.text, ""),
+            confirm=read_key(keys, "confirm", Node.text, ""),
         )
 
-    def migration(self, value: _Value) -> MigrationConfig:
+    def migration(self, value: Node) -> MigrationConfig:
         keys = value.keys(tuple(MigrationConfig.__dataclass_fields__))
         return MigrationConfig(
-            gentle=_of(keys, "gentle", _Value.flag, True),
-            uncompared=_of(keys, "uncompared", lambda each: each.one_of(("ask", "accept")), "ask"),
+            gentle=read_key(keys, "gentle", Node.flag, True),
+            uncompared=read_key(keys, "uncompared", lambda each: each.one_of(("ask", "accept")), "ask"),
         )
 
-    def protection(self, value: _Value) -> ProtectionConfig:
+    def protection(self, value: Node) -> ProtectionConfig:
         keys = value.keys(tuple(ProtectionConfig.__dataclass_fields__))
-        fails = _of(keys, "over_budget", lambda each: each.one_of(("warn", "fail")), "warn") == "fail"
+        fails = read_key(keys, "over_budget", lambda each: each.one_of(("warn", "fail")), "warn") == "fail"
         return ProtectionConfig(
-            victim_budget=_of(keys, "victim_budget", lambda each: each.number(0.02, 60), 0.1),
-            session_budget=_of(keys, "session_budget", lambda each: each.number(0, _DAY), 0.0),
-            deadline=_of(keys, "deadline", lambda each: each.number(0.1, _DAY), 60.0),
+            victim_budget=read_key(keys, "victim_budget", lambda each: each.number(0.02, 60), 0.1),
+            session_budget=read_key(keys, "session_budget", lambda each: each.number(0, _DAY), 0.0),
+            deadline=read_key(keys, "deadline", lambda each: each.number(0.1, _DAY), 60.0),
             over_budget="fail" if fails else "warn",
         )
 
-    def tests(self, value: _Value) -> SuiteConfig:
+    def tests(self, value: Node) -> SuiteConfig:
         keys = value.keys(tuple(SuiteConfig.__dataclass_fields__))
-        accept = _of(keys, "red_baseline", lambda each: each.one_of(("ask", "accept")), "ask") == "accept"
+        accept = read_key(keys, "red_baseline", lambda each: each.one_of(("ask", "accept")), "ask") == "accept"
         return SuiteConfig("accept" if accept else "ask")
 
-    def ticks(self, value: _Value) -> TickConfig:
+    def ticks(self, value: Node) -> TickConfig:
         """``ticks: proposed`` is short for ``ticks: {proposed: true}``."""
-        if _kind(value.node) == "text":
+        if kind_of(value.node) == "text":
             return TickConfig(proposed=value.one_of(("proposed",)) == "proposed")
         keys = value.keys(tuple(TickConfig.__dataclass_fields__))
         none: tuple[str, ...] = ()
-        return TickConfig(_of(keys, "proposed", _Value.flag, False), _of(keys, "words", _plain_words, none))
+        return TickConfig(read_key(keys, "proposed", Node.flag, False), read_key(keys, "words", _plain_words, none))
 
-    def timeouts(self, value: _Value) -> Mapping[str, float]:
+    def timeouts(self, value: Node) -> Mapping[str, float]:
         given = value.keys(tuple(TIMEOUTS))
         return {**TIMEOUTS, **{name: each.number(0.1, _DAY) for name, each in given.items()}}
 
-    def permissions(self, value: _Value) -> PermissionConfig:
+    def permissions(self, value: Node) -> PermissionConfig:
         keys = value.keys(tuple(PermissionConfig.__dataclass_fields__))
         none: tuple[str, ...] = ()
-        return PermissionConfig(*(_of(keys, name, _texts, none) for name in ("allow", "ask", "deny")))
+        return PermissionConfig(*(read_key(keys, name, _texts, none) for name in ("allow", "ask", "deny")))
 
-    def endpoints(self, value: _Value | None) -> tuple[tuple[EndpointConfig, ...], tuple[ScriptConfig, ...]]:
+    def endpoints(self, value: Node | None) -> tuple[tuple[EndpointConfig, ...], tuple[ScriptConfig, ...]]:
         endpoints: list[EndpointConfig] = []
         scripts: list[ScriptConfig] = []
         for each in value.items() if value else []:
-            if _kind(each.node) == "text":
+            if kind_of(each.node) == "text":
                 endpoints.append(_short(each))
                 continue
             known = (*EndpointConfig.__dataclass_fields__, "name", "script", "python")
@@ -287,27 +178,22 @@ class _Reader:
         return tuple(endpoints), tuple(scripts)
 
 
-def _of(keys: Mapping[str, _Value], name: str, read: Callable[[_Value], T], default: T) -> T:
-    value = keys.get(name)
-    return default if value is None or _kind(value.node) == "nothing" else read(value)
-
-
-def _command(value: _Value) -> tuple[str, Effect | None]:
+def _command(value: Node) -> tuple[str, Effect | None]:
     """A shell line, or ``{run: LINE, effect: EFFECT}``."""
-    if _kind(value.node) != "a mapping":
+    if kind_of(value.node) != "a mapping":
         return value.text(), None
     keys = value.keys(("run", "effect"))
     if "run" not in keys:
         raise value.fail(f"{value.name} needs run: the shell line")
-    word = _of(keys, "effect", lambda each: each.one_of(EFFECTS), "")
+    word = read_key(keys, "effect", lambda each: each.one_of(EFFECTS), "")
     return keys["run"].text(), next((effect for effect in EFFECTS if effect == word), None)
 
 
-def _texts(value: _Value) -> tuple[str, ...]:
+def _texts(value: Node) -> tuple[str, ...]:
     return tuple(each.text() for each in value.items())
 
 
-def _plain_words(value: _Value) -> tuple[str, ...]:
+def _plain_words(value: Node) -> tuple[str, ...]:
     """Single words: a sentence would stand for nothing."""
     for each in value.items():
         if not is_word(each.text()):
@@ -315,18 +201,18 @@ def _plain_words(value: _Value) -> tuple[str, ...]:
     return _texts(value)
 
 
-def _paths(value: _Value) -> tuple[str, ...]:
-    return (_path(value),) if _kind(value.node) == "text" else tuple(_path(each) for each in value.items())
+def _paths(value: Node) -> tuple[str, ...]:
+    return (_path(value),) if kind_of(value.node) == "text" else tuple(_path(each) for each in value.items())
 
 
-def _path(value: _Value) -> str:
+def _path(value: Node) -> str:
     word = value.text()
     if Path(word).is_absolute() or ".." in Path(word).parts:
         raise value.fail(f"{value.name} must be a path below the project, not {word!r}")
     return word
 
 
-def _url(value: _Value) -> str:
+def _url(value: Node) -> str:
     word = value.text()
     try:
         parts = urlsplit(word)
@@ -340,7 +226,7 @@ def _url(value: _Value) -> str:
     return word.rstrip("/")
 
 
-def _reference(value: _Value) -> str:
+def _reference(value: Node) -> str:
     word = value.text()
     kind, _, rest = word.partition(":")
     if "://" in word:
@@ -355,14 +241,14 @@ def _reference(value: _Value) -> str:
     return word
 
 
-def _route(value: _Value) -> str:
+def _route(value: Node) -> str:
     word = value.text()
     if not word.startswith("/"):
         raise value.fail(f"{value.name} must begin with /, as in /health; the host stands in url")
     return word
 
 
-def _short(value: _Value) -> EndpointConfig:
+def _short(value: Node) -> EndpointConfig:
     """An endpoint as one string: "/health" or "GET /health"."""
     method, _, path = value.text().rpartition(" ")
     if (method or "GET") not in _METHODS or not path.startswith("/"):
@@ -370,24 +256,24 @@ def _short(value: _Value) -> EndpointConfig:
     return EndpointConfig(path, method or "GET")
 
 
-def _endpoint(value: _Value, keys: Mapping[str, _Value]) -> EndpointConfig:
+def _endpoint(value: Node, keys: Mapping[str, Node]) -> EndpointConfig:
     if "path" not in keys:
         raise value.fail(f"{value.name} needs a path (or script, or python)")
     if "name" in keys:
         raise keys["name"].fail(f"{value.name}.name belongs to a script or python check; endpoints go by their path")
-    status = _of(keys, "status", lambda each: int(each.number(100, 599)), None)
+    status = read_key(keys, "status", lambda each: int(each.number(100, 599)), None)
     return EndpointConfig(
         path=_route(keys["path"]),
-        method=_of(keys, "method", lambda each: each.one_of(_METHODS), "GET"),
+        method=read_key(keys, "method", lambda each: each.one_of(_METHODS), "GET"),
         status=status,
-        media=_of(keys, "media", _Value.text, ""),
+        media=read_key(keys, "media", Node.text, ""),
         json=keys["json"].plain() if "json" in keys else None,
-        headers=_of(keys, "headers", _headers, {}),
-        seconds=_of(keys, "seconds", lambda each: each.number(0.1, _DAY), 0.0),
+        headers=read_key(keys, "headers", _headers, {}),
+        seconds=read_key(keys, "seconds", lambda each: each.number(0.1, _DAY), 0.0),
     )
 
 
-def _headers(value: _Value) -> dict[str, str]:
+def _headers(value: Node) -> dict[str, str]:
     found = {name: each.text() for name, each in value.keys(()).items()}
     for name, text in found.items():
         if name.lower() in ("authorization", "cookie", "x-api-key") and not text.startswith(("env:", "file:")):
@@ -395,15 +281,15 @@ def _headers(value: _Value) -> dict[str, str]:
     return found
 
 
-def _script(value: _Value, keys: Mapping[str, _Value]) -> ScriptConfig:
+def _script(value: Node, keys: Mapping[str, Node]) -> ScriptConfig:
     extra = sorted(set(keys) - {"name", "script", "python", "seconds"})
     if extra:
         raise keys[extra[0]].fail(f"{value.name}.{extra[0]} does not go with a script or python check")
     if "script" in keys and "python" in keys:
         raise value.fail(f"{value.name} has both script and python: keep one of them")
-    file = _of(keys, "script", _path, "")
-    code = _of(keys, "python", _Value.text, "")
+    file = read_key(keys, "script", _path, "")
+    code = read_key(keys, "python", Node.text, "")
     if not (file or code):
         raise value.fail(f"{value.name} is empty: name a script, or write python code")
-    seconds = _of(keys, "seconds", lambda each: each.number(0.1, _DAY), 0.0)
-    return ScriptConfig(_of(keys, "name", _Value.text, "") or file or value.name, file, code, seconds)
+    seconds = read_key(keys, "seconds", lambda each: each.number(0.1, _DAY), 0.0)
+    return ScriptConfig(read_key(keys, "name", Node.text, "") or file or value.name, file, code, seconds)
