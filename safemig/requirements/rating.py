@@ -23,7 +23,8 @@ class Rated:
     ``rank`` 0: new tables and open items; 1: changes existing tables and has open items; 2: new tables, no items at
     all; None: no schema that could be missing. ``tables`` are those that it makes; ``absent`` are the models that it
     asks for and that are not there, ``early`` the tables of these that nobody makes. ``left`` counts the open items
-    that name what could be an object of the schema and that the phase's own source does not make.
+    that name what could be an object of the schema and that the phase's own source does not make. ``made_by`` are the
+    revisions that have made a change of tables that are there, where that was looked at.
     """
 
     document: Document
@@ -37,6 +38,7 @@ class Rated:
     early: tuple[str, ...] = ()
     left: int = 0
     restates: bool = False
+    made_by: tuple[str, ...] = ()
 
     @property
     def open(self) -> int:
@@ -108,4 +110,5 @@ def says(one: Rated) -> str:
     what = "a schema" if one.kind == "schema" else "models"
     state = "there" if one.there else "not there yet"
     state = "a change of tables that are there" if one.kind == "schema" and not one.tables else state
+    state = f"made by revision {' and '.join(one.made_by)}" if one.made_by else state
     return f"{label(one.document, one.phase)} ({what}{f' ({names})' if names else ''}: {state}; {items})"

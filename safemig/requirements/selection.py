@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from safemig.orm.reader import Models
@@ -20,6 +20,7 @@ NONE = Models((), "")
 
 Purpose = Literal["work", "schema", "items"]
 Differs = Callable[[Document, Phase], bool]
+MadeBy = Callable[[Document, Phase], tuple[str, ...]]
 _WHY = (
     "it has open items and asks for tables that are not there yet",
     "it has open items and changes tables that are there",
@@ -58,8 +59,40 @@ class Nothing:
     near: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Looks:
+    """What only a look at revisions and database tells; ``made`` are the phases of which revisions have made it all."""
+
+    differs: Differs
+    made_by: MadeBy
+    made: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def still_changes(self, one: Rated) -> bool:
+        if one.rank != 1:
+            return False
+        revisions = self.made_by(one.document, one.phase)
+        if revisions:
+            self.made[label(one.document, one.phase)] = revisions
+        return not revisions
+
+    def restates(self, one: Rated) -> bool:
+        return one.restates and self.differs(one.document, one.phase)
+
+    def told(self, one: Rated) -> Rated:
+        """The phase with the revisions that have made it."""
+        return replace(one, made_by=self.made.get(label(one.document, one.phase), ()))
+
+    def words(self) -> str:
+        """Which phases were passed over because of revisions, as the end of a sentence."""
+        return "".join(f"; {name} is made by revision {' and '.join(by)} already" for name, by in self.made.items())
+
+
 def _never(_document: Document, _phase: Phase) -> bool:
     return False
+
+
+def _nobody(_document: Document, _phase: Phase) -> tuple[str, ...]:
+    return ()
 
 
 def choose(
@@ -71,6 +104,7 @@ def choose(
     models: Models = NONE,
     purpose: Purpose = "work",
     differs: Differs = _never,
+    made_by: MadeBy = _nobody,
 ) -> Choice | Tie | Nothing:
     """The spec and phase that the names mean; without names, the next one with work that safemig can do.
 
@@ -78,7 +112,8 @@ def choose(
     by its file name, ignoring case, ``-``, ``_`` and extension, or by a prefix of it; a phase by its number or a part
     of its title. ``purpose``: to "work" on it; to compare a "schema" or to look at "items", which also takes the last
     phase that was worked on where none is left to be done. ``differs`` tells of a phase with open items that makes only
-    tables that are there whether they are otherwise than it shows them; it may be slow, and is asked late and seldom.
+    tables that are there whether they are otherwise than it shows them; ``made_by`` tells
+    which revisions have made what a phase changes. Both may be slow, and are asked late and seldom.
     """
     if not documents:
         return Nothing(_NONE)
@@ -95,7 +130,7 @@ def choose(
             there = tuple(document.path for document in documents)
             return Nothing(f"no phase is called {phase!r}; there are: {'; '.join(_names(documents))}", there)
     rated = [rate(document, one, known, models) for document, one in phases]
-    return _named(rated) if phase else _next(rated, purpose, differs, by_spec=bool(spec))
+    return _named(rated) if phase else _next(rated, purpose, _Looks(differs, made_by), by_spec=bool(spec))
 
 
 def _named(rated: Sequence[Rated]) -> Choice | Tie:
@@ -107,32 +142,33 @@ def _named(rated: Sequence[Rated]) -> Choice | Tie:
     return _only(first, "" if first[0].kind != "neither" else "it was named; safemig has nothing to change for it")
 
 
-def _next(rated: Sequence[Rated], purpose: Purpose, differs: Differs, *, by_spec: bool) -> Choice | Tie | Nothing:
+def _next(rated: Sequence[Rated], purpose: Purpose, looks: _Looks, *, by_spec: bool) -> Choice | Tie | Nothing:
     for rank in (0, 1, 2):
-        first = _changing(rated, differs) if rank == 1 else _first_of_each([one for one in rated if one.rank == rank])
+        first = _changing(rated, looks) if rank == 1 else _first_of_each([one for one in rated if one.rank == rank])
         if first:
-            return _only(first, _RESTATES if first[0].restates else _WHY[rank])
+            return _only(first, (_RESTATES if first[0].restates else _WHY[rank]) + looks.words())
     if purpose != "schema" and (first := _first_of_each([one for one in rated if _models_next(one, rated)])):
         absent = first[0].absent
         verb = "is" if len(absent) == 1 else "are"
         left = _left_open(first[0], rated)
-        return _only(first, f"the schema before it is there{left}; of its models {', '.join(absent)} {verb} not")
+        why = f"the schema before it is there{left}; of its models {', '.join(absent)} {verb} not"
+        return _only(first, why + looks.words())
     if purpose != "work" and (last := _last_of_each(rated, purpose)):
-        return _only(last, _LAST[purpose])
+        return _only(last, _LAST[purpose] + looks.words())
     if by_spec and (done := _first_of_each([one for one in rated if one.kind == "schema"])):
-        return _only(done, "its schema is there already and is verified again")
-    shown = [one for one in rated if one.open or one.kind != "neither"]
+        return _only(done, "its schema is there already and is verified again" + looks.words())
+    shown = [looks.told(one) for one in rated if one.open or one.kind != "neither"]
     more = (f"and {len(shown) - _LISTED} more phases",) if len(shown) > _LISTED else ()
     reason = "no phase with open items asks for a schema or models that are not there yet"
-    return Nothing(reason, (*map(says, shown[:_LISTED]), *more))
+    return Nothing(reason + looks.words(), (*map(says, shown[:_LISTED]), *more))
 
 
-def _changing(rated: Sequence[Rated], differs: Differs) -> list[Rated]:
+def _changing(rated: Sequence[Rated], looks: _Looks) -> list[Rated]:
     """The first phase of each document that changes tables that are there, or shows them otherwise than they are."""
     first: dict[str, Rated] = {}
     for one in rated:
         path = one.document.path
-        if path not in first and (one.rank == 1 or (one.restates and differs(one.document, one.phase))):
+        if path not in first and (looks.still_changes(one) or looks.restates(one)):
             first[path] = one
     return list(first.values())
 

@@ -74,13 +74,13 @@ def desire(
         own = load(dump, conninfo, privileges.roles(wanted))
         with engine(own) as target, target.connect() as connection:
             for step in pending:
-                _apply(step, connection)
+                apply_side(step, connection)
         base = take(own)
         change = _restated(own, wanted, base) if stated else Restated(wanted)
         _refuse_other_form(own, change.wanted, base)
         with engine(own) as target, target.connect() as connection:
-            _apply(change.wanted, connection)
-        found = replace(_desired(base, take(own), wanted), kept=change.kept)
+            apply_side(change.wanted, connection)
+        found = replace(desired_of(base, take(own), wanted), kept=change.kept)
         if revision is not None:
             _prove(own, revision, found, change.moved)
         return found
@@ -102,7 +102,7 @@ def restated(
         own = load(dump, conninfo, privileges.roles(wanted))
         with engine(own) as target, target.connect() as connection:
             for step in pending:
-                _apply(step, connection)
+                apply_side(step, connection)
         base = take(own)
         found = _restated(own, wanted, base, refuse=False)
         if found.wanted.problems:
@@ -111,7 +111,7 @@ def restated(
             return _put_back(own, found, base) if previous_definitions.needed(wanted) else found
         try:
             with engine(own) as target, target.connect() as connection:
-                _apply(found.wanted, connection)
+                apply_side(found.wanted, connection)
             after = take(own)
         except SpecFails:
             # A statement beside the CREATE may have been run already: then all of it leads to what is there.
@@ -132,7 +132,7 @@ def _put_back(own: str, found: Restated, base: Snapshot) -> Restated:
 
     def run(step: Wanted) -> Snapshot:
         with engine(own) as target, target.connect() as connection:
-            _apply(step, connection)
+            apply_side(step, connection)
         return take(own)
 
     wanted = found.wanted
@@ -157,7 +157,7 @@ def _with_way_back(own: str, found: Restated, base: Snapshot) -> Restated:
     wanted = found.wanted
     try:
         with engine(own) as target, target.connect() as connection:
-            _apply(wanted, connection, "down")
+            apply_side(wanted, connection, "down")
         if not found.derived or not compare(base, take(own), ignore=frozenset()):
             return found
     except SpecFails as error:
@@ -174,7 +174,7 @@ def union(dump: str, steps: Sequence[Wanted], scratch: Callable[[], AbstractCont
         base = take(own)
         with engine(own) as target, target.connect() as connection:
             for step in steps:
-                _apply(step, connection)
+                apply_side(step, connection)
         return Desired(base, take(own), frozenset())
 
 
@@ -225,7 +225,7 @@ def _prove(conninfo: str, revision: Wanted, found: Desired, moved: Collection[st
     for side, aim, word in (("down", found.base, "downgrade"), ("up", found.wanted, "upgrade")) * 2:
         with engine(conninfo) as target, target.connect() as connection:
             try:
-                _apply(revision, connection, "down" if side == "down" else "up")
+                apply_side(revision, connection, "down" if side == "down" else "up")
             except SpecFails as error:
                 raise RevisionFails(error.file, error.line, f"the {word} fails: {error.message}") from error
         differences = compare(aim, take(conninfo), open_names=found.open_names, ignore=frozenset())
@@ -247,12 +247,12 @@ def _prove_there(dump: str, revision: Wanted, scratch: Callable[[], AbstractCont
         there = take(own)
         with engine(own) as target, target.connect() as connection:
             try:
-                _apply(revision, connection, "down")
+                apply_side(revision, connection, "down")
             except SpecFails as error:
                 raise RevisionFails(error.file, error.line, f"the downgrade fails: {error.message}") from error
         left = take(own)
         with engine(own) as target, target.connect() as connection:
-            _apply(revision, connection)
+            apply_side(revision, connection)
         names = frozenset(key for key in there.objects if key.startswith(("constraint ", "index ")))
         _prove(own, revision, Desired(left, there, names), there.objects.keys())
 
@@ -304,7 +304,7 @@ def _desire_again(
 
 def _again(own: str, change: Wanted, wanted: Wanted, untouched: Snapshot, *, stated: bool) -> Desired | None:
     """``wanted`` made in that database after ``change`` was taken back, as far as it is there; None as above."""
-    back = _way_back(change)
+    back = way_back(change)
     if back is None:
         return None
     with engine(own) as target, target.connect() as connection:
@@ -315,13 +315,13 @@ def _again(own: str, change: Wanted, wanted: Wanted, untouched: Snapshot, *, sta
     try:
         found = _restated(own, wanted, base) if stated else Restated(wanted)
         with engine(own) as target, target.connect() as connection:
-            _apply(found.wanted, connection)
+            apply_side(found.wanted, connection)
     except SpecFails:
         return None
-    return replace(_desired(base, take(own), wanted), kept=found.kept)
+    return replace(desired_of(base, take(own), wanted), kept=found.kept)
 
 
-def _way_back(wanted: Wanted) -> Wanted | None:
+def way_back(wanted: Wanted) -> Wanted | None:
     """The change with the statements that take it back: the spec's, or derived, or at least its tables dropped."""
     if wanted.downgrade.strip():
         return wanted
@@ -334,7 +334,7 @@ def _way_back(wanted: Wanted) -> Wanted | None:
         return replace(wanted, kind="sql", downgrade="\n".join(drops))
 
 
-def _apply(wanted: Wanted, connection: Any, side: Literal["up", "down"] = "up") -> None:
+def apply_side(wanted: Wanted, connection: Any, side: Literal["up", "down"] = "up") -> None:
     with _blamed(wanted, side):
         evaluator.apply(wanted, connection, side=side)
 
@@ -358,7 +358,7 @@ def _blamed(wanted: Wanted, side: Literal["up", "down"]) -> Iterator[None]:
         raise SpecFails(*wanted.origin, str(error.orig).strip()) from error
 
 
-def _desired(base: Snapshot, after: Snapshot, wanted: Wanted) -> Desired:
+def desired_of(base: Snapshot, after: Snapshot, wanted: Wanted) -> Desired:
     made = [key for key in after.objects if key not in base.objects and key.startswith(("constraint ", "index "))]
     # PostgreSQL folds and cuts names; a name that is fixed is found in either spelling.
     named = {name for full in wanted.named for name in (full, full.lower(), full[: snapshot.LONGEST_NAME])}

@@ -23,6 +23,7 @@ from safemig.base.redaction import redact
 from safemig.migrations.change import Wanted
 from safemig.migrations.offline_sql import Rendered, render
 from safemig.migrations.reconcile.tables import Restated
+from safemig.sandbox import already_made as there
 from safemig.sandbox import chain as chains
 from safemig.sandbox import desired
 from safemig.sandbox.chain import Chained
@@ -40,7 +41,7 @@ _START = "import sys; sys.path.append(sys.argv[1]); from safemig.sandbox.worker 
 class Order(msgspec.Struct, frozen=True):
     """One call: the function's name and what it is called with."""
 
-    name: Literal["desire", "desire_applied", "restated", "union", "rendered", "chain"]
+    name: Literal["desire", "desire_applied", "restated", "union", "rendered", "chain", "already_made"]
     dump: str
     wanted: Wanted | None
     revision: Wanted | None = None
@@ -60,6 +61,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
         "restated",
         "rendered",
         "chained",
+        "made",
         "SpecFails",
         "RevisionFails",
         "ScratchFails",
@@ -69,6 +71,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     chained: Chained | None = None
     restated: Restated | None = None
     rendered: tuple[Rendered, ...] = ()
+    made: tuple[str, ...] | None = None
     file: str = ""
     line: int = 0
     message: str = ""
@@ -103,6 +106,13 @@ def restated(dump: str, wanted: Wanted, scratch: Scratch, *, pending: Sequence[W
     found = _call(Order("restated", dump, wanted, pending=tuple(pending)), scratch).restated
     assert found is not None
     return found
+
+
+def already_made(
+    dump: str, wanted: Wanted, scratch: Scratch, *, pending: Sequence[Wanted] = ()
+) -> tuple[str, ...] | None:
+    """As ``safemig.sandbox.already_made.already_made``."""
+    return _call(Order("already_made", dump, wanted, pending=tuple(pending)), scratch).made
 
 
 def union(dump: str, steps: Sequence[Wanted], scratch: Scratch) -> Desired:
@@ -232,11 +242,13 @@ def _answer(order: Order) -> Said:
             return Said("chained", chained=chains.chain(order.chain, order.mark, _asked, order.written))
         if wanted is None:
             return Said("desired", desired.union(dump, order.pending, _asked))
+        if order.name == "already_made":
+            return Said("made", made=there.already_made(dump, wanted, _asked, pending=order.pending))
         if order.name == "restated":
             return Said("restated", restated=desired.restated(dump, wanted, _asked, pending=order.pending))
         if order.name == "desire_applied":
-            there = desired.desire_applied(dump, wanted, _asked, stated=order.stated, revision=order.revision)
-            return Said("desired", there)
+            applied = desired.desire_applied(dump, wanted, _asked, stated=order.stated, revision=order.revision)
+            return Said("desired", applied)
         made = desired.desire(dump, wanted, _asked, revision=order.revision, stated=order.stated, pending=order.pending)
         return Said("desired", made)
     except SpecFails as error:

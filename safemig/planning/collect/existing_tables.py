@@ -179,16 +179,23 @@ def changed_since(graph: Graph, tables: Sequence[str]) -> bool:
 def look(facts: Facts, runtime: Runtime, tree: AlembicTree, graph: Graph, found: Wanted) -> tuple[Restated, list[str]]:
     """What is written for ``found`` on the schema after the pending revisions, and what to say of the scratch place."""
     from safemig.sandbox.database import on_scratch
-    from safemig.sandbox.drift import upgrade_of
     from safemig.sandbox.worker import restated
+
+    said: list[str] = []
+    dump, steps = present(facts, runtime, tree, graph)
+    return on_scratch(runtime, partial(restated, dump, found, pending=steps), said.append), said
+
+
+def present(facts: Facts, runtime: Runtime, tree: AlembicTree, graph: Graph) -> tuple[str, list[Wanted]]:
+    """The schema that the database has and the upgrades that are pending there; where it gave no answer, no schema and
+    the upgrades of all revisions."""
+    from safemig.sandbox.drift import upgrade_of
 
     seen = facts.current is not None and facts.pending is not None
     names = facts.pending if facts.pending is not None and seen else pending(graph, ())
     files = [tree.versions[0] / graph.revisions[name].file for name in names if name in graph.revisions]
     steps = [step for file in files if (step := upgrade_of(file)) is not None]
-    said: list[str] = []
-    dump = runtime.dump_schema() if seen else ""
-    return on_scratch(runtime, partial(restated, dump, found, pending=steps), said.append), said
+    return runtime.dump_schema() if seen else "", steps
 
 
 def _stopped(facts: Facts, *texts: str) -> Facts:

@@ -21,16 +21,15 @@ from safemig.planning.collect.existing_tables import with_stated
 from safemig.planning.collect.gaps import ChoiceNeeded, NoSuchSpec, missing, notes, refuse_ties, stops
 from safemig.planning.collect.item_commands import with_named
 from safemig.planning.collect.migration import pending_makers, with_head_files, with_merge, with_migration
-from safemig.planning.collect.models import code_left_out, models_of, with_models
-from safemig.planning.collect.outdated_phases import NotLooked, differs
+from safemig.planning.collect.models import code_left_out, with_models
+from safemig.planning.collect.phase_choice import Chooser
 from safemig.planning.collect.revision_contents import with_contents
 from safemig.planning.facts import Facts, SpecFact
 from safemig.planning.startup.reading import database_alone, read_startup
 from safemig.planning.startup.seen import seen_before
 from safemig.remedies import test_target
-from safemig.requirements.rating import label
 from safemig.requirements.row_sql import undone
-from safemig.requirements.selection import Choice, Nothing, Tie, by_name, choose
+from safemig.requirements.selection import Choice, Nothing, by_name
 from safemig.requirements.sources import wanted
 from safemig.requirements.spec_documents import Specs, read_named, read_specs
 
@@ -66,11 +65,12 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         message=request.message,
     )
     facts = _with_startup(replace(_with_revision(facts, graph, world), in_use=used), project)
-    chosen, unsure = _choose(facts, project, runtime, documents, graph, request)
-    facts = replace(facts, problems=(*facts.problems, *filter(None, (specs.unread,)), *unsure))
+    chooser = Chooser(facts, project, runtime, documents, graph)
+    chosen = await asyncio.to_thread(chooser.choose, request)
+    facts = replace(facts, problems=(*facts.problems, *filter(None, (specs.unread,)), *chooser.notes))
     facts = _with_test_target(facts, project)
     if tree and isinstance(chosen, Choice):
-        facts = _with_spec(facts, project, config, runtime, tree, graph, chosen, documents)
+        facts = _with_spec(facts, project, config, runtime, tree, graph, chosen, chooser)
         facts = with_named(facts, project, chosen.phase)
     elif isinstance(chosen, Nothing):
         facts = replace(facts, unchosen=(chosen.reason, *chosen.near))
@@ -148,42 +148,6 @@ def _left_open(documents: Sequence[Document], chosen: Choice | Nothing, own: Seq
 def _phases(documents: Sequence[Document], request: Request) -> list[tuple[Document, Phase]]:
     """All phases, where none was chosen; none where the person asked for something else."""
     return [] if request.message else [(document, phase) for document in documents for phase in document.phases]
-
-
-def _choose(
-    facts: Facts,
-    project: Project,
-    runtime: Runtime,
-    documents: Sequence[Document],
-    graph: Graph,
-    request: Request,
-) -> tuple[Choice | Nothing, tuple[str, ...]]:
-    """The phase, and for which ones it could not be found whether they are still to be done."""
-    # What is only pending is still asked for: the revision that makes it is used.
-    applied = (revision for name, revision in graph.revisions.items() if name not in (facts.pending or ()))
-    known = frozenset(table for revision in applied for table in revision.creates)
-    if request.message and not request.spec:
-        return Nothing("a message was given: the project's own command writes the migration from the models"), ()
-    models = models_of(project, documents)
-    unsure: list[str] = []
-
-    def asked(document: Document, phase: Phase) -> bool:
-        found = wanted(document, phase, [other for other in documents if other.path != document.path])
-        try:
-            return bool(found and project.tree and differs(facts, runtime, project.tree, graph, found))
-        except NotLooked as error:
-            why = f"whether {label(document, phase)} changes its tables could not be found: {error}"
-            unsure.append(f"{why}; start the database and plan again, or name it with --spec and --phase")
-            return False
-
-    chosen = choose(
-        documents, known, spec=request.spec, phase=request.phase, models=models, purpose=request.purpose, differs=asked
-    )
-    if isinstance(chosen, Tie):
-        raise ChoiceNeeded("several specs fit", chosen.candidates, "name one with --spec NAME and --phase N")
-    if isinstance(chosen, Nothing) and (request.spec or request.phase):
-        raise ChoiceNeeded(chosen.reason, chosen.near, "name one with --spec NAME and --phase N")
-    return chosen, tuple(unsure)
 
 
 def _target(project: Project, config: Config) -> str:
@@ -277,10 +241,10 @@ def _with_spec(
     tree: AlembicTree,
     graph: Graph,
     chosen: Choice,
-    documents: Sequence[Document],
+    chooser: Chooser,
 ) -> Facts:
     document, phase = chosen.document, chosen.phase
-    found = wanted(document, phase, [other for other in documents if other.path != document.path])
+    found = wanted(document, phase, [other for other in chooser.documents if other.path != document.path])
     spec = SpecFact(
         document.path,
         document.sha256,
@@ -305,8 +269,13 @@ def _with_spec(
     if graph.problems:
         return facts
     used = pending_makers(graph, facts.pending or (), found.tables)
+    made = chooser.makers(document, phase)
+    used = used or tuple(name for name in made if name in (facts.pending or ()))
     if used:
         return with_merge(replace(facts, used=used), project, tree, graph, pattern)
+    if made:
+        said = f"{spec.origin} asks for what revision {' and '.join(made)} has made: no change of the schema is needed"
+        return with_merge(replace(facts, problems=(*facts.problems, said)), project, tree, graph, pattern)
     facts, written = with_stated(facts, runtime, tree, graph, found)
     if written is None:
         return with_merge(facts, project, tree, graph, pattern)

@@ -7,7 +7,7 @@ import pytest
 from safemig.orm.reader import Models, read_models
 from safemig.plan_document.document import Document, Phase, parse
 from safemig.planning.collect.gaps import ChoiceNeeded
-from safemig.requirements.selection import Choice, Nothing, Purpose, Tie, choose
+from safemig.requirements.selection import Choice, MadeBy, Nothing, Purpose, Tie, choose
 
 
 def _spec(path: str, *phases: tuple[str, str]) -> Document:
@@ -219,3 +219,43 @@ def test_a_phase_that_is_named_is_taken_and_said_to_ask_for_nothing() -> None:
     found = choose([_plan(DONE, BOTH)], frozenset(HERE), phase="3", models=_models(COURSE))
     assert isinstance(found, Choice)
     assert (found.phase.number, found.why) == (3, "it was named; safemig has nothing to change for it")
+
+
+def _made(*numbers: int) -> MadeBy:
+    return lambda document, phase: (f"r{phase.number}",) if phase.number in numbers else ()
+
+
+CHANGES = _spec(
+    "specs/changes.md",
+    ("ALTER TABLE course ADD COLUMN a int;", OPEN),
+    ("ALTER TABLE course ADD COLUMN b int;", OPEN),
+    ("ALTER TABLE course ADD COLUMN c int;", DONE),
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "purpose", "expected"),
+    [
+        ((), "work", 1),
+        ((1,), "work", 2),
+        ((1, 2), "work", None),
+        ((1, 2), "items", 3),
+        ((1, 2), "schema", 3),
+    ],
+)
+def test_what_a_revision_has_made_is_passed_over_and_the_revision_is_named(
+    made: tuple[int, ...], purpose: Purpose, expected: int | None
+) -> None:
+    found = choose([CHANGES], frozenset({"course"}), purpose=purpose, made_by=_made(*made))
+    why = found.why if isinstance(found, Choice) else found.reason if isinstance(found, Nothing) else ""
+    assert (found.phase.number if isinstance(found, Choice) else None) == expected
+    for number in made:
+        assert f"phase {number}: Part {'ABC'[number - 1]} is made by revision r{number} already" in why
+    if isinstance(found, Nothing):
+        assert "phase 1: Part A (a schema: made by revision r1; 1 open item)" in found.near[0]
+
+
+def test_a_phase_that_is_named_is_taken_though_a_revision_has_made_it() -> None:
+    found = choose([CHANGES], frozenset({"course"}), phase="1", made_by=_made(1))
+    assert isinstance(found, Choice)
+    assert (found.phase.number, found.why) == (1, "")
