@@ -127,10 +127,12 @@ def as_engine(project: str, notes: Path) -> int:
     """The engine's process."""
     inside = watch_checks()
     from safemig.cli.server import serve
+    from safemig.cli.trusting import trust_folder
     from safemig.sandbox import worker
 
     scratch = notes.with_name("scratch")
     worker._START += f"; import time; open({str(scratch)!r}, 'a').write(f'{{time.process_time()}} ')"
+    trust_folder(Path(project))
     code = serve(options(project))
     proofs = sum(map(float, scratch.read_text().split()))
     notes.write_text(json.dumps({"own": used() - inside.seconds, "checks": inside.seconds, "scratch": proofs}))

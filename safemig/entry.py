@@ -39,6 +39,12 @@ def prepare() -> None:
         sys.path.append(home)
 
 
+def line() -> list[str]:
+    """The argv that starts safemig anew. -E: a module that `PYTHONPATH` leads to could stand in for one that Python
+    itself loads before `prepare` runs; -P: so could one beside this file."""
+    return [sys.executable, "-E", "-P", os.path.abspath(__file__)]
+
+
 def main() -> int:
     """Runs the command line and returns the exit code."""
     try:

@@ -94,7 +94,7 @@ def test_every_command_and_option_that_is_named_exists(name: str) -> None:
 
 def test_every_command_and_option_is_documented() -> None:
     page = text("docs/commands.md")
-    common = {"--project", "--verbose", "-v", "--help", "-h"}
+    common = {"--project", "--trust", "--verbose", "-v", "--help", "-h"}
     assert common <= set(re.findall(r"(?<![\w-])--?[a-z-]+", page.partition("## Exit codes")[0]))
     said: dict[str, set[str]] = {}
     for words in lines_said(page):

@@ -40,10 +40,12 @@ def places() -> list[tuple[str, type[DOMNode]]]:
     from tui.screens.run import RunScreen
     from tui.screens.start import StartScreen
     from tui.screens.step import TextScreen
+    from tui.screens.trust import TrustScreen
 
     return [
         ("Everywhere", SafemigApp),
         ("Start", StartScreen),
+        ("Trust in the folder", TrustScreen),
         ("A run: questions, panes", RunScreen),
         ("Plan", PlanPane),
         *classes(),

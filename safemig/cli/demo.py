@@ -13,6 +13,7 @@ from safemig.cli.errors import UsageError
 from safemig.cli.interactive import can_ask
 from safemig.cli.opening import open_project
 from safemig.cli.printing import err, out
+from safemig.consent import trust
 from safemig.planning.collect.gaps import ChoiceNeeded
 
 
@@ -62,4 +63,5 @@ def _clean(copy: DemoCopy) -> None:
     for line in lines:
         subprocess.run(line, cwd=copy.folder, env=environment, capture_output=True, check=False, timeout=120)
     opened.runtime.remove_database()
+    trust.revoke(opened.standing.root)
     shutil.rmtree(copy.root, ignore_errors=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from safemig.base.redaction import redact
+from safemig.consent import trust
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 """The project as it came with safemig: beside this package in a checkout and in an installed wheel."""
@@ -92,6 +93,8 @@ def copy_demo(target: Path | None, runtime: DemoRuntime, source: Path | None = N
         (folder / ".env").write_text(_settings(runtime, api_port, db_port), encoding="utf-8")
         _lock(folder)
         _commit(work)
+        # What came with safemig is trusted; it has no safemig.yaml, whose settings would count.
+        trust.trust(trust.standing(root if (work / ".git").exists() else root / "backend", ()))
     return DemoCopy(root, root / "backend", runtime, api_port, db_port)
 
 

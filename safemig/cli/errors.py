@@ -15,9 +15,10 @@ def at_border(call: Callable[[], int]) -> int:
     """Runs ``call``; known errors become one line, an unknown one a paste-ready file and exit code 3."""
     from safemig.base.redaction import redact
     from safemig.checklist.ticks import TickFails
+    from safemig.cli.trusting import NotTrusted
+    from safemig.consent.person_folder import PersonFolderError
     from safemig.journal.journal import JournalBroken, JournalUnwritable, RunBusy
     from safemig.planning.collect.gaps import ChoiceNeeded, NoSuchSpec, NotReady
-    from safemig.policy.permissions import PermissionsError
     from safemig.project.config import ConfigError
     from safemig.requirements.spec_documents import SpecMissing
     from safemig.runtimes.base import Unreachable
@@ -28,10 +29,11 @@ def at_border(call: Callable[[], int]) -> int:
         JournalBroken: 1,
         JournalUnwritable: 1,
         RunBusy: 2,
-        PermissionsError: 2,
+        PersonFolderError: 2,
         SpecMissing: 2,
         NoSuchSpec: 2,  # before the kind that it is one of
         ChoiceNeeded: 4,
+        NotTrusted: 4,
         NotReady: 2,
         Unreachable: 1,
         TickFails: 1,
@@ -46,6 +48,8 @@ def at_border(call: Callable[[], int]) -> int:
     except BrokenPipeError:
         return 1
     except tuple(codes) as error:
+        if isinstance(error, NotTrusted):
+            err("".join(f"{line}\n" for line in error.question))
         err(f"safemig: {redact(str(error))}\n")
         return next(code for kind, code in codes.items() if isinstance(error, kind))
     except Exception as error:  # noqa: BLE001  the outermost border: an unknown error is a bug, said so, with a file

@@ -8,6 +8,7 @@ from safemig.base.atomic import replace_file
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import open_project
 from safemig.cli.printing import out
+from safemig.cli.trusting import trust_folder
 
 
 def main(options: argparse.Namespace) -> int:
@@ -20,5 +21,7 @@ def main(options: argparse.Namespace) -> int:
     if path.exists() and not options.force:
         raise UsageError(f"{path} exists already; edit it, or replace it with --force")
     replace_file(path, template(with_specs(opened.project)).encode())
+    if opened.standing.trusted and path.parent == opened.standing.root:
+        trust_folder(path.parent)  # what safemig has written down is what it would have done without it
     out(f"wrote {path}\n")
     return 0

@@ -70,7 +70,7 @@ def can_ask(options: argparse.Namespace) -> bool:
 
 def engine_line(options: argparse.Namespace) -> list[str]:
     """The argv of the engine's process."""
-    line = [sys.executable, "-P", str(Path(entry.__file__)), options.command, "--events", "--project", options.project]
+    line = [*entry.line(), options.command, "--events", "--project", options.project]
     for name in ("spec", "phase", "message", "mode"):
         value = getattr(options, name, None)
         if value:

@@ -31,6 +31,7 @@ COMMANDS = {
     ),
     "tick": ("safemig.cli.tick", "tick items of a checklist: FILE:LINES, or what is proved or proposed"),
     "lint": ("safemig.cli.lint", "say what revision files may lose or change for others; needs no database"),
+    "trust": ("safemig.cli.trust", "say what would be run in this folder, and trust it; list and revoke trust"),
     "permissions": ("safemig.cli.permissions", "list, explain and revoke what may be done without a question"),
     "stop-database": ("safemig.cli.stop_database", "stop the PostgreSQL that safemig started for this project"),
     "compose-edit": ("safemig.cli.compose_edit", "make the Makefile call `docker compose` itself: shows the edit"),
@@ -53,8 +54,8 @@ def parser() -> argparse.ArgumentParser:
         prog="safemig",
         description="Proves that a service works before a database migration, runs it, and proves that it still works.",
         epilog="exit codes: 0 passed or unchanged, 1 a check or the migration failed, 2 usage or configuration, "
-        "3 a bug in safemig, 4 an answer is needed and nobody can give it, 5 (verify) drift or not "
-        "known, 130 interrupted",
+        "3 a bug in safemig, 4 an answer, or trust in the folder, is needed and nobody can give it, "
+        "5 (verify) drift or not known, 130 interrupted",
     )
     from safemig import __version__
 
@@ -67,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _common(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--project", default=".", metavar="DIR", help="a folder in the project (default: this one)")
+    sub.add_argument("--trust", default="", metavar="DIGEST", help="trust this folder if this is its digest")
     sub.add_argument("-v", "--verbose", action="store_true", help="show the output of commands as it comes")
 
 
@@ -160,6 +162,13 @@ def _permissions(sub: argparse.ArgumentParser) -> None:
     )
 
 
+def _trust(sub: argparse.ArgumentParser) -> None:
+    _json_only(sub)
+    only = sub.add_mutually_exclusive_group()
+    only.add_argument("--list", action="store_true", help="every folder that you trust")
+    only.add_argument("--revoke", action="store_true", help="do not trust this folder any more")
+
+
 def _lint(sub: argparse.ArgumentParser) -> None:
     _json_only(sub)
     sub.add_argument("--risk", action="store_true", required=True, help="what each file may lose, with line and kind")
@@ -201,6 +210,7 @@ _ARGUMENTS = {
     "checklist": _verify,
     "tick": _tick,
     "lint": _lint,
+    "trust": _trust,
     "permissions": _permissions,
     "stop-database": _common,
     "compose-edit": _compose_edit,
@@ -217,10 +227,23 @@ def run_cli(arguments: Sequence[str]) -> int:
         return USAGE if end.code else PASSED
     if not options.command or (options.command == "show" and not (options.look or options.abandon)):
         return _screen(options)
-    module = importlib.import_module(COMMANDS[options.command][0])
+    options.line = list(arguments)
     from safemig.cli.errors import at_border
 
-    return at_border(lambda: int(module.main(options)))
+    return at_border(lambda: _ended(options))
+
+
+def _ended(options: argparse.Namespace) -> int:
+    """The command's exit code. With `--json` a folder that is not trusted is a document, too."""
+    from safemig.cli.printing import json_out
+    from safemig.cli.trusting import NotTrusted
+
+    try:
+        return int(importlib.import_module(COMMANDS[options.command][0]).main(options))
+    except NotTrusted as error:
+        if vars(options).get("json"):
+            json_out(error.document(), indented=True)
+        raise
 
 
 def _screen(options: argparse.Namespace) -> int:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safemig.cli.errors import UsageError
+from safemig.cli.trusting import NotTrusted, go_on, not_looked, own_programs_only, question, standing_of
 from safemig.consent.ownership import run_problem
+from safemig.consent.trust import Standing
 from safemig.execution import command
 from safemig.journal.events import Event
 from safemig.journal.fold import fold
@@ -32,11 +34,13 @@ RESUMABLE = {"", "interrupted", "waiting"}
 
 @dataclass(frozen=True)
 class Opened:
-    """A project and the ways to it."""
+    """A project and the ways to it. Where it is not trusted, ``config`` is without what takes trust, and ``runtime``
+    runs no program of the project."""
 
     project: Project
     config: Config
     runtime: Runtime
+    standing: Standing
 
     @property
     def state(self) -> Path:
@@ -45,9 +49,8 @@ class Opened:
 
 
 def open_project(options: argparse.Namespace) -> Opened:
-    """Discovers the project around ``--project``. Changes nothing."""
+    """Discovers the project around ``--project``, as far as this person trusts it. Changes nothing."""
     from safemig.cli.copying import root_of
-    from safemig.project.config import load
     from safemig.project.files import find_root
     from safemig.project.layout import discover
     from safemig.runtimes import open_runtime
@@ -57,13 +60,38 @@ def open_project(options: argparse.Namespace) -> Opened:
         raise UsageError(f"--project {options.project}: there is no such folder")
     found = find_root(start.resolve())
     refuse_foreign_state(found)
-    config, problem = own_rules(load(found))
-    root = root_of(config, make=options.command == "run")
+    config, standing, problem = configuration(found, options)
+    if not standing.trusted:
+        own_programs_only(found)
+    root = root_of(config, make=options.command == "run" and standing.trusted)
     project = discover(root or start.resolve(), config, root=root)
     refuse_foreign_state(project.root)
     if problem:
         project = replace(project, problems=(*project.problems, problem))
-    return Opened(project, config, open_runtime(project, config, project.root / ".safemig"))
+    runtime = open_runtime(project, config, project.root / ".safemig", trusted=standing.trusted)
+    return Opened(project, config, runtime, standing)
+
+
+def configuration(root: Path, options: argparse.Namespace) -> tuple[Config, Standing, Problem | None]:
+    """The configuration in ``root`` as far as it counts for this person, how the person stands to the folder, and a
+    word about what does not count."""
+    from safemig.project.config import load
+    from safemig.project.config_trust import without_trust
+
+    written = load(root)
+    standing = standing_of(root, written, options)
+    if not standing.trusted:
+        return without_trust(written), standing, not_looked(standing)
+    config, problem = own_rules(written)
+    return config, standing, problem
+
+
+def require_trust(opened: Opened, options: argparse.Namespace | None = None) -> None:
+    """Raises NotTrusted where nothing of the project may be run."""
+    standing = opened.standing
+    if not standing.trusted:
+        line = go_on(options or argparse.Namespace(), standing)
+        raise NotTrusted(standing, question(standing, opened.project), line)
 
 
 def refuse_foreign_state(root: Path) -> None:
@@ -92,9 +120,10 @@ def own_rules(config: Config) -> tuple[Config, Problem | None]:
 
 
 def new_session(opened: Opened, request: Request, listen: Callable[[Event], None], inbox: Inbox) -> Session:
-    """A session on an empty journal."""
+    """A session on an empty journal. Raises NotTrusted."""
     from safemig.engine.session import Session
 
+    require_trust(opened)
     state = state_folder(opened.project.root)
     for name, past in runs(state):
         if past.in_flight and _still_running(state / "runs" / name, past):
@@ -105,10 +134,11 @@ def new_session(opened: Opened, request: Request, listen: Callable[[Event], None
 
 
 def old_session(opened: Opened, name: str, listen: Callable[[Event], None], inbox: Inbox) -> Session:
-    """A session on the journal of an unfinished run (the newest one when ``name`` is empty)."""
+    """A session on the journal of an unfinished run (the newest one when ``name`` is empty). Raises NotTrusted."""
     from safemig.engine.session import Session
     from safemig.planning.request import Request
 
+    require_trust(opened)
     state = state_folder(opened.project.root)
     name = name or _newest_unfinished(state)
     folder = run_folder(state, name)

@@ -6,11 +6,13 @@ import argparse
 
 
 def main(options: argparse.Namespace) -> int:
-    """Returns the run's exit code."""
+    """Returns the run's exit code. Raises NotTrusted."""
     if options.events:
         from safemig.cli.server import serve
 
         return serve(options)
     from safemig.cli.interactive import show
+    from safemig.cli.trust import make_trusted
 
+    make_trusted(options)
     return show(options)

@@ -11,7 +11,7 @@ import stat
 import sys
 from collections.abc import Callable
 
-from safemig.cli.opening import Opened, new_session, old_session, open_project
+from safemig.cli.opening import Opened, new_session, old_session, open_project, require_trust
 from safemig.cli.printing import json_out
 from safemig.consent.channel import MESSAGE_LIMIT, listening, message_of
 from safemig.consent.peer import peer_of, sender_of
@@ -39,6 +39,7 @@ async def _serve(options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: inbox.feed(Message("stop", by="signal")))
     opened = await asyncio.to_thread(open_project, options)
+    require_trust(opened, options)
     facts = None
     if options.command != "resume":
         refuse_gaps(opened.project)

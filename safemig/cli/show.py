@@ -91,6 +91,7 @@ def look(options: argparse.Namespace) -> int:
 
 def _project(opened: Opened) -> dict[str, Json]:
     from safemig.cli.opening import RESUMABLE, runs
+    from safemig.cli.trusting import question
     from safemig.project.config import FILE, template
     from safemig.requirements.spec_documents import with_specs
 
@@ -117,6 +118,9 @@ def _project(opened: Opened) -> dict[str, Json]:
         "template": template(project),
         "problems": [f"{one.what} ({one.where}): {one.next}" for one in project.problems],
         "runs": rows,
+        "trusted": opened.standing.trusted,
+        "digest": opened.standing.digest,
+        "question": [] if opened.standing.trusted else [*question(opened.standing, project)],
     }
 
 

@@ -24,6 +24,8 @@ def main(options: argparse.Namespace) -> int:
     document = {
         "format": 1,
         "target": facts.target,
+        "trusted": opened.standing.trusted,
+        "digest": opened.standing.digest,
         "runtime": facts.runtime,
         "runtime_problem": opened.runtime.available(),
         "running": facts.running,
@@ -45,9 +47,13 @@ def main(options: argparse.Namespace) -> int:
     for name, value in document.items():
         if name == "format":
             continue
-        words = [str(one) for one in value] if isinstance(value, (list, tuple)) else [str(value or "-")]
+        words = [str(one) for one in value] if isinstance(value, (list, tuple)) else [_word(value)]
         short = "unknown" if value is None and name in READ else ", ".join(words) or "-"
         lines = words if name in LONG and words else [short]
         for place, line in enumerate(lines):
             out(f"{'' if place else name.replace('_', ' '):<16} {plain(line)}\n")
     return 0
+
+
+def _word(value: object) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value or "-")

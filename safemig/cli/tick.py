@@ -14,11 +14,10 @@ from safemig.base.files import content
 from safemig.checklist import ticks
 from safemig.cli.checklist import judged
 from safemig.cli.errors import UsageError
-from safemig.cli.opening import open_project, own_rules
+from safemig.cli.opening import configuration, open_project
 from safemig.cli.printing import json_out, out
 from safemig.plan_document.document import read
 from safemig.policy.decision import Context, Rules, judge
-from safemig.project.config import load
 from safemig.project.files import find_root
 
 
@@ -53,7 +52,7 @@ def _waiting(options: argparse.Namespace) -> int:
     ]
     items = [still_open[one.line, one.text] for one in waiting if one.state in states]
     if items:
-        _refuse_denied(opened.project.root / spec, opened.project.root)
+        _refuse_denied(opened.project.root / spec, opened.project.root, options)
         ticks.write_ticks(opened.project.root / spec, known.sha256, items, root=opened.project.root)
     told: list[Json] = [{"file": spec, **msgspec.to_builtins(one), "ticked": one.state in states} for one in waiting]
     if options.json:
@@ -85,7 +84,7 @@ def _lines(options: argparse.Namespace) -> int:
     fresh = [item for item in items if not item.checked]
     if fresh:
         root = _root(options, path)
-        _refuse_denied(path, root)
+        _refuse_denied(path, root, options)
         ticks.write_ticks(path, hashlib.sha256(raw).hexdigest(), fresh, root=root)
     for item in items:
         word = "already ticked" if item.checked else "[x]"
@@ -100,11 +99,11 @@ def _root(options: argparse.Namespace, path: Path) -> Path:
     return ours if ".." not in named.parts and {project, ours} & set(named.parents) else find_root(path.parent)
 
 
-def _refuse_denied(path: Path, root: Path) -> None:
+def _refuse_denied(path: Path, root: Path, options: argparse.Namespace) -> None:
     """Raises UsageError where a rule of the project refuses the edit; it holds for a person's own tick too."""
     shown = path.resolve()
     name = shown.relative_to(root.resolve()).as_posix() if shown.is_relative_to(root.resolve()) else path.as_posix()
-    config, _ = own_rules(load(root))
+    config, *_ = configuration(root, options)
     rules = Rules(config.permissions.allow, config.permissions.ask, config.permissions.deny)
     action = Action("edit", path=name, effect="write", touches=("files",))
     judged_so = judge(action, Context("default", rules, who="person", project=str(root)))

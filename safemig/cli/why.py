@@ -36,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
             json_out(_short(line, _effects(line, folder, root)))
         return 0
     effects = _effects(options.why, folder, root)
-    modes = _judged(options.why, effects, root)
+    modes = _judged(options, effects, root)
     if options.json:
         answers: Json = {mode: {"answer": found.answer, "rule": found.rule} for mode, found in modes.items()}
         json_out({**_short(options.why, effects), "modes": answers})
@@ -60,16 +60,15 @@ def _short(line: str, effects: Effects) -> dict[str, Json]:
     }
 
 
-def _judged(line: str, effects: Effects, root: Path) -> dict[str, Judgement]:
+def _judged(options: argparse.Namespace, effects: Effects, root: Path) -> dict[str, Judgement]:
     """What each mode makes of the line by the rules of the configuration."""
     from safemig.base.action import Action
-    from safemig.cli.opening import own_rules
+    from safemig.cli.opening import configuration
     from safemig.policy.decision import Context, Rules, judge
-    from safemig.project.config import load
 
-    config, _ = own_rules(load(root))
+    config, *_ = configuration(root, options)
     rules = Rules(config.permissions.allow, config.permissions.ask, config.permissions.deny)
-    action = Action("command", line=line, effect=effects.effect, touches=effects.touches)
+    action = Action("command", line=options.why, effect=effects.effect, touches=effects.touches)
     return {mode: judge(action, Context(mode, rules, project=str(root))) for mode in MODES}
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["Runtime", "RuntimeError_", "Unreachable", "open_runtime"]
 
 
-def open_runtime(project: Project, config: Config, state: Path) -> Runtime:
+def open_runtime(project: Project, config: Config, state: Path, *, trusted: bool = True) -> Runtime:
     """The runtime of a project; ``state`` is its .safemig. Nothing is opened before the first look; the project's
-    env and compose files are read for what is to be redacted."""
+    env and compose files are read for what is to be redacted. Where it is not ``trusted``, no program of it is run."""
     from safemig.project.known_secrets import known_secrets
 
     found = project.database
@@ -39,6 +39,7 @@ def open_runtime(project: Project, config: Config, state: Path) -> Runtime:
             bridge=_bridge(project),
             root=project.root,
             given=given,
+            trusted=trusted,
         )
     from safemig.runtimes.process import ProcessRuntime
 

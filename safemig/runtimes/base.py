@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from checks.evidence import Evidence, Json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import psycopg
 
     from checks.database.use import Identity
@@ -30,6 +32,12 @@ class Unreachable(RuntimeError_):
     def __init__(self, what: str, where: str, next: str) -> None:
         super().__init__(f"{what} ({where}). {next}")
         self.what, self.where, self.next = what, where, next
+
+
+def not_trusted(folder: Path) -> Unreachable:
+    """What a look says that would have to run a program of a project which the person has not trusted."""
+    what = "not looked: this folder is not trusted, so no program of it or of its containers is run"
+    return Unreachable(what, str(folder), "`safemig trust` says what would be run, and asks.")
 
 
 class Runtime(Protocol):

@@ -18,7 +18,7 @@ from checks.evidence import Evidence, Json, now, unseen
 from checks.service import container as look_container
 from safemig.execution.instance import Instance
 from safemig.runtimes import backends, docker_clients, docker_database, docker_ownership, exec_sessions
-from safemig.runtimes.base import Unreachable
+from safemig.runtimes.base import Unreachable, not_trusted
 from safemig.runtimes.database_owner import ServerPlace, ServiceClients, clients_in
 from safemig.runtimes.docker_engine import (
     address,
@@ -59,7 +59,8 @@ class DockerRuntime:
     """``folder`` is the compose project's working folder, ``state`` our .safemig; ``url`` a configured address that
     wins over the engine's report, ``guess`` what is said while no container runs; ``database_name`` and
     ``database_user`` what the application's URL names; ``bridge`` whether recipes need a docker-compose; ``given`` are
-    the secrets that the project's files hold."""
+    the secrets that the project's files hold. Where the project is not ``trusted``, nothing is run in its containers:
+    what is in them was built or chosen by it."""
 
     folder: Path
     service: str
@@ -73,6 +74,7 @@ class DockerRuntime:
     bridge: bool = False
     root: Path | None = None
     given: frozenset[str] = field(default=frozenset(), repr=False)
+    trusted: bool = True
     name: Literal["docker", "process"] = "docker"
     _engine: docker.DockerClient | None = field(default=None, repr=False)
     _known: set[str] = field(default_factory=set, repr=False)
@@ -359,6 +361,8 @@ class DockerRuntime:
         return str(container.labels.get("com.docker.compose.service", container.name))
 
     def _service(self, service: str) -> Container:
+        if not self.trusted:
+            raise not_trusted(self.folder)
         if not service:
             raise Unreachable(
                 "which compose service to look at is not known", str(self.folder),

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.trusting import trusting
+
 READY = "ready>"
 RUN_SECONDS = 400.0  # for a whole run
 ASKING = "n no, with a reason"  # the last line of every question
@@ -220,6 +222,7 @@ def terminal(
 ) -> Iterator[Terminal]:
     """A terminal whose shell stands in ``folder``; ``home`` gets the shell's start file and the record."""
     home.mkdir(parents=True, exist_ok=True)
+    trusting(folder)
     start, record = home / "bashrc", home / f"record-{uuid.uuid4().hex[:6]}"
     start.write_text(f"PS1='{READY} '\nalias safemig='{PROGRAM}'\nunset NO_COLOR\n", encoding="utf-8")
     record.touch()

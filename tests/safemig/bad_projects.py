@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.spine.project import ENV, FIRST, INI, SERVICE, SPEC
+from tests.trusting import trusting
 
 ENTRY = Path(__file__).parents[2] / "safemig" / "entry.py"
 SECRET = "gEheim-4711-pw"
@@ -100,6 +101,7 @@ def contents(root: Path) -> dict[str, str]:
 
 def safemig(root: Path, *arguments: str, limits: Callable[[], None] | None = None) -> Ended:
     """Runs the console script in ``root``, with no terminal; checks what holds for every end of it."""
+    trusting(root)
     before = contents(root)
     ended = subprocess.run(
         [sys.executable, "-B", "-P", str(ENTRY), *arguments],

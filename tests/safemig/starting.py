@@ -15,6 +15,7 @@ from safemig.planning.collect.commands import commands_of
 from safemig.planning.facts import Facts
 from safemig.planning.plan import Step
 from safemig.planning.steps import start_steps
+from tests.trusting import trusting
 
 
 @dataclass
@@ -48,6 +49,7 @@ def before_start(root: Path) -> Started:
     """The project at ``root``, about to be started."""
     from safemig.planning.request import Request
 
+    trusting(root)
     opened = open_project(argparse.Namespace(project=str(root), command="run"))
     events: list[Event] = []
     s = new_session(opened, Request(), events.append, Inbox())

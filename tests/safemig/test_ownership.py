@@ -19,6 +19,7 @@ from safemig.consent.person_folder import project_folder
 from safemig.engine.inbox import Inbox
 from safemig.policy import permissions
 from safemig.policy.decision import Grant
+from tests.trusting import trusting
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git makes the indexes here")
 RULES = "permissions:\n  allow: ['make *']\n  deny: ['make clean']\n"
@@ -126,6 +127,8 @@ def test_allow_rules_that_are_not_the_persons_own_are_not_taken_and_deny_rules_a
     repository(root, "Makefile")
     config = root / "safemig.yaml"
     config.write_text(RULES)
+    assert open_project(opened(root)).config.permissions.allow == (), "nobody has trusted the folder"
+    trusting(root)
     own = open_project(opened(root))
     assert own.config.permissions.allow == ("make *",)
     if kind == "tracked":
@@ -161,6 +164,7 @@ def test_a_journal_that_is_not_ours_is_not_taken_up(tmp_path: Path) -> None:
     run.mkdir(parents=True)
     (tmp_path / "elsewhere").write_text("")
     (run / "events.jsonl").symlink_to(tmp_path / "elsewhere")
+    trusting(tmp_path)
     with pytest.raises(UsageError, match=r"events\.jsonl is a link"):
         old_session(open_project(opened(tmp_path)), run.name, lambda _event: None, Inbox())
     (run / "events.jsonl").unlink()

@@ -18,6 +18,7 @@ from pathlib import Path
 from checks.evidence import Json
 from safemig.cli.errors import at_border
 from safemig.cli.server import serve
+from safemig.cli.trusting import trust_folder
 from safemig.engine.service_log import LOGS
 from safemig.journal.events import Event
 from safemig.journal.journal import Journal
@@ -68,6 +69,7 @@ def main() -> int:
     project, command, kill = sys.argv[1:4]
     if kill:
         arm(kill)
+    trust_folder(Path(project))
     options = argparse.Namespace(
         project=project,
         command=command,

@@ -13,6 +13,7 @@ from typing import Any
 
 from safemig import entry
 from tests.spine.project import Spine
+from tests.trusting import trusting
 
 PATIENCE = 240.0  # seconds; the longest conversation takes about 30 on an idle machine
 Said = dict[str, Any]
@@ -21,6 +22,7 @@ Answers = Callable[[Said], list[Said]]
 
 def converse(spine: Spine, answers: Answers, *arguments: str, command: str = "run") -> tuple[int, list[Said]]:
     """Runs the engine; ``answers`` gets each event and gives the messages to send. Exit code and all events."""
+    trusting(spine.root)
     line = [sys.executable, "-P", str(Path(entry.__file__)), command, "--events", "--project", str(spine.root)]
     child = subprocess.Popen(
         [*line, *arguments],

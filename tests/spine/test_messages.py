@@ -24,6 +24,7 @@ from safemig.journal.journal import read_events
 from safemig.policy import permissions
 from tests.spine.face import Said, asked, converse, decide, of
 from tests.spine.project import Spine, make_project, remove_project
+from tests.trusting import trusting
 
 UNBROKEN = ["build", "start", "migrate", "test", "migrate", "test"]
 CHANGING = {"database", "build", "start", "pending", "test", "create", "migrate", "tick"}
@@ -299,6 +300,7 @@ def test_a_command_of_the_run_cannot_answer_for_the_person(spine: Spine) -> None
 def typed(spine: Spine, command: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """`safemig COMMAND` in a terminal of its own, and the terminal's other side."""
     primary, secondary = pty.openpty()
+    trusting(spine.root)
     line = [sys.executable, "-P", str(Path(entry.__file__)), command, "--project", str(spine.root)]
     plain = {**os.environ, "NO_COLOR": "1"}
     with subprocess.Popen(

@@ -20,6 +20,7 @@ from safemig import entry
 from safemig.journal.events import Event
 from safemig.journal.journal import read_events
 from tests.spine.project import Spine, make_project, remove_project
+from tests.trusting import trusting
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +56,7 @@ def runs(spine: Spine) -> list[Path]:
 
 
 def safemig(spine: Spine, *words: str) -> list[str]:
+    trusting(spine.root)
     return [*SAFEMIG, *words, "--project", str(spine.root)]
 
 

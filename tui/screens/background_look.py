@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import msgspec
 
@@ -18,14 +16,7 @@ LIMIT = 16 << 20
 
 def line_of(options: argparse.Namespace, words: list[str]) -> list[str]:
     """The argv of safemig itself with ``words``, on the project at hand."""
-    return [
-        sys.executable,
-        "-P",
-        str(Path(entry.__file__)),
-        *words,
-        "--project",
-        str(vars(options).get("project", ".")),
-    ]
+    return [*entry.line(), *words, "--project", str(vars(options).get("project", "."))]
 
 
 async def look(options: argparse.Namespace, take: Callable[[Mapping[str, Json]], None]) -> str:

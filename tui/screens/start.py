@@ -60,6 +60,7 @@ class StartScreen(Screen[None]):
             priority=True,
             tooltip="Complete the name of the plan that is typed",
         ),
+        Binding("t", "trust", "trust this folder", id="start.trust", tooltip="What would be run here; y trusts it"),
         Binding("i", "init", "write safemig.yaml", id="start.init", tooltip="Write the proposal below"),
         Binding("j,down", "scroll(1)", "down", id="start.down", show=False, tooltip="A line down"),
         Binding("k,up", "scroll(-1)", "up", id="start.up", show=False, tooltip="A line up"),
@@ -84,6 +85,7 @@ class StartScreen(Screen[None]):
         self.busy = True
         self._abandoning = False
         self._asking = ""  # resume or inspect, asked for before the look has told of any run
+        self._told = ""  # the digest that the person was asked about
 
     def compose(self) -> ComposeResult:
         yield Static(id="start-title")
@@ -125,6 +127,8 @@ class StartScreen(Screen[None]):
         self.look |= dict(more)
         self._draw()
         self.refresh_bindings()
+        if not self.trusted and self._told != _text(self.look, "digest"):
+            self.action_trust()
         if self._asking and "runs" in self.look:
             what, self._asking = self._asking, ""
             if self.check_action("ask", (what,)):
@@ -149,6 +153,11 @@ class StartScreen(Screen[None]):
         """The newest run, when it can be taken up; "" otherwise."""
         found = [one for one in _tables(self.look.get("runs")) if one.get("resumable")]
         return str(found[-1].get("run")) if found else ""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether something of the folder may be run; until the look has told of it, the engine says so itself."""
+        return self.look.get("trusted") is not False
 
     def _draw(self) -> None:
         if not self.is_attached or not self.children:
@@ -178,6 +187,8 @@ class StartScreen(Screen[None]):
             return bool(self.unfinished)
         if action == "ask" and parameters == ("inspect",):
             return bool(_tables(self.look.get("runs")))
+        if action == "trust":
+            return not self.trusted and not choosing
         if action == "init":
             return bool(self.look) and not self.look.get("configured")
         return True
@@ -190,13 +201,34 @@ class StartScreen(Screen[None]):
             self._asking = what
             self.say("looking for the run …")
             return
+        if what == "resume" and not self.trusted:
+            self.action_trust()
+            return
         self.notice = ""
         run = self.unfinished
         if what == "inspect" and not run:
             run = str(_tables(self.look.get("runs"))[-1].get("run"))
         self.post_message(self.Asked(what, run))
 
+    def action_trust(self) -> None:
+        """Asks whether the folder is trusted, with what would be run."""
+        from tui.screens.trust import TrustScreen
+
+        self._told = _text(self.look, "digest")
+        question = [str(line) for line in _list(self.look.get("question"))]
+        self.app.push_screen(TrustScreen(question), self._take_trust)
+
+    def _take_trust(self, given: bool | None) -> None:
+        if given:
+            words = ["trust", "--trust", self._told]
+            self.run_worker(self._do(words, "this folder is trusted"), group="do", exclusive=True)
+        else:
+            self.say("this folder is not trusted: nothing of it is run; t asks again")
+
     def action_begin(self) -> None:
+        if not self.trusted:
+            self.action_trust()
+            return
         self.post_message(self.Asked("begin"))
 
     def action_abandon(self) -> None:
@@ -249,7 +281,12 @@ def start_lines(look: Look, unfinished: str, *, busy: bool) -> Iterable[Content]
             f"Run {clean(unfinished)} is not finished.  r resume   v inspect   x abandon", "$text-warning bold"
         )
         yield Content("")
-    if "target" in look and not unfinished:
+    if look.get("trusted") is False:
+        yield Content.styled(
+            "This folder is not trusted: nothing of it is run.  t says what would be, and asks", "bold"
+        )
+        yield Content("")
+    elif "target" in look and not unfinished:
         yield Content.assemble(("Enter starts a run", "bold"), " in the mode above; Shift+Tab changes the mode.")
         yield Content("")
     yield Content.styled("Found here", "bold")

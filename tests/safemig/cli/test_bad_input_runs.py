@@ -32,6 +32,7 @@ from tests.safemig.bad_projects import (
     write,
 )
 from tests.spine.project import free_port
+from tests.trusting import trusting
 
 pytestmark = pytest.mark.integration
 
@@ -201,6 +202,7 @@ def test_an_interrupt_in_the_middle_of_a_command(number: signal.Signals, tmp_pat
     make(tmp_path)
     word = f"987{free_port()}"
     write(tmp_path, "Makefile", MAKEFILE.replace("@echo building", f"sleep {word} & sleep {word}"))
+    trusting(tmp_path)
     before = contents(tmp_path)
     face = subprocess.Popen(
         [sys.executable, "-B", "-P", str(ENTRY), *AUTO],

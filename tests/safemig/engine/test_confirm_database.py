@@ -25,6 +25,7 @@ from safemig.planning.request import Request
 from safemig.runtimes import database_owner
 from safemig.runtimes.database_owner import ServerPlace, runs_here
 from tests.safemig.bad_projects import CONFIG, make, write
+from tests.trusting import trusting
 
 STEP = Step("same-database", "same-database", "Check the database", "before", Action("look"))
 HERE = ServerPlace(True, "a PostgreSQL process of this machine")
@@ -35,6 +36,7 @@ UNKNOWN = DatabaseUse("`make migrate`", "unknown", "", "it returned 1")
 def session(root: Path, mode: Mode, config: str = "") -> tuple[Session, list[Event]]:
     """A run of a small project that has begun in that mode, and its events."""
     make(root, config=CONFIG + config)
+    trusting(root)
     opened = open_project(argparse.Namespace(project=str(root), command="run"))
     events: list[Event] = []
     s = new_session(opened, Request(), events.append, Inbox())
@@ -202,6 +204,7 @@ def named_session(root: Path, files: dict[str, str], monkeypatch: pytest.MonkeyP
         write(root, name, text)
     for name in ("DATABASE_URL", "DB_URL", "PGHOST"):
         monkeypatch.delenv(name, raising=False)
+    trusting(root)
     opened = open_project(argparse.Namespace(project=str(root), command="run"))
     events: list[Event] = []
     s = new_session(opened, Request(), events.append, Inbox())

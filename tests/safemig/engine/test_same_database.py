@@ -31,6 +31,7 @@ from tests.safemig.bad_projects import ENTRY, contents, write
 from tests.safemig.planning.test_applying import applying
 from tests.safemig.plans import FACTS, shared, without
 from tests.spine.project import FIRST, INI, SPEC, free_port
+from tests.trusting import trusting
 
 # Like many a service: a session for each request, at the address of a variable, else of a file, else its own.
 SERVICE = """\
@@ -207,6 +208,7 @@ def make(root: Path, servers: Servers, way: Way) -> str:
 def run(root: Path, **variables: str) -> Iterator[tuple[int, dict[str, object], str]]:
     """Exit code and document of a run in auto mode, and the reason that its journal gives; the service still runs."""
     given = {name: value for name, value in os.environ.items() if name not in ("DB_URL", "DATABASE_URL")}
+    trusting(root)
     line = [sys.executable, "-P", str(ENTRY), "run", "--mode", "auto", "--json", "--project", str(root)]
     done = subprocess.run(
         line, env={**given, **variables}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from safemig.consent.person_folder import PersonFolderError
 from safemig.policy.decision import Grant
-from safemig.policy.permissions import NAME, PermissionsError, add, load, revoke
+from safemig.policy.permissions import NAME, add, load, revoke
 
 MAKE = Grant("line", "make migrate", "backend", "sha", project="/p", environment="docker")
 TOOL = Grant("tool", "make", "backend", project="/p", environment="docker")
@@ -32,7 +33,7 @@ def test_what_is_revoked_is_gone(tmp_path: Path) -> None:
     first, _second = add(tmp_path, MAKE, by="p", at=AT)[0], add(tmp_path, TOOL, by="p", at=AT)
     assert [one.grant for one in revoke(tmp_path, frozenset({first.id}))] == [TOOL]
     assert [one.grant for one in load(tmp_path)] == [TOOL]
-    with pytest.raises(PermissionsError, match="no permission 12345678"):
+    with pytest.raises(PersonFolderError, match="no permission 12345678"):
         revoke(tmp_path, frozenset({"12345678"}))
     assert revoke(tmp_path) == ()
     assert load(tmp_path) == ()
@@ -46,9 +47,9 @@ def test_a_damaged_file_grants_nothing_and_says_what_next(tmp_path: Path, text: 
     path = tmp_path / NAME
     path.write_text(text)
     path.chmod(0o600)
-    with pytest.raises(PermissionsError, match="delete it"):
+    with pytest.raises(PersonFolderError, match="delete it"):
         load(tmp_path)
-    with pytest.raises(PermissionsError, match="delete it"):
+    with pytest.raises(PersonFolderError, match="delete it"):
         add(tmp_path, MAKE, by="p", at=AT)
     assert path.read_text() == text
     assert revoke(tmp_path) == ()
@@ -58,7 +59,7 @@ def test_a_damaged_file_grants_nothing_and_says_what_next(tmp_path: Path, text: 
 def test_a_file_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
     add(tmp_path, MAKE, by="p", at=AT)
     (tmp_path / NAME).chmod(0o666)
-    with pytest.raises(PermissionsError, match="chmod 600"):
+    with pytest.raises(PersonFolderError, match="chmod 600"):
         load(tmp_path)
 
 
@@ -66,17 +67,17 @@ def test_a_link_or_a_pipe_in_its_place_is_not_followed(tmp_path: Path) -> None:
     add(tmp_path, MAKE, by="p", at=AT)
     (tmp_path / NAME).rename(tmp_path / "elsewhere")
     (tmp_path / NAME).symlink_to("elsewhere")
-    with pytest.raises(PermissionsError, match="cannot be read"):
+    with pytest.raises(PersonFolderError, match="cannot be read"):
         load(tmp_path)
     (tmp_path / NAME).unlink()
     os.mkfifo(tmp_path / NAME)
-    with pytest.raises(PermissionsError, match="not a file"):
+    with pytest.raises(PersonFolderError, match="not a file"):
         load(tmp_path)
 
 
 def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(PermissionsError, match=r"permissions\.json"):
+    with pytest.raises(PersonFolderError, match="file/state"):
         add(tmp_path / "file" / "state", MAKE, by="p", at=AT)
 
 
