@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pty
 import stat
+import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safemig import entry
 from safemig.cli.main import run_cli
 from safemig.cli.opening import new_session, open_project
 from safemig.cli.trusting import NotTrusted, own_programs_only, trust_folder
@@ -280,3 +284,22 @@ def test_a_look_starts_no_program_that_lies_in_the_folder(project: Path, monkeyp
     monkeypatch.setenv("PATH", os.pathsep.join(["/usr/bin", *inside, "/bin"]))
     own_programs_only(project)
     assert os.environ["PATH"] == os.pathsep.join(["/usr/bin", "/bin"])
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("typed", "code", "trusted"), [("y\n", 0, True), ("n\n", 4, False), ("\nyes\nn\n", 4, False)])
+def test_on_a_terminal_it_is_asked(project: Path, typed: str, code: int, trusted: bool) -> None:
+    primary, secondary = pty.openpty()
+    child = subprocess.Popen([*entry.line(), "trust"], stdin=secondary, stdout=secondary, stderr=secondary)
+    os.close(secondary)
+    said = b""
+    with suppress(OSError):  # the other side has been closed
+        while more := os.read(primary, 4096):
+            said += more
+            if said.count(b"run nothing > ") == 1 and typed:
+                os.write(primary, typed.encode())
+                typed = ""
+    os.close(primary)
+    assert child.wait(60) == code
+    assert b"database.binaries: ./bin" in said
+    assert open_project(opened(project)).standing.trusted is trusted

@@ -39,9 +39,9 @@ class TrustScreen(ModalScreen[bool]):
         Binding("pageup,ctrl+u", "scroll(-10)", show=False, id="trust.page_up", tooltip="Half a page up"),
     ]
 
-    def __init__(self, question: Sequence[str], settle: float = SETTLE) -> None:
+    def __init__(self, question: Sequence[str]) -> None:
         super().__init__()
-        self._question, self._settle = question, settle
+        self._question = question
         self._since = time.monotonic()
 
     def compose(self) -> ComposeResult:
@@ -58,7 +58,7 @@ class TrustScreen(ModalScreen[bool]):
 
     def action_trust(self) -> None:
         pane = self.query_one(VerticalScroll)
-        if time.monotonic() - self._since < self._settle:
+        if time.monotonic() - self._since < SETTLE:
             return
         if pane.scroll_offset.y < pane.max_scroll_y:
             self._say("Space shows the rest; y answers once it has been read")
