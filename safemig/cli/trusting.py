@@ -122,6 +122,8 @@ def _programs(project: Project) -> Iterator[str]:
 
     if project.makefile is not None:
         yield f"make, with the recipes of {name(project.makefile.path)}"
+    else:
+        yield from project.lines.values()
     if project.compose is not None and project.runtime != "process":
         yield f"docker compose, with {', '.join(name(path) for path in project.compose.files)}, and what it builds"
     if project.tree is not None:
