@@ -44,7 +44,9 @@ def judged(opened: Opened, options: argparse.Namespace) -> dict[str, Json]:
     if facts.spec is None:
         raise UsageError(unchosen(facts) or "no phase was found here; name one with --spec NAME and --phase N")
     spec, key = facts.spec.path, facts.spec.phase
-    phase = next((one for one in read(opened.project.root / spec, opened.project.root).phases if one.key == key), None)
+    root = opened.project.root
+    document = read(root / spec, root, opened.project.words)
+    phase = next((each for each in document.phases if each.key == key), None)
     if phase is None:
         raise UsageError(f"{spec} has no phase {key}")
     return _judge(opened, facts, spec, phase) | {"chosen_because": facts.spec.why}

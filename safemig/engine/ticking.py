@@ -158,7 +158,7 @@ def phase_of(s: Session) -> Phase:
     spec = s.facts.spec
     if spec is None:
         raise RunEnds("stale", "the run has no spec")
-    document = read(s.root / spec.path, s.root)
+    document = read(s.root / spec.path, s.root, s.project.words)
     for phase in document.phases:
         if phase.key == spec.phase:
             return phase

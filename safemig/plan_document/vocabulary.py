@@ -23,17 +23,25 @@ class Vocabulary:
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     _compiled: dict[tuple[str, ...], re.Pattern[str]] = field(default_factory=dict, repr=False)
 
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """The sections with the names in them."""
+        found: dict[str, tuple[str, ...]] = {}
+        for full in self.entries:
+            section, _, name = full.partition(".")
+            found[section] = (*found.get(section, ()), name)
+        return found
+
     def source(self, *names: str) -> str:
         """A regular expression for the entries of those names, wherever their letters stand."""
-        return f"(?:{'|'.join(self._sources(names))})"
+        return f"(?:{'|'.join(self._sources(names)) or '(?!)'})"
 
     def words(self, *names: str) -> str:
         """The same where they stand as words of their own. Scripts without spaces between words need none."""
         sources = self._sources(names)
-        spaced = "|".join(source for source in sources if _is_spaced(source))
-        dense = "|".join(source for source in sources if not _is_spaced(source))
-        bounded = rf"(?<!\w)(?:{spaced})(?!\w)"
-        return f"(?:{bounded}|{dense})" if spaced and dense else f"(?:{bounded if spaced else dense})"
+        spaced = "|".join(source for source in sources if _is_spaced(source)) or "(?!)"
+        dense = "|".join(source for source in sources if not _is_spaced(source)) or "(?!)"
+        return rf"(?:(?<!\w)(?:{spaced})(?!\w)|{dense})"
 
     def pattern(self, *names: str) -> re.Pattern[str]:
         """The words of those names, compiled; upper and lower case are the same."""

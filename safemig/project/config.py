@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from safemig.base.action import EFFECTS, Effect
 from safemig.base.files import content
 from safemig.base.words import is_word
+from safemig.plan_document.vocabulary import vocabulary
 from safemig.project.config_node import Node, kind_of, read_key
 from safemig.project.config_schema import (
     ROLES,
@@ -19,6 +20,7 @@ from safemig.project.config_schema import (
     DatabaseConfig,
     EndpointConfig,
     MigrationConfig,
+    OwnWords,
     PermissionConfig,
     ProjectConfig,
     ProtectionConfig,
@@ -95,6 +97,7 @@ class _Reader:
             protection=read_key(keys, "protection", self.protection, ProtectionConfig()),
             tests=read_key(keys, "tests", self.tests, SuiteConfig()),
             ticks=read_key(keys, "ticks", self.ticks, TickConfig()),
+            vocabulary=read_key(keys, "vocabulary", _vocabulary, ()),
             environment=read_key(keys, "environment", Node.text, "development"),
             settle=read_key(keys, "settle", lambda value: value.number(0, _DAY), 10.0),
         )
@@ -199,6 +202,23 @@ def _plain_words(value: Node) -> tuple[str, ...]:
         if not is_word(each.text()):
             raise each.fail(f"{each.name} must be one word, not {each.text()!r}: write each word by itself")
     return _texts(value)
+
+
+def _vocabulary(value: Node) -> OwnWords:
+    """The project's words by their names in the vocabulary of specs, as "header.column"."""
+    known = vocabulary().names
+    own: list[tuple[str, tuple[str, ...]]] = []
+    for section, names in value.keys(tuple(known)).items():
+        for name, words in names.keys(known[section]).items():
+            own.append((f"{section}.{name}", tuple(_word(word) for word in words.items())))
+    return tuple(own)
+
+
+def _word(value: Node) -> str:
+    text = " ".join(value.text().split())
+    if not any(char.isalpha() for char in text):
+        raise value.fail(f"{value.name} must be a word, not {text!r}")
+    return text
 
 
 def _paths(value: Node) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from checks.evidence import Json
 from safemig.base.action import Effect
+from safemig.plan_document.vocabulary import Vocabulary, vocabulary
 
 ROLES = (
     "build", "start", "stop", "restart", "logs", "test", "migrate", "current", "create", "seed", "downgrade", "clean",
@@ -144,11 +145,14 @@ class TickConfig:
     words: tuple[str, ...] = ()
 
 
+OwnWords = tuple[tuple[str, tuple[str, ...]], ...]
+
+
 @dataclass(frozen=True)
 class Config:
     """safemig.yaml as read, or the defaults. ``file`` is None when there is none; ``effects`` are those that the person
-    gives to commands, by role; ``settle`` is how many seconds after
-    the change the service is looked at again."""
+    gives to commands, by role; ``settle`` is how many seconds after the change the service is looked at again;
+    ``vocabulary`` has the project's words by their names ("header.column") in the vocabulary of specs."""
 
     file: Path | None = None
     project: ProjectConfig = ProjectConfig()
@@ -168,9 +172,15 @@ class Config:
     protection: ProtectionConfig = ProtectionConfig()
     tests: SuiteConfig = SuiteConfig()
     ticks: TickConfig = TickConfig()
+    vocabulary: OwnWords = ()
     environment: str = "development"
     settle: float = 10.0
 
     def timeout(self, role: str) -> float:
         """Seconds for a role, for `endpoint` or for `healthy`."""
         return self.timeouts.get(role, self.timeouts["default"])
+
+    @property
+    def words(self) -> Vocabulary:
+        """The words by which specs are read: safemig's and the project's own."""
+        return vocabulary(self.vocabulary)

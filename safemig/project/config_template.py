@@ -51,6 +51,13 @@ _TICKS = """
 #  proposed: false
 #  words: [Tabelle, anlegen]
 """
+_VOCABULARY = """
+# Words of your language in specs, beside those that are known: headers of tables of columns, headings, labels, cells.
+# Their names are those of safemig's vocabulary.toml.
+#vocabulary:
+#  header: {column: [Kolonne], constraints: [Regler]}
+#  table: {table: [Tabel], added: [tilføjes]}
+"""
 _TESTS = """
 # red_baseline: tests that are red before the change are asked about in every mode (ask), or gone over (accept).
 #tests:
@@ -164,5 +171,5 @@ def _specs(project: Project) -> str:
     names = sorted({(path if len(path.parts) == 1 else path.parent).as_posix() for path in paths})
     shown = ", ".join(map(_scalar, names))
     return "\n# Where implementation plans lie (folders or files).\n" + (
-        (f"specs: [{shown}]\n" if shown else "#specs: [docs]\n") + _MIGRATION + _PROTECTION + _TICKS
+        (f"specs: [{shown}]\n" if shown else "#specs: [docs]\n") + _MIGRATION + _PROTECTION + _TICKS + _VOCABULARY
     )

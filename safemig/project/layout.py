@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from safemig.plan_document.vocabulary import Vocabulary, vocabulary
 from safemig.project import choice, services, spec_files
 from safemig.project import database_url as database
 from safemig.project.alembic_config import AlembicTree, find_trees
@@ -30,7 +31,7 @@ class Project:
     Makefile, ``targets`` every role to all targets that could play it, the best first; ``tree`` is the Alembic tree of
     this service (one of ``alembic``), None when there is none or nothing decides. ``url`` is the service's base URL by
     the files ("" unknown: the engine tells). ``specs`` are the files that may be specs, ``named_specs`` the entries of
-    the configuration that name them."""
+    the configuration that name them; ``words`` are those by which they are read."""
 
     root: Path
     folder: Path
@@ -51,6 +52,7 @@ class Project:
     compose_files: tuple[Path, ...] = ()
     problems: tuple[Problem, ...] = ()
     named_specs: tuple[NamedSpec, ...] = ()
+    words: Vocabulary = field(default_factory=vocabulary, repr=False)
 
 
 def discover(
@@ -132,6 +134,7 @@ class _Search:
             compose_files=self.files.compose,
             problems=tuple(problems),
             named_specs=named,
+            words=self.config.words,
         )
         problems.extend(missing(project, self.config, database.every_database(places)))
         problems.extend(compose.problems if compose and runtime == "docker" else ())

@@ -65,7 +65,7 @@ _TYPES = ("integer", "text", "boolean", "date")
 
 
 @dataclass(frozen=True)
-class Said:
+class ColumnDescription:
     """A column as words describe it. ``type`` and ``default`` are Python code, ``reference`` is "table.column".
 
     ``left`` are words that say nothing to the schema, or that were not understood.
@@ -147,7 +147,7 @@ def nullability(text: str, words: Vocabulary) -> bool | None:
 
 def described(
     name: str, type_text: str, text: str, line: int, words: Vocabulary, *, default: str = "", null: bool | None = None
-) -> Said:
+) -> ColumnDescription:
     """The column that a type and the words about it make. ``default`` and ``null`` are what a cell of its own says."""
     cells = _cells(words)
     problems: list[str] = []
@@ -172,7 +172,7 @@ def described(
     primary, kind = flags["primary"], type_code(type_text)
     said_default = default_code(said_default, words, kind)
     may_be_null = not (primary or flags["required"]) if null is None else null and not primary
-    return Said(
+    return ColumnDescription(
         name, kind, line, may_be_null, primary, flags["unique"], flags["index"], flags["identity"], always,
         default_code(default, words, kind) or said_default, reference, actions, (*checks, *more), tuple(problems),
         " ".join(rest.split()).strip(" ,;") if cells.filler.sub("", rest) else "",

@@ -26,9 +26,11 @@ def wanted(document: Document, phase: Phase, others: Sequence[Document]) -> Want
     """
     blocks = phase.blocks
     pieces, problems = _pieces(blocks, document.path)
+    problems += _unread(document, phase, blocks)
     if not pieces and not problems:
         blocks = _general(document, phase)
         pieces, problems = _pieces(blocks, document.path)
+        problems += _unread(document, phase, blocks)
     pieces, undecided = _chosen(blocks, pieces, document.path)
     asking = _asking(document, phase, pieces)
     used, downs = _assemble(asking)
@@ -40,6 +42,7 @@ def wanted(document: Document, phase: Phase, others: Sequence[Document]) -> Want
     foreign = _foreign(blocks, document.path, set(map(_block_of, used)))
     result = _made(file, used, downs)
     differences = (
+        *problems,
         *_denied(document, phase, result),
         *_left_out(blocks, document.path),
         *(f"{piece.file}:{line}: {text}" for piece in used for line, text in piece.notes),
@@ -98,6 +101,22 @@ def _left_out(blocks: Iterable[Block], file: str) -> Iterator[str]:
         own = block.file or file
         if words and not block.outline and _read(block, own)[0]:
             yield f"{own}:{block.line} is not used: the words above it ({words}) set it aside"
+
+
+def _unread(document: Document, phase: Phase, blocks: Iterable[Block]) -> tuple[str, ...]:
+    """What looks like the columns of a table and is not read, where no code of the document makes that table."""
+    tables = [
+        (block, unread) for block in blocks if not labels.aside(block) and (unread := markdown_table.unread(block))
+    ]
+    if not tables or denial(document, phase):
+        return ()
+    everything = [block for other in document.phases for block in other.blocks]
+    made = {table for piece in _pieces([*everything, *document.general], document.path)[0] for table in piece.created}
+    return tuple(
+        f"{block.file or document.path}:{block.line}: {unread.why}"
+        for block, unread in tables
+        if not unread.names & made
+    )
 
 
 def denial(document: Document, phase: Phase) -> str:
@@ -179,7 +198,9 @@ def _general(document: Document, phase: Phase) -> tuple[Block, ...]:
     for block in document.general:
         pieces, _ = _pieces([block], document.path)
         tables = {table for piece in pieces for table in piece.tables}
-        first = next((one for one in document.phases if tables & _words(one)), None)
+        unread = None if pieces or labels.aside(block) else markdown_table.unread(block)
+        first = next((one for one in document.phases if (unread.names if unread else tables) & _words(one)), None)
+        first = first or (document.phases[0] if unread else None)
         if first is not None and first.key == phase.key:
             chosen.append(block)
     return tuple(chosen)

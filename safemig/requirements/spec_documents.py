@@ -48,10 +48,10 @@ def read_specs(project: Project) -> Specs:
     """The specs of the project. Raises SpecMissing for an entry of ``specs:`` that leads to nothing, OSError for a file
     of them that cannot be read."""
     if project.named_specs:
-        found = [_of_name(entry, project.root, "specs: in safemig.yaml names") for entry in project.named_specs]
+        found = [_of_name(entry, project, "specs: in safemig.yaml names") for entry in project.named_specs]
         return Specs(tuple({document.path: document for documents in found for document in documents}.values()))
     paths, unread = _within_limits(project)
-    documents = joined([read(path, project.root) for path in paths])
+    documents = joined([read(path, project.root, project.words) for path in paths])
     return Specs(tuple(document for document in documents if holds(document)), unread)
 
 
@@ -59,17 +59,17 @@ def read_named(project: Project, name: str) -> tuple[Document, ...]:
     """The documents that a person's ``name`` (a path, or the name of a file or folder) leads to, none where nothing is
     called so. Raises SpecMissing where what is called so holds nothing."""
     entry = spec_files.named(project.root, name)
-    return _of_name(entry, project.root, "--spec names") if entry.files else ()
+    return _of_name(entry, project, "--spec names") if entry.files else ()
 
 
-def _of_name(entry: spec_files.NamedSpec, root: Path, who: str) -> tuple[Document, ...]:
+def _of_name(entry: spec_files.NamedSpec, project: Project, who: str) -> tuple[Document, ...]:
     """The entry's documents, each with the files that are one change with it."""
     if not entry.files:
         told = "no file, and no folder with Markdown, is called so below the project; correct it"
         raise SpecMissing(f"{who} {entry.name!r}: {told}")
     paths = dict.fromkeys((*entry.files, *(other for path in entry.files for other in _around(path))))
-    names = {read(path, root).path for path in entry.files}
-    found = joined([read(path, root) for path in paths])
+    names = {read(path, project.root, project.words).path for path in entry.files}
+    found = joined([read(path, project.root, project.words) for path in paths])
     found = tuple(one for one in found if names & {one.path, *(source.path for source in one.beside)})
     if not any(map(holds, found)):
         shown = "it holds" if len(entry.files) == 1 else f"its {len(entry.files)} files hold"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from safemig.migrations.table_draft import Shape, quoted
-from safemig.requirements.column_text import Said
-from safemig.requirements.table_footnotes import Told
+from safemig.requirements.column_text import ColumnDescription
+from safemig.requirements.table_footnotes import TableRemark
 
 
-def of_words(table: str, line: int, columns: Sequence[Said], *, adds: bool = False) -> Shape:
+def of_words(table: str, line: int, columns: Sequence[ColumnDescription], *, adds: bool = False) -> Shape:
     """The table that those columns make; with ``adds`` the columns alone, for a table that is there."""
     schema, _, name = table.rpartition(".")
     shape = Shape(name, line, options=[f"schema={quoted(schema)}"] if schema else [])
@@ -37,7 +37,7 @@ def of_words(table: str, line: int, columns: Sequence[Said], *, adds: bool = Fal
     return shape
 
 
-def add_told(shape: Shape, told: Sequence[Told], *, apart: bool) -> None:
+def add_remarks(shape: Shape, told: Sequence[TableRemark], *, apart: bool) -> None:
     """The keys, indexes and checks that the words below its columns add; ``apart``: the table is there already."""
     table, tail = quoted(shape.table), "".join(f", {option}" for option in shape.options)
     for one in told:
@@ -64,7 +64,7 @@ def add_told(shape: Shape, told: Sequence[Told], *, apart: bool) -> None:
             shape.problems.append((one.line, f"{said!r} says more of {shape.table}; write it as SQL, or into its rows"))
 
 
-def _beside(table: str, column: Said, tail: str) -> list[str]:
+def _beside(table: str, column: ColumnDescription, tail: str) -> list[str]:
     """What ADD COLUMN does not make of the column: its CHECKs."""
     return [
         f"op.create_check_constraint({given}, {quoted(table)}, {quoted(check)}{tail})"
@@ -72,7 +72,7 @@ def _beside(table: str, column: Said, tail: str) -> list[str]:
     ]
 
 
-def _checks(table: str, column: Said) -> list[str]:
+def _checks(table: str, column: ColumnDescription) -> list[str]:
     return [_made(f"{table}_{column.name}_check{number or ''}") for number in range(len(column.checks))]
 
 
@@ -81,7 +81,7 @@ def _made(name: str) -> str:
     return f"op.f({quoted(name.encode()[:63].decode(errors='ignore'))})"
 
 
-def _column(column: Said, *, several: bool) -> str:
+def _column(column: ColumnDescription, *, several: bool) -> str:
     # A column without a type is a problem: the code stands for its place only and is never used.
     parts = [quoted(column.name), column.type or "sa.Text()"]
     if column.reference:

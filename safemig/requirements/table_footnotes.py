@@ -50,7 +50,7 @@ _lines_of = lru_cache(maxsize=8)(_Lines)
 
 
 @dataclass(frozen=True)
-class Told:
+class TableRemark:
     """One statement on the table. ``kind`` is unique, index, unique index, primary, check or "" for what is not
     understood; ``text`` is the condition of a check, or the words as they stand."""
 
@@ -61,13 +61,13 @@ class Told:
     text: str = ""
 
 
-def told(block: Block, table: str, columns: Collection[str]) -> tuple[Told, ...]:
+def remarks(block: Block, table: str, columns: Collection[str]) -> tuple[TableRemark, ...]:
     """What the lines below the table or list say of it."""
     read = (_read(block.vocabulary, line, label, text, table, columns) for line, label, text in _lines(block))
     return tuple(statement for statement in read if statement is not None)
 
 
-def listed(block: Block, line: int, text: str, table: str, columns: Collection[str]) -> Told | None:
+def listed(block: Block, line: int, text: str, table: str, columns: Collection[str]) -> TableRemark | None:
     """What an item says that describes no column; None where it says nothing of keys, indexes and checks."""
     plain = _bare(text)
     starts = _lines_of(block.vocabulary).starts.match(plain)
@@ -97,7 +97,9 @@ def _lines(block: Block) -> Iterator[tuple[int, str, str]]:
             return
 
 
-def _read(words: Vocabulary, line: int, label: str, text: str, table: str, columns: Collection[str]) -> Told | None:
+def _read(
+    words: Vocabulary, line: int, label: str, text: str, table: str, columns: Collection[str]
+) -> TableRemark | None:
     patterns = _lines_of(words)
     plain = re.split(r"\s[—–]\s|\s--?\s(?!>)", text, maxsplit=1)[0].strip(" .;")
     said = patterns.more.sub("", plain)
@@ -105,11 +107,11 @@ def _read(words: Vocabulary, line: int, label: str, text: str, table: str, colum
         return None
     check = _CHECK.fullmatch(said)
     if check and check["text"].count("(") == check["text"].count(")"):
-        return Told("check", line, text=check["text"])
+        return TableRemark("check", line, text=check["text"])
     key = patterns.key.fullmatch(said)
     names = _names((key["columns"] or key["first"]) if key else "", columns, words)
     if names:
-        return Told("primary", line, names)
+        return TableRemark("primary", line, names)
     named = patterns.named.fullmatch(said)
     names = _names(named["columns"] if named else "", columns, words)
     if named and names:
@@ -118,8 +120,8 @@ def _read(words: Vocabulary, line: int, label: str, text: str, table: str, colum
         if named["index"] or of_label or unique:
             kind = "index" if named["index"] or (of_label and not named["unique"]) else ""
             name = (named["name"] or "") if (named["name"] or "") not in (*columns, table) else ""
-            return Told(" ".join(filter(None, ("unique" if unique else "", kind))), line, names, name)
-    return Told("", line, text=text)
+            return TableRemark(" ".join(filter(None, ("unique" if unique else "", kind))), line, names, name)
+    return TableRemark("", line, text=text)
 
 
 def _names(text: str, columns: Collection[str], words: Vocabulary) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from safemig.plan_document.document import Item, read
+from safemig.plan_document.vocabulary import Vocabulary, vocabulary
 from tui.panes import checklist_view
 from tui.panes.checklist_lines import Line, lay_out
 from tui.panes.checklist_view import View
@@ -151,7 +152,7 @@ class ChecklistPane(ScrollView, can_focus=True):
         try:
             if self._stamp and self._stamp[1] > LARGEST:
                 raise OSError(0, f"it is larger than {LARGEST >> 20} MiB")
-            document = read(self._path, self._root)
+            document = read(self._path, self._root, _words(self._root))
         except OSError as error:
             # The view is kept: an editor that replaces a file takes it away for a moment.
             self._failure = f"{self._path.name} cannot be read: {error.strerror}"
@@ -303,3 +304,13 @@ def _stamp(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _words(root: Path) -> Vocabulary:
+    """The words by which the project's specs are read. A broken safemig.yaml is told by everything else."""
+    from safemig.project.config import ConfigError, load
+
+    try:
+        return load(root).words
+    except ConfigError:
+        return vocabulary()

@@ -195,3 +195,24 @@ def test_red_tests_are_asked_about_unless_the_project_accepts_them() -> None:
         parse("tests:\n  red_baseline: never\n")
     with pytest.raises(ConfigError, match=r"unknown key 'tests\.baseline'"):
         parse("tests:\n  baseline: accept\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("vocabulary: {headers: {column: [a]}}", "1: unknown key 'vocabulary.headers', did you mean 'header'?"),
+        ("vocabulary:\n  header:\n    colum: [a]", "3: unknown key 'vocabulary.header.colum', did you mean 'column'?"),
+        ("vocabulary: {header: {column: a}}", "1: vocabulary.header.column must be a list, not text"),
+        ("vocabulary: {header: {column: ['-']}}", "1: vocabulary.header.column[0] must be a word, not '-'"),
+    ],
+)
+def test_a_word_under_an_unknown_name_is_refused_with_the_nearest_one(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=r"safemig\.yaml") as error:
+        parse(text)
+    assert str(error.value) == f"safemig.yaml:{said}"
+
+
+def test_own_words_stand_beside_those_that_are_known() -> None:
+    words = parse("vocabulary: {header: {column: [Kolonne  navn]}}").words.pattern("header.column")
+    assert all(words.fullmatch(text) for text in ("kolonne navn", "Column"))
+    assert parse("").words is parse("runtime: docker").words
