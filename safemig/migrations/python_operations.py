@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from safemig.migrations.evaluator import Evaluation
@@ -50,6 +50,12 @@ class _Recorded(Evaluation):
     def _batch(self, positional: list[Any], named: Mapping[str, Any]) -> AbstractContextManager[Any]:
         """A batch whose operations are recorded with its table in them."""
         from alembic.operations import BatchOperations
+        from alembic.operations.batch import BatchOperationsImpl
+
+        def begun(table_name: str, schema: str | None = None, **_: Any) -> BatchOperations:
+            options: tuple[Any, ...] = ("never", None, (), {}, (), {}, {}, None)
+            impl = BatchOperationsImpl(self._op, table_name, schema, *options)  # type: ignore[no-untyped-call]
+            return RecordingBatch(self._context, impl=impl)
 
         recorded = self._recorded
 
@@ -57,12 +63,7 @@ class _Recorded(Evaluation):
             def invoke(self, operation: MigrateOperation) -> Any:
                 recorded.append(operation)
 
-        @contextmanager
-        def begun() -> Iterator[Any]:
-            with self._op.batch_alter_table(*positional, **named) as batch:
-                yield RecordingBatch(self._context, impl=batch.impl)
-
-        return begun()
+        return nullcontext(begun(*positional, **named))
 
     def _enum_method(self, method: Callable[..., Any]) -> Callable[..., Any]:
         """An enum's create and drop want a connection: one that only notes what is sent to it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from safemig.sql.opposites import type_text
 from safemig.sql.parser import Node, Statement, kind_of, strings
+from safemig.sql.text import tokens
 
 if TYPE_CHECKING:
     from alembic.operations.ops import MigrateOperation
@@ -18,20 +18,20 @@ _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"
 def operation(statement: Statement) -> MigrateOperation | None:
     """The operation that carries the statement, an ALTER TABLE with one action; None where none does.
 
-    Expressions are left out of it: their text stands in the statement.
+    Expressions are left out of it, besides the defaults of columns: their text stands in the statement.
     """
     reader = _READERS.get(statement.kind)
-    return reader(statement.node) if reader else None
+    return reader(statement.node, statement.text) if reader else None
 
 
-def _create_table(node: Node) -> MigrateOperation:
+def _create_table(node: Node, text: str) -> MigrateOperation:
     from alembic.operations.ops import CreateTableOp
 
-    columns = [_column(inner) for kind, inner in map(kind_of, node.get("tableElts", ())) if kind == "ColumnDef"]
+    columns = [_column(inner, text) for kind, inner in map(kind_of, node.get("tableElts", ())) if kind == "ColumnDef"]
     return CreateTableOp(_name(node["relation"]), columns, schema=_schema(node["relation"]))
 
 
-def _create_index(node: Node) -> MigrateOperation:
+def _create_index(node: Node, _text: str) -> MigrateOperation:
     from alembic.operations.ops import CreateIndexOp
     from sqlalchemy import text
 
@@ -44,46 +44,47 @@ def _create_index(node: Node) -> MigrateOperation:
     )
 
 
-def _alter_table(node: Node) -> MigrateOperation | None:
+def _alter_table(node: Node, text: str) -> MigrateOperation | None:
     if node.get("objtype") != "OBJECT_TABLE" or len(node.get("cmds", ())) != 1:
         return None
     action = kind_of(node["cmds"][0])[1]
     reader = _ALTERS.get(str(action.get("subtype")))
-    return reader(node["relation"], action) if reader else None
+    return reader(node["relation"], action, text) if reader else None
 
 
-def _add_column(table: Node, action: Node) -> MigrateOperation:
+def _add_column(table: Node, action: Node, text: str) -> MigrateOperation:
     from alembic.operations.ops import AddColumnOp
 
-    return AddColumnOp(_name(table), _column(kind_of(action["def"])[1]), schema=_schema(table))
+    column, there = _column(kind_of(action["def"])[1], text), action.get("missing_ok")
+    return AddColumnOp(_name(table), column, schema=_schema(table), if_not_exists=there)
 
 
-def _drop_column(table: Node, action: Node) -> MigrateOperation:
+def _drop_column(table: Node, action: Node, _text: str) -> MigrateOperation:
     from alembic.operations.ops import DropColumnOp
 
     return DropColumnOp(_name(table), action["name"], schema=_schema(table))
 
 
-def _drop_constraint(table: Node, action: Node) -> MigrateOperation:
+def _drop_constraint(table: Node, action: Node, _text: str) -> MigrateOperation:
     from alembic.operations.ops import DropConstraintOp
 
     return DropConstraintOp(action["name"], _name(table), schema=_schema(table))
 
 
-def _not_null(table: Node, action: Node) -> MigrateOperation:
+def _not_null(table: Node, action: Node, _text: str) -> MigrateOperation:
     return _altered(table, action["name"], modify_nullable=action["subtype"] == "AT_DropNotNull")
 
 
-def _default(table: Node, action: Node) -> MigrateOperation:
+def _default(table: Node, action: Node, _text: str) -> MigrateOperation:
     from sqlalchemy import text
 
     return _altered(table, action["name"], modify_server_default=text("…") if "def" in action else None)
 
 
-def _type(table: Node, action: Node) -> MigrateOperation:
+def _type(table: Node, action: Node, text: str) -> MigrateOperation:
     definition = kind_of(action["def"])[1]
     options: dict[str, Any] = {"postgresql_using": "…"} if "raw_default" in definition else {}
-    return _altered(table, action["name"], modify_type=_sql_type(definition.get("typeName")), **options)
+    return _altered(table, action["name"], modify_type=_sql_type(definition.get("typeName"), text), **options)
 
 
 def _altered(table: Node, column: str, **changes: Any) -> MigrateOperation:
@@ -92,7 +93,7 @@ def _altered(table: Node, column: str, **changes: Any) -> MigrateOperation:
     return AlterColumnOp(_name(table), column, schema=_schema(table), **changes)
 
 
-def _add_constraint(table: Node, action: Node) -> MigrateOperation | None:
+def _add_constraint(table: Node, action: Node, _text: str) -> MigrateOperation | None:
     from alembic.operations import ops
 
     node = kind_of(action["def"])[1]
@@ -114,8 +115,12 @@ def _add_constraint(table: Node, action: Node) -> MigrateOperation | None:
     if "indexname" in node:
         return None
     columns = list(strings(node.get("keys")))
+    for field, option in (("deferrable", "deferrable"), ("including", "postgresql_include"),
+                          ("nulls_not_distinct", "postgresql_nulls_not_distinct"), ("options", "postgresql_with"),
+                          ("indexspace", "postgresql_tablespace")):  # fmt: skip
+        more |= {option: True} if field in node else {}
     if kind == "CONSTR_UNIQUE":
-        return ops.CreateUniqueConstraintOp(name, _name(table), columns, schema=schema)
+        return ops.CreateUniqueConstraintOp(name, _name(table), columns, schema=schema, **more)
     if kind == "CONSTR_PRIMARY":
         return ops.CreatePrimaryKeyOp(name, _name(table), columns, schema=schema)
     if kind == "CONSTR_CHECK":
@@ -123,16 +128,53 @@ def _add_constraint(table: Node, action: Node) -> MigrateOperation | None:
     return None
 
 
-def _column(node: Node) -> Any:
-    from sqlalchemy import Column
+def _column(node: Node, text: str) -> Any:
+    """The column with what hangs on it; of its expressions only the default is told."""
+    import sqlalchemy as sa
 
-    kinds = {str(kind_of(one)[1].get("contype")) for one in node.get("constraints", ())}
-    return Column(
-        node["colname"], _sql_type(node.get("typeName")), nullable=not kinds & {"CONSTR_NOTNULL", "CONSTR_PRIMARY"}
-    )
+    hanging: list[Any] = []
+    default, nullable = None, True
+    for constraint in (kind_of(one)[1] for one in node.get("constraints", ())):
+        match constraint.get("contype"):
+            case "CONSTR_NOTNULL":
+                nullable = False
+            case "CONSTR_DEFAULT":
+                default = sa.text(expression(text, constraint["location"] + len("DEFAULT")))
+            case "CONSTR_IDENTITY":
+                hanging.append(sa.Identity())
+            case "CONSTR_GENERATED":
+                hanging.append(sa.Computed("…"))
+            case "CONSTR_FOREIGN":
+                hanging.append(sa.ForeignKey("….…"))
+            case "CONSTR_NULL":
+                pass
+            case _:
+                hanging.append(sa.CheckConstraint("…"))
+    hanging += [sa.CheckConstraint("…")] if "collClause" in node else []
+    type_ = _sql_type(node.get("typeName"), text)
+    return sa.Column(node["colname"], type_, *hanging, nullable=nullable, server_default=default)
 
 
-def _sql_type(node: Node | None) -> TypeEngine[Any]:
+# What may stand behind a type or an expression in the definition of a column.
+_BEHIND = frozenset({
+    "NOT", "NULL", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "CONSTRAINT", "GENERATED", "COLLATE", "DEFAULT", "USING",
+})  # fmt: skip
+
+
+def expression(text: str, offset: int) -> str:
+    """The type or expression that begins at that byte of the text, up to the next word of a column's definition."""
+    begin = len(text.encode()[:offset].decode(errors="ignore"))
+    own = [token for token in tokens(text[begin:]) if token.kind != "comment"]
+    depth, end = 0, 0
+    for at, token in enumerate(own):
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
+        if depth < 0 or (depth == 0 and (token.text in (",", ";") or (at and token.upper in _BEHIND))):
+            break
+        end = token.end
+    return text[begin : begin + end].strip()
+
+
+def _sql_type(node: Node | None, text: str) -> TypeEngine[Any]:
     """The type under the name that SQL gives it."""
     from sqlalchemy.types import UserDefinedType
 
@@ -140,12 +182,12 @@ def _sql_type(node: Node | None) -> TypeEngine[Any]:
         cache_ok = True
 
         def get_col_spec(self, **_: Any) -> str:
-            return type_text(node)
+            return expression(text, int(node["location"])) if node else ""
 
     return SqlType()
 
 
-def _rename(node: Node) -> MigrateOperation | None:
+def _rename(node: Node, _text: str) -> MigrateOperation | None:
     from alembic.operations.ops import AlterColumnOp, RenameTableOp
 
     table, kind = node.get("relation", {}), node.get("renameType")
@@ -156,7 +198,7 @@ def _rename(node: Node) -> MigrateOperation | None:
     return None
 
 
-def _comment(node: Node) -> MigrateOperation | None:
+def _comment(node: Node, _text: str) -> MigrateOperation | None:
     from alembic.operations.ops import AlterColumnOp, CreateTableCommentOp, DropTableCommentOp
 
     parts, comment = strings(kind_of(node.get("object"))[1].get("items")), node.get("comment")
@@ -170,7 +212,7 @@ def _comment(node: Node) -> MigrateOperation | None:
     return None
 
 
-def _drop(node: Node) -> MigrateOperation | None:
+def _drop(node: Node, _text: str) -> MigrateOperation | None:
     from alembic.operations.ops import DropIndexOp, DropTableOp
 
     objects = [strings(kind_of(one)[1].get("items")) for one in node.get("objects", ())]
@@ -193,11 +235,11 @@ def _schema(relation: Node) -> str | None:
     return relation.get("schemaname") or None
 
 
-_READERS: Mapping[str, Callable[[Node], MigrateOperation | None]] = {
+_READERS: Mapping[str, Callable[[Node, str], MigrateOperation | None]] = {
     "CreateStmt": _create_table, "IndexStmt": _create_index, "AlterTableStmt": _alter_table, "RenameStmt": _rename,
     "CommentStmt": _comment, "DropStmt": _drop,
 }  # fmt: skip
-_ALTERS: Mapping[str, Callable[[Node, Node], MigrateOperation | None]] = {
+_ALTERS: Mapping[str, Callable[[Node, Node, str], MigrateOperation | None]] = {
     "AT_AddColumn": _add_column, "AT_DropColumn": _drop_column, "AT_DropConstraint": _drop_constraint,
     "AT_SetNotNull": _not_null, "AT_DropNotNull": _not_null, "AT_ColumnDefault": _default,
     "AT_AlterColumnType": _type, "AT_AddConstraint": _add_constraint,

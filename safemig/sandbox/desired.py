@@ -13,11 +13,11 @@ from checks.schema.difference import compare, short
 from checks.schema.snapshot import Snapshot
 from safemig.migrations import downgrade, evaluator, from_python, if_not_exists, previous_definitions, privileges
 from safemig.migrations.change import Wanted
-from safemig.migrations.online.choices import sql_name
 from safemig.migrations.reconcile.statements import parts
 from safemig.migrations.reconcile.tables import Restated, restate
 from safemig.plan_document.document import Block
 from safemig.sandbox.restore import STATEMENT_SECONDS, load
+from safemig.sql.identifiers import qualify_if_needed
 from safemig.sql.text import statements
 
 if TYPE_CHECKING:
@@ -330,7 +330,9 @@ def way_back(wanted: Wanted) -> Wanted | None:
     except downgrade.NoUndo:
         if not wanted.tables:
             return None
-        drops = [f"DROP TABLE IF EXISTS {sql_name(table)} CASCADE;" for table in reversed(wanted.tables)]
+        drops = [
+            f"DROP TABLE IF EXISTS {qualify_if_needed(*table.split('.'))} CASCADE;" for table in reversed(wanted.tables)
+        ]
         return replace(wanted, kind="sql", downgrade="\n".join(drops))
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from safemig.sql.identifiers import quote_if_needed
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -54,11 +52,6 @@ def number_at(numbers: tuple[int, ...], at: int, origin: int) -> int:
     return numbers[at] if 0 <= at < len(numbers) else origin
 
 
-def sql_name(name: str) -> str:
-    """The name as SQL writes it."""
-    return ".".join(map(quote_if_needed, name.split(".")))
-
-
 def short(name: str) -> str:
     """The name cut where PostgreSQL cuts it."""
     return name.encode()[:63].decode(errors="ignore")
@@ -70,6 +63,15 @@ def index(name: str, table: str) -> Choice:
         f"index {name or '(unnamed)'} on {table} is made CONCURRENTLY, in an autocommit block",
         f"CREATE INDEX lets nobody write to {table} until it is done. Outside the transaction: what stands before it "
         "is committed first, and a build that fails leaves an invalid index behind, to be dropped",
+    )
+
+
+def dropped_index(name: str) -> Choice:
+    """An index of a table in use that goes."""
+    return Choice(
+        f"index {name} is dropped CONCURRENTLY, in an autocommit block",
+        "DROP INDEX waits for all that read or write its table, and lets nobody read or write it meanwhile. Outside "
+        "the transaction: what stands before it is committed first",
     )
 
 

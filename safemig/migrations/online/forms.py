@@ -6,8 +6,10 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from safemig.migrations.change import Wanted
+from safemig.migrations.changes import changes
 from safemig.migrations.online import python_forms, sql_forms
 from safemig.migrations.online.choices import Choice
+from safemig.migrations.online.decision import in_use
 
 
 def gentle(wanted: Wanted, existing_tables: Collection[str]) -> tuple[Wanted, tuple[Choice, ...]]:
@@ -15,14 +17,15 @@ def gentle(wanted: Wanted, existing_tables: Collection[str]) -> tuple[Wanted, tu
 
     What cannot be read, or is in such a form already, stays as the spec writes it. The schema that results is the same.
     """
-    existing = {table.removeprefix("public.") for table in existing_tables} - set(wanted.tables)
-    if wanted.problems or not existing:
+    if wanted.problems:
         return wanted, ()
+    tables = {table.removeprefix("public.") for table in existing_tables} - set(wanted.tables)
+    use = in_use(tables, (*changes(wanted), *changes(wanted, "down")))
     change = sql_forms.change if wanted.kind == "sql" else python_forms.change
-    up, up_lines, choices = change(wanted.upgrade, wanted.upgrade_lines, existing, wanted.origin[1])
+    up, up_lines, choices = change(wanted, use)
     if all(choice.kept for choice in choices):
         return wanted, choices
     down, down_lines = wanted.downgrade, wanted.downgrade_lines
     if down.strip():
-        down, down_lines, _ = change(down, down_lines, existing, wanted.origin[1])
+        down, down_lines, _ = change(replace(wanted, upgrade=down, upgrade_lines=down_lines), use)
     return replace(wanted, upgrade=up, upgrade_lines=up_lines, downgrade=down, downgrade_lines=down_lines), choices

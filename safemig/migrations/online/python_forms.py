@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Iterator
+from typing import Any
 
+from safemig.migrations.change import Change, Wanted
+from safemig.migrations.changes import changes
 from safemig.migrations.fragments import parse
-from safemig.migrations.from_python import argument, literal
-from safemig.migrations.online import batch, choices
-from safemig.migrations.online.choices import Choice, Text, number_at, short, sql_name
-from safemig.migrations.render import escaped
+from safemig.migrations.from_python import argument, sql_of
+from safemig.migrations.from_sql import executed
+from safemig.migrations.online import batch, choices, sql_forms
+from safemig.migrations.online.choices import Choice, Text, number_at
+from safemig.migrations.online.decision import Form, InUse
+from safemig.migrations.online.sql_forms import table_text
+from safemig.migrations.render import AUTOCOMMIT, escaped
 from safemig.migrations.table_draft import quoted
+from safemig.sql.text import statements
 
-_BLOCK = "with op.get_context().autocommit_block():"
 
-
-def change(
-    code: str, numbers: tuple[int, ...], existing: Collection[str], origin: int
-) -> tuple[str, tuple[int, ...], tuple[Choice, ...]]:
-    """The statements in the form that holds locks least, their lines in the spec, and what was chosen."""
-    tree = parse(code)
-    lines = code.split("\n")
+def change(wanted: Wanted, use: InUse) -> tuple[str, tuple[int, ...], tuple[Choice, ...]]:
+    """The upgrade in the form that holds locks least, its lines in the spec, and what was chosen."""
+    code, numbers, origin = wanted.upgrade, wanted.upgrade_lines, wanted.origin[1]
+    tree, lines = parse(code), code.split("\n")
     if tree is None:
         return code, numbers, ()
-    made = Text([], [])
-    chosen: list[Choice] = []
+    read = changes(wanted)
+    made, chosen = Text([], []), list[Choice]()
     at = 0
-    for node in tree.body:
+    for position, node in enumerate(tree.body):
         begin, end = node.lineno - 1, node.end_lineno or node.lineno
         for number in range(at, min(begin, len(lines))):
             made.add(lines[number], number_at(numbers, number, origin))
         at = max(at, begin)
-        found = _replaced(node, "\n".join(lines[begin:end]), existing) if _alone(node, tree) else None
+        own = [one for one in read if one.number == position]
+        text = "\n".join(lines[begin:end])
+        found = _replaced(node, text, own, wanted, use) if _alone(node, tree) else None
         if found:
             made.add(found[0], number_at(numbers, begin, origin))
             chosen += found[1]
@@ -57,179 +62,124 @@ def _alone(node: ast.stmt, tree: ast.Module) -> bool:
     )
 
 
-def _replaced(node: ast.stmt, text: str, existing: Collection[str]) -> tuple[str, tuple[Choice, ...]] | None:
-    if batch.table_of(node) in existing:
-        return _batch(node, text, existing)
-    found = _replacement(node, text, existing)
-    return (found[0], (found[1],)) if found else None
+_Written = tuple[str, tuple[Choice, ...]]
 
 
-def _batch(node: ast.stmt, text: str, existing: Collection[str]) -> tuple[str, tuple[Choice, ...]] | None:
+def _replaced(node: ast.stmt, text: str, own: list[Change], wanted: Wanted, use: InUse) -> _Written | None:
+    if batch.table_of(node) in use.tables:
+        return _batch(node, text, wanted, use)
+    call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+    if call is None or any(one.problem for one in own) or any(keyword.arg is None for keyword in call.keywords):
+        return None
+    if ast.unparse(call.func) == "op.execute":
+        return _executed(call, text, use)
+    return _operation(call, text, own[0], use) if len(own) == 1 else None
+
+
+def _operation(call: ast.Call, text: str, own: Change, use: InUse) -> _Written | None:
+    form = use.form(own)
+    if form is None:
+        return None
+    return _written(call, text, own.operation, form), (form.choice,)
+
+
+def _executed(call: ast.Call, text: str, use: InUse) -> _Written | None:
+    """SQL in ``op.execute``, in the form that its statements have by themselves."""
+    sql = sql_of(call).replace("\\:", ":")
+    if not sql or len(call.args) + len(call.keywords) != 1:
+        return None
+    better, _, chosen = sql_forms.change(Wanted("sql", sql, "", (), frozenset(), ("", 0)), use)
+    if all(choice.kept for choice in chosen):
+        return (text, chosen) if chosen else None
+    return "\n".join([*_comments(text), *(executed(one) for one in statements(better))]), chosen
+
+
+def _batch(node: ast.stmt, text: str, wanted: Wanted, use: InUse) -> _Written | None:
     """A batch whose operations have a gentler form, as operations of their own; None where none of them has."""
-    table = batch.table_of(node)
     operations = batch.operations_of(node, text)
     if isinstance(operations, str):
-        return text, (choices.batch(table, operations),)
-    code: list[str] = []
-    chosen: list[Choice] = []
-    for one in operations:
-        tree = parse(one)
-        found = _replacement(tree.body[0], one, existing) if tree else None
+        return text, (choices.batch(batch.table_of(node), operations),)
+    step = Wanted("op", "\n".join(operations), "", (), frozenset(), wanted.origin, imports=wanted.imports)
+    read = changes(step, whole=wanted.upgrade)
+    code, chosen = list[str](), list[Choice]()
+    for number, one in enumerate(operations):
+        tree, own = parse(one), [each for each in read if each.number == number and not each.problem]
+        node = tree.body[0] if tree else ast.Pass()
+        call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+        found = _operation(call, one, own[0], use) if call is not None and len(own) == 1 else None
         code.append(found[0] if found else one)
-        chosen += [found[1]] if found else []
+        chosen += found[1] if found else ()
     return ("\n".join(code), tuple(chosen)) if any(not one.kept for one in chosen) else None
 
 
-def _replacement(node: ast.stmt, text: str, existing: Collection[str]) -> tuple[str, Choice] | None:
-    call = node.value if isinstance(node, ast.Expr) else None
-    if (
-        not isinstance(call, ast.Call)
-        or not isinstance(call.func, ast.Attribute)
-        or ast.unparse(call.func.value) != "op"
-    ):
-        return None
-    if any(keyword.arg is None for keyword in call.keywords):
-        return None
-    maker = _MAKERS.get(call.func.attr)
-    return maker(call, text, existing) if maker else None
+def _written(call: ast.Call, text: str, operation: Any, form: Form) -> str:
+    match form.kind:
+        case "concurrently":
+            return _in_block(_with_argument(text, "postgresql_concurrently=True"))
+        case "validated":
+            return _validated(text, operation)
+        case "indexed":
+            return _from_index(text, operation)
+        case "checked":
+            return "\n".join(_checked_not_null(operation, operation.column_name, text))
+        case "filled":
+            return "\n".join([*_comments(text), *_filled(call, operation)])
+    return text
 
 
-def _create_index(call: ast.Call, text: str, existing: Collection[str]) -> tuple[str, Choice] | None:
-    name, table = literal(argument(call, 0, "index_name")), _table(call, 1, "table_name")
-    if table not in existing or argument(call, -1, "postgresql_concurrently") is not None:
-        return None
-    return _in_block(_with_argument(text, "postgresql_concurrently=True")), choices.index(name, table)
-
-
-def _drop_index(call: ast.Call, text: str, existing: Collection[str]) -> tuple[str, Choice] | None:
-    name, table = literal(argument(call, 0, "index_name")), _table(call, 1, "table_name")
-    if table not in existing or argument(call, -1, "postgresql_concurrently") is not None:
-        return None
-    return _in_block(_with_argument(text, "postgresql_concurrently=True")), choices.index(name, table)
-
-
-def _constraint(call: ast.Call, text: str, existing: Collection[str]) -> tuple[str, Choice] | None:
-    foreign = isinstance(call.func, ast.Attribute) and call.func.attr == "create_foreign_key"
-    name = literal(argument(call, 0, "constraint_name"))
-    table = _table(call, 1, "source_table" if foreign else "table_name", "source_schema" if foreign else "schema")
-    if not name or table not in existing or argument(call, -1, "postgresql_not_valid") is not None:
-        return None
-    if not foreign:
+def _validated(text: str, operation: Any) -> str:
+    name = operation.constraint_name
+    if type(operation).__name__ == "CreateCheckConstraintOp":
         # A naming convention would put its own words round the name of a CHECK, and VALIDATE needs the whole name.
         text = re.sub(rf"(?<!f\()([\"']){re.escape(name)}\1", f"op.f({quoted(name)})", text, count=1)
-    validate = f"ALTER TABLE {sql_name(table)} VALIDATE CONSTRAINT {sql_name(name)}"
-    code = _with_argument(text, "postgresql_not_valid=True") + "\n" + _in_block(f"op.execute({_python(validate)})")
-    return code, choices.checked(name, table)
+    validate = sql_forms.validated(table_text(operation), name)
+    return f"{_with_argument(text, 'postgresql_not_valid=True')}\n{_in_block(_execute(validate))}"
 
 
-def _create_unique(call: ast.Call, text: str, existing: Collection[str]) -> tuple[str, Choice] | None:
-    name, table = literal(argument(call, 0, "constraint_name")), _table(call, 1, "table_name")
-    columns = argument(call, 2, "columns")
-    plain = {"constraint_name", "table_name", "columns", "schema"}
-    if not name or table not in existing or any(word.arg not in plain for word in call.keywords):
-        return None
-    if not isinstance(columns, ast.List | ast.Tuple) or not all(literal(one) for one in columns.elts):
-        return None
-    schema = argument(call, -1, "schema")
-    tail = f", schema={ast.unparse(schema)}" if schema is not None else ""
-    listed = ", ".join(quoted(literal(one)) for one in columns.elts)
-    index = (
-        f"op.create_index({quoted(name)}, {quoted(table.rpartition('.')[2])}, [{listed}], unique=True{tail}, "
-        "postgresql_concurrently=True)"
-    )
-    use = f"ALTER TABLE {sql_name(table)} ADD CONSTRAINT {sql_name(name)} UNIQUE USING INDEX {sql_name(name)}"
-    comments = [line for line in text.split("\n") if line.lstrip().startswith("#")]
-    code = "\n".join([*comments, _in_block(index), f"op.execute({_python(use)})"])
-    return code, choices.unique(name, table)
+def _from_index(text: str, operation: Any) -> str:
+    name, listed = operation.constraint_name, ", ".join(quoted(str(one)) for one in operation.columns)
+    index = f"op.create_index({quoted(name)}, {quoted(operation.table_name)}, [{listed}], unique=True"
+    index += f"{_schema(operation)}, postgresql_concurrently=True)"
+    use = _execute(sql_forms.from_index(table_text(operation), name))
+    return "\n".join([*_comments(text), _in_block(index), use])
 
 
-def _alter_column(call: ast.Call, text: str, existing: Collection[str]) -> tuple[str, Choice] | None:
-    table, column = _table(call, 0, "table_name"), literal(argument(call, 1, "column_name"))
-    nullable = argument(call, -1, "nullable")
-    off = isinstance(nullable, ast.Constant) and nullable.value is False
-    if table not in existing or not column or not off or argument(call, -1, "new_column_name") is not None:
-        return None
-    if argument(call, -1, "type_") is not None:
-        return None  # the table is rewritten anyway
-    return _checked_not_null(table, column, text), choices.not_null(column, table)
-
-
-def _checked_not_null(table: str, column: str, last: str) -> str:
+def _checked_not_null(operation: Any, column: str, last: str) -> Iterator[str]:
     """NOT NULL proved by a CHECK that writers do not wait for; ``last`` is the code that sets it."""
-    name = short(f"ck_{table.rpartition('.')[2]}_{column}_not_null")
-    target, check = sql_name(table), sql_name(name)
-    add = f"ALTER TABLE {target} ADD CONSTRAINT {check} CHECK ({sql_name(column)} IS NOT NULL) NOT VALID"
-    validate = f"ALTER TABLE {target} VALIDATE CONSTRAINT {check}"
-    drop = f"ALTER TABLE {target} DROP CONSTRAINT {check}"
-    return "\n".join(
-        [
-            f"op.execute({_python(add)})",
-            _in_block(f"op.execute({_python(validate)})"),
-            last,
-            f"op.execute({_python(drop)})",
-        ]
-    )
+    add, validate, drop = sql_forms.proof_of_not_null(table_text(operation), operation.table_name, column)
+    yield from (_execute(add), _in_block(_execute(validate)), last, _execute(drop))
 
 
-def _add_column(call: ast.Call, text: str, existing: Collection[str]) -> tuple[str, Choice] | None:
-    table, column = _table(call, 0, "table_name"), argument(call, 1, "column")
-    if table not in existing or not isinstance(column, ast.Call) or not column.args:
-        return None
-    name, default = literal(argument(column, 0, "name")), argument(column, -1, "server_default")
-    filled_at_once = [one for one in column.args if ast.unparse(one).startswith(("sa.Identity(", "sa.Computed("))]
-    if filled_at_once:
-        return text, choices.rewrites(name, table, "it is an identity or a stored expression")
-    if default is None or not _differs_by_row(default):
-        return None
-    if len(column.args) != 2 or not {word.arg for word in column.keywords} <= {"nullable", "server_default"}:
-        return text, choices.rewrites(name, table, "its default differs from row to row, and more hangs on the column")
-    nullable = argument(column, -1, "nullable")
-    off = isinstance(nullable, ast.Constant) and nullable.value is False
-    schema = argument(call, -1, "schema")
-    tail = f", schema={ast.unparse(schema)}" if schema is not None else ""
-    bare = quoted(table.rpartition(".")[2])
-    kind = ast.unparse(column.args[1])
-    fill = f"UPDATE {sql_name(table)} SET {sql_name(name)} = DEFAULT WHERE {sql_name(name)} IS NULL"
-    last = f"op.alter_column({bare}, {quoted(name)}, nullable=False{tail})"
-    steps = [
-        f"op.add_column({bare}, sa.Column({quoted(name)}, {kind}, nullable=True){tail})",
-        f"op.alter_column({bare}, {quoted(name)}, server_default={ast.unparse(default)}{tail})",
-        _in_block(f"op.execute({_python(fill)})"),
-    ]
-    comments = [line.strip() for line in text.split("\n") if line.lstrip().startswith("#")]
-    if not off:
-        return "\n".join([*comments, *steps]), choices.filled(name, table)
-    return "\n".join([*comments, *steps, _checked_not_null(table, name, last)]), choices.three_steps(name, table)
+def _filled(call: ast.Call, operation: Any) -> Iterator[str]:
+    """The column without its default, the default, and the rows that are there; then NOT NULL."""
+    column, name, tail = argument(call, 1, "column"), quoted(operation.column.name), _schema(operation)
+    assert isinstance(column, ast.Call)
+    kind = argument(column, 1, "type_")
+    table, default = quoted(operation.table_name), argument(column, -1, "server_default")
+    assert kind is not None
+    assert default is not None
+    yield f"op.add_column({table}, sa.Column({name}, {ast.unparse(kind)}, nullable=True){tail})"
+    yield f"op.alter_column({table}, {name}, server_default={ast.unparse(default)}{tail})"
+    yield _in_block(_execute(sql_forms.fill(table_text(operation), operation.column.name)))
+    if not operation.column.nullable:
+        last = f"op.alter_column({table}, {name}, nullable=False{tail})"
+        yield from _checked_not_null(operation, operation.column.name, last)
 
 
-def _differs_by_row(default: ast.expr) -> bool:
-    """Whether PostgreSQL works the default out for each row: a function other than the clock of the transaction."""
-    if isinstance(default, ast.Call) and ast.unparse(default.func) in ("sa.text", "text") and default.args:
-        return choices.differs_by_row(literal(default.args[0]))
-    if isinstance(default, ast.Call) and ast.unparse(default.func).startswith(("sa.func.", "func.")):
-        return choices.differs_by_row(ast.unparse(default.func).rpartition(".")[2] + "()")
-    return False
+def _schema(operation: Any) -> str:
+    return f", schema={quoted(operation.schema)}" if operation.schema else ""
 
 
-_MAKERS: dict[str, Callable[[ast.Call, str, Collection[str]], tuple[str, Choice] | None]] = {
-    "create_index": _create_index,
-    "drop_index": _drop_index,
-    "create_foreign_key": _constraint,
-    "create_check_constraint": _constraint,
-    "create_unique_constraint": _create_unique,
-    "alter_column": _alter_column,
-    "add_column": _add_column,
-}
-
-
-def _table(call: ast.Call, place: int, name: str, schema_name: str = "schema") -> str:
-    schema = literal(argument(call, -1, schema_name))
-    prefix = f"{schema}." if schema not in ("", "public") else ""
-    return prefix + literal(argument(call, place, name))
+def _comments(text: str) -> list[str]:
+    return [line.strip() for line in text.split("\n") if line.lstrip().startswith("#")]
 
 
 def _in_block(code: str) -> str:
-    return "\n".join([_BLOCK, *(f"    {line}" if line.strip() else line for line in code.split("\n"))])
+    return "\n".join([AUTOCOMMIT, *(f"    {line}" if line.strip() else line for line in code.split("\n"))])
+
+
+def _execute(sql: str) -> str:
+    return f"op.execute({quoted(escaped(sql))})"
 
 
 def _with_argument(text: str, extra: str) -> str:
@@ -247,7 +197,3 @@ def _with_argument(text: str, extra: str) -> str:
         head, more = f"{code.rstrip()}{'' if code.rstrip().endswith((',', '(')) else ','}  #{remark}", ""
     space = text[len(text[:end].rstrip()) : end].rsplit("\n", 1)[-1]
     return f"{head}{more}\n{indent}{extra},\n{space}{tail}"
-
-
-def _python(sql: str) -> str:
-    return quoted(escaped(sql))

@@ -2,198 +2,168 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from safemig.migrations.online import choices
-from safemig.migrations.online.choices import Choice, Text, number_at, short, sql_name
-from safemig.sql.text import Statement, Token, qualified, statements, tokens
+from safemig.migrations.change import Change, Wanted
+from safemig.migrations.changes import changes
+from safemig.migrations.online.choices import Choice, Text, number_at, short
+from safemig.migrations.online.decision import Form, InUse, default_of
+from safemig.sql.identifiers import qualify_if_needed, quote_if_needed
+from safemig.sql.text import Statement, statements
 
 
-def change(
-    code: str, numbers: tuple[int, ...], existing: Collection[str], origin: int
-) -> tuple[str, tuple[int, ...], tuple[Choice, ...]]:
-    """The statements in the form that holds locks least, their lines in the spec, and what was chosen."""
-    made = Text([], [])
-    chosen: list[Choice] = []
-    for statement in statements(code):
-        number = number_at(numbers, statement.line - 1, origin)
-        text, more = _one(statement, existing)
+def change(wanted: Wanted, use: InUse) -> tuple[str, tuple[int, ...], tuple[Choice, ...]]:
+    """The upgrade in the form that holds locks least, its lines in the spec, and what was chosen."""
+    own = [(statement, _pieces(statement)) for statement in statements(wanted.upgrade)]
+    flat = [piece for _, pieces in own for piece in pieces]
+    read = _read([piece.bare for piece in flat])
+    made, chosen = Text([], []), list[Choice]()
+    for statement, pieces in own:
+        forms = [use.form(found) if (found := read.get(piece.bare)) else None for piece in pieces]
+        more = [form.choice for form in forms if form]
+        text = statement.text
+        if any(not choice.kept for choice in more):
+            written = [
+                _written(piece, read[piece.bare], form) if form else piece.text
+                for piece, form in zip(pieces, forms, strict=True)
+            ]
+            text = (lead(statement) if len(pieces) > 1 else "") + ";\n".join(written)
         # A semicolon behind a comment would be part of it.
-        made.add(f"{text}\n;" if "--" in text.rsplit("\n", 1)[-1] else f"{text};", number)
+        line = number_at(wanted.upgrade_lines, statement.line - 1, wanted.origin[1])
+        made.add(f"{text}\n;" if "--" in text.rsplit("\n", 1)[-1] else f"{text};", line)
         chosen += more
     if all(choice.kept for choice in chosen):
-        return code, numbers, tuple(chosen)
+        return wanted.upgrade, wanted.upgrade_lines, tuple(chosen)
     return "\n".join(made.lines), tuple(made.numbers), tuple(chosen)
 
 
-def _one(statement: Statement, existing: Collection[str]) -> tuple[str, list[Choice]]:
-    """The statement, or what stands in its place, with what was chosen; a list of changes is cut where that helps."""
-    commas = list(_commas(statement))
-    if statement.head != "ALTER" or not commas or commas[-1] + 1 >= len(statement.tokens):
-        found = _sql(statement, existing)
-        return (found[0], [found[1]]) if found else (statement.text, [])
-    own = statement.tokens
-    _, at = qualified(own, 2)
-    begins = [own[at], *(own[comma + 1] for comma in commas)] if at < len(own) else []
+def _read(texts: Sequence[str]) -> dict[str, Change]:
+    """Each statement that is one change."""
+    found = changes(Wanted("sql", ";\n".join(texts), "", (), frozenset(), ("", 0)))
+    numbers = [one.number for one in found]
+    return {
+        texts[one.number]: one for one in found
+        if one.number < len(texts) and numbers.count(one.number) == 1 and not one.problem
+    }  # fmt: skip
+
+
+def _pieces(statement: Statement) -> list[Statement]:
+    """An ALTER TABLE as one statement for each of its actions, in the order in which PostgreSQL takes them; every other
+    statement as it is."""
+    commas = list(_commas(statement)) if statement.head == "ALTER" else []
+    if not commas or commas[-1] + 1 >= len(statement.tokens):
+        return [statement]
+    (first, *_) = found = changes(Wanted("sql", statement.bare, "", (), frozenset(), ("", 0)))
+    tree = first.statement
+    if tree is None or tree.kind != "AlterTableStmt" or len(found) != len(commas) + 1:
+        return [statement]
+    own, begin = statement.tokens, statement.tokens[0].start
+    name = [token for token in own[: commas[0]] if token.upper in ("ONLY", "EXISTS")]
+    at = own.index(name[-1]) + 1 if name else 2
+    while own[at + 1].text == ".":
+        at += 2
+    head = statement.bare[: own[at].end - begin]
+    starts = [own[at + 1], *(own[comma + 1] for comma in commas)]
     ends = [*(own[comma - 1] for comma in commas), own[-1]]
-    table = _source(statement, own[0].start, own[at - 1].end)
-    changes = [_source(statement, a.start, b.end) for a, b in zip(begins, ends, strict=False)]
-    cut = [f"{table} {one}" for one in sorted(changes, key=_pass)]
-    parts = [_one(one, existing) for text in cut for one in statements(text)]
-    chosen = [choice for _, more in parts for choice in more]
-    if all(choice.kept for choice in chosen):
-        return statement.text, chosen
-    return _lead(statement) + ";\n".join(text for text, _ in parts), chosen
+    actions = [statement.bare[a.start - begin : b.end - begin] for a, b in zip(starts, ends, strict=True)]
+    ordered = sorted(zip(found, actions, strict=True), key=lambda pair: _pass(pair[0]))
+    return [piece for _, action in ordered for piece in statements(f"{head} {action}")]
 
 
-def _pass(change: str) -> int:
-    """PostgreSQL takes the changes of one statement in this order, whatever theirs is."""
-    words = [token.upper for token in tokens(change)]
-    if words[:1] == ["DROP"]:
-        return 0
-    if "TYPE" in words[2:5]:
+_PASSES = {"DropColumnOp": 0, "DropConstraintOp": 0, "AddColumnOp": 2}
+
+
+def _pass(change: Change) -> int:
+    """PostgreSQL takes the actions of one statement in this order, whatever theirs is."""
+    kind = type(change.operation).__name__
+    if kind == "AlterColumnOp" and getattr(change.operation, "modify_type", None) is not None:
         return 1
-    constraint = words[1:2] and words[1] in ("CONSTRAINT", "CHECK", "UNIQUE", "PRIMARY", "FOREIGN", "EXCLUDE")
-    return 2 if words[:1] == ["ADD"] and not constraint else 3
-
-
-def _sql(statement: Statement, existing: Collection[str]) -> tuple[str, Choice] | None:
-    own, words = statement.tokens, [token.upper for token in statement.tokens]
-    if words[:1] == ["CREATE"] and "INDEX" in words[:3] and "CONCURRENTLY" not in words[:5] and "ON" in words:
-        on = words.index("ON")
-        table = qualified(own, on + (2 if words[on + 1] == "ONLY" else 1))[0]
-        if table not in existing:
-            return None
-        word = own[words.index("INDEX")]
-        name = own[on - 1].name if words[on - 1] != "INDEX" else ""
-        return _inserted(statement, word.end, " CONCURRENTLY"), choices.index(name, table)
-    if words[:2] != ["ALTER", "TABLE"] or words[2:3] in (["IF"], ["ONLY"]):
-        return None
-    table, at = qualified(own, 2)
-    if table not in existing:
-        return None
-    return _sql_alter(statement, table, words[at:], at)
-
-
-def _sql_alter(statement: Statement, table: str, words: list[str], at: int) -> tuple[str, Choice] | None:
-    own = statement.tokens
-    shown = _source(statement, own[2].start, own[at - 1].end)
-    if words[:2] == ["ADD", "CONSTRAINT"] and len(words) > 4:
-        name, kind = own[at + 2], words[3]
-        if kind in ("CHECK", "FOREIGN") and words[-2:] != ["NOT", "VALID"]:
-            validate = f"ALTER TABLE {shown} VALIDATE CONSTRAINT {name.text}"
-            return f"{_body(statement)} NOT VALID;\n{validate}", choices.checked(name.name, table)
-        if kind == "UNIQUE" and own[at + 4].text == "(" and own[-1].text == ")":
-            columns = _source(statement, own[at + 4].start, own[-1].end)
-            index = f"CREATE UNIQUE INDEX CONCURRENTLY {name.text} ON {shown} {columns}"
-            use = f"ALTER TABLE {shown} ADD CONSTRAINT {name.text} UNIQUE USING INDEX {name.text}"
-            return f"{_lead(statement)}{index};\n{use}", choices.unique(name.name, table)
-    if (
-        words[:1] == ["ADD"]
-        and words[1:]
-        and words[1] not in ("CONSTRAINT", "CHECK", "UNIQUE", "PRIMARY", "FOREIGN", "EXCLUDE")
-    ):
-        return _add_column(statement, table, at)
-    rest = [word for word in words if word != "COLUMN"]
-    if rest[:1] == ["ALTER"] and rest[-3:] == ["SET", "NOT", "NULL"] and len(rest) == 5:
-        column = own[at + (2 if words[1] == "COLUMN" else 1)]
-        return _lead(statement) + ";\n".join(_not_null(shown, table, column)), choices.not_null(column.name, table)
-    return None
-
-
-def _not_null(shown: str, table: str, column: Token) -> list[str]:
-    check = sql_name(short(f"ck_{table.rpartition('.')[2]}_{column.name}_not_null"))
-    return [
-        f"ALTER TABLE {shown} ADD CONSTRAINT {check} CHECK ({column.text} IS NOT NULL) NOT VALID",
-        f"ALTER TABLE {shown} VALIDATE CONSTRAINT {check}",
-        f"ALTER TABLE {shown} ALTER COLUMN {column.text} SET NOT NULL",
-        f"ALTER TABLE {shown} DROP CONSTRAINT {check}",
-    ]
-
-
-def _add_column(statement: Statement, table: str, at: int) -> tuple[str, Choice] | None:
-    own, words = statement.tokens, [token.upper for token in statement.tokens]
-    shown = _source(statement, own[2].start, own[at - 1].end)
-    first = at + 1
-    while first < len(own) and words[first] in ("COLUMN", "IF", "NOT", "EXISTS"):
-        first += 1
-    if first >= len(own):
-        return None
-    column, more = own[first], words[first + 1 :]
-    if "GENERATED" in more or any(word in ("SERIAL", "BIGSERIAL", "SMALLSERIAL") for word in more[:1]):
-        return statement.text, choices.rewrites(
-            column.name, table, "it is a serial, an identity or a stored expression"
-        )
-    if "DEFAULT" not in more:
-        return None
-    default = _default(own, first + 1 + more.index("DEFAULT"))
-    if not default or not choices.differs_by_row(_source(statement, default[0].start, default[-1].end)):
-        return None
-    rest = [token for token in own[first + 1 :] if token not in default and token.upper != "DEFAULT"]
-    said = [token.upper for token in rest]
-    not_null = said[-2:] == ["NOT", "NULL"]
-    kind = rest[:-2] if not_null else rest
-    if "EXISTS" in words[at:first] or any(word in _OWN_OBJECTS for word in said) or not kind or "NULL" in said[:-1]:
-        return statement.text, choices.rewrites(
-            column.name, table, "its default differs from row to row, and more hangs on the column"
-        )
-    type_ = " ".join(_source(statement, token.start, token.end) for token in kind)
-    value = _source(statement, default[0].start, default[-1].end)
-    steps = [
-        f"{_lead(statement)}ALTER TABLE {shown} ADD COLUMN {column.text} {type_}",
-        f"ALTER TABLE {shown} ALTER COLUMN {column.text} SET DEFAULT {value}",
-        f"UPDATE {shown} SET {column.text} = DEFAULT WHERE {column.text} IS NULL",
-    ]
-    if not not_null:
-        return ";\n".join(steps), choices.filled(column.name, table)
-    return ";\n".join([*steps, *_not_null(shown, table, column)]), choices.three_steps(column.name, table)
-
-
-# What else may be said of a column, and makes an object of its own.
-_OWN_OBJECTS = ("PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "CONSTRAINT")
-
-
-def _default(own: tuple[Token, ...], at: int) -> tuple[Token, ...]:
-    """The tokens of the default that begins behind that place: up to the next word of a column's definition."""
-    depth, end = 0, at + 1
-    while end < len(own):
-        depth += {"(": 1, ")": -1}.get(own[end].text, 0)
-        if depth == 0 and end > at + 1 and own[end].upper in ("NOT", "NULL", *_OWN_OBJECTS, "COLLATE"):
-            break
-        end += 1
-    return own[at + 1 : end]
+    return _PASSES.get(kind, 3)
 
 
 def _commas(statement: Statement) -> Iterator[int]:
     depth = 0
     for at, token in enumerate(statement.tokens):
-        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
         if token.text == "," and not depth:
             yield at
 
 
-def _offset(statement: Statement) -> int:
-    """Where the statement's text begins in the code that its tokens count from."""
-    first = statement.tokens[0]
-    return first.start - len(_lead(statement))
+def _written(statement: Statement, change: Change, form: Form) -> str:
+    operation: Any = change.operation
+    table = table_text(operation)
+    before, bare = lead(statement), statement.bare
+    match form.kind:
+        case "concurrently":
+            word = next(token for token in statement.tokens if token.upper == "INDEX")
+            at = word.end - statement.tokens[0].start
+            return f"{before}{bare[:at]} CONCURRENTLY{bare[at:]}{statement.text[len(before) + len(bare) :]}"
+        case "validated":
+            return f"{before}{bare} NOT VALID;\n{validated(table, operation.constraint_name)}"
+        case "indexed":
+            name, columns = (
+                quote_if_needed(operation.constraint_name),
+                ", ".join(map(quote_if_needed, operation.columns)),
+            )
+            index = f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({columns})"
+            return f"{before}{index};\n{from_index(table, operation.constraint_name)}"
+        case "checked":
+            return before + ";\n".join(_not_null(table, operation.table_name, operation.column_name))
+        case "filled":
+            return before + ";\n".join(_filled(table, operation))
+    return statement.text
 
 
-def _lead(statement: Statement) -> str:
+def table_text(operation: Any) -> str:
+    """The table of an operation, as SQL writes it."""
+    schema = getattr(operation, "schema", None) or (getattr(operation, "kw", None) or {}).get("source_schema")
+    return qualify_if_needed(schema or "", getattr(operation, "source_table", None) or operation.table_name)
+
+
+def _filled(table: str, operation: Any) -> Iterator[str]:
+    column = operation.column
+    name = quote_if_needed(column.name)
+    yield f"ALTER TABLE {table} ADD COLUMN {name} {column.type.get_col_spec()}"
+    yield f"ALTER TABLE {table} ALTER COLUMN {name} SET DEFAULT {default_of(column)}"
+    yield fill(table, column.name)
+    if not column.nullable:
+        yield from _not_null(table, operation.table_name, column.name)
+
+
+def fill(table: str, column: str) -> str:
+    """Gives the rows that are there the default of a new column."""
+    name = quote_if_needed(column)
+    return f"UPDATE {table} SET {name} = DEFAULT WHERE {name} IS NULL"
+
+
+def validated(table: str, constraint: str) -> str:
+    """Validates a constraint of the table, whose name is written as SQL writes it."""
+    return f"ALTER TABLE {table} VALIDATE CONSTRAINT {quote_if_needed(constraint)}"
+
+
+def from_index(table: str, constraint: str) -> str:
+    """Makes a unique constraint of the index of its name."""
+    name = quote_if_needed(constraint)
+    return f"ALTER TABLE {table} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}"
+
+
+def proof_of_not_null(table: str, bare: str, column: str) -> tuple[str, str, str]:
+    """A CHECK that the column has no NULL, its validation, which no writer waits for, and how it goes again."""
+    check = short(f"ck_{bare}_{column}_not_null")
+    shown = quote_if_needed(check)
+    add = f"ALTER TABLE {table} ADD CONSTRAINT {shown} CHECK ({quote_if_needed(column)} IS NOT NULL) NOT VALID"
+    return add, validated(table, check), f"ALTER TABLE {table} DROP CONSTRAINT {shown}"
+
+
+def _not_null(table: str, bare: str, column: str) -> list[str]:
+    add, validate, drop = proof_of_not_null(table, bare, column)
+    return [add, validate, f"ALTER TABLE {table} ALTER COLUMN {quote_if_needed(column)} SET NOT NULL", drop]
+
+
+def lead(statement: Statement) -> str:
     """The comments before the statement."""
+    from safemig.sql.text import tokens
+
     first = next(token for token in tokens(statement.text) if token.kind != "comment")
     return statement.text[: first.start]
-
-
-def _source(statement: Statement, start: int, end: int) -> str:
-    offset = _offset(statement)
-    return statement.text[start - offset : end - offset]
-
-
-def _body(statement: Statement) -> str:
-    """The statement with its comments before it, without those behind it."""
-    return statement.text[: statement.tokens[-1].end - _offset(statement)]
-
-
-def _inserted(statement: Statement, at: int, more: str) -> str:
-    place = at - _offset(statement)
-    return statement.text[:place] + more + statement.text[place:]

@@ -16,6 +16,7 @@ from safemig.migrations.change import Wanted
 from safemig.migrations.downgrade import NoUndo, derive
 from safemig.migrations.from_sql import in_operations
 from safemig.migrations.hazards import risks_of
+from safemig.migrations.online.forms import gentle
 from safemig.migrations.writer import author
 from safemig.plan_document.document import parse
 from safemig.requirements.sources import wanted
@@ -72,6 +73,16 @@ def test_every_form_has_the_same_downgrade(pair: Pair) -> None:
     ]
     for other in others:
         assert other == first
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_every_form_has_the_same_online_form(pair: Pair) -> None:
+    first, *others = [gentle(form, TABLES) for form in _forms(pair)]
+    for form, choices in others:
+        assert choices == first[1]
+        if all(choice.kept for choice in choices):
+            continue
+        assert _statements(form, form.upgrade) == _statements(first[0], first[0].upgrade)
 
 
 def test_every_form_has_the_same_risk() -> None:

@@ -15,6 +15,7 @@ from checks.revisions.style import read_pattern
 from safemig.migrations.change import Wanted
 from safemig.migrations.online import choices as gentle_choices
 from safemig.migrations.online import sql_forms
+from safemig.migrations.online.decision import InUse
 from safemig.migrations.online.forms import gentle
 from safemig.migrations.writer import author
 from safemig.plan_document.document import parse
@@ -194,7 +195,11 @@ def test_the_rest_stays_as_the_spec_writes_it(language: str, code: str) -> None:
         ("sql", "ALTER TABLE course ADD n int GENERATED ALWAYS AS IDENTITY;", "it is a serial, an identity"),
         ("sql", "ALTER TABLE course ADD u uuid DEFAULT gen_random_uuid() UNIQUE;", "more hangs on the column"),
         ("sql", "ALTER TABLE course ADD IF NOT EXISTS u uuid DEFAULT gen_random_uuid();", "more hangs on the column"),
-        ("python", 'op.add_column("course", sa.Column("n", sa.Integer(), sa.Identity()))', "it is an identity"),
+        (
+            "python",
+            'op.add_column("course", sa.Column("n", sa.Integer(), sa.Identity()))',
+            "it is a serial, an identity",
+        ),
         (
             "python",
             'op.add_column("course", sa.Column("u", sa.Uuid(), unique=True, server_default=sa.func.gen_random_uuid()))',
@@ -260,7 +265,8 @@ WORDS = st.sampled_from([*TEXT.split(), "\n"])
 
 @given(st.lists(WORDS, max_size=14).map(lambda words: "ALTER TABLE course " + " ".join(words)))
 def test_any_words_of_sql_are_read(code: str) -> None:
-    text, numbers, chosen = sql_forms.change(code, (), ["course"], 1)
+    wanted = Wanted("sql", code, "", (), frozenset(), ("plan.md", 1))
+    text, numbers, chosen = sql_forms.change(wanted, InUse(frozenset(["course"]), {}))
     assert text == code or chosen
     assert not chosen or len(numbers) in (0, text.count("\n") + 1)
 
