@@ -18,7 +18,7 @@ def main(options: argparse.Namespace) -> int:
                 "run": name,
                 "mode": past.mode,
                 "verdict": past.verdict or "unfinished",
-                "spec": past.started.spec,
+                "spec": past.spec,
                 "steps": len(finished),
                 "in_flight": past.in_flight,
             }

@@ -147,11 +147,19 @@ async def _end_stray(s: Session, step: str, number: int) -> None:
         await end_leftovers(s, step, number)
 
 
+def _chosen(facts: Facts) -> dict[str, Json]:
+    """What of the specs the run is about, and why."""
+    spec = facts.spec
+    if spec is None:
+        return {"unchosen": [*facts.unchosen]}
+    return {"spec": spec.path, "phase": spec.phase, "chosen_because": spec.why, "schema_at": spec.origin}
+
+
 async def _load_facts(s: Session, observe: Begin) -> None:
     if s.past.facts is None:
         s.facts = clean_facts(await observe(s), s.clean)
         s.journal.save("facts.json", msgspec.json.encode(s.facts))
-        s.emit("facts", {"file": "facts.json", "digest": digest_of(s.facts)})
+        s.emit("facts", {"file": "facts.json", "digest": digest_of(s.facts), **_chosen(s.facts)})
         return
     name, digest = s.past.facts.file, s.past.facts.digest
     s.facts = msgspec.json.decode((s.journal.folder / name).read_bytes(), type=Facts)

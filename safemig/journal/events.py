@@ -60,10 +60,16 @@ class RunResumed(msgspec.Struct, frozen=True):
 
 
 class FactsKept(msgspec.Struct, frozen=True):
-    """What planning saw, in a file of the run's folder."""
+    """What planning saw, in a file of the run's folder, and what of the specs was chosen: ``schema_at`` is file and
+    line of what it asks of the schema, ``unchosen`` why nothing was."""
 
     file: str = ""
     digest: str = ""
+    spec: str = ""
+    phase: str = ""
+    chosen_because: str = ""
+    schema_at: str = ""
+    unchosen: Strings = ()
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -211,6 +211,16 @@ class RunState:
             self.known[step.id] = step
 
     @property
+    def spec(self) -> str:
+        """The path of the chosen spec; what the person named before one was chosen, and in older journals."""
+        return (self.facts.spec if self.facts else "") or self.started.spec
+
+    @property
+    def phase(self) -> str:
+        """The phase of it; as above."""
+        return (self.facts.phase if self.facts else "") or self.started.phase
+
+    @property
     def started(self) -> RunStarted:
         """What the run was started with; nothing where that is not known."""
         return self.start or RunStarted()

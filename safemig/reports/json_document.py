@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.evidence import Evidence, Json
-from safemig.journal.events import SignalState
+from safemig.journal.events import FactsKept, SignalState
 from safemig.journal.state import Approval, ItemState, RunState, Seen, StepState
 
 SIGNALS = ("tests", "container", "endpoints")
@@ -31,6 +31,7 @@ def document(summary: RunState) -> dict[str, Json]:
         "run": summary.run,
         "target": summary.target,
         "plan": summary.digest,
+        "spec": _spec_document(summary),
         "verdict": verdict_of(summary),
         "signals": signals,
         "steps": [_step_document(one) for one in summary.steps],
@@ -45,10 +46,22 @@ def document(summary: RunState) -> dict[str, Json]:
         },
         "ticked": [{"file": one.file, "line": one.line, "text": one.text} for one in summary.ticks],
         "proposed": [
-            {"file": summary.started.spec, "line": one.line, "text": one.text, "reason": one.reason}
+            {"file": summary.spec, "line": one.line, "text": one.text, "reason": one.reason}
             for one in proposed(summary)
         ],
         "approvals": [_approval_document(one) for one in summary.approvals],
+    }
+
+
+def _spec_document(summary: RunState) -> dict[str, Json]:
+    """What of the specs the run is about, and why; of a run that chose nothing, why not."""
+    kept = summary.facts or FactsKept()
+    return {
+        "path": summary.spec,
+        "phase": summary.phase,
+        "chosen_because": kept.chosen_because,
+        "schema_at": kept.schema_at,
+        "unchosen": [*kept.unchosen],
     }
 
 

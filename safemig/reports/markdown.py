@@ -60,7 +60,7 @@ def _head(summary: RunState, _: Plan | None) -> Iterator[str]:
     facts = (
         ("Target", plain(summary.target)),
         ("Project", code(summary.started.project)),
-        ("Spec", plain(f"{summary.started.spec} {f'phase {summary.started.phase}' if summary.started.phase else ''}")),
+        ("Spec", plain(f"{summary.spec} {f'phase {summary.phase}' if summary.phase else ''}{_why_chosen(summary)}")),
         ("Runtime", plain(summary.started.runtime)),
         ("Mode at the end", plain(summary.mode)),
         ("Revision before", code(_revision(summary.before))),
@@ -349,11 +349,16 @@ def _items(summary: RunState, _: Plan | None) -> Iterator[str]:
             lines = ",".join(str(one.line) for one in waiting)
             yield (
                 f"{len(waiting)} proposed, with evidence but saying more than was proved. A person ticks them: "
-                + code(f"safemig tick {summary.started.spec}:{lines}")
+                + code(f"safemig tick {summary.spec}:{lines}")
             )
             yield ""
         rows = ((str(o.line), plain(o.text), plain(o.state), plain(o.reason), plain(o.at)) for o in summary.items)
         yield from table(("Line", "Item", "State", "Evidence", "When"), rows)
+
+
+def _why_chosen(summary: RunState) -> str:
+    why = summary.facts.chosen_because if summary.facts else ""
+    return f", chosen because {why}" if why else ""
 
 
 def _ticks(summary: RunState, _: Plan | None) -> Iterator[str]:

@@ -117,6 +117,7 @@ def test_the_document_of_a_finished_run() -> None:
         "run": "r1",
         "target": "demo",
         "plan": "d1",
+        "spec": {"path": "01", "phase": "1", "chosen_because": "", "schema_at": "", "unchosen": []},
         "verdict": "passed",
         "signals": {
             "tests": {"ok": True, "before": "3 passed", "after": "3 passed", "reasons": []},
@@ -136,6 +137,7 @@ def test_the_document_of_a_finished_run() -> None:
         ],
         "rows": [],
         "databases": [],
+        "protection": [],
         "revision": {"before": ["a1"], "after": ["b2"]},
         "schema": {"matches_spec": True, "differences": [], "not_checked": []},
         "ticked": [{"file": "plan.md", "line": 7, "text": "create the table"}],
@@ -153,6 +155,18 @@ def test_the_document_of_a_finished_run() -> None:
             }
         ],
     }
+
+
+def test_the_document_says_what_was_chosen_and_why_or_why_nothing_was() -> None:
+    kept: dict[str, Json] = {"file": "facts.json", "digest": "f"}
+    chosen: dict[str, Json] = {"chosen_because": "it fits", "schema_at": "docs/two.md:7"}
+    known = document(fold(story(START, ("facts", "", {**kept, "spec": "docs/one.md", "phase": "2", **chosen}))))
+    assert known["spec"] == {"path": "docs/one.md", "phase": "2", **chosen, "unchosen": []}
+    nothing = document(fold(story(("facts", "", {**kept, "unchosen": ["nothing fits", "docs/one.md, phase 1"]}))))
+    assert nothing["spec"] == {
+        "path": "", "phase": "", "chosen_because": "", "schema_at": "",
+        "unchosen": ["nothing fits", "docs/one.md, phase 1"],
+    }  # fmt: skip
 
 
 def test_every_prefix_has_a_document_that_is_json_and_never_claims_success() -> None:
