@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from safemig.migrations.evaluator import Evaluation
+from safemig.migrations.evaluator import Evaluation, Refused
+from safemig.migrations.render import sql_of_operation
 
 if TYPE_CHECKING:
     from alembic.operations.ops import MigrateOperation
@@ -31,9 +32,16 @@ class Recorder:
         self._evaluation = _Recorded(Recording(context), context, imports, recorded)
 
     def read(self, code: str) -> tuple[MigrateOperation, ...]:
-        """The operations of those statements; Refused where one of them is not evaluated."""
+        """The operations of those statements; Refused where one is not evaluated, or Alembic has no SQL for it."""
         self._recorded.clear()
-        self._evaluation.run(code, lenient=False)
+        try:
+            self._evaluation.run(code, lenient=False)
+            for operation in self._recorded:
+                sql_of_operation(operation)
+        except Refused:
+            raise
+        except Exception as error:  # what SQLAlchemy and Alembic raise for wrong arguments has no common class
+            raise Refused(1, code.split("\n", 1)[0][:200], f"{type(error).__name__}: {error}") from error
         return tuple(self._recorded)
 
 

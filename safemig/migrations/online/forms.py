@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -10,6 +11,8 @@ from safemig.migrations.changes import changes
 from safemig.migrations.online import python_forms, sql_forms
 from safemig.migrations.online.choices import Choice
 from safemig.migrations.online.decision import in_use
+
+_DROPS = re.compile(r"(?i)drop[_\s]+index")
 
 
 def gentle(wanted: Wanted, existing_tables: Collection[str]) -> tuple[Wanted, tuple[Choice, ...]]:
@@ -20,6 +23,8 @@ def gentle(wanted: Wanted, existing_tables: Collection[str]) -> tuple[Wanted, tu
     if wanted.problems:
         return wanted, ()
     tables = {table.removeprefix("public.") for table in existing_tables} - set(wanted.tables)
+    if not tables and not _DROPS.search(wanted.upgrade):
+        return wanted, ()  # spares most plans the 0.3 s in which SQLAlchemy and Alembic are loaded
     use = in_use(tables, (*changes(wanted), *changes(wanted, "down")))
     change = sql_forms.change if wanted.kind == "sql" else python_forms.change
     up, up_lines, choices = change(wanted, use)

@@ -13,6 +13,7 @@ from checks.schema.difference import compare
 from checks.schema.snapshot import Snapshot
 from safemig.migrations import evaluator, offline_sql
 from safemig.migrations.change import Wanted
+from safemig.migrations.changes import changes
 from safemig.migrations.downgrade import NoUndo, derive
 from safemig.migrations.from_sql import in_operations
 from safemig.migrations.hazards import risks_of
@@ -132,3 +133,23 @@ def test_every_form_leads_to_the_same_schema_and_back(pair: Pair, dsn: str) -> N
 def _apply(dsn: str, form: Wanted, side: Literal["up", "down"]) -> None:
     with engine(dsn) as target, target.connect() as connection:
         evaluator.apply(form, connection, side=side)
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("x = 'abcd'\n" + "x = x + x\n" * 40, "not computed"),
+        ("x = 'abcd'\n" + "x = f'{x}{x}'\n" * 40, "not computed"),
+        ("op.create_unique_constraint('uq', 't', [1])", "not evaluated"),
+        ("op.create_index('i', 't', [sa.text('a')], schema=3)", "not evaluated"),
+        ("op.add_column('t', sa.Column('x', Geometry()))", "the name is not known"),
+        ("op.execute(" * 300 + ")" * 300, ""),
+        ("op.execute('CREATE TABL n (a int)')", "syntax error"),
+    ],
+)
+def test_what_cannot_be_read_is_said_and_has_no_downgrade(code: str, why: str) -> None:
+    form = Wanted("op", code, "", (), frozenset(), ("plan.md", 1))
+    found = changes(form)
+    assert any(why in change.problem for change in found if change.problem)
+    assert _back(form) is None
+    assert gentle(form, TABLES) == (form, ())

@@ -337,7 +337,7 @@ def test_an_id_fits_the_version_table() -> None:
         ("sql", "CREATE TABLE a (id int);\n\nALTER TABLE b ALTER c TYPE bigint;", 6),
         ("sql", "CREATE OR REPLACE VIEW v AS SELECT 1;", 4),
         ("sql", "ALTER TABLE b ADD UNIQUE (c);", 4),
-        ("python", "op.create_table('a', sa.Column('b'))\nop.drop_column('c', 'd')", 5),
+        ("python", "op.create_table('a', sa.Column('b', sa.Date()))\nop.drop_column('c', 'd')", 5),
         ("python", "op.create_index(None, 'a', ['b'])", 4),
     ],
 )
