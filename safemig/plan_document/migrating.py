@@ -17,10 +17,11 @@ def asks_migration(texts: Sequence[str], own: Iterable[str] = ()) -> tuple[str, 
     """Those of the items' texts that ask for a migration, or that may: what is written in another script is not read
     here, so that only a project's ``own`` plain words (ticks.words in safemig.yaml) make it one that asks for none."""
     known = {word.casefold() for word in own}
-    return tuple(text for text in texts if _names_it(text) or _is_unread(text, known))
+    return tuple(text for text in texts if names_migration(text) or _is_unread(text, known))
 
 
-def _names_it(text: str) -> bool:
+def names_migration(text: str) -> bool:
+    """Whether the text has the word for a migration, or Alembic's name."""
     folded = text.casefold()
     return _STEM in folded or _TOOL in folded
 

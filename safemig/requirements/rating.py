@@ -9,6 +9,7 @@ from typing import Literal
 from safemig.orm.reader import Models, model_class
 from safemig.orm.requested import shown_class, with_parts
 from safemig.plan_document.document import Document, Phase
+from safemig.requirements.missing_source import without_source
 from safemig.requirements.models import asked, lacking
 from safemig.requirements.sources import wanted
 
@@ -24,7 +25,8 @@ class Rated:
     all; None: no schema that could be missing. ``tables`` are those that it makes; ``absent`` are the models that it
     asks for and that are not there, ``early`` the tables of these that nobody makes. ``left`` counts the open items
     that name what could be an object of the schema and that the phase's own source does not make. ``made_by`` are the
-    revisions that have made a change of tables that are there, where that was looked at.
+    revisions that have made a change of tables that are there, where that was looked at. ``why`` says why a phase
+    of the kind "neither" is one, ``lacks`` is the place of an open item of it that asks for a schema all the same.
     """
 
     document: Document
@@ -39,6 +41,8 @@ class Rated:
     left: int = 0
     restates: bool = False
     made_by: tuple[str, ...] = ()
+    lacks: str = ""
+    why: str = ""
 
     @property
     def open(self) -> int:
@@ -77,7 +81,8 @@ def rate(document: Document, phase: Phase, known: frozenset[str], models: Models
 def _models(document: Document, phase: Phase, known: frozenset[str], models: Models) -> Rated:
     found = with_parts(asked(phase, document.path), models)
     if not found.anything:
-        return Rated(document, phase, "neither")
+        lacks, why = without_source(document, phase, known)
+        return Rated(document, phase, "neither", lacks=lacks, why=why)
     names = [one.name for one in found.definitions] + [name for name, _ in found.named]
     names += [f"{owner}.{name}" for owner, name in found.relations]
     classes = [node for one in found.definitions if (node := shown_class(one)) is not None]
@@ -105,7 +110,7 @@ def says(one: Rated) -> str:
     number = one.open
     items = f"{number} open item{'' if number == 1 else 's'}" if one.phase.items else "no items"
     if one.kind == "neither":
-        return f"{label(one.document, one.phase)} (nothing that safemig can do; {items})"
+        return f"{label(one.document, one.phase)} (nothing that safemig can do: {one.why}; {items})"
     names = ", ".join(one.asked[:_FEW]) + (f" and {len(one.asked) - _FEW} more" if len(one.asked) > _FEW else "")
     what = "a schema" if one.kind == "schema" else "models"
     state = "there" if one.there else "not there yet"

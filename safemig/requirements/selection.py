@@ -139,20 +139,23 @@ def _named(rated: Sequence[Rated]) -> Choice | Tie:
     ranked = [[one for one in schema if one.rank == rank] for rank in (0, 1, 2)]
     models = [one for one in rated if one.kind == "models" and one.open]
     first = next(filter(None, [*ranked, schema, models, [*rated]]))
-    return _only(first, "" if first[0].kind != "neither" else "it was named; safemig has nothing to change for it")
+    nothing = f"it was named; safemig has nothing to change for it: {first[0].why}"
+    return _only(first, "" if first[0].kind != "neither" else nothing)
 
 
 def _next(rated: Sequence[Rated], purpose: Purpose, looks: _Looks, *, by_spec: bool) -> Choice | Tie | Nothing:
     for rank in (0, 1, 2):
         first = _changing(rated, looks) if rank == 1 else _first_of_each([one for one in rated if one.rank == rank])
         if first:
-            return _only(first, (_RESTATES if first[0].restates else _WHY[rank]) + looks.words())
+            return _only(
+                first, (_RESTATES if first[0].restates else _WHY[rank]) + looks.words() + _lacking(first, rated)
+            )
     if purpose != "schema" and (first := _first_of_each([one for one in rated if _models_next(one, rated)])):
         absent = first[0].absent
         verb = "is" if len(absent) == 1 else "are"
         left = _left_open(first[0], rated)
         why = f"the schema before it is there{left}; of its models {', '.join(absent)} {verb} not"
-        return _only(first, why + looks.words())
+        return _only(first, why + looks.words() + _lacking(first, rated))
     if purpose != "work" and (last := _last_of_each(rated, purpose)):
         return _only(last, _LAST[purpose] + looks.words())
     if by_spec and (done := _first_of_each([one for one in rated if one.kind == "schema"])):
@@ -161,6 +164,13 @@ def _next(rated: Sequence[Rated], purpose: Purpose, looks: _Looks, *, by_spec: b
     more = (f"and {len(shown) - _LISTED} more phases",) if len(shown) > _LISTED else ()
     reason = "no phase with open items asks for a schema or models that are not there yet"
     return Nothing(reason + looks.words(), (*map(says, shown[:_LISTED]), *more))
+
+
+def _lacking(first: Sequence[Rated], rated: Sequence[Rated]) -> str:
+    """Which phases before the chosen one ask for a schema that stands nowhere, as the end of a sentence."""
+    own = [one for one in rated if one.document == first[0].document]
+    before = own[: own.index(first[0])]
+    return "".join(f"; {one.lacks} asks for a schema, and its DDL is missing" for one in before if one.lacks)
 
 
 def _changing(rated: Sequence[Rated], looks: _Looks) -> list[Rated]:

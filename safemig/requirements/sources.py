@@ -164,6 +164,11 @@ def pieces_of(block: Block, file: str) -> tuple[Piece, ...]:
     return _of_block(block, file)[0]
 
 
+def read_block(block: Block, file: str) -> tuple[Piece, ...]:
+    """As ``pieces_of``, whatever the words above the block say."""
+    return _read(block, file)[0]
+
+
 def _pieces(blocks: Iterable[Block], file: str) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
     found = [_of_block(block, file) for block in blocks]
     pieces = tuple(piece for own, _ in found for piece in own)

@@ -167,7 +167,13 @@ BOTH = f"{MODEL}\n{NAMED}\n{RELATION}"
         (_plan("- [ ] `rating` and `make migrate`", BOTH), HERE, COURSE, 2, "(1 item there still open)"),
         (_plan("- [ ] `docs/a.md`\n- [ ] `GET /a`", BOTH), HERE, COURSE, 2, "(2 items there still open)"),
         (_plan(DONE, MODEL.replace('"rating"', '"stars"') + NAMED), HERE, COURSE, 2, "tables that are not there yet"),
-        (_plan(DONE, "Nothing."), HERE, COURSE, Nothing, "phase 3: Pages (nothing that safemig can do; 1 open item)"),
+        (
+            _plan(DONE, "Nothing."),
+            HERE,
+            COURSE,
+            Nothing,
+            "phase 3: Pages (nothing that safemig can do: it asks for no schema and for no model; 1 open item)",
+        ),
     ],
 )
 def test_the_models_follow_the_schema_that_is_there(
@@ -212,13 +218,17 @@ def test_a_draft_without_ticks_does_not_stand_beside_the_plan_that_has_some() ->
 def test_a_spec_with_nothing_to_do_is_refused_by_name_with_its_phases() -> None:
     found = choose([BACKEND, FRONTEND], frozenset(), spec="02_frontend")
     assert isinstance(found, Nothing)
-    assert found.near == ("specs/02_frontend-plan.md, phase 1: Part A (nothing that safemig can do; 1 open item)",)
+    why = "nothing that safemig can do: it asks for no schema and for no model; 1 open item"
+    assert found.near == (f"specs/02_frontend-plan.md, phase 1: Part A ({why})",)
 
 
 def test_a_phase_that_is_named_is_taken_and_said_to_ask_for_nothing() -> None:
     found = choose([_plan(DONE, BOTH)], frozenset(HERE), phase="3", models=_models(COURSE))
     assert isinstance(found, Choice)
-    assert (found.phase.number, found.why) == (3, "it was named; safemig has nothing to change for it")
+    assert (found.phase.number, found.why) == (
+        3,
+        "it was named; safemig has nothing to change for it: it asks for no schema and for no model",
+    )
 
 
 def _made(*numbers: int) -> MadeBy:
@@ -259,3 +269,40 @@ def test_a_phase_that_is_named_is_taken_though_a_revision_has_made_it() -> None:
     found = choose([CHANGES], frozenset({"course"}), phase="1", made_by=_made(1))
     assert isinstance(found, Choice)
     assert (found.phase.number, found.why) == (1, "")
+
+
+WORDS = "- [ ] Migration for the ratings"
+
+
+@pytest.mark.parametrize(
+    ("phase", "why"),
+    [
+        (WORDS, "x.md:4 asks for a migration, and the DDL is missing: no SQL, `op` code, model, or table"),
+        ("- [ ] Create the table `rating`", "x.md:4 asks for a table, and the DDL is missing"),
+        ("- [ ] La tabla `rating` existe", "x.md:4 asks for a table, and the DDL is missing"),
+        ("- [ ] Show the table `course` in `a.vue`", "it asks for no schema and for no model"),  # it is there
+        ("- [x] Create the table `rating`\n- [ ] A page", "it asks for no schema and for no model"),
+        (f"Do not do this:\n\n```sql\n{RATING}\n```\n{WORDS}", "the words above x.md:7 (Do not do this) set it aside"),
+        (f"```sql\nCREATE TABLE rating (\n  ...\n);\n```\n{WORDS}", "the SQL at x.md:5 has gaps or changes no schema"),
+        (f"No schema change is needed.\n\nTable `rating`:\n\n- `id` integer, key\n- `a` text\n\nThen:\n\n{WORDS}",
+         "x.md:4 says that no change is needed"),
+    ],
+)  # fmt: skip
+def test_nothing_that_safemig_can_do_is_never_said_without_the_reason(phase: str, why: str) -> None:
+    document = parse(f"# P\n\n## Phase 1: A\n{phase}\n\n## Phase 2: B\n- [ ] More\n".encode(), "x.md")
+    found = choose([document], frozenset({"course"}))
+    assert isinstance(found, Nothing)
+    assert "phase 1: A (nothing that safemig can do: " in found.near[0]
+    assert why in found.near[0]
+    named = choose([document], frozenset({"course"}), phase="1")
+    assert isinstance(named, Choice)
+    assert named.why.startswith("it was named; safemig has nothing to change for it: ")
+    assert why in named.why
+
+
+def test_a_phase_before_the_chosen_one_that_lacks_its_ddl_is_told() -> None:
+    text = f"# P\n\n## Phase 1: A\n{WORDS}\n\n## Phase 2: B\n```sql\n{REVIEW}\n```\n{OPEN}\n"
+    found = choose([parse(text.encode(), "x.md")], frozenset({"course"}))
+    assert isinstance(found, Choice)
+    assert found.phase.number == 2
+    assert found.why.endswith("; x.md:4 asks for a schema, and its DDL is missing")
