@@ -10,8 +10,10 @@ from types import MappingProxyType
 
 import msgspec
 
+from safemig.engine.known_causes import known_cause
 from safemig.engine.ownership import claim, end_leftovers, files_of, mark_before, mark_of
 from safemig.engine.session import RunEnds, Session
+from safemig.engine.waits import Telling
 from safemig.engine.watchdog import guarding
 from safemig.execution import command as commands
 from safemig.journal.events import CommandFinished
@@ -126,8 +128,12 @@ async def _run(
         s.runtime.secrets(),
     )
 
+    telling = Telling(s, files.output, step.id) if step.intent in ("build", "start") else None
+
     def output(start: int, end: int) -> None:
         name = f"commands/{files.output.name}"
+        if telling:
+            telling.tell()
         s.emit("command.output", {"number": number, "file": name, "start": start, "end": end}, step.id)
 
     async def ending(pids: tuple[int, ...]) -> None:
@@ -141,6 +147,9 @@ async def _run(
         status = commands.read_status(files)
         _finished(s, step, number, status or commands.Ended(None, "lost", 0.0, 0, _size(files.output)))
         raise
+    finally:
+        if telling:
+            telling.end()
     if ended.how in {"stopped", "limit", "lost"}:
         await end_leftovers(s, step.id, number)
     _finished(s, step, number, ended)
@@ -199,8 +208,18 @@ def require_success(s: Session, step: Step, ended: commands.Ended) -> None:
         raise RunEnds("failed", f"{step.title}: `{s.clean(step.action.line)}` did not end in {s.limit(step):.0f} s")
     if ended.how == "ready" or ended.status == 0:
         return
-    why = cause(s.clean(tail(output_of(s, step))))
+    output = s.clean(tail(output_of(s, step)))
+    known = known_cause(output, data_volume(s))
+    why = known.text if known else cause(output)
     raise RunEnds("failed", f"{step.title}: `{s.clean(step.action.line)}` returned {ended.status}: {why}")
+
+
+def data_volume(s: Session) -> str:
+    """The named volume in which the database's container keeps its data, "" where the compose file names none."""
+    compose = s.project.compose
+    database = compose.services.get(s.project.database_service) if compose else None
+    named = [volume.source for volume in database.volumes if volume.kind == "volume"] if database else []
+    return named[0] if named else ""
 
 
 def cause(output: str) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from safemig.engine import observation
-from safemig.engine.command import require_success, run_command
+from safemig.engine.command import data_volume, require_success, run_command
 from safemig.engine.exited import Gone, ended_services, last_lines, launched_by, launched_ended
+from safemig.engine.known_causes import known_cause, refused
 from safemig.engine.ownership import files_of, mark_of
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.unapplied import unapplied
-from safemig.engine.waits import waiting
+from safemig.engine.waits import Wait, waiting
 from safemig.execution import command
 from safemig.execution.instance import Instance
 from safemig.execution.process_tree import Launched, leaves
@@ -35,7 +36,7 @@ async def start(s: Session, step: Step) -> None:
     stays = staying(shell_lines(s.project.makefile, step.action.target, step.action.line))
     ready = None if stays == "returns" else partial(_serves, s, step, before)
     ended = await run_command(s, step, ready)
-    require_success(s, step, ended)
+    await _require_started(s, step, ended, before)
     number = s.past.of(step.id).commands[-1]
     left = await launched_by(s, number)
     output = files_of(s, number).output if ended.how == "ready" else None
@@ -44,6 +45,17 @@ async def start(s: Session, step: Step) -> None:
         s.note(f"`{step.action.line}` stays in the foreground; the service answers, so the run goes on", step.id)
     await wait_database(s, step, partial(_ended, s, step, before, {}))
     await _came_up(s, step, before)
+
+
+async def _require_started(s: Session, step: Step, ended: command.Ended, before: Mapping[str, Instance]) -> None:
+    """Raises RunEnds where the command failed, with the log of what it started and what has ended: compose's own words
+    ("container shop-api-1 exited (1)") do not say why."""
+    gone = await _ended(s, step, before, {}) if ended.how == "exit" and ended.status else None
+    if gone is None:
+        require_success(s, step, ended)
+        return
+    await wait_database(s, step)
+    await _require(s, step, gone)
 
 
 async def _end_earlier(s: Session, step: Step) -> None:
@@ -92,6 +104,8 @@ async def wait_database(s: Session, step: Step, ended: Ended | None = None) -> N
     seconds = s.config.timeout("database")
     async with waiting(s, "the database to accept connections", seconds) as wait:
         while why := await s.look(lambda: s.runtime.wait_database(min(DATABASE_SLICE, wait.left))):
+            if cause := refused(s.clean(why), data_volume(s)):
+                raise RunEnds("failed", f"{step.title}: the database lets nobody in: {cause.text}")
             if wait.left <= 0:
                 s.check_stop()
                 raise RunEnds("failed", f"{step.title}: the database does not accept connections: {s.clean(why)}")
@@ -122,22 +136,25 @@ async def come_up(s: Session, step: Step) -> None:
 
 async def _require_up(s: Session, step: Step, ended: Ended) -> None:
     if gone := await ended():
-        # An application that reads its tables when it starts comes up once they are there, if it is started again.
-        if not (gone.again and (pending := await unapplied(s))):
-            raise RunEnds("failed", f"{step.title}: {gone.words}")
-        s.note(
-            f"{gone.words}; revisions are pending ({', '.join(pending)}): it is judged after them", step.id, "warning"
-        )
+        await _require(s, step, gone)
+
+
+async def _require(s: Session, step: Step, gone: Gone) -> None:
+    # An application that reads its tables when it starts comes up once they are there, if it is started again.
+    if not (gone.again and (pending := await unapplied(s))):
+        raise RunEnds("failed", f"{step.title}: {gone.words}")
+    s.note(f"{gone.words}; revisions are pending ({', '.join(pending)}): it is judged after them", step.id, "warning")
 
 
 async def _answers(s: Session, calm: Mapping[str, Instance], ended: Ended, seconds: float) -> bool:
     """Whether the service answers in time; False at once where it has ended, or runs and has no address."""
 
     async def has_ended() -> bool:
+        await _refused(s, wait)
         return bool(await ended())
 
     async with waiting(s, "the service to come up", seconds) as wait:
-        while wait.left and not await ended():
+        while wait.left and not await has_ended():
             if await s.look(s.runtime.base_url):
                 if await observation.serving(s, wait.left, has_ended):
                     return True
@@ -145,6 +162,17 @@ async def _answers(s: Session, calm: Mapping[str, Instance], ended: Ended, secon
                 return False
             await wait.pause(observation.POLL_SECONDS)
     return False
+
+
+async def _refused(s: Session, wait: Wait) -> None:
+    """Raises RunEnds where a log says, while the service does not answer, that the database lets nobody in."""
+    if wait.seconds - wait.left < QUIET_SECONDS or not wait.due(QUIET_SECONDS):
+        return
+    services = await s.look(s.runtime.look_services)
+    listed = services.data.get("services")
+    for name in listed if isinstance(listed, dict) else ():
+        if cause := refused(s.clean(last_lines(services, name).replace(" / ", "\n")), data_volume(s)):
+            raise RunEnds("failed", f"the service does not answer; {name} says: {cause.text}")
 
 
 async def _steady(s: Session, calm: Mapping[str, Instance]) -> bool:
@@ -176,12 +204,15 @@ async def _ended(
     if not ended:
         return None
     services = await observation.look_services(s, step.id, "start")
-    texts = [f"{name} {gone.words}{_behind(last_lines(services, name))}" for name, gone in ended.items()]
+    texts = [f"{name} {gone.words}{_behind(s, last_lines(services, name))}" for name, gone in ended.items()]
     return Gone("; ".join(texts), again=all(gone.again for gone in ended.values()))
 
 
-def _behind(text: str) -> str:
-    return f"; its last lines: {text}" if text else ""
+def _behind(s: Session, text: str) -> str:
+    if not text:
+        return ""
+    cause = known_cause(text.replace(" / ", "\n"), data_volume(s))
+    return f"; its last lines: {text}" + (f"; {cause.next}" if cause else "")
 
 
 async def require_new(s: Session, step: Step) -> None:
