@@ -12,7 +12,10 @@ from safemig.planning.plan import Step
 
 
 async def check(s: Session, step: Step, *, without: str = "") -> None:
-    """Raises RunEnds("stale") with what changed when something no longer holds; ``without`` that of this name."""
+    """Raises RunEnds("refused") where the command would reach what another folder's project runs, and RunEnds("stale")
+    with what changed when something no longer holds; ``without`` that of this name."""
+    if step.action.kind == "command" and (why := await s.look(s.runtime.elsewhere)):
+        raise RunEnds("refused", f"before “{step.title}”: {why}")
     for name in step.assumes:
         if name == without:
             continue

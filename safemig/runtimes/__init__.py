@@ -36,7 +36,7 @@ def open_runtime(project: Project, config: Config, state: Path, *, trusted: bool
             guess=project.url,
             database_name=found.name if found else "",
             database_user=found.user if found else "",
-            bridge=_bridge(project),
+            bridge=_bridge(project, config),
             root=project.root,
             given=given,
             trusted=trusted,
@@ -55,14 +55,13 @@ def open_runtime(project: Project, config: Config, state: Path, *, trusted: bool
     )
 
 
-def _bridge(project: Project) -> bool:
-    """Whether recipes call a docker-compose that this machine does not have."""
+def _bridge(project: Project, config: Config) -> bool:
+    """Whether recipes, or commands that safemig.yaml names, call a docker-compose that this machine does not have."""
     from safemig.shell.compose_v1 import needs_bridge
 
-    if project.makefile is None:
-        return False
-    lines = [line for target in project.makefile.targets for line in target.recipe]
-    return needs_bridge(lines, variables=project.makefile.variables)
+    makefile = project.makefile
+    lines = [line for target in makefile.targets for line in target.recipe] if makefile else []
+    return needs_bridge([*lines, *config.commands.values()], variables=makefile.variables if makefile else {})
 
 
 def _database_url(project: Project, config: Config) -> Callable[[], str]:

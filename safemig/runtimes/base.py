@@ -54,6 +54,9 @@ class Runtime(Protocol):
     def available(self) -> str:
         """Why this runtime cannot work here, "" when it can. Never raises."""
 
+    def elsewhere(self) -> str:
+        """Why a command here would reach what belongs to another folder, "" where it does not."""
+
     def environment(self) -> Mapping[str, str]:
         """All variables that commands get: the caller's own, with another PATH. Never raises."""
 

@@ -25,6 +25,7 @@ from safemig.runtimes.docker_engine import (
     asking,
     containers,
     environment,
+    of_another_folder,
     of_service,
     open_engine,
     published,
@@ -92,6 +93,10 @@ class DockerRuntime:
         except Unreachable as error:
             return str(error)
         return "" if shutil.which("docker") or shutil.which("docker-compose") else "there is no docker command"
+
+    def elsewhere(self) -> str:
+        """By the folder that the containers of compose's project were made in."""
+        return of_another_folder(self._client(), self.project, self.folder) if self.project else ""
 
     def environment(self) -> Mapping[str, str]:
         """The caller's, PATH with uv and the docker-compose bridge at its end and, in front, the docker that carries a

@@ -91,6 +91,23 @@ def containers(engine: docker.DockerClient, folder: Path, *, oneoff: bool = Fals
     return [each for each in ours if (label(each, "oneoff").lower() == "true") is oneoff]
 
 
+def of_another_folder(engine: docker.DockerClient, project: str, folder: Path) -> str:
+    """Why compose's commands in ``folder`` would reach the containers of another one: both are the same project, which
+    compose names after the folder's last part alone. "" where no such container is there, running or not."""
+    with asking():
+        found = engine.containers.list(all=True, filters={"label": [f"{LABEL}project={project}"]}, ignore_removed=True)
+    real = folder.resolve()
+    named = {label(each, "project.working_dir") for each in found} - {""}
+    others = sorted(other for other in named if Path(other).resolve() != real)
+    if not others:
+        return ""
+    return (
+        f"compose takes {real} and {', '.join(others)} for one project, {project}, whose containers were made in the "
+        f"other folder: a command here would recreate or read them; give this one a name of its own "
+        f"(COMPOSE_PROJECT_NAME, or name: in the compose file), or take the containers of the other one down"
+    )
+
+
 def label(container: Container, name: str) -> str:
     """A compose label, "" when it is not there."""
     return str((container.labels or {}).get(LABEL + name, ""))

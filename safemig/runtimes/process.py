@@ -18,6 +18,7 @@ from checks.evidence import Evidence, Json
 from checks.service import container as look_container
 from safemig.execution.instance import Instance
 from safemig.execution.port_owner import listener, listens, log_of, started
+from safemig.execution.service_output import output_of
 from safemig.postgres import server as postgres
 from safemig.runtimes import backends, database_owner, process_ownership
 from safemig.runtimes.base import APPLICATION, Unreachable
@@ -26,6 +27,7 @@ from safemig.runtimes.docker_clients import published_here
 from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, LOCK_WAIT, without_commands
 from safemig.runtimes.environment import children_environment
 from safemig.runtimes.instances import of_process
+from safemig.runtimes.pg_dump import pg_dump_of
 
 if TYPE_CHECKING:
     import psutil
@@ -74,6 +76,10 @@ class ProcessRuntime:
             return str(error)
         return ""
 
+    def elsewhere(self) -> str:
+        """Processes are their folder's own."""
+        return ""
+
     def environment(self) -> Mapping[str, str]:
         """The caller's, with PATH without our own environment and with uv at its end."""
         return children_environment(os.environ, self.root or self.folder, self.state)
@@ -84,12 +90,11 @@ class ProcessRuntime:
 
     def look_services(self, requests: Sequence[look_container.SentRequest] = ()) -> Evidence:
         """The process that listens on the service's port, and the file that its output goes to."""
-        process = self._process()
+        process, name = self._process(), self.service or "service"
         if process is None:
-            return look_container.look_process(self.service or "service", None, started="", log=None)
-        return look_container.look_process(
-            self.service or "service", process.pid, started=started(process), log=log_of(process), requests=requests
-        )
+            return look_container.look_process(name, None, started="", log=None)
+        log = output_of(process, self.state / "runs")
+        return look_container.look_process(name, process.pid, started=started(process), log=log, requests=requests)
 
     def instances(self) -> Mapping[str, Instance]:
         """The process that listens on the service's port."""
@@ -185,7 +190,7 @@ class ProcessRuntime:
             "-p",
             str(target.port),
         ]
-        program = _pg_dump(postgres.find_binaries(major, self.binaries))
+        program = pg_dump_of(postgres.find_binaries(major, self.binaries))
         done = subprocess.run(
             [str(program), *command, "-U", target.user, "-d", target.name],
             env={**os.environ, "PGPASSWORD": target.password, "PGAPPNAME": APPLICATION},
@@ -378,13 +383,6 @@ class ProcessRuntime:
         port = parts.port or (80 if self.url else 0)
         self._listener = listener(port, self._listener) if port else None
         return self._listener
-
-
-def _pg_dump(found: postgres.Binaries) -> Path:
-    program = found.bin / "pg_dump"
-    if not program.is_file():
-        raise Unreachable(f"{found.bin} holds no pg_dump", "the PostgreSQL binaries", "Name another bin folder.")
-    return program
 
 
 def _create(server: postgres.Server, target: Target) -> None:

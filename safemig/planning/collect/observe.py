@@ -60,7 +60,7 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         revisions=len(graph.revisions),
         start_database=runtime.database_line(),
         running=_running(runtime),
-        bridge=_bridge(project),
+        bridge=_bridge(project, config),
         unread=() if world.seen else (world.reason,),
         message=request.message,
     )
@@ -83,7 +83,7 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         facts = with_contents(facts, project, tree, graph)
     phases = [(chosen.document, chosen.phase)] if isinstance(chosen, Choice) else _phases(documents, request)
     facts = replace(facts, undone=tuple(text for document, phase in phases for text in undone(document, phase)))
-    stopping = stops(graph, project.root, merged=facts.merge is not None)
+    stopping = (*stops(graph, project.root, merged=facts.merge is not None), *_elsewhere(runtime))
     return replace(
         facts,
         missing=(*missing(project, _played(facts)), *stopping, *facts.missing),
@@ -167,17 +167,25 @@ def _database(project: Project) -> str:
     return f"{ref.name} on {ref.host or 'localhost'}" + (f":{ref.port}" if ref.port else "")
 
 
+def _elsewhere(runtime: Runtime) -> tuple[str, ...]:
+    from safemig.runtimes.base import Unreachable
+
+    try:
+        return tuple(filter(None, (runtime.elsewhere(),)))
+    except Unreachable:  # looked at again before each command
+        return ()
+
+
 def _running(runtime: Runtime) -> tuple[str, ...]:
     return tuple(f"{name}: {state}" for name, state in sorted(runtime.describe().items()))
 
 
-def _bridge(project: Project) -> bool:
+def _bridge(project: Project, config: Config) -> bool:
     from safemig.shell.compose_v1 import needs_bridge
 
-    if project.makefile is None:
-        return False
-    recipes = [line for target in project.makefile.targets for line in target.recipe]
-    return needs_bridge(recipes, variables=project.makefile.variables)
+    makefile = project.makefile
+    recipes = [line for target in makefile.targets for line in target.recipe] if makefile else []
+    return needs_bridge([*recipes, *config.commands.values()], variables=makefile.variables if makefile else {})
 
 
 def _with_revision(facts: Facts, graph: Graph, world: Evidence) -> Facts:
