@@ -6,6 +6,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from checks.evidence import Evidence
@@ -19,7 +20,8 @@ from safemig.engine.observation import relative
 from safemig.engine.session import Session
 from safemig.planning.facts import CommandFact, Finding
 from safemig.planning.plan import Step
-from safemig.remedies import dependencies, diagnosis, uv_lock
+from safemig.project.python_tool import install_line, python_tool
+from safemig.remedies import dependencies, diagnosis, surroundings, uv_lock
 
 TEST_FILE_LIMIT = 400
 FILE_BYTES = 400_000
@@ -39,35 +41,77 @@ async def find_remedy(s: Session, step: Step, evidence: Evidence) -> None:
 
 
 def _remedy(s: Session, step: Step, evidence: Evidence) -> Finding | str:
-    folder = s.project.folder
+    folder = service_folder(s)
     files = _dependency_files(folder)
+    output = tail(output_of(s, step), OUTPUT_BYTES)
     found = diagnosis.remedy(
         evidence,
-        tail(output_of(s, step), OUTPUT_BYTES),
+        output,
         _test_files(folder),
         dependencies.declared(files),
         local=_local_modules(folder),
         locked=_locked(folder),
         asyncio_mode=_asyncio_mode(folder),
     )
-    if found is None or not (found.packages or found.config):
-        return found.cause if found else "the failure names nothing that is missing"
+    if found and (place := surroundings.import_path(found.modules, folder, files)):
+        found = replace(found, config={**found.config, "pythonpath": place})
+    if found is None or not (found.packages or found.config or found.install):
+        return _beside_packages(s, output, found.cause if found else "the failure names nothing that is missing")
     try:
-        actions = _edits(s, folder, files, found)
+        actions = _edits(s, folder, files, found) if found.packages or found.config else ()
     except (dependencies.NoPlace, uv_lock.NotRenewed) as error:
         return f"{found.cause}; it calls for {', '.join(found.packages)}, but {error}"
-    install = _install(s, actions) if found.packages and "build" not in s.facts.commands else None
-    return Finding("remedy", found.cause, actions=actions, packages=found.packages, install=install)
+    install = _install(s, folder, actions, found)
+    if not actions and install is None:
+        return found.cause
+    packages = tuple(dependencies.split(package)[0] for package in (*found.packages, *found.install))
+    return Finding("remedy", found.cause, actions=actions, packages=packages, install=install)
 
 
-def _install(s: Session, actions: tuple[Action, ...]) -> CommandFact | None:
-    """What installs the edited requirements file into the project's own environment on this machine."""
-    path = s.root / actions[0].path
+def _beside_packages(s: Session, output: str, cause: str) -> Finding | str:
+    """What mends a failure that no package mends, or its cause."""
+    if denied := surroundings.foreign_file(output):
+        return denied
+    lacking = surroundings.env_file(output, tuple(dict.fromkeys((service_folder(s), s.project.folder, s.root))))
+    if lacking is None:
+        return cause
+    path, example = lacking
+    text = text_of(example, "replace")
+    cause = f"{path.name} is not there, and {example.name} beside its place says what it holds"
+    return Finding("remedy", cause, actions=(file_edit.propose(relative(s, path), None, text),))
+
+
+def service_folder(s: Session) -> Path:
+    """Where the service's own files lie: the nearest folder at or above its Alembic configuration that declares
+    packages, else the one that its commands run in (make may stand above it)."""
+    tree = s.project.tree
+    above = [each for each in (tree.ini.parent, *tree.ini.parents) if each.is_relative_to(s.root)] if tree else []
+    return next((each for each in above if _dependency_files(each)), s.project.folder)
+
+
+def _install(s: Session, folder: Path, actions: tuple[Action, ...], found: diagnosis.Remedy) -> CommandFact | None:
+    """What brings the packages to where the tests run, where no build of the project has done it: into the project's
+    environment on this machine, or into an image that is older than its files."""
+    built = "build" in s.facts.commands
+    if s.runtime.exec_line():
+        service = s.project.compose.services.get(s.facts.service) if s.project.compose else None
+        if built or service is None or service.build is None or not (found.packages or found.install):
+            return None
+        line = f"docker compose build {shlex.quote(service.name)}"
+        return CommandFact(line, effect="write", touches=("images",), why="the image is older than its files")
+    if found.install:
+        tool = python_tool(folder, s.root)
+        line = "" if isinstance(tool, str) else install_line(tool, s.project.folder, found.install[0])
+        return _installing(line) if line and line != (s.facts.commands["build"].line if built else "") else None
+    path = s.root / actions[0].path if actions else folder
     pip = s.project.folder / ".venv" / "bin" / "pip"
-    if s.runtime.exec_line() or path.suffix != ".txt" or not pip.exists() or not path.is_relative_to(s.project.folder):
+    if built or path.suffix != ".txt" or not pip.exists() or not path.is_relative_to(s.project.folder):
         return None
     file = path.relative_to(s.project.folder).as_posix()
-    line = f".venv/bin/pip install --disable-pip-version-check -r {shlex.quote(file)}"
+    return _installing(f".venv/bin/pip install --disable-pip-version-check -r {shlex.quote(file)}")
+
+
+def _installing(line: str) -> CommandFact:
     return CommandFact(line, effect="write", touches=("installed packages",), why="it installs what the file declares")
 
 
@@ -94,9 +138,11 @@ def _install_line(s: Session) -> str:
     if s.project.makefile and build:
         for target in s.project.makefile.targets:
             words += target.recipe if target.name == build.target else ()
-    dockerfile = s.project.folder / "Dockerfile"
-    if dockerfile.is_file():
-        words.append(text_of(dockerfile, "replace"))
+    if build and not build.target:
+        words.append(build.line)
+    for dockerfile in dict.fromkeys((service_folder(s) / "Dockerfile", s.project.folder / "Dockerfile")):
+        if dockerfile.is_file():
+            words.append(text_of(dockerfile, "replace"))
     return "\n".join(words)
 
 

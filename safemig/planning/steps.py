@@ -161,14 +161,14 @@ def build_steps(step_id: str, facts: Facts, cause: str = "") -> list[Step]:
 
 
 def rebuild_steps(step_id: str, facts: Facts, remedy: Finding) -> list[Step]:
-    """What brings a remedy's packages to where the tests run: the build, else an install of the edited file."""
-    if "build" in facts.commands or remedy.install is None:
+    """What brings a remedy's packages to where the tests run: its own install, else the build."""
+    if remedy.install is None:
         return build_steps(step_id, facts, remedy.cause)
     return [
         command_step(
             step_id,
             "build",
-            f"Install {', '.join(remedy.packages)}: no command of the project does",
+            f"Install {', '.join(remedy.packages)}: no command of the project has done it",
             "before",
             remedy.install,
             facts,
@@ -230,6 +230,8 @@ def downgrade_line(facts: Facts, revision: str) -> str:
 
 
 def edit_title(action: Action) -> str:
+    if action.before is None:
+        return f"Write {action.path}"
     return f"Renew {action.path}" if action.path.endswith(".lock") else f"Declare in {action.path}"
 
 

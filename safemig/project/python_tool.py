@@ -26,7 +26,6 @@ _REQUIREMENTS = (
     "requirements.txt", "requirements-dev.txt", "requirements_dev.txt", "dev-requirements.txt", "requirements-test.txt",
     "requirements_test.txt", "test-requirements.txt", "requirements/dev.txt", "requirements/test.txt",
 )  # fmt: skip
-_PYTEST = re.compile(r"^\s*pytest(?![\w-])")
 
 
 @dataclass(frozen=True)
@@ -75,21 +74,34 @@ def _environment(place: Path) -> Path | None:
     return next((each for each in made if (each / "bin" / "python").exists()), None)
 
 
-def _install(name: str, place: Path) -> str:
-    """With the group that holds pytest, where it is not installed anyway."""
+def install_line(tool: PythonTool, folder: Path, package: str) -> str:
+    """The line that installs that declared distribution, with the group or extra that holds it; "" where none is
+    known."""
+    if tool.name != "venv":
+        return _install(tool.name, tool.folder, package)
+    for where in dict.fromkeys((folder, tool.folder)):
+        for name in _REQUIREMENTS:
+            if any(_names(line, package) for line in head(where / name).splitlines()):
+                return f"{tool.prefix}pip install -r {os.path.relpath(where / name, folder)}"
+    return ""
+
+
+def _install(name: str, place: Path, package: str = "pytest") -> str:
+    """With the group that holds the package, where it is not installed anyway."""
     words = [_INSTALL[name]]
     group, extra = _OPTIONS.get(name, ("", ""))
     document = _pyproject(place)
     groups = _table(document, "dependency-groups")
     poetry = _table(document, "tool", "poetry", "group")
     optional = [key for key, value in poetry.items() if isinstance(value, Mapping) and value.get("optional")]
-    holding = [key for key, value in groups.items() if _holds(value)]
+    holding = [key for key, value in groups.items() if _holds(value, package)]
     if group and holding and "dev" not in holding and name == "uv":
         words.append(f"{group} {holding[0]}")
-    elif held := [key for key in optional if "pytest" in _table(poetry, key, "dependencies")]:
+    elif held := [key for key in optional if package in _table(poetry, key, "dependencies")]:
         words.append(f"{group} {held[0]}")
     elif extra and not holding:
-        extras = [key for key, value in _table(document, "project", "optional-dependencies").items() if _holds(value)]
+        optionals = _table(document, "project", "optional-dependencies")
+        extras = [key for key, value in optionals.items() if _holds(value, package)]
         words += [f"{extra} {extras[0]}"] if extras else []
     return " ".join(words)
 
@@ -106,8 +118,14 @@ def _pip(folder: Path, place: Path, environment: Path) -> str:
     return ""
 
 
-def _holds(value: object) -> bool:
-    return isinstance(value, Sequence) and any(isinstance(each, str) and _PYTEST.match(each) for each in value)
+def _holds(value: object, package: str) -> bool:
+    return isinstance(value, Sequence) and any(isinstance(each, str) and _names(each, package) for each in value)
+
+
+def _names(requirement: str, package: str) -> bool:
+    """Whether a line of requirements names that distribution."""
+    found = re.match(r"\s*([A-Za-z0-9][\w.-]*)", requirement)
+    return found is not None and re.sub(r"[-_.]+", "-", found[1]).lower() == package
 
 
 def _table(document: Mapping[str, object], *path: str) -> Mapping[str, object]:

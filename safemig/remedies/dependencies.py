@@ -91,13 +91,14 @@ def add(
     table = _reach(document, chosen.path)
     known = {_normal(name) for group in groups for name in group.entries}
     for package in packages:
-        if _normal(package) in known:
+        name, bound = split(package)
+        if _normal(name) in known:
             continue
-        version = (versions or {}).get(package, "")
+        specifier = bound or _specifier(list(chosen.entries.values()), (versions or {}).get(package, ""))
         if isinstance(table, list):
-            table.append(package + _specifier(list(chosen.entries.values()), version))
+            table.append(name + specifier)
         else:
-            table[package] = _specifier(list(chosen.entries.values()), version) or "*"
+            table[name] = specifier or "*"
     return _dump(document, pyproject), chosen.label
 
 
@@ -106,15 +107,23 @@ def add_to_requirements(text: str, packages: Sequence[str], *, versions: Mapping
     newline = "\r\n" if "\r\n" in text else "\n"
     entries = _requirement_names(text)
     fresh = [
-        package + _specifier(list(entries.values()), (versions or {}).get(package, ""))
+        name + (bound or _specifier(list(entries.values()), (versions or {}).get(package, "")))
         for package in packages
-        if _normal(package) not in entries
+        for name, bound in [split(package)]
+        if _normal(name) not in entries
     ]
     if not fresh:
         return text
     start = text if not text or text.endswith("\n") else text + newline
     end = newline if not text or text.endswith("\n") else ""
     return start + newline.join(fresh) + end
+
+
+def split(package: str) -> tuple[str, str]:
+    """A distribution's name, and the bound that it is asked for with: ``setuptools<82``."""
+    found = re.match(r"[\w.-]+", package)
+    name = found.group() if found else package
+    return name, package[len(name) :]
 
 
 def declared(files: Mapping[str, str]) -> frozenset[str]:

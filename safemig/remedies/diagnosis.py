@@ -12,8 +12,9 @@ from safemig.remedies.test_imports import Calls, read_calls
 
 _MODULE = re.compile(r"""(?:ModuleNotFoundError|ImportError)\S*:? .*?[Nn]o module named ['"]?([\w.]+)""")
 _RUNNER = re.compile(
-    r"""(?:No module named pytest\b|pytest: (?:command )?not found|Failed to spawn: [`'"]pytest|"""
-    r"""exec: "pytest": executable file not found|Command not found: pytest)""",
+    r"""(?:No module named pytest\b|pytest: (?:(?:command )?not found|No such file)|Failed to spawn: [`'"]?pytest\b|"""
+    r"""exec: "\S*pytest": (?:executable file not found|stat)|Command not found: pytest|"""
+    r"""Command '?pytest'? is not found|the command pytest could not be found)""",
     re.IGNORECASE,
 )
 # starlette up to 1.0 names httpx, later ones httpx2; the wording around the name stayed.
@@ -26,6 +27,8 @@ _ASYNC = re.compile(r"async def functions? (?:are|is) not natively supported|asy
 _REQUIRED = re.compile(r"Missing required plugins: ([\w ,.<>=~!-]+)")
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
+OLD_SETUPTOOLS = "setuptools<82"
+
 # Both speak to starlette's test client; it takes httpx2 first and falls back to httpx.
 _CLIENT_PACKAGES = frozenset({"httpx", "httpx2"})
 
@@ -35,12 +38,15 @@ class Remedy:
     """``cause`` in one or more sentences; ``packages`` are distribution names that are declared nowhere yet.
 
     ``packages`` is empty when the cause is known and no package mends it. ``config`` are pytest options to set
-    (name -> value) without which a proposed plugin would not take effect.
+    (name -> value) without which a proposed plugin would not take effect. ``install`` are distributions that are
+    declared and not there; ``modules`` are the project's own that are not found.
     """
 
     packages: tuple[str, ...]
     cause: str
     config: Mapping[str, str] = field(default_factory=dict)
+    install: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
 
 
 @dataclass
@@ -49,6 +55,7 @@ class _Found:
 
     packages: dict[str, str] = field(default_factory=dict)  # distribution -> why, one sentence
     others: dict[str, None] = field(default_factory=dict)  # causes that no package mends
+    modules: dict[str, None] = field(default_factory=dict)  # the project's own that are not found
 
     def need(self, package: str, why: str) -> None:
         self.packages.setdefault(package, why)
@@ -129,7 +136,10 @@ def _read_requirements(text: str, found: _Found) -> None:
 
 def _missing_module(name: str, local: frozenset[str], found: _Found) -> None:
     top = name.partition(".")[0]
-    if top in local:
+    if top == "pkg_resources":
+        found.need(OLD_SETUPTOOLS, "pkg_resources is imported, which setuptools no longer brings since its version 82.")
+    elif top in local:
+        found.modules.setdefault(name)
         found.other(f"The project's own module {name} is not found where the tests run (import path or image).")
     elif top in IMPORTS:
         found.need(IMPORTS[top], f"The tests import {top}{_of(top)}, which is not installed.")
@@ -167,10 +177,14 @@ def _settle_client(found: _Found, client: str, calls: Calls) -> None:
 def _conclude(found: _Found, known: Collection[str], calls: Calls, asyncio_mode: str) -> Remedy:
     causes = []
     packages = []
+    install = []
     for package, why in found.packages.items():
         if package in known or (package == "httpx2" and "httpx" in known):
             there = package if package in known else "httpx"
+            install.append(there)
             causes.append(f"{why} The project declares {there}: rebuild, or look at which groups are installed.")
+        elif package == OLD_SETUPTOOLS and "setuptools" in known:
+            causes.append(f"{why} The project declares setuptools: pin it below 82.")
         else:
             packages.append(package)
             causes.append(why)
@@ -180,7 +194,7 @@ def _conclude(found: _Found, known: Collection[str], calls: Calls, asyncio_mode:
     if calls.bare_async and plugin and not asyncio_mode and not anyio_only:
         config["asyncio_mode"] = "auto"
         causes.append("Async tests without a mark are collected only with asyncio_mode = auto.")
-    return Remedy(tuple(packages), " ".join([*causes, *found.others]), config)
+    return Remedy(tuple(packages), " ".join([*causes, *found.others]), config, tuple(install), tuple(found.modules))
 
 
 def _causes(evidence: Evidence) -> Iterator[str]:

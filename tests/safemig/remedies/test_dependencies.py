@@ -35,6 +35,15 @@ def test_the_group_with_pytest_takes_them() -> None:
     assert _changes(EXTRA, text) == ['+     "httpx",', '+     "pytest-asyncio",']
 
 
+def test_a_bound_is_kept() -> None:
+    text, _ = dependencies.add(EXTRA, ["setuptools<82"])
+    assert '"setuptools<82",' in text
+    assert dependencies.add_to_requirements("pytest>=8\n", ["setuptools<82"]) == "pytest>=8\nsetuptools<82\n"
+    assert dependencies.add_to_requirements("setuptools\n", ["setuptools<82"]) == "setuptools\n"
+    poetry = '[tool.poetry.dependencies]\npython = "^3.11"\n[tool.poetry.group.dev.dependencies]\npytest = "^8"\n'
+    assert 'setuptools = "<82"' in dependencies.add(poetry, ["setuptools<82"])[0]
+
+
 def test_known_versions_follow_the_neighbours() -> None:
     text, _ = dependencies.add(EXTRA, ["httpx"], versions={"httpx": "0.28.1"})
     assert '"httpx>=0.28.1",' in text

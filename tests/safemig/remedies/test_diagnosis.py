@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.evidence import Evidence, Json, unseen
-from safemig.remedies import diagnosis, test_imports
+from safemig.remedies import diagnosis, test_imports, uv_lock
 
 CLIENT = "from fastapi.testclient import TestClient\n\ndef test_a():\n    assert TestClient\n"
 HTTPX = "import httpx\nfrom fastapi.testclient import TestClient\n"
@@ -73,6 +73,48 @@ def test_what_is_called_for(output: str, sources: tuple[str, ...], packages: tup
 def test_a_missing_runner() -> None:
     assert _packages("error: Failed to spawn: `pytest`", declared=()) == ("pytest",)
     assert _packages('exec: "pytest": executable file not found in $PATH', declared=()) == ("pytest",)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "error: Failed to spawn: pytest\n  cause: No such file or directory (os error 2)",
+        "error: Failed to spawn: `pytest`\n  Caused by: No such file or directory (os error 2)",
+        "Command not found: pytest",
+        "[PdmUsageError]: Command 'pytest' is not found in your PATH.",
+        "Error: the command pytest could not be found within PATH or Pipfile's [scripts].",
+        "sh: 1: .venv/bin/pytest: not found",
+        "bash: .venv/bin/pytest: No such file or directory",
+        'exec: "/opt/venv/bin/pytest": stat /opt/venv/bin/pytest: no such file or directory: unknown',
+    ],
+)
+def test_every_tool_says_in_its_own_words_that_pytest_is_missing(words: str) -> None:
+    output = f"make: *** [Makefile:16: test] Error 2\n{words}\n"
+    assert _packages(output, declared=()) == ("pytest",)
+    found = diagnosis.remedy(_red(), output, {}, ["pytest"])
+    assert found is not None
+    assert (found.packages, found.install) == ((), ("pytest",))
+
+
+def test_uv_itself_says_that_pytest_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "0"\n[tool.uv]\npackage = false\n')
+    [uv, *_] = uv_lock.ways()
+    line = [*uv.argv, "run", "--offline", "--python", sys.executable, "--no-progress", "pytest", "tests"]
+    clean = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PATH")}
+    ended = subprocess.run(
+        line, cwd=tmp_path, env={**clean, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode != 0
+    assert _packages(ended.stderr, declared=()) == ("pytest",), ended.stderr
+
+
+@pytest.mark.parametrize(("known", "packages"), [((), ("setuptools<82",)), (("setuptools",), ())])
+def test_pkg_resources_is_what_an_older_setuptools_brings(known: tuple[str, ...], packages: tuple[str, ...]) -> None:
+    output = "E   ModuleNotFoundError: No module named 'pkg_resources'"
+    found = diagnosis.remedy(_red(), output, {}, known)
+    assert found is not None
+    assert found.packages == packages
+    assert "setuptools" in found.cause
 
 
 def test_the_cause_is_in_words() -> None:
