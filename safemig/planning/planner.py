@@ -110,6 +110,7 @@ def added(parent: Plan | None, plan: Plan) -> tuple[Step, ...]:
 def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
     steps: list[Step] = []
     if facts.start_database:
+        composed = facts.start_database.startswith("docker compose ")
         action = Action("command", line=facts.start_database, effect="write", touches=("database server",), target="")
         steps.append(
             Step(
@@ -118,10 +119,12 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
                 "Start PostgreSQL for this project",
                 "before",
                 action,
-                "a PostgreSQL server of this project's own",
+                "the container of the project's database" if composed else "a PostgreSQL server of this project's own",
                 (),
                 "the server answers",
-                "`safemig stop-database`",
+                f"`{facts.start_database.replace(' up -d --wait', ' stop')}`"
+                if composed
+                else "`safemig stop-database`",
             )
         )
     shared = shares_migration(facts)

@@ -64,7 +64,7 @@ class Place:
 
 def by_compose(place: Place, compose: Compose, service: Service) -> Derived:
     """The commands through ``docker compose``: of the application's service and of what it depends on."""
-    call = _call(place.folder, compose)
+    call = compose_call(place.folder, compose)
     image = image_of(service, place.root)
     lines = {
         "start": f"{call} up -d --wait {service.name}",
@@ -194,7 +194,7 @@ def _by_application(tree: AlembicTree) -> str:
     return ""
 
 
-def _call(folder: Path, compose: Compose) -> str:
+def compose_call(folder: Path, compose: Compose) -> str:
     """How compose is called in ``folder``: with -f only where it would not take these files by itself."""
     usual = next((found for above in (folder, *folder.parents) if (found := _usual(above))), ())
     if tuple(path.resolve() for path in compose.files) == usual:

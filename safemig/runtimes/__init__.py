@@ -41,6 +41,7 @@ def open_runtime(project: Project, config: Config, state: Path, *, trusted: bool
             given=given,
             trusted=trusted,
         )
+    from safemig.runtimes.database_container import start_line
     from safemig.runtimes.process import ProcessRuntime
 
     return ProcessRuntime(
@@ -52,6 +53,7 @@ def open_runtime(project: Project, config: Config, state: Path, *, trusted: bool
         root=project.root,
         binaries=Path(config.database.binaries) if config.database.binaries else None,
         given=given,
+        container=start_line(project),
     )
 
 

@@ -20,14 +20,13 @@ from safemig.execution.instance import Instance
 from safemig.execution.port_owner import listener, listens, log_of, started
 from safemig.execution.service_output import output_of
 from safemig.postgres import server as postgres
-from safemig.runtimes import backends, database_owner, process_ownership
+from safemig.runtimes import backends, database_container, database_owner, own_server, process_ownership
 from safemig.runtimes.base import APPLICATION, Unreachable
 from safemig.runtimes.connection_target import Target, target_of
 from safemig.runtimes.docker_clients import published_here
 from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, LOCK_WAIT, without_commands
 from safemig.runtimes.environment import children_environment
 from safemig.runtimes.instances import of_process
-from safemig.runtimes.pg_dump import pg_dump_of
 
 if TYPE_CHECKING:
     import psutil
@@ -54,6 +53,7 @@ class ProcessRuntime:
     root: Path | None = None
     binaries: Path | None = None
     given: frozenset[str] = field(default=frozenset(), repr=False)
+    container: str = ""
     name: Literal["docker", "process"] = "process"
     _known: set[str] = field(default_factory=set, repr=False)
     _listener: psutil.Process | None = field(default=None, repr=False)
@@ -190,7 +190,7 @@ class ProcessRuntime:
             "-p",
             str(target.port),
         ]
-        program = pg_dump_of(postgres.find_binaries(major, self.binaries))
+        program = own_server.pg_dump(postgres.find_binaries(major, self.binaries))
         done = subprocess.run(
             [str(program), *command, "-U", target.user, "-d", target.name],
             env={**os.environ, "PGPASSWORD": target.password, "PGAPPNAME": APPLICATION},
@@ -223,11 +223,14 @@ class ProcessRuntime:
         server = self._server(target)
         if server.pid() is None and listens(target.host, target.port):
             return
+        if self.container:
+            database_container.start(self.container, self.folder, self.environment())
+            return
         try:
             if not server.exists():
                 server.initialise(target.user, target.password)
             server.start()
-            _create(server, target)
+            own_server.create(server, target)
         except (postgres.PostgresError, OSError) as error:
             raise Unreachable(str(error), str(server.data), "Free the port, or start the database yourself.") from error
 
@@ -257,6 +260,8 @@ class ProcessRuntime:
                 return ""
         except (Unreachable, postgres.PostgresError):
             return ""
+        if self.container:
+            return self.container
         words = ["pg_ctl", "-D", str(server.data), "-o", f"-p {target.port} -h 127.0.0.1", "-w", "start"]
         return shlex.join(words)
 
@@ -383,16 +388,3 @@ class ProcessRuntime:
         port = parts.port or (80 if self.url else 0)
         self._listener = listener(port, self._listener) if port else None
         return self._listener
-
-
-def _create(server: postgres.Server, target: Target) -> None:
-    import psycopg
-
-    try:
-        server.create_database(target.user, target.password, target.name)
-    except psycopg.Error as error:
-        raise Unreachable(
-            f"our own server does not let {target.user} in: {str(error).strip()[:200]}",
-            str(server.data),
-            "The URL's user or password changed since its data were made: set it back, or remove that folder.",
-        ) from error

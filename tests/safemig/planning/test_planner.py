@@ -242,12 +242,13 @@ def test_revisions_form_a_chain_with_their_causes() -> None:
     assert {step.cause for step in added(second, third)} == {HTTPX.cause}
 
 
-def test_without_a_build_the_edited_requirements_are_installed() -> None:
+def test_a_remedy_is_installed_by_its_own_line_else_by_the_build() -> None:
     install = CommandFact(".venv/bin/pip install -r requirements.txt", effect="write")
     unbuilt = replace(FACTS, commands={role: each for role, each in FACTS.commands.items() if role != "build"})
     plan = draft(unbuilt, (replace(HTTPX, install=install),))
     assert plan.step("rebuild").action.line == install.line
-    assert draft(FACTS, (replace(HTTPX, install=install),)).step("rebuild").action.line != install.line
+    assert draft(FACTS, (replace(HTTPX, install=install),)).step("rebuild").action.line == install.line
+    assert draft(FACTS, (HTTPX,)).step("rebuild").action.line == FACTS.commands["build"].line
     assert "rebuild" not in ids(draft(unbuilt, (HTTPX,)))
 
 

@@ -11,6 +11,7 @@ from safemig.planning.collect.commands import commands_of
 from safemig.project.config_schema import Config, ProjectConfig
 from safemig.project.derived_commands import judged
 from safemig.project.layout import Project, discover
+from safemig.runtimes.database_container import start_line
 from safemig.shell.effects import effect_of_line
 
 INI = "[alembic]\nscript_location = %(here)s/migrations\n"
@@ -234,3 +235,26 @@ def test_flask_migrate_needs_the_application(tmp_path: Path) -> None:
     assert found.folder == tmp_path
     assert "migrate" not in found.lines
     assert "flask --app MODULE db upgrade" in open_points(found)
+
+
+@pytest.mark.parametrize(
+    ("published", "makefile", "line"),
+    [
+        ("15999:5432", "", "docker compose up -d --wait db"),
+        ("127.0.0.1:15999:5432", "", "docker compose up -d --wait db"),
+        ("15998:5432", "", ""),
+        ("15999:5432", "start:\n\tuv run uvicorn a:b\n", ""),
+    ],
+)
+def test_a_database_in_a_container_is_started_and_not_replaced(
+    published: str, makefile: str, line: str, tmp_path: Path
+) -> None:
+    url = "sqlalchemy.url = postgresql://shop:shop@127.0.0.1:15999/shop\n"
+    files = {
+        "compose.yaml": f'services: {{db: {{image: "postgres:15", ports: ["{published}"]}}}}\n',
+        "alembic.ini": INI + url,
+        "uv.lock": "",
+        "pyproject.toml": PYPROJECT,
+        **({"Makefile": makefile} if makefile else {}),
+    }
+    assert start_line(find(write(write(write(tmp_path, MIGRATIONS), APP), files))) == line
