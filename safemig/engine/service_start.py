@@ -52,6 +52,8 @@ async def _require_started(s: Session, step: Step, ended: command.Ended, before:
     ("container shop-api-1 exited (1)") do not say why."""
     gone = await _ended(s, step, before, {}) if ended.how == "exit" and ended.status else None
     if gone is None:
+        if ended.how == "exit" and ended.status and (words := await _unhealthy(s, step)):
+            raise RunEnds("failed", f"{step.title}: `{s.clean(step.action.line)}` returned {ended.status}: {words}")
         require_success(s, step, ended)
         return
     await wait_database(s, step)
@@ -206,6 +208,18 @@ async def _ended(
     services = await observation.look_services(s, step.id, "start")
     texts = [f"{name} {gone.words}{_behind(s, last_lines(services, name))}" for name, gone in ended.items()]
     return Gone("; ".join(texts), again=all(gone.again for gone in ended.values()))
+
+
+async def _unhealthy(s: Session, step: Step) -> str:
+    """The services whose own health check has failed, with the last lines of their logs."""
+    services = await observation.look_services(s, step.id, "start")
+    listed = services.data.get("services")
+    ill = [
+        name
+        for name, each in (listed.items() if isinstance(listed, dict) else ())
+        if isinstance(each, dict) and each.get("health") == "unhealthy"
+    ]
+    return "; ".join(f"{name} is unhealthy{_behind(s, last_lines(services, name))}" for name in ill)
 
 
 def _behind(s: Session, text: str) -> str:

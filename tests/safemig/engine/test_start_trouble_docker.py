@@ -33,6 +33,14 @@ async def test_a_container_that_exits_while_compose_waits_says_why(folder: Path)
     assert "RuntimeError: no shelf to stand on" in told
 
 
+async def test_a_container_that_stays_unhealthy_says_why(folder: Path) -> None:
+    check = "healthcheck: {test: ['CMD', 'false'], interval: 1s, retries: 2}"
+    make(folder, "docker compose up -d --wait", more=check, word="no shelf to stand on")
+    told = await reason(folder)
+    assert "api is unhealthy" in told
+    assert "no shelf to stand on" in told
+
+
 @pytest.mark.parametrize("setting", ["POSTGRES_PASSWORD: secret", "POSTGRES_USER: course"])
 async def test_a_volume_that_was_made_with_other_credentials(folder: Path, setting: str) -> None:
     make(folder, "docker compose up -d")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -70,7 +69,7 @@ async def test_a_command_is_refused_with_both_folders(checkouts: tuple[Path, Pat
     line = [*LINE, "run", "--mode", "auto", "--json", "--project", str(second)]
     ended = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 1
-    assert str(first) in json.loads(ended.stdout)["reason"]
+    assert str(first) in ended.stderr
     assert container(first) == before
 
 
