@@ -30,6 +30,7 @@ from safemig.runtimes.docker_engine import (
     open_engine,
     published,
     run_inside,
+    words_of,
 )
 from safemig.runtimes.docker_throwaway import scratch, sweep
 from safemig.runtimes.environment import children_environment
@@ -83,7 +84,7 @@ class DockerRuntime:
 
     def describe(self) -> Mapping[str, Json]:
         """service -> "running, healthy, image postgres:15"."""
-        return {self._name(each): _words(each) for each in self._containers()}
+        return {self._name(each): words_of(each) for each in self._containers()}
 
     def available(self) -> str:
         """The engine must answer, and a docker command must be there for the recipes."""
@@ -390,13 +391,6 @@ class DockerRuntime:
         login = docker_database.login_of(container, self.database_name, self.database_user)
         self._learn(iter([login.password]))
         return login
-
-
-def _words(container: Container) -> str:
-    state = container.attrs.get("State") or {}
-    health = (state.get("Health") or {}).get("Status")
-    image = (container.attrs.get("Config") or {}).get("Image", "")
-    return ", ".join(word for word in (container.status, health, f"image {image}") if word)
 
 
 def _one(connection: psycopg.Connection, query: str) -> str:

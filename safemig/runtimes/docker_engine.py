@@ -156,3 +156,11 @@ def run_inside(
         code, streams = container.exec_run(marked, user=user, environment=dict(environment or {}), demux=True)
     out, err = cast("tuple[bytes | None, bytes | None]", streams)
     return int(code or 0), (out or b"").decode("utf-8", "replace"), (err or b"").decode("utf-8", "replace")
+
+
+def words_of(container: Container) -> str:
+    """Its state, its health and its image, for a person."""
+    state = container.attrs.get("State") or {}
+    health = (state.get("Health") or {}).get("Status")
+    image = (container.attrs.get("Config") or {}).get("Image", "")
+    return ", ".join(word for word in (container.status, health, f"image {image}") if word)
