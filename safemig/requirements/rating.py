@@ -72,10 +72,10 @@ def rate(document: Document, phase: Phase, known: frozenset[str], models: Models
         rank = 0
     elif is_open and not source.tables:
         rank = 1
-    elif new and not phase.items:
+    elif (new or not (source.upgrade or known.intersection(map(plain, source.touched)))) and not phase.items:
         rank = 2
     restates = is_open and rank is None and bool(source.upgrade)
-    return Rated(document, phase, "schema", rank, tables, not new, tables, left=left, restates=restates)
+    return Rated(document, phase, "schema", rank, tables, not (new or rank == 2), tables, left=left, restates=restates)
 
 
 def _models(document: Document, phase: Phase, known: frozenset[str], models: Models) -> Rated:

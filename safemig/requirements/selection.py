@@ -26,6 +26,7 @@ _WHY = (
     "it has open items and changes tables that are there",
     "it asks for tables that are not there yet",
 )
+_UNREAD = "what it asks of the schema cannot be read as it stands"
 _NONE = "no spec was found: no Markdown file holds a checklist, SQL, `op` code, a model, or a table or list of columns"
 _RESTATES = "it has open items and shows tables otherwise than they are"
 _LAST = {
@@ -147,9 +148,7 @@ def _next(rated: Sequence[Rated], purpose: Purpose, looks: _Looks, *, by_spec: b
     for rank in (0, 1, 2):
         first = _changing(rated, looks) if rank == 1 else _first_of_each([one for one in rated if one.rank == rank])
         if first:
-            return _only(
-                first, (_RESTATES if first[0].restates else _WHY[rank]) + looks.words() + _lacking(first, rated)
-            )
+            return _only(first, _why(first[0], rank) + looks.words() + _lacking(first, rated))
     if purpose != "schema" and (first := _first_of_each([one for one in rated if _models_next(one, rated)])):
         absent = first[0].absent
         verb = "is" if len(absent) == 1 else "are"
@@ -181,6 +180,12 @@ def _changing(rated: Sequence[Rated], looks: _Looks) -> list[Rated]:
         if path not in first and (looks.still_changes(one) or looks.restates(one)):
             first[path] = one
     return list(first.values())
+
+
+def _why(one: Rated, rank: int) -> str:
+    if one.restates:
+        return _RESTATES
+    return _WHY[rank] if one.tables or rank == 1 else _UNREAD
 
 
 def _models_next(one: Rated, rated: Sequence[Rated]) -> bool:

@@ -26,16 +26,16 @@ def wanted(document: Document, phase: Phase, others: Sequence[Document]) -> Want
     """
     blocks = phase.blocks
     pieces, problems = _pieces(blocks, document.path)
-    problems += _unread(document, phase, blocks)
+    problems, unread = _with_unread(document, phase, blocks, problems)
     if not pieces and not problems:
         blocks = _general(document, phase)
         pieces, problems = _pieces(blocks, document.path)
-        problems += _unread(document, phase, blocks)
+        problems, unread = _with_unread(document, phase, blocks, problems)
     pieces, undecided = _chosen(blocks, pieces, document.path)
     asking = _asking(document, phase, pieces)
     used, downs = _assemble(asking)
     if not used:
-        return _unusable(document, problems)
+        return _unusable(document, problems, unread)
     file = next(piece.file for piece in asking if piece in used)
     used, apart = _in_one_file(file, used, asking)
     downs = [piece for piece in downs if piece.file == file]
@@ -103,20 +103,21 @@ def _left_out(blocks: Iterable[Block], file: str) -> Iterator[str]:
             yield f"{own}:{block.line} is not used: the words above it ({words}) set it aside"
 
 
-def _unread(document: Document, phase: Phase, blocks: Iterable[Block]) -> tuple[str, ...]:
-    """What looks like the columns of a table and is not read, where no code of the document makes that table."""
+def _with_unread(
+    document: Document, phase: Phase, blocks: Iterable[Block], problems: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The problems with what looks like the columns of a table and is not read, where no code of the document makes
+    that table; and the names that these tables may have."""
     tables = [
         (block, unread) for block in blocks if not labels.aside(block) and (unread := markdown_table.unread(block))
     ]
     if not tables or denial(document, phase):
-        return ()
+        return problems, ()
     everything = [block for other in document.phases for block in other.blocks]
     made = {table for piece in _pieces([*everything, *document.general], document.path)[0] for table in piece.created}
-    return tuple(
-        f"{block.file or document.path}:{block.line}: {unread.why}"
-        for block, unread in tables
-        if not unread.names & made
-    )
+    left = [(block, unread) for block, unread in tables if not unread.names & made]
+    said = (f"{block.file or document.path}:{block.line}: {unread.why}" for block, unread in left)
+    return (*problems, *said), tuple(sorted({name for _, unread in left for name in unread.names}))
 
 
 def denial(document: Document, phase: Phase) -> str:
@@ -216,11 +217,11 @@ def _words(phase: Phase) -> set[str]:
     return set(re.findall(r"[\w.]+", text.lower())) | set(re.findall(r"\w+", text.lower()))
 
 
-def _unusable(document: Document, problems: Sequence[str]) -> Wanted | None:
+def _unusable(document: Document, problems: Sequence[str], names: tuple[str, ...]) -> Wanted | None:
     """None, or the problems alone where blocks for the schema are there and cannot be read."""
     if not problems:
         return None
-    return Wanted("op", "", "", (), frozenset(), (document.path, 1), problems=tuple(problems))
+    return Wanted("op", "", "", (), frozenset(), (document.path, 1), problems=tuple(problems), touched=names)
 
 
 def _assemble(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:

@@ -8,6 +8,7 @@ from safemig.migrations.change import Wanted
 from safemig.plan_document.document import parse
 from safemig.plan_document.vocabulary import Vocabulary, vocabulary
 from safemig.project.config import parse as parse_config
+from safemig.requirements.selection import Choice, choose
 from safemig.requirements.sources import wanted
 
 DANISH = """# Bedømmelser
@@ -162,3 +163,18 @@ def test_own_words_for_phases_and_labels_count() -> None:
     read = wanted(document, document.phases[0], [])
     assert read is not None
     assert (read.upgrade.count("TABLE"), "DROP TABLE b" in read.upgrade) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "tables", "why"),
+    [
+        (SWEDISH, (), "what it asks of the schema cannot be read as it stands"),
+        (DANISH, ("rating",), "what it asks of the schema cannot be read as it stands"),
+        (VIETNAMESE, ("rating",), None),  # without items, and the table is there: it may be a description of it
+    ],
+)
+def test_a_phase_with_such_a_table_is_chosen_so_that_the_open_point_is_told(
+    text: str, tables: tuple[str, ...], why: str | None
+) -> None:
+    chosen = choose([parse(text.encode(), "plan.md")], frozenset(tables))
+    assert (chosen.why if isinstance(chosen, Choice) else None) == why
