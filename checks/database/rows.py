@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
+from checks.attempts import attempts
 from checks.evidence import Evidence, Json
 from checks.text import plain
 
@@ -134,9 +135,9 @@ def _sessions(connection: psycopg.Connection, us: str, since: str) -> list[tuple
 
 
 def _settle(connection: psycopg.Connection, us: str, earlier: Rows) -> None:
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while _come(connection, us, earlier) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    for _ in attempts(SETTLE_SECONDS, 0.05):
+        if not _come(connection, us, earlier):
+            break
     if connection.info.server_version < 150000:
         time.sleep(LATE_COUNTERS)
 

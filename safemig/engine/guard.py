@@ -6,14 +6,13 @@ nothing is passed: before a start that nobody could read that is asked, after a 
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
 
+from checks.attempts import async_attempts
 from checks.evidence import Evidence
 from checks.schema.difference import Difference, compare, short
 from checks.schema.snapshot import Snapshot
@@ -219,10 +218,12 @@ def moved_since(s: Session, mark: Mark, fresh: Mark) -> Moved | None:
 
 async def _mark_soon(s: Session, step: Step) -> Mark | Dark:
     """The mark as soon as it can be had: the step may just have started the server again."""
-    deadline = time.monotonic() + _PATIENCE
-    while isinstance(found := await take_mark(s, step), Dark) and time.monotonic() < deadline:
-        await asyncio.sleep(_PAUSE)
-    return found
+    mark: Mark | Dark = Dark("")
+    async for _ in async_attempts(_PATIENCE, _PAUSE):
+        mark = await take_mark(s, step)
+        if not isinstance(mark, Dark):
+            break
+    return mark
 
 
 async def take_mark(s: Session, step: Step) -> Mark | Dark:

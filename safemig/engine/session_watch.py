@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from checks.attempts import attempts
 from checks.database.use import ClientSession, hold, sessions, table_oid, waiting
 from safemig.project.database_url import parse_url
 from safemig.runtimes.base import APPLICATION
@@ -167,11 +168,11 @@ def _settle(
     connection: psycopg.Connection, seen: Sightings, token: str, is_service: Callable[[ClientSession], bool]
 ) -> None:
     """The sessions that carried the mark, and those that have gone with the command and were not the service's."""
-    deadline = time.monotonic() + GONE
-    alive = {(each.pid, each.began) for each in sessions(connection, APPLICATION)}
-    while alive & seen._seen.keys() and time.monotonic() < deadline:
-        time.sleep(POLL * 4)
+    alive: set[tuple[int, str]] = set()
+    for _ in attempts(GONE, POLL * 4):
         alive = {(each.pid, each.began) for each in sessions(connection, APPLICATION)}
+        if not alive & seen._seen.keys():
+            break
     found = seen._seen.values()
     seen.marked = tuple(dict.fromkeys(each.database for each in found if each.application == token))
     gone = [each for key, each in seen._seen.items() if key not in alive and not is_service(each)]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping
 
+from checks.attempts import async_attempts
 from safemig.engine.ownership import before_of, claims_of
 from safemig.engine.session import RunEnds, Session
 from safemig.execution.process_tree import of_run
@@ -20,9 +19,11 @@ async def require_ended(s: Session) -> None:
     """Raises RunEnds where a command that changes the database still runs, on this machine, in a container or by a
     session of its own; of any other command of the run it is said."""
     told = {note.text for note in s.past.notes}
-    deadline = time.monotonic() + _PATIENCE
-    while (left := await _left(s)) and time.monotonic() < deadline:
-        await asyncio.sleep(0.1)
+    left: Mapping[int, str] = {}
+    async for _ in async_attempts(_PATIENCE, 0.1):
+        left = await _left(s)
+        if not left:
+            return
     for number, words in left.items():
         step = _step_of(s, number)
         text = s.clean(f"command {number} still runs at the end of the run: {words}")

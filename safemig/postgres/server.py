@@ -9,11 +9,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from checks.attempts import attempts
 from safemig.postgres.binaries import (
     Binaries,
     Owner,
@@ -210,13 +210,13 @@ def _wait_ready(folder: Path, data: Path, watcher: subprocess.Popen[bytes], seco
 
 def _until_ready(data: Path, seconds: float, ended: Callable[[], bool] = lambda: False) -> bool:
     """Whether postmaster.pid says ready in time (its 8th line, what pg_ctl -w reads too)."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and not ended():
+    for _ in attempts(seconds, 0.01):
+        if ended():
+            return False
         with contextlib.suppress(OSError):
             lines = (data / "postmaster.pid").read_text().split("\n")
             if len(lines) > 7 and lines[7].strip() == "ready":
                 return True
-        time.sleep(0.01)
     return False
 
 

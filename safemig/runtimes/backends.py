@@ -8,12 +8,12 @@ that came since through the same way and runs SQL of the revision that is being 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from checks.attempts import attempts
 from checks.evidence import Json, now
 from safemig.runtimes.base import APPLICATION
 from safemig.runtimes.sockets import Address, address
@@ -213,18 +213,33 @@ def at_work(
     return ours, tuple(each for each in busy if each.key not in keys and each.here)
 
 
+def wait_ended(
+    look: Callable[[], tuple[str, ...]], patience: float, pause: float
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Waits ``patience`` seconds until nothing of what ``look`` names is left; what is left then, and the word about
+    the wait where all of it has ended by itself."""
+    first: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    for passed in attempts(patience, pause):
+        left = look()
+        first = first or left
+        if not left:
+            return (), (f"waited {passed:.1f} s until it ended by itself: {'; '.join(first)}",) if first else ()
+    return left, ()
+
+
 def end(connection: psycopg.Connection, claims: Iterable[Claim], seconds: float = 10.0) -> tuple[str, ...]:
     """End what is claimed and at work, and wait until it is: a session proved by its socket is terminated, of one that
     is told by its statement that statement is cancelled. What was done to whom."""
     known = [*claims]
     targets = [(backend, proved) for backend, proved in _claimed(connection, known) if _working(backend, proved)]
     done = [_act(connection, backend, proved) for backend, proved in targets]
-    deadline = time.monotonic() + seconds
     ended = [proved for _, proved in targets]
-    while left := [each for each, proved in _claimed(connection, ended) if _there(each, proved)]:
-        if time.monotonic() > deadline:
+    left: list[Backend] = []
+    for _ in attempts(seconds, 0.05):
+        left = [each for each, proved in _claimed(connection, ended) if _there(each, proved)]
+        if not left:
             break
-        time.sleep(0.05)
     return (*done, *(f"still there after {seconds:g} s: {each.words}" for each in left))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from checks.attempts import attempts
 from checks.evidence import Evidence, Json
 
 if TYPE_CHECKING:
@@ -32,6 +33,22 @@ class Unreachable(RuntimeError_):
     def __init__(self, what: str, where: str, next: str) -> None:
         super().__init__(f"{what} ({where}). {next}")
         self.what, self.where, self.next = what, where, next
+
+
+def wait_connection(
+    connect: Callable[[], AbstractContextManager[psycopg.Connection]], seconds: float, pause: float
+) -> str:
+    """Tries every ``pause`` seconds to connect; "" once it succeeds, else why it did not when the time was over."""
+    import psycopg
+
+    problem = ""
+    for _ in attempts(seconds, pause):
+        try:
+            with connect():
+                return ""
+        except (Unreachable, psycopg.Error) as error:
+            problem = str(error).strip()
+    return problem
 
 
 def not_trusted(folder: Path) -> Unreachable:

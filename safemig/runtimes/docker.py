@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import threading
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from checks.evidence import Evidence, Json, now, unseen
 from checks.service import container as look_container
 from safemig.execution.instance import Instance
 from safemig.runtimes import backends, docker_clients, docker_database, docker_ownership, exec_sessions
-from safemig.runtimes.base import Unreachable, not_trusted
+from safemig.runtimes.base import Unreachable, not_trusted, wait_connection
 from safemig.runtimes.database_owner import ServerPlace, ServiceClients, clients_in
 from safemig.runtimes.docker_engine import (
     address,
@@ -188,17 +187,7 @@ class DockerRuntime:
 
     def wait_database(self, seconds: float) -> str:
         """Tries twice a second; the official image's first start needs several."""
-        import psycopg
-
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                with self.connect():
-                    return ""
-            except (Unreachable, psycopg.Error) as error:
-                if time.monotonic() >= deadline:
-                    return str(error).strip()
-            time.sleep(0.5)
+        return wait_connection(self.connect, seconds, 0.5)
 
     def dump_schema(self) -> str:
         """pg_dump inside the container: it has the server's own version."""
@@ -295,15 +284,8 @@ class DockerRuntime:
                 known.update({each.key: each for each in self.claim(before, ())})
 
         claim()
-        began = time.monotonic()
-        seen = self.leftovers(before, known.values())
-        left = seen
-        while left and time.monotonic() - began < patience:
-            time.sleep(0.2)
-            left = self.leftovers(before, known.values())
-        if seen and not left:
-            waited = time.monotonic() - began
-            done.append(f"waited {waited:.1f} s until it ended by itself: {'; '.join(seen)}")
+        left, told = backends.wait_ended(lambda: self.leftovers(before, known.values()), patience, 0.2)
+        done += told
         if left:
             done += docker_ownership.end_inside(self._client(), lambda: self._trees(before), claim)
             with contextlib.suppress(Unreachable), self.connect() as connection:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from checks.attempts import attempts
 from safemig.runtimes.base import APPLICATION, Unreachable
 from safemig.runtimes.docker_engine import address, environment, published, run_inside
 from safemig.runtimes.relay import relay
@@ -160,8 +160,8 @@ def wait_for(port_host: tuple[str, int], login: Login, seconds: float, alive: Co
     """Wait until a fresh server lets us in. Unreachable when its container ends or the time is over."""
     import psycopg
 
-    deadline, last = time.monotonic() + seconds, ""
-    while time.monotonic() < deadline:
+    last = ""
+    for _ in attempts(seconds, 0.1):
         try:
             open_session(*port_host, login).close()
             return
@@ -171,7 +171,6 @@ def wait_for(port_host: tuple[str, int], login: Login, seconds: float, alive: Co
         if alive.status not in ("created", "running"):
             last = alive.logs(tail=3).decode("utf-8", "replace").strip()
             break
-        time.sleep(0.1)
     raise Unreachable(
         f"a temporary database did not come up: {last}", f"image {alive.attrs.get('Image')}", "Try again."
     )

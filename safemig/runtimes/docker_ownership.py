@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from checks.attempts import attempts
 from checks.evidence import Json
 from safemig.runtimes import exec_sessions
 from safemig.runtimes.backends import Gateway, Held
@@ -100,8 +100,11 @@ def end_inside(
     called before each signal: once a process has ended, its session is proved by nothing."""
     done: list[str] = []
     for signal, seconds in RUNGS:
-        deadline, sent = time.monotonic() + seconds, set[object]()
-        while (left := look()) and time.monotonic() < deadline:
+        sent = set[object]()
+        for _ in attempts(seconds, 0.1):
+            left = look()
+            if not left:
+                return done
             fresh = [each for each in left if each.key not in sent]
             if fresh:
                 claim()
@@ -109,9 +112,6 @@ def end_inside(
                 exec_sessions.end(engine, each, signal)
                 sent.add(each.key)
                 done.append(f"sent SIG{signal} to {each.words}")
-            time.sleep(0.1)
-        if not left:
-            return done
     for each in look():
         exec_sessions.end(engine, each, "KILL", whole=True)
         done.append(f"killed all of {each.words}")

@@ -21,7 +21,7 @@ from safemig.execution.port_owner import listener, listens, log_of, started
 from safemig.execution.service_output import output_of
 from safemig.postgres import server as postgres
 from safemig.runtimes import backends, database_container, database_owner, own_server, process_ownership
-from safemig.runtimes.base import APPLICATION, Unreachable
+from safemig.runtimes.base import APPLICATION, Unreachable, wait_connection
 from safemig.runtimes.connection_target import Target, target_of
 from safemig.runtimes.docker_clients import published_here
 from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, LOCK_WAIT, without_commands
@@ -167,15 +167,7 @@ class ProcessRuntime:
 
     def wait_database(self, seconds: float) -> str:
         """Tries every 0.2 s."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                with self.connect():
-                    return ""
-            except Unreachable as error:
-                if time.monotonic() >= deadline:
-                    return str(error)
-            time.sleep(0.2)
+        return wait_connection(self.connect, seconds, 0.2)
 
     def dump_schema(self) -> str:
         """pg_dump of the server's major, or a newer one."""

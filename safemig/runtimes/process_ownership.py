@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
@@ -38,15 +37,11 @@ def end_leftovers(
 ) -> tuple[str, ...]:
     """Wait ``patience`` seconds for the claimed sessions to end, then end them; what was done, and what is left
     alone."""
-    began = time.monotonic()
-    first, _ = backends.at_work(connection, before, claims)
-    left = first
-    while left and time.monotonic() - began < patience:
-        time.sleep(0.1)
-        left, _ = backends.at_work(connection, before, claims)
-    done = backends.end(connection, claims) if left else ()
-    if first and not left:
-        words = "; ".join(each.words for each in first)
-        done = (f"waited {time.monotonic() - began:.1f} s until it ended by itself: {words}",)
+
+    def left_at_work() -> tuple[str, ...]:
+        return tuple(each.words for each in backends.at_work(connection, before, claims)[0])
+
+    left, told = backends.wait_ended(left_at_work, patience, 0.1)
+    done = backends.end(connection, claims) if left else told
     _, others = backends.at_work(connection, before, claims)
     return (*done, *backends.left_alone([each.words for each in others]))
