@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.test_demo_docker import missing
 from tests.e2e.without_makefile import DOCKER, PROCESS, Shape, make_shape
 from tests.e2e.world import LINE, RUN_SECONDS
+from tests.trusting import trusting
 
 RUN = ["run", "--mode", "auto", "--json"]
 
@@ -39,6 +40,7 @@ def end_service(shape: Shape) -> None:
 
 
 def check_passed(shape: Shape) -> None:
+    trusting(shape.root)
     planned = safemig(shape, "plan")
     assert shape.migrate in planned.stdout
     ended = safemig(shape, *RUN)

@@ -17,6 +17,7 @@ from tests.e2e.world import LINE
 from tests.safemig.bad_projects import write
 from tests.safemig.composed import needs_docker
 from tests.safemig.starting import before_start
+from tests.trusting import trusting
 
 pytestmark = [*needs_docker, pytest.mark.slow]
 COMPOSE = """\
@@ -66,6 +67,7 @@ async def test_a_command_is_refused_with_both_folders(checkouts: tuple[Path, Pat
     assert ends.value.verdict == "refused"
     assert str(first) in ends.value.reason
     assert str(second) in ends.value.reason
+    trusting(second)
     line = [*LINE, "run", "--mode", "auto", "--json", "--project", str(second)]
     ended = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 1
