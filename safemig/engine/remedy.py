@@ -20,7 +20,7 @@ from safemig.engine.observation import relative
 from safemig.engine.session import Session
 from safemig.planning.facts import CommandFact, Finding
 from safemig.planning.plan import Step
-from safemig.project.python_tool import install_line, python_tool
+from safemig.project.python_tool import add_line, install_line, python_tool
 from safemig.remedies import dependencies, diagnosis, surroundings, uv_lock
 
 TEST_FILE_LIMIT = 400
@@ -57,14 +57,17 @@ def _remedy(s: Session, step: Step, evidence: Evidence) -> Finding | str:
         found = replace(found, config={**found.config, "pythonpath": place})
     if found is None or not (found.packages or found.config or found.install):
         return _beside_packages(s, output, found.cause if found else "the failure names nothing that is missing")
+    wanted = found.packages
+    added = _added(s, folder, found)
     try:
+        found = replace(found, packages=()) if added else found
         actions = _edits(s, folder, files, found) if found.packages or found.config else ()
     except (dependencies.NoPlace, uv_lock.NotRenewed) as error:
         return f"{found.cause}; it calls for {', '.join(found.packages)}, but {error}"
-    install = _install(s, folder, actions, found)
+    install = added or _install(s, folder, actions, found)
     if not actions and install is None:
         return found.cause
-    packages = tuple(dependencies.split(package)[0] for package in (*found.packages, *found.install))
+    packages = tuple(dependencies.split(package)[0] for package in (*wanted, *found.install))
     return Finding("remedy", found.cause, actions=actions, packages=packages, install=install)
 
 
@@ -109,6 +112,15 @@ def _install(s: Session, folder: Path, actions: tuple[Action, ...], found: diagn
         return None
     file = path.relative_to(s.project.folder).as_posix()
     return _installing(f".venv/bin/pip install --disable-pip-version-check -r {shlex.quote(file)}")
+
+
+def _added(s: Session, folder: Path, found: diagnosis.Remedy) -> CommandFact | None:
+    """The project's own tool declares, locks and installs the packages, where safemig does not write its lock."""
+    tool = python_tool(folder, s.root)
+    if s.runtime.exec_line() or isinstance(tool, str) or not found.packages:
+        return None
+    line = add_line(tool, s.project.folder, found.packages)
+    return replace(_installing(line), touches=("files", "installed packages")) if line else None
 
 
 def _installing(line: str) -> CommandFact:

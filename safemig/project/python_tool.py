@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,23 @@ def install_line(tool: PythonTool, folder: Path, package: str) -> str:
             if any(_names(line, package) for line in head(where / name).splitlines()):
                 return f"{tool.prefix}pip install -r {os.path.relpath(where / name, folder)}"
     return ""
+
+
+def add_line(tool: PythonTool, folder: Path, packages: Sequence[str]) -> str:
+    """The line by which the tool itself declares, locks and installs packages for the tests; "" for a tool whose file
+    and lock are written without it."""
+    document = _pyproject(tool.folder)
+    known = _table(document, "tool", "poetry", "group") if tool.name == "poetry" else {}
+    known = {**known, **_table(document, "dependency-groups")}
+    holding = (name for name, value in known.items() if "pytest" in str(value))
+    group = shlex.quote(next(holding, next((name for name in ("dev", "test", "tests") if name in known), "dev")))
+    line = {
+        "poetry": f"poetry add --group {group}",
+        "pdm": f"pdm add -dG {group}",
+        "pipenv": "pipenv install --dev",
+    }.get(tool.name, "")
+    moved = "" if tool.folder == folder else f"cd {shlex.quote(os.path.relpath(tool.folder, folder))} && "
+    return f"{moved}{line} {' '.join(map(shlex.quote, packages))}" if line else ""
 
 
 def _install(name: str, place: Path, package: str = "pytest") -> str:

@@ -75,3 +75,16 @@ def test_in_containers(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         check_passed(shape)
     finally:
         shape.remove()
+
+
+@pytest.mark.slow
+def test_what_is_declared_and_not_there_is_installed_once_the_tests_are_red(tmp_path: Path) -> None:
+    """The build installs one file of requirements, the tests need what the other one declares."""
+    shape = make_shape(tmp_path / "courses", "environment")
+    with (shape.root / "safemig.yaml").open("a") as file:
+        file.write("commands: {build: .venv/bin/pip install -r requirements.txt}\n")
+    try:
+        check_passed(shape)
+        assert list((shape.root / ".venv").glob("lib/*/site-packages/pytest/__init__.py"))
+    finally:
+        end_service(shape)
