@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from safemig.engine import observation
-from safemig.engine.command import data_volume, require_success, run_command
+from safemig.engine.command import data_volume, output_of, require_success, run_command, tail
 from safemig.engine.exited import Gone, ended_services, last_lines, launched_by, launched_ended
 from safemig.engine.known_causes import known_cause, refused
 from safemig.engine.ownership import files_of, mark_of
@@ -50,14 +50,18 @@ async def start(s: Session, step: Step) -> None:
 async def _require_started(s: Session, step: Step, ended: command.Ended, before: Mapping[str, Instance]) -> None:
     """Raises RunEnds where the command failed, with the log of what it started and what has ended: compose's own words
     ("container shop-api-1 exited (1)") do not say why."""
-    gone = await _ended(s, step, before, {}) if ended.how == "exit" and ended.status else None
-    if gone is None:
-        if ended.how == "exit" and ended.status and (words := await _unhealthy(s, step)):
-            raise RunEnds("failed", f"{step.title}: `{s.clean(step.action.line)}` returned {ended.status}: {words}")
+    failed = ended.how == "exit" and ended.status
+    if not failed or known_cause(s.clean(tail(output_of(s, step)))):
         require_success(s, step, ended)
         return
-    await wait_database(s, step)
-    await _require(s, step, gone)
+    # What had ended before this start is not what it failed by.
+    if gone := await _ended(s, step, before, {}, whole=False):
+        await wait_database(s, step)
+        await _require(s, step, gone)
+    elif words := await _unhealthy(s, step):
+        raise RunEnds("failed", f"{step.title}: `{s.clean(step.action.line)}` returned {ended.status}: {words}")
+    else:
+        require_success(s, step, ended)
 
 
 async def _end_earlier(s: Session, step: Step) -> None:
