@@ -56,7 +56,8 @@ async def _require_started(s: Session, step: Step, ended: command.Ended, before:
         return
     # What had ended before this start is not what it failed by.
     if gone := await _ended(s, step, before, {}, whole=False):
-        await wait_database(s, step)
+        if gone.again:
+            await wait_database(s, step)
         await _require(s, step, gone)
     elif words := await _unhealthy(s, step):
         raise RunEnds("failed", f"{step.title}: `{s.clean(step.action.line)}` returned {ended.status}: {words}")
