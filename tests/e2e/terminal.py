@@ -218,11 +218,17 @@ def leave_report(screen: Terminal, there: str = "save Mark") -> int:
 
 @contextmanager
 def terminal(
-    folder: Path, home: Path, size: tuple[int, int] = (120, 40), environment: Mapping[str, str] | None = None
+    folder: Path,
+    home: Path,
+    size: tuple[int, int] = (120, 40),
+    environment: Mapping[str, str] | None = None,
+    *,
+    trusted: bool = True,
 ) -> Iterator[Terminal]:
     """A terminal whose shell stands in ``folder``; ``home`` gets the shell's start file and the record."""
     home.mkdir(parents=True, exist_ok=True)
-    trusting(folder)
+    if trusted:
+        trusting(folder)
     start, record = home / "bashrc", home / f"record-{uuid.uuid4().hex[:6]}"
     start.write_text(f"PS1='{READY} '\nalias safemig='{PROGRAM}'\nunset NO_COLOR\n", encoding="utf-8")
     record.touch()
