@@ -12,10 +12,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from safemig import entry
 from safemig.cli.opening import open_project
 from safemig.consent import trust
-from tests.e2e.terminal import needs_tmux, terminal
+from tests.e2e.terminal import PROGRAM, needs_tmux, terminal
 from tests.safemig.hostile import Repository, environment, hostile, sing
 from tests.spine.project import make_project, remove_project
 
@@ -67,7 +66,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]
 
 def safemig(found: Repository, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*entry.line(), *words],
+        [PROGRAM, *words],
         cwd=found.root,
         env=environment(found),
         stdin=subprocess.DEVNULL,
@@ -109,9 +108,8 @@ def test_the_opened_app_runs_nothing_of_it(repository: Repository, tmp_path: Pat
     # An interactive shell looks up its own programs by PATH: the person's is set for safemig alone.
     own = environment(repository)
     told = " ".join(f"{name}='{own[name]}'" for name in ("PATH", "PYTHONSTARTUP", "EDITOR", "VISUAL", "DOCKER_CONFIG"))
-    program = " ".join(f"'{word}'" for word in entry.line())
     with terminal(repository.root, tmp_path / "tmux", (120, 40), trusted=False) as screen:
-        screen.line(f'env {told} PYTHONPATH=. {program}; echo "exit=$?"')
+        screen.line(f'env {told} PYTHONPATH=. {PROGRAM}; echo "exit=$?"')
         screen.wait_for("Trust this folder?", "make, with the recipes of Makefile")
         screen.keys("Enter")
         screen.keys("n")
