@@ -21,20 +21,7 @@ HEAVY = {"docker", "alembic", "sqlalchemy", "psycopg", "httpx", "textual", "embe
 PROCESSES = {"safemig.execution.supervisor", "safemig.postgres.guardian"}  # files run alone, each a process of its own
 LGPL = {"psycopg", "psycopg-binary"}  # imported as it is, replaceable: what the LGPL asks for
 LINES = 400
-SHADOWS = (
-    "sitecustomize",
-    "safemig",
-    "re",
-    "checks",
-    "yaml",
-    "alembic",
-    "msgspec",
-    "docker",
-    "psycopg",
-    "httpx",
-    "sqlalchemy",
-    "tui",
-)
+SHADOWS = ("checks", "yaml", "alembic", "msgspec", "docker", "psycopg", "httpx", "sqlalchemy", "tui")
 
 
 def test_no_file_is_longer_than_a_person_can_hold() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from safemig import entry
 from safemig.entry import clean_path
 
 LIB = ["/usr/lib/python3.11", "/venv/site-packages"]
@@ -77,3 +78,26 @@ def test_nothing_but_the_standard_library_is_loaded_before_the_path_is_clean() -
     )
     loaded = set(ended.stdout.split()) - set(bare.stdout.split())
     assert loaded <= {"safemig", *sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize("name", ["sitecustomize", "safemig", "re", "yaml"])
+@pytest.mark.parametrize("way", ["script", "link", "started anew"])
+def test_no_module_that_pythonpath_leads_to_is_loaded(tmp_path: Path, name: str, way: str) -> None:
+    """Also where it stands in for one that Python itself loads first; and where `.` is the first folder of PATH."""
+    script = Path(sys.executable).with_name("safemig")
+    if way != "started anew" and not script.read_bytes().startswith(b"#!/bin/sh"):
+        pytest.skip("safemig was installed here before its script was one of the shell: make .venv anew")
+    (tmp_path / f"{name}.py").write_text("open('loaded', 'w').close()\n")
+    for program in ("python3", "readlink"):
+        (tmp_path / program).write_text("#!/bin/sh\ntouch loaded\n")
+        (tmp_path / program).chmod(0o755)
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "link").symlink_to(script)
+    line = {"script": [str(script)], "link": ["below/link"], "started anew": entry.line()}[way]
+    own = {**os.environ, "PYTHONPATH": ".", "PATH": f".:{os.environ['PATH']}"}
+    ended = subprocess.run([*line, "--version"], cwd=tmp_path, env=own, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("safemig ")
+    assert not (tmp_path / "loaded").exists()
+    subprocess.run([sys.executable, "-c", f"import {name}"], cwd=tmp_path, env=own, check=True)
+    assert (tmp_path / "loaded").exists(), "the module would have been loaded"

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from safemig import entry
 from safemig.cli.opening import open_project
 from safemig.consent import trust
 from tests.e2e.terminal import PROGRAM, needs_tmux, terminal
@@ -24,6 +25,9 @@ pytestmark = [
         shutil.which("git") is None or shutil.which("make") is None, reason="git and make are bait here"
     ),
 ]
+# A script that was installed before it was one of the shell looks where PYTHONPATH leads; what it starts does not.
+INSTALLED = PROGRAM.read_bytes().startswith(b"#!/bin/sh")
+LINE = [str(PROGRAM)] if INSTALLED else entry.line()
 REVISION = "migrations/versions/2b3c4d5e6f70_second.py"
 LOOKS = (
     ("status", "--json"),
@@ -66,7 +70,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]
 
 def safemig(found: Repository, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [PROGRAM, *words],
+        [*LINE, *words],
         cwd=found.root,
         env=environment(found),
         stdin=subprocess.DEVNULL,
@@ -109,7 +113,7 @@ def test_the_opened_app_runs_nothing_of_it(repository: Repository, tmp_path: Pat
     own = environment(repository)
     told = " ".join(f"{name}='{own[name]}'" for name in ("PATH", "PYTHONSTARTUP", "EDITOR", "VISUAL", "DOCKER_CONFIG"))
     with terminal(repository.root, tmp_path / "tmux", (120, 40), trusted=False) as screen:
-        screen.line(f'env {told} PYTHONPATH=. {PROGRAM}; echo "exit=$?"')
+        screen.line(f'env {told} PYTHONPATH=. {" ".join(LINE)}; echo "exit=$?"')
         screen.wait_for("Trust this folder?", "make, with the recipes of Makefile")
         screen.keys("Enter")
         screen.keys("n")
