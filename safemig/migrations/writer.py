@@ -14,14 +14,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from checks.revisions.style import Pattern
 from safemig.migrations import downgrade as undo
 from safemig.migrations.change import Wanted
+from safemig.migrations.fixed_names import LONGEST_ID, NOTHING, Fixed
 from safemig.migrations.fragments import parse, reindent
-from safemig.migrations.from_python import LANGUAGES
 from safemig.migrations.from_sql import executed
-from safemig.plan_document.document import Phase
 from safemig.sql.text import statements
 
-# alembic_version.version_num is VARCHAR(32).
-LONGEST_ID = 32
 _INDENT = "    "
 _STANDARD = ("from alembic import op", "import sqlalchemy as sa")
 
@@ -41,9 +38,17 @@ class MigrationFile:
 
 
 def author(
-    pattern: Pattern, *, versions: Path, down: tuple[str, ...], wanted: Wanted, message: str, moment: str
+    pattern: Pattern,
+    *,
+    versions: Path,
+    down: tuple[str, ...],
+    wanted: Wanted,
+    message: str,
+    moment: str,
+    fixed: Fixed = NOTHING,
 ) -> MigrationFile:
-    """The file that makes ``wanted``: same inputs, same text, same id. ``moment`` is ISO 8601, for the Create Date.
+    """The file that makes ``wanted``: same inputs, same text, same id. ``moment`` is ISO 8601, for the Create Date; the
+    id and the file's name are those that are ``fixed``, else in the project's pattern.
 
     A downgrade that the spec does not give is derived; CannotAuthor (with undo.NoUndo as its cause) when there is
     none, and when the source has problems or gives no valid Python.
@@ -51,15 +56,23 @@ def author(
     if wanted.problems or not wanted.upgrade.strip():
         raise CannotAuthor("; ".join(wanted.problems) or f"{wanted.origin[0]} asks for no change of the schema")
     wanted = with_downgrade(wanted)
-    return _file(pattern, versions, down, wanted, message, _moment(moment, pattern.timezone))
+    return _file(pattern, versions, down, wanted, message, _moment(moment, pattern.timezone), fixed)
 
 
 def _file(
-    pattern: Pattern, versions: Path, down: tuple[str, ...], wanted: Wanted, message: str, when: datetime
+    pattern: Pattern,
+    versions: Path,
+    down: tuple[str, ...],
+    wanted: Wanted,
+    message: str,
+    when: datetime,
+    fixed: Fixed = NOTHING,
 ) -> MigrationFile:
     values = _values(pattern, wanted, down, message, when)
-    revision = _revision(pattern, values, message)
-    name = pattern.file_template % {**values, "rev": revision, "slug": slug(message, pattern.truncate)}
+    revision = fixed.revision or _revision(pattern, values, message)
+    name = fixed.file or pattern.file_template % {
+        **values, "rev": revision, "slug": slug(message, pattern.truncate),
+    }  # fmt: skip
     text = _text(pattern, wanted, revision, down, message, when)
     if parse(text) is None:
         raise CannotAuthor(f"{wanted.origin[0]}:{wanted.origin[1]}: the statements do not make a valid Python file")
@@ -85,24 +98,6 @@ def with_downgrade(wanted: Wanted) -> Wanted:
         raise CannotAuthor(
             f"{file}:{line}: {error.text!r} has no downgrade that follows from it; write one into the spec"
         ) from error
-
-
-def message_of(phase: Phase, wanted: Wanted) -> str:
-    """The message of the migration: the spec's own where a block or an item says one, else from the tables."""
-    for block in phase.blocks:
-        tree = parse(block.text) if block.language in LANGUAGES else None
-        said = (ast.get_docstring(tree) or "").strip().split("\n", 1)[0].strip() if tree else ""
-        if said and "revision" in block.text and not re.search(r"[<>{}$]|\.\.\.|…", said):
-            return said
-    for item in phase.items:
-        for code in item.codes:
-            path = re.fullmatch(r"(?:\S*/)?versions/\S*?([a-z]\w*)\.py", code, re.I)
-            words = re.sub(r"^(?:x+|rev|revision|hash|yyyy\w*?)_", "", path[1], flags=re.I) if path else ""
-            if words.strip("_"):
-                return words.strip("_").replace("_", " ")
-    if wanted.tables:
-        return f"create {' and '.join(wanted.tables)}"
-    return f"change {' and '.join(wanted.touched)}" if wanted.touched else phase.title or "change the schema"
 
 
 def slug(message: str, longest: int) -> str:

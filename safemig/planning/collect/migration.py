@@ -12,9 +12,10 @@ from checks.revisions.graph import Graph
 from checks.revisions.style import Pattern
 from safemig.base import file_edit
 from safemig.migrations.change import Wanted
+from safemig.migrations.fixed_names import LONGEST_ID, NOTHING, Fixed
 from safemig.migrations.from_sql import in_operations
 from safemig.migrations.online.forms import gentle
-from safemig.migrations.writer import LONGEST_ID, CannotAuthor, MigrationFile, author, author_merge, with_downgrade
+from safemig.migrations.writer import CannotAuthor, MigrationFile, author, author_merge, with_downgrade
 from safemig.planning.facts import Facts, MigrationFact
 
 if TYPE_CHECKING:
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
 
 
 def with_migration(
-    facts: Facts, project: Project, config: Config, tree: AlembicTree, message: str, found: Wanted, pattern: Pattern
+    facts: Facts,
+    project: Project,
+    config: Config,
+    tree: AlembicTree,
+    message: str,
+    found: Wanted,
+    pattern: Pattern,
+    fixed: Fixed = NOTHING,
 ) -> Facts:
     """The facts with the file that makes ``found``, or with the reason why it cannot be written."""
     choices: tuple[str, ...] = ()
@@ -35,11 +43,15 @@ def with_migration(
             choices = tuple(f"{one.what}: {one.why}" for one in chosen if not one.kept)
             held = tuple(f"holds locks: {one.what}: {one.why}" for one in chosen if one.kept)
             facts = replace(facts, problems=(*facts.problems, *held))
-        made = author(pattern, versions=tree.versions[0], down=facts.heads, wanted=full, message=message, moment=_now())
+        made = author(
+            pattern, versions=tree.versions[0], down=facts.heads, wanted=full, message=message, moment=_now(),
+            fixed=fixed,
+        )  # fmt: skip
     except CannotAuthor as error:
         why = f"the migration cannot be written: {error}"
         return replace(facts, missing=(*facts.missing, why), stops=(*facts.stops, why))
     fact = replace(_fact(project, made), tables=found.tables, choices=choices)
+    facts = replace(facts, problems=(*facts.problems, *fixed.notes))
     if tree.hooks:
         hooks = f"{', '.join(tree.hooks)} ({tree.ini.relative_to(project.root).as_posix()})"
         said = f"the post-write hooks {hooks} are not run: run them on {fact.path} yourself"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks.evidence import Evidence
@@ -12,7 +13,7 @@ from checks.revisions.graph import Graph, UnknownRevision, pending, read_graph
 from checks.revisions.style import Pattern, read_pattern
 from safemig.base import file_edit
 from safemig.migrations.change import Wanted
-from safemig.migrations.writer import message_of
+from safemig.migrations.fixed_names import fixed_names, message_of
 from safemig.plan_document.document import Document, Phase
 from safemig.plan_document.migrating import asks_migration
 from safemig.planning.applying import upgrades
@@ -155,8 +156,6 @@ def _target(project: Project, config: Config) -> str:
 
 
 def _relative(project: Project, path: object) -> str:
-    from pathlib import Path
-
     return Path(str(path)).relative_to(project.root).as_posix()
 
 
@@ -292,7 +291,16 @@ def _with_spec(
         return facts
     if facts.merge:  # it has taken the next number
         pattern = replace(pattern, next_counter=pattern.next_counter + 1)
-    return with_migration(facts, project, config, tree, message_of(phase, written), written, pattern)
+    fixed = fixed_names(
+        phase,
+        document.path,
+        template=pattern.file_template,
+        taken=graph.revisions,
+        files=[Path(revision.file).name for revision in graph.revisions.values()],
+        down=facts.heads,
+    )
+    message = message_of(phase, written, fixed.message)
+    return with_migration(facts, project, config, tree, message, written, pattern, fixed)
 
 
 def _pattern(tree: AlembicTree, graph: Graph) -> Pattern:

@@ -16,7 +16,7 @@ from checks.revisions.graph import read_graph
 from checks.revisions.style import Pattern, read_pattern
 from checks.schema.difference import compare
 from safemig.migrations.change import Wanted
-from safemig.migrations.writer import CannotAuthor, MigrationFile, author, message_of, slug
+from safemig.migrations.writer import CannotAuthor, MigrationFile, author, slug
 from safemig.plan_document.document import parse
 from safemig.requirements.sources import wanted
 from safemig.sandbox.desired import desire, take
@@ -351,24 +351,6 @@ def test_a_source_with_problems_is_not_written() -> None:
         _author(_wanted("sql", "CREATE TABLE a (id int AUTO_INCREMENT);"))
     with pytest.raises(CannotAuthor):
         _author(replace(_wanted("python", OP), upgrade="op.create_table("))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ('```python\n"""add stars\n\nRevision ID: <x>\n"""\nrevision = "<x>"\n```\n', "add stars"),
-        ('```python\n"""<message>\n"""\nrevision = "<x>"\n```\n', "create rating"),
-        ("- [ ] `alembic/versions/xxxx_add_the_rating.py`\n", "add the rating"),
-        ("- [ ] `versions/…_add_rating.py`\n", "add rating"),
-        ("- [ ] `versions/`\n", "create rating"),
-        ("", "create rating"),
-    ],
-)
-def test_the_message_is_the_spec_s_own_where_it_says_one(text: str, expected: str) -> None:
-    document = parse(f"# P\n```sql\nCREATE TABLE rating (id int);\n```\n{text}".encode(), "p.md")
-    found = wanted(document, document.phases[0], [])
-    assert found is not None
-    assert message_of(document.phases[0], found) == expected
 
 
 def test_slug_is_alembics() -> None:
