@@ -173,7 +173,8 @@ def let_go(dsn: str, holder: object, hold: float, over: threading.Event) -> None
     since = 0.0
     with psycopg.connect(dsn, autocommit=True, application_name="lookout") as connection:
         while not over.wait(0.01):
-            if not since and any(each.application != "shop" for each in look(connection, "safemig").waiters):
+            waiters = () if since else look(connection, "safemig").waiters
+            if any(each.application != "shop" and holder.info.backend_pid in each.blockers for each in waiters):
                 since = time.monotonic()
             if since and time.monotonic() - since >= hold:
                 break
