@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from safemig.migrations.from_python import argument, literal
 from safemig.migrations.operation_targets import changes, constraint, is_none, makes, qualified
+from safemig.migrations.python_definitions import asked_for_its_name
 from safemig.migrations.python_values import (
     BUILT,
     CHANGES_IN_PLACE,
@@ -152,6 +153,8 @@ def _type(reader: Reader, node: ast.expr, at: int) -> Value | None:
         return None
     if called.kind == "imported" and called.name.partition(".")[0] in _NO_TYPES:
         return None
+    if own:
+        asked_for_its_name(reader, node, called)
     _arguments(reader, node, at)
     return EXPRESSION
 

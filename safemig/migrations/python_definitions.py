@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from safemig.migrations.python_scopes import run_at_definition
-from safemig.migrations.python_values import BUILT, PLAIN, UNKNOWN, Value, is_library_type, shown
+from safemig.migrations.python_values import BUILT, EXPRESSION, PLAIN, UNKNOWN, Value, is_library_type, shown
 
 if TYPE_CHECKING:
     from safemig.migrations.python_reader import Reader
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_SPELLING = re.compile(r"[\w ]+(?:\([\w, ]*\))?[\w ]*(?:\[\])*")  # of a type in SQL
 _BODIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
 def make_function(reader: Reader, node: Function, at: int) -> None:
     """A function of the file, followed where it is called."""
     plain = not [one for one in node.decorator_list if not _decorates(reader, one, at)]
+    if node.name == "__getattr__" and reader.scopes[at].parent is None:
+        reader.unknown(node, "answers for names that the file has not, and what that does is not read")
     signature(reader, node.args, at)
     if node.returns is not None:
         reader.value(node.returns, at)
@@ -43,10 +47,26 @@ def _decorates(reader: Reader, node: ast.expr, at: int) -> bool:
     return False
 
 
+def asked_for_its_name(reader: Reader, node: ast.AST, own: Value) -> None:
+    """A type of the file's own in a column: its methods are called, and what one returns is put into the statement."""
+    assert isinstance(own.code, ast.ClassDef)
+    for method in own.code.body:
+        if isinstance(method, ast.FunctionDef):
+            count = len(method.args.posonlyargs) + len(method.args.args)
+            function = Value("function", method.name, code=method, scope=own.scope)
+            returned = reader.follow(node, function, (EXPRESSION,) * count)
+            spelled = returned.kind == "text" and _SPELLING.fullmatch(returned.name)
+            if method.name == "get_col_spec" and not spelled:
+                reader.unknown(node, f"has the type {own.code.name}, and what that is in SQL is not known")
+
+
 def make_class(reader: Reader, node: ast.ClassDef, at: int) -> None:
     """A class of the file; its body is run where it is made."""
     bases = [reader.value(base, at, used=True) for base in node.bases]
-    keywords = [reader.value(word.value, at) for word in node.keywords]
+    for word in node.keywords:
+        reader.value(word.value, at)
+    if node.keywords:
+        reader.unknown(node, f"makes the class {node.name} by another one, and what that does is not read")
     wrapped = [one for one in node.decorator_list if not _decorates(reader, one, at)]
     members = reader.scopes[reader.inner(at, node.body)].names.values()
     if any(base.kind == "class" and not (base.simple or base.name) for base in bases):
@@ -54,6 +74,6 @@ def make_class(reader: Reader, node: ast.ClassDef, at: int) -> None:
     simple = all(base.kind in ("expression", "data") or is_library_type(base) or base.simple for base in bases)
     methods = any(isinstance(inner, _BODIES) for inner in node.body)
     methods = methods or not all(one.kind in (*PLAIN, *BUILT) or is_library_type(one) for one in members)
-    known = simple and not (methods or keywords or wrapped)
+    known = simple and not (methods or node.keywords or wrapped)
     typed = bool(bases) and bases[0].kind == "imported" and bases[0].name.startswith("sqlalchemy")
-    reader.bind(node.name, Value("class", node.name if typed else "", code=node, simple=known), at)
+    reader.bind(node.name, Value("class", node.name if typed else "", code=node, scope=at, simple=known), at)

@@ -299,6 +299,8 @@ class Reader(Surroundings):
     def _part(self, node: ast.Subscript, at: int) -> Value:
         owner = self.value(node.value, at, used=True)
         self.value(node.slice, at)
+        if owner.kind == "class" and not owner.simple:
+            return self.unknown(node, f"asks {shown(node.value)} for a part, and what that does is not read")
         if owner.kind in PLAIN or owner.kind in BUILT:
             return member(replace(owner, name="")) if not owner.items else combined(owner.items)
         return EXPRESSION if is_type_name(owner) else UNKNOWN

@@ -22,7 +22,7 @@ from safemig.shell.paths import append, inside, is_virtualenv, overwrite, visibl
 from safemig.shell.psql import psql
 from safemig.shell.quoting import HOLE, Doubt
 from safemig.shell.tables import SERVERS
-from safemig.shell.tools import DESTROYERS, PRINTERS, TOOLS, from_table, only_tells
+from safemig.shell.tools import DESTROYERS, PRINTERS, TOOLS, find, from_table, only_tells, run_by_find
 
 __all__ = ["Effects", "effect_of_expanded", "effect_of_line"]
 
@@ -162,11 +162,8 @@ def _named(words: Words, place: _Place, part: Part | None) -> Effects:
     name, args = _name(words[0], place), words[1:]
     if only_tells(name, args):
         return reads()
-    if name == "xargs" and args:
-        # What arrives on standard input becomes further words, which nobody knows.
-        found = _XARGS.parse(args)
-        fed = _command((*found.operands, HOLE), place.deeper()) if found and found.operands else unknown(words)
-        return fed if fed.effect == "read" else unknown(words)
+    if name in _FEEDERS and args:
+        return _FEEDERS[name](words, args, place)
     wrapped = _unwrap(name, args)
     if wrapped is not None:
         return _command(wrapped, place.deeper(), part) if wrapped else NOTHING
@@ -190,6 +187,22 @@ def _named(words: Words, place: _Place, part: Part | None) -> Effects:
     if name in _TESTS and not place.contained and not _of_this_project(args):
         return unknown(words)
     return _tool(name, words, args)
+
+
+def _xargs(words: Words, args: Words, place: _Place) -> Effects:
+    """What arrives on standard input becomes further words, which nobody knows."""
+    found = _XARGS.parse(args)
+    fed = _command((*found.operands, HOLE), place.deeper()) if found and found.operands else unknown(words)
+    return fed if fed.effect == "read" else unknown(words)
+
+
+def _find(words: Words, args: Words, place: _Place) -> Effects:
+    kept, commands = run_by_find(args)
+    inner = [_command(command, place.deeper()) if command else unknown(words) for command in commands]
+    return worst([find(kept), *(each if each.effect == "read" else unknown(words) for each in inner)])
+
+
+_FEEDERS = {"xargs": _xargs, "find": _find}
 
 
 def _of_this_project(args: Words) -> bool:
@@ -228,7 +241,7 @@ def _tool(name: str, words: Words, args: Words) -> Effects:
         risky = any("$(" in word or "`" in word for word in args) or "-v" in args or "-R" in args
         return unknown(words) if risky or _hides_operator(args if name == "test" else args[:-1]) else reads()
     if name == "set":
-        plain = all(re.fullmatch(r"[-+][eux]+|[-+]o|pipefail|errexit|nounset", word) for word in args)
+        plain = all(re.fullmatch(r"[-+][eux]+o?|[-+]o|pipefail|errexit|nounset", word) for word in args)
         return reads() if plain else unknown(words)
     if name == "printf" and any(word.startswith("-v") or word[:1] == HOLE for word in args[:1]):
         return unknown(words)

@@ -16,16 +16,12 @@ from safemig.base.files import text as text_of
 from safemig.shell.effects import effect_of_expanded, effect_of_line
 from safemig.shell.make_expansion import Doubted, Expansion
 from safemig.shell.make_model import Model, read
+from safemig.shell.make_suffixes import sources
 from safemig.shell.makefile import Makefile
 from safemig.shell.outcome import NOTHING, Effects, Words, destroys, unknown, worst
-from safemig.shell.parser import names
 from safemig.shell.quoting import HOLE
 
 _DEEPEST = 20
-_BUILT_IN = names(
-    ".c .cc .cpp .C .p .f .F .m .r .s .S .mod .sym .def .h .info .dvi .tex .texinfo .texi .txinfo .w .ch .web .sh .elc"
-    " .el .o .out .a .ln .y .l"
-)
 
 
 @dataclass(frozen=True)
@@ -131,9 +127,7 @@ class _Judge:
         place = self.model.folder / name
         if not place.name:
             return False
-        sources = [place.name + end for end in _BUILT_IN]
-        versions = [f"{place.name},v", f"RCS/{place.name},v", f"RCS/{place.name}", f"s.{place.name}"]
-        return any((place.parent / each).is_file() for each in (*sources, *versions, f"SCCS/s.{place.name}"))
+        return any(each.is_file() for each in sources(place))
 
     def _line(self, name: str, text: str, place: str) -> str:
         """A recipe line as the shell gets it."""

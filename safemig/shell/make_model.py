@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from safemig.base.files import beginning
 from safemig.shell.environment import harmless, own
 from safemig.shell.make_expansion import Doubted, Expansion, Variable
+from safemig.shell.make_suffixes import is_suffix_rule
 from safemig.shell.parser import names
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Model:
     path: Path
     rules: dict[str, Rule] = field(default_factory=dict)
     patterns: dict[str, str] = field(default_factory=dict)
+    own_suffixes: bool = False
     variables: dict[str, Variable] = field(default_factory=dict)
     phony: set[str] = field(default_factory=set)
     doubts: list[Doubted] = field(default_factory=list)
@@ -322,7 +324,8 @@ class _Reader:
         prerequisites = self._prerequisites(node, doubts)
         recipe = self._recipe(node, doubts)
         for name in targets:
-            if "%" in name or name == ".DEFAULT" or re.fullmatch(r"\.[\w-]+(\.[\w-]+)?", name):
+            self.model.own_suffixes |= name == ".SUFFIXES"  # also of the rules above it
+            if "%" in name or any(is_suffix_rule(each, self.model.own_suffixes) for each in (name, *self.model.rules)):
                 self.model.patterns["%" if "%" not in name else name] = _text(node)
                 continue
             if not re.fullmatch(r"[\w./+-]+", name):

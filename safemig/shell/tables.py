@@ -305,11 +305,18 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
         "rev-list": looks("--count --all -n= --max-count= --no-merges --reverse"),
         "merge-base": looks("--is-ancestor -a --all"),
         "symbolic-ref --short": looks("-q", operands=at_most(1)),
+        "check-ignore": looks("-v -q -n --no-index"),
         "remote get-url": looks(operands=at_most(1)),
         "worktree list": looks("--porcelain", operands=none),
         "stash show": looks("-p --stat --name-only"),
         "tag": changes("files", "makes a tag", "-a -m=", operands=at_most(1)),
-        "fetch": changes("files", "fetches from the remote", "--all -p --prune --tags -q", operands=none),
+        # A remote by its name: an address may run a command (ext::…), a refspec may overwrite a branch.
+        "fetch": changes(
+            "files",
+            "fetches from the remote",
+            "--all -p --prune --tags -q --dry-run",
+            operands=lambda each: all(re.fullmatch(r"[A-Za-z][\w-]*", name) for name in each[:1]) and len(each) < 2,
+        ),
         "remote": looks("-v", operands=none),
         "add": changes("files", "adds to git's index", "-A -u --all --update -v -N"),
         "commit": changes(

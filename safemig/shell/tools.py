@@ -21,6 +21,7 @@ PRINTERS = names(
     " which type basename dirname seq stat du df ps pgrep lsof printenv tput tty exit return wait set shift break"
     " continue cd pushd popd pg_isready realpath readlink nproc cmp md5sum sha256sum jq comm diff rev"
     " base64 cksum sha1sum nl tac fold paste od hexdump uptime free groups logname expr vmstat"
+    " expand strings pidof locale cal"
 )
 DESTROYERS = {
     "rmdir": ("files", "rmdir deletes folders"),
@@ -151,8 +152,26 @@ def uv(args: Words) -> Effects:
 
 _FIND = names(
     "-name -iname -path -ipath -regex -iregex -type -maxdepth -mindepth -newer -mtime -mmin -size -perm -user"
+    " -newermt -printf"
 )
-_FIND_ALONE = names("-print -print0 -empty -prune -not -o -a -or -and ! ( ) -ls -L -H -P")
+_FIND_ALONE = names(
+    "-daystart -mount -xdev -executable -readable -print -print0 -empty -prune -not -o -a -or -and ! ( ) -ls -L -H -P"
+)
+
+
+def run_by_find(args: Words) -> tuple[Words, list[Words]]:
+    """What find is given without its -exec, and the commands of these, each with a name as find writes it."""
+    rest, commands = list(args), []
+    kept: list[str] = []
+    while rest:
+        word = rest.pop(0)
+        end = next((at for at, each in enumerate(rest) if each in (";", "+")), None)
+        if word != "-exec" or end is None:
+            kept.append(word)
+            continue
+        commands.append(tuple("./found" if each == "{}" else each for each in rest[:end]))
+        rest = rest[end + 1 :]
+    return tuple(kept), commands
 
 
 def find(args: Words) -> Effects:
@@ -169,7 +188,8 @@ def find(args: Words) -> Effects:
 
 
 def date(args: Words) -> Effects:
-    plain = all(word.startswith("+") or word in ("-u", "-I", "-Iseconds", "--iso-8601") for word in args)
+    found = Known("-u -I -d= --date= --iso-8601").parse(tuple(word for word in args if word != "-Iseconds"))
+    plain = found is not None and all(word.startswith("+") for word in found.operands)
     return reads() if plain else unknown(("date", *args))
 
 

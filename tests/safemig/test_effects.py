@@ -133,7 +133,7 @@ rm -rf a.pid/
 rm -f x.pid y.txt
 dropdb app
 find . -delete
-find . -exec cat {} +
+find . -exec ./cat {} +
 echo $(rm -rf /)
 echo `rm -rf /`
 echo "$(rm -rf /)"
