@@ -16,7 +16,6 @@ from textual.screen import Screen
 from safemig.journal.events import GOOD, MODES, ApprovalGiven, Event, Message, ModeChanged
 from safemig.journal.fold import take
 from safemig.journal.state import RunState
-from safemig.policy.decision import applies_revisions
 from safemig.reports.terminal import granted_words
 from tui.bridge import EngineFeed, Feed, JournalFeed, engine_feed
 from tui.keys import APP, Own
@@ -50,7 +49,6 @@ class SafemigApp(App[int]):
         self.start_mode = "default"
         self._wanted = ""
         self._stops = 0
-        self._asked_for = ""  # the change of the database that Ctrl+C has asked about
         self._again = False
         self._live = feed is not None
 
@@ -235,26 +233,36 @@ class SafemigApp(App[int]):
         """Whether there is an engine that can be stopped."""
         return self.feed is not None and self.feed.hears and not self.summary.verdict
 
-    def _changing(self) -> bool:
-        """Whether the running step changes the database."""
-        screen, running = self.run_screen, self.summary.running
-        steps = screen.plan.steps if screen is not None and screen.plan is not None else ()
-        return any(one.id == running and applies_revisions(one.action) for one in steps)
-
     async def action_stop(self) -> None:
-        """Stops the running step, after a question while it changes the database; once more asks whether to leave."""
-        if self.stoppable and self._changing() and self._asked_for != self.summary.running:
-            self._asked_for = self.summary.running
-            self.notify(
-                "the database is being changed; Ctrl+C again stops that, anything else lets it go on", timeout=15
-            )
+        """In the shell line ends its command. Else stops the running step, after a question while it changes the
+        database; once more asks whether to leave."""
+        from tui.screens.dialogs import StopScreen
+
+        if isinstance(self.screen, StopScreen):
+            self.screen.dismiss(True)
             return
-        self._stops += 1
-        if self.stoppable and self._stops == 1:
-            if self.say_to_engine(Message("stop")):
-                self.notify("stopping the running step; Ctrl+C again asks to quit", timeout=5)
+        screen, changing = self.run_screen, self.summary.changing_database if self.stoppable else ""
+        if screen is not None and screen.interrupts_shell():
+            return
+        if changing and self._stops == 0:
+            self.push_screen(StopScreen(self.summary.of(changing).title), partial(self._stop_change, changing))
+        elif self.stoppable and self._stops == 0:
+            self._stop()
         else:
+            self._stops += 1
             await self.action_quit()
+
+    def _stop(self) -> None:
+        self._stops += 1
+        if self.say_to_engine(Message("stop")):
+            self.notify("stopping the running step; Ctrl+C again asks to quit", timeout=5)
+
+    def _stop_change(self, step: str, stop: bool | None) -> None:
+        """The answer holds for the step that it was asked about."""
+        if stop and self.stoppable and self.summary.running == step:
+            self._stop()
+        elif stop:
+            self.notify("the change has ended meanwhile; nothing was stopped", severity="warning")
 
     async def action_quit(self) -> None:
         """Leaves at once when nothing goes on, else asks."""

@@ -35,7 +35,7 @@ def places() -> list[tuple[str, type[DOMNode]]]:
     from tui.app import SafemigApp
     from tui.panes.plan import PlanPane
     from tui.panes.side_panes import classes
-    from tui.screens.dialogs import LeaveScreen
+    from tui.screens.dialogs import LeaveScreen, StopScreen
     from tui.screens.editing import EditScreen
     from tui.screens.run import RunScreen
     from tui.screens.start import StartScreen
@@ -52,6 +52,7 @@ def places() -> list[tuple[str, type[DOMNode]]]:
         ("A step, a question or help opened", TextScreen),
         ("Editing a proposed file", EditScreen),
         ("Leave or stay", LeaveScreen),
+        ("Stopping a change of the database", StopScreen),
     ]
 
 

@@ -201,7 +201,8 @@ APP = [
         "stop",
         id="app.stop",
         priority=True,
-        tooltip="Stop the running step; a second time asks to quit",
+        tooltip="Stop the running step, after a question while the database is being changed; a second time asks to"
+        " quit. In the shell line: end its command alone",
     ),
     Binding("q", "quit", "quit", id="app.quit", tooltip="Leave; the engine finishes the step in flight and waits"),
     Binding(

@@ -9,6 +9,8 @@ import shutil
 import signal
 import socket
 import sys
+import termios
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -34,6 +36,8 @@ from safemig.reports.json_document import document
 from safemig.reports.terminal import printable, render
 
 LINE_LIMIT = 64 << 20
+LONGEST_LINE = 4096  # bytes; a terminal gives no longer one
+AGAIN_SECONDS = 15.0  # within them a second Ctrl+C stops a change of the database
 
 
 @dataclass
@@ -47,6 +51,7 @@ class Face:
     root: Path = field(default_factory=Path)
     summary: RunState = field(default_factory=RunState)
     stops: int = 0
+    warned: tuple[str, float] = ("", 0.0)  # the change of the database that a stop was asked about, and when
     kept: bool = True
     stdin: asyncio.StreamWriter | None = None
 
@@ -89,8 +94,9 @@ def _starters(options: argparse.Namespace) -> list[str]:
 
 async def _drive(face: Face, line: list[str]) -> int:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):  # before the child is there: it would go on without us
-        loop.add_signal_handler(number, _stop, face)
+    # Before the child is there: it would go on without us.
+    loop.add_signal_handler(signal.SIGINT, _interrupt, face)
+    loop.add_signal_handler(signal.SIGTERM, _stop, face)
     # A socket pair and not a pipe: a pipe of ours can be opened by every process of the account, below /proc.
     ours, theirs = socket.socketpair()
     with theirs:
@@ -139,11 +145,25 @@ def _send(stdin: asyncio.StreamWriter, message: Message) -> None:
         stdin.write(msgspec.json.encode(message) + b"\n")
 
 
+def _interrupt(face: Face) -> None:
+    """Ctrl+C: while the database is being changed it asks first, where somebody sits at the terminal."""
+    changing, now = face.summary.changing_database, time.monotonic()
+    known, asked = face.warned
+    if changing and sys.stdin.isatty() and not face.stops and not (known == changing and now - asked < AGAIN_SECONDS):
+        face.warned = (changing, now)
+        face.say(
+            f"the database is being changed ({printable(face.summary.of(changing).title)}); Ctrl+C again within "
+            f"{AGAIN_SECONDS:.0f} seconds stops that, anything else lets it go on"
+        )
+        return
+    _stop(face)
+
+
 def _stop(face: Face) -> None:
     face.stops += 1
-    face.say("stopping the running step …" if face.stops == 1 else "still stopping; nothing is left half-done")
-    if face.stdin:
+    if face.stdin:  # first: a terminal that is gone takes no word
         _send(face.stdin, Message("stop"))
+    face.say("stopping the running step …" if face.stops == 1 else "still stopping; nothing is left half-done")
 
 
 def _remember(face: Face, event: Event) -> None:
@@ -261,7 +281,9 @@ def _answer_of(word: str, asked: ApprovalAsked) -> tuple[Answer, str] | None:
 
 
 async def _read_line(face: Face, prompt: str) -> str:
-    """One line from the terminal without blocking the loop; "" once a stop was asked for, "n" at its end."""
+    """One line from the terminal without blocking the loop; "" once a stop was asked for, "n" at its end. What was
+    typed before the prompt stood there was no answer to it."""
+    _discard_typed()
     out(prompt)
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
@@ -274,7 +296,13 @@ async def _read_line(face: Face, prompt: str) -> str:
         loop.remove_reader(sys.stdin)
     if not ready.is_set():
         return ""
-    return sys.stdin.readline() or "n"
+    # By the descriptor: Python's own buffer would keep what stands behind the line, and nothing could discard that.
+    return os.read(sys.stdin.fileno(), LONGEST_LINE).decode("utf-8", "replace") or "n"
+
+
+def _discard_typed() -> None:
+    with suppress(termios.error, OSError):
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 def _report_words(face: Face) -> str:

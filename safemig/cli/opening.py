@@ -10,6 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from safemig.base.action import digest_of
+from safemig.base.files import content
+from safemig.base.redaction import MARK
 from safemig.cli.errors import UsageError
 from safemig.cli.trusting import NotTrusted, go_on, not_looked, own_programs_only, question, standing_of
 from safemig.consent.ownership import run_problem
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from safemig.runtimes.base import Runtime
 
 RESUMABLE = {"", "interrupted", "waiting"}
+REQUEST = "request.json"
 
 
 @dataclass(frozen=True)
@@ -130,13 +136,14 @@ def new_session(opened: Opened, request: Request, listen: Callable[[Event], None
             raise RunBusy(f"run {name} was killed and its command still runs; take it up with `safemig resume`")
     name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
     journal = Journal(state / "runs" / name, name, _target(opened), listen)
+    asked = {"spec": request.spec, "phase": request.phase, "message": request.message}
+    journal.save(REQUEST, msgspec.json.encode(asked))
     return Session(opened.project, opened.config, opened.runtime, journal, inbox, request)
 
 
 def old_session(opened: Opened, name: str, listen: Callable[[Event], None], inbox: Inbox) -> Session:
     """A session on the journal of an unfinished run (the newest one when ``name`` is empty). Raises NotTrusted."""
     from safemig.engine.session import Session
-    from safemig.planning.request import Request
 
     require_trust(opened)
     state = state_folder(opened.project.root)
@@ -148,8 +155,26 @@ def old_session(opened: Opened, name: str, listen: Callable[[Event], None], inbo
     if past.verdict not in RESUMABLE:
         raise UsageError(f"run {name} has ended ({past.verdict}); start a new one with `safemig run`")
     journal = Journal(folder, name, _target(opened), listen)
-    asked = Request(past.started.spec, past.started.phase, past.started.message)
-    return Session(opened.project, opened.config, opened.runtime, journal, inbox, asked)
+    return Session(opened.project, opened.config, opened.runtime, journal, inbox, _request(folder, past))
+
+
+def _request(folder: Path, past: RunState) -> Request:
+    """What the run was asked for, word for word: in its events it is redacted."""
+    from safemig.planning.request import Request
+
+    started = past.started
+    try:
+        asked = msgspec.json.decode(content(folder / REQUEST), type=dict[str, str])
+        request = Request(asked["spec"], asked["phase"], asked["message"])
+    except FileNotFoundError:  # a run of an earlier version
+        if past.facts is None and MARK in f"{started.phase} {started.message}":
+            raise UsageError("what this run was asked for is known only without its secrets; start a new one") from None
+        return Request(started.spec, started.phase, started.message)
+    except (OSError, KeyError, msgspec.MsgspecError) as error:
+        raise UsageError(f"{folder / REQUEST} cannot be read: {error}") from None
+    if started.digest and digest_of(request) != started.digest:
+        raise UsageError(f"{folder / REQUEST} is not what the run has written; start a new run")
+    return request
 
 
 def _target(opened: Opened) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -21,6 +22,7 @@ from safemig.engine.invalid_indexes import name_unfinished
 from safemig.engine.lock_watch import watching
 from safemig.engine.ownership import before_of, claim, end_leftovers, files_of, mark_of
 from safemig.engine.project_scripts import CHECK
+from safemig.engine.recipe_changes import AnotherStepFirst, recipe_as_now, recipe_holds
 from safemig.engine.redact_evidence import clean_facts
 from safemig.engine.same_database import check_first_use
 from safemig.engine.service_log import end_following, follow
@@ -28,15 +30,17 @@ from safemig.engine.session import RunEnds, Session
 from safemig.engine.settle import look_at_end
 from safemig.engine.still_running import require_ended
 from safemig.engine.ticking import judge_at_end
-from safemig.engine.user_actions import SHELL, end_own, take_message
+from safemig.engine.user_actions import end_own, take_message
 from safemig.engine.verdict import ending, finish
 from safemig.execution.command import settle, state
 from safemig.journal.events import Mode, Verdict
 from safemig.journal.journal import JournalUnwritable
+from safemig.journal.state import SHELL
 from safemig.planning.collect import revision_contents
 from safemig.planning.contents import reread
 from safemig.planning.facts import Facts, Finding
 from safemig.planning.plan import Step
+from safemig.policy.decision import applies_revisions
 
 READINGS = 5  # times that files which change before a step are read again and asked about
 Begin = Callable[[Session], Awaitable[Facts]]
@@ -56,7 +60,8 @@ async def drive(s: Session, observe: Begin, mode: Mode | None = None) -> int:
         while (step := next_step(s)) is not None:
             await follow(s)
             s.check_stop()
-            await _step(s, step)
+            with suppress(AnotherStepFirst):
+                await _step(s, step)
             s.check_stop()
         return await _end(s)
     except RunEnds as end:
@@ -99,6 +104,7 @@ async def _begin(s: Session, observe: Begin, mode: Mode | None) -> None:
                 "spec": s.request.spec,
                 "phase": s.request.phase,
                 "message": s.request.message,
+                "digest": digest_of(s.request),
                 "mode": mode or "default",
                 "runtime": s.runtime.name,
                 "engine": __version__,
@@ -205,6 +211,7 @@ async def _step(s: Session, step: Step) -> None:
                 "phase": step.phase,
                 "effect": step.action.effect,
                 "command": s.clean(step.action.line),
+                "changes_database": applies_revisions(step.action),
             },
             step.id,
         )
@@ -216,18 +223,18 @@ async def _permitted(s: Session, step: Step) -> Step | None:
     for _ in range(READINGS):
         acting = _acting(s, step)
         if not acting:
-            step = await _read_again(s, step)
+            step = await _read_again(s, await recipe_as_now(s, step))
             await preconditions.check(s, step)
         asked = s.past.asked
         permitted = await permit(s, step)
         if permitted is None or acting:
             return permitted
-        if await s.look(partial(_changed, s, permitted)):
+        if await s.look(partial(_changed, s, permitted)) or not await s.look(partial(recipe_holds, s, permitted)):
             s.check_stop()
-            continue  # revision files that changed meanwhile are read again, and asked about as they are
+            step = permitted
+            continue  # what changed meanwhile is read again, and asked about as it is
         if s.past.asked != asked:  # what was answered is the action as it stood when it was asked
-            edited = permitted.action != step.action
-            await preconditions.check(s, permitted, without="recipe" if edited else "")
+            await preconditions.check(s, permitted)
         return permitted
     raise RunEnds("stale", f"before “{step.title}”: the files that it applies keep changing while it is asked about")
 

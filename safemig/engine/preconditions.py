@@ -9,37 +9,42 @@ from safemig.engine import observation
 from safemig.engine.session import RunEnds, Session
 from safemig.planning.collect import revision_contents
 from safemig.planning.plan import Step
+from safemig.shell.make_effects import recipe_digest
+from safemig.shell.makefile import Makefile, read_makefile
 
 
-async def check(s: Session, step: Step, *, without: str = "") -> None:
+async def check(s: Session, step: Step) -> None:
     """Raises RunEnds("refused") where the command would reach what another folder's project runs, and RunEnds("stale")
-    with what changed when something no longer holds; ``without`` that of this name."""
+    with what changed when something no longer holds."""
     if step.action.kind == "command" and (why := await s.look(s.runtime.elsewhere)):
         raise RunEnds("refused", f"before “{step.title}”: {why}")
     for name in step.assumes:
-        if name == without:
-            continue
         changed = await _CHECKS[name](s, step)
         if changed:
             raise RunEnds("stale", f"before “{step.title}”: {changed}")
 
 
 async def _recipe(s: Session, step: Step) -> str:
-    from safemig.shell.make_effects import recipe_digest
-    from safemig.shell.makefile import read_makefile
-
-    makefile = s.project.makefile
-    if makefile is None:
-        return "there is no Makefile any more"
-    try:
-        fresh = read_makefile(makefile.path, makefile.root)
-    except OSError as error:
-        return f"{makefile.path} cannot be read: {error.strerror}"
-    if step.action.target not in {target.name for target in fresh.targets}:
+    """A recipe that changed is read again and asked anew before this; here that has been done as far as it can be."""
+    if not step.action.target:  # the person's own wording of the line
+        return ""
+    makefile = await s.look(lambda: read_again(s))
+    if step.action.target not in {target.name for target in makefile.targets}:
         return f"the Makefile has no target {step.action.target} any more"
-    if recipe_digest(fresh, step.action.target) != step.action.recipe:
+    if recipe_digest(makefile, step.action.target) != step.action.recipe:
         return f"the recipe of make {step.action.target} is not the planned one any more"
     return ""
+
+
+def read_again(s: Session) -> Makefile:
+    """The Makefile as it is now. Raises RunEnds("stale") where there is none."""
+    makefile = s.project.makefile
+    if makefile is None:
+        raise RunEnds("stale", "there is no Makefile any more")
+    try:
+        return read_makefile(makefile.path, makefile.root)
+    except OSError as error:
+        raise RunEnds("stale", f"{makefile.path} cannot be read: {error.strerror}") from None
 
 
 async def _file(s: Session, step: Step) -> str:

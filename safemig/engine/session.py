@@ -53,6 +53,7 @@ class Session:
     """What the parts of a run share. ``facts`` and ``plan`` are set once the journal holds them; ``requests`` are those
     that this engine sent to the service beside the endpoints in the journal, ``launched`` is what its last start left
     running on this machine. ``claims`` are the sessions that are proved to be a command's, by its number;
+    ``own`` are the person's own shell lines at work, with what ends each;
     ``unheard`` is why no other terminal can answer."""
 
     project: Project
@@ -66,7 +67,7 @@ class Session:
     findings: list[Finding] = field(default_factory=list)
     numbers: int = 0
     claims: dict[int, tuple[Claim, ...]] = field(default_factory=dict)
-    own: set[asyncio.Task[None]] = field(default_factory=set)
+    own: dict[asyncio.Task[None], asyncio.Event] = field(default_factory=dict)
     follower: asyncio.Task[None] | None = None
     requests: list[SentRequest] = field(default_factory=list)
     launched: Launched | None = None

@@ -15,10 +15,9 @@ from safemig.engine.ownership import claim, end_leftovers, files_of, keep_before
 from safemig.engine.session import Session
 from safemig.execution import command as commands
 from safemig.journal.events import MODES, Message
+from safemig.journal.state import SHELL
 from safemig.plan_document.document import read
 from safemig.shell.effects import effect_of_line
-
-SHELL = "!"
 
 
 def take_message(s: Session, message: Message) -> None:
@@ -26,7 +25,10 @@ def take_message(s: Session, message: Message) -> None:
     if message.type == "mode" and message.mode in MODES and message.mode != s.past.mode:
         change: dict[str, Json] = {"before": s.past.mode, "after": message.mode, "by": message.by}
         s.emit("mode.changed", {**change, **message.came_from()})
+    elif message.type == "shell_stop":
+        _stop_own(s)
     elif message.type == "stop":
+        _stop_own(s)
         s.emit("stop.asked", {"by": message.by, **message.came_from()})
     elif message.type in {"tick", "untick"}:
         _tick(s, message)
@@ -77,9 +79,10 @@ def _shell(s: Session, message: Message) -> None:
     action = Action("command", line=line, cwd=message.cwd, effect=effects.effect, touches=effects.touches)
     if not line or not _inside(s.root, message.cwd) or not _allowed(s, action):
         return
-    task = asyncio.ensure_future(_run(s, action))
-    s.own.add(task)
-    task.add_done_callback(s.own.discard)
+    stop = asyncio.Event()
+    task = asyncio.ensure_future(_run(s, action, stop))
+    s.own[task] = stop
+    task.add_done_callback(s.own.pop)
 
 
 def _inside(root: Path, cwd: str) -> bool:
@@ -87,7 +90,7 @@ def _inside(root: Path, cwd: str) -> bool:
     return folder.is_dir() and folder.is_relative_to(root.resolve())
 
 
-async def _run(s: Session, action: Action) -> None:
+async def _run(s: Session, action: Action, stop: asyncio.Event) -> None:
     number = s.number()
     files = files_of(s, number)
     files.folder.mkdir(mode=0o700, exist_ok=True)  # no step has had a command yet
@@ -112,7 +115,7 @@ async def _run(s: Session, action: Action) -> None:
 
     try:
         await keep_before(s, number)
-        ended = await commands.run(command, files, stop=s.inbox.stop, on_output=grown, ending=ending)
+        ended = await commands.run(command, files, stop=stop, on_output=grown, ending=ending)
         if ended.how != "exit":
             await end_leftovers(s, SHELL, number)
     except commands.CommandError as error:
@@ -135,6 +138,10 @@ async def _run(s: Session, action: Action) -> None:
 
 async def end_own(s: Session) -> None:
     """At the run's end: the person's own lines end with it, and none is left running."""
-    if s.own:
-        s.inbox.stop.set()
-        await asyncio.gather(*s.own, return_exceptions=True)
+    _stop_own(s)
+    await asyncio.gather(*s.own, return_exceptions=True)
+
+
+def _stop_own(s: Session) -> None:
+    for stop in s.own.values():
+        stop.set()

@@ -36,7 +36,7 @@ class Sender:
 
 
 class RunStarted(msgspec.Struct, frozen=True):
-    """``engine`` is its version, ``pid`` its process."""
+    """``engine`` is its version, ``pid`` its process, ``digest`` that of the request as it was made."""
 
     project: str = ""
     spec: str = ""
@@ -46,6 +46,7 @@ class RunStarted(msgspec.Struct, frozen=True):
     runtime: str = ""
     engine: str = ""
     pid: int = 0
+    digest: str = ""
 
 
 class RunResumed(msgspec.Struct, frozen=True):
@@ -113,11 +114,14 @@ class ModeChanged(msgspec.Struct, frozen=True):
 
 
 class StepStarted(msgspec.Struct, frozen=True):
+    """``changes_database``: a stop is asked about first."""
+
     title: str = ""
     intent: str = ""
     phase: str = ""
     effect: str = ""
     command: str = ""
+    changes_database: bool = False
 
 
 class StepFinished(msgspec.Struct, frozen=True):
@@ -372,11 +376,11 @@ class Message:
     the person wants it, judged anew and asked again; answer proposed: the lines of the items that are meant, such as
     12,14; "" means all; where the question says typed: those words, as the person has typed them). mode: mode. stop.
     tick, untick: file, line, text (the item's words as the person saw them: another item on that line is left alone).
-    shell: line_text, cwd (relative to the project's root): the person's own shell line. ``sender`` is set by the side
-    that receives it, whatever the message itself says.
+    shell: line_text, cwd (relative to the project's root): the person's own shell line. shell_stop: those that still
+    run end, and nothing else. ``sender`` is set by the side that receives it, whatever the message itself says.
     """
 
-    type: Literal["attach", "decide", "mode", "stop", "tick", "untick", "shell"]
+    type: Literal["attach", "decide", "mode", "stop", "tick", "untick", "shell", "shell_stop"]
     id: str = ""
     answer: Answer = "no"
     reason: str = ""

@@ -135,6 +135,7 @@ def _(body: kinds.StepStarted, state: RunState, event: Event) -> None:
         state.begun += 1
     _outlined(step, body)
     step.status, step.began, step.reason = "running", event.wall, ""
+    step.changes_database = body.changes_database
     step.attempts += 1
     step.evidence.clear()  # a second attempt looks again
     step.notes.clear()

@@ -21,6 +21,7 @@ from safemig.journal.events import (
 )
 
 ENDED = frozenset({"done", "failed", "skipped", "refused"})  # resuming does not take such a step up again
+SHELL = "!"  # in the place of a step: the person's own shell lines
 AT_WORK = frozenset({"planned", "running", "interrupted"})
 
 
@@ -46,6 +47,7 @@ class StepState:
     evidence: list[tuple[str, Evidence]] = field(default_factory=list)
     notes: set[str] = field(default_factory=set)
     listed: bool = False
+    changes_database: bool = False
 
     @property
     def started(self) -> bool:
@@ -229,6 +231,17 @@ class RunState:
     def running(self) -> str:
         """The step that is at work; "" once the run has finished."""
         return "" if self.verdict else self.in_flight
+
+    @property
+    def changing_database(self) -> str:
+        """The step that is at work and changes the database; "" where none does."""
+        return self.running if self.of(self.running).changes_database else ""
+
+    @property
+    def own_lines(self) -> tuple[int, ...]:
+        """The numbers of the person's own shell lines that have not ended."""
+        own = self.of(SHELL)
+        return () if self.verdict else tuple(number for number in own.commands if number not in own.ends)
 
     @property
     def digest(self) -> str:

@@ -213,8 +213,9 @@ class Finding:
     revisions that the project's own command wrote, and what of their drops is ``foreign``. ``uncompared``: the step of
     which nothing tells what it makes of the schema. ``remedy``: cause, actions (the edits, in order), packages, and
     ``install`` where no build of the project installs them. ``edited``: step, and the action that the person made of
-    it. ``there``: everything that the phase asks for is there. ``contents``: files and scripts that are not as they
-    were planned. Where revisions were read again (also with ``database`` and ``edited``): files, scripts, and the risks
+    it. ``recipe``: the commands as they are now, each with its role as text and what is new in it as diff. ``there``:
+    everything that the phase asks for is there. ``contents``: files and scripts that are not as they were planned.
+    Where revisions were read again (also with ``database`` and ``edited``): files, scripts, and the risks
     of these files.
     """
 

@@ -28,6 +28,7 @@ from safemig.planning.pending import (
 )
 from safemig.planning.pending import revisions as revisions_of
 from safemig.planning.plan import Phase, Plan, Step, child
+from safemig.planning.recipes import as_now, marked, proofs
 from safemig.planning.steps import (
     build_steps,
     command_step,
@@ -55,7 +56,7 @@ ASSUMES = {
 
 def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
     """The document that facts and findings come to; its place in the chain is given by :func:`revisions`."""
-    facts = reread(facts, findings)
+    facts = as_now(reread(facts, findings), findings)
     remedies = [finding for finding in findings if finding.name == "remedy"]
     steps = [
         *_starting(facts, findings),
@@ -72,23 +73,25 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
         *_modelling(facts),
         *_proving(facts),
     ]
-    steps = _checked(carrying(steps, facts, findings), facts)
+    steps = marked(_checked(carrying(steps, facts, findings), facts, proofs(facts, findings)), findings)
     edited = {finding.step: finding.actions[0] for finding in findings if finding.name == "edited"}
     steps = uncompared(steps, findings)
     steps = as_written([replace(step, action=edited.get(step.id, step.action)) for step in steps], facts)
     return Plan(1, facts.target, tuple(steps), (*open_points(facts, findings), *points(findings)), tuple(notes(facts)))
 
 
-def _checked(steps: list[Step], facts: Facts) -> list[Step]:
+def _checked(steps: list[Step], facts: Facts, again: int) -> list[Step]:
     """With the proof, before the first of them that changes the schema, that it is the right database. A start that
     applies something before the change is the first use of a database that there is: nothing of it can be seen before
-    it runs, so what names its database is looked at then."""
+    it runs, so what names its database is looked at then. ``again``: as often as the migrate command has changed."""
     first_use = ("build", "start")
     changes = (one.applies and (one.phase == "change" or one.intent not in first_use) for one in steps)
     if not (any(changes) or any(step.intent in ("upgrade", "generate") for step in steps)):
         return steps
     at = next(number for number, step in enumerate(steps, 1) if step.id == "revision")
-    return [*steps[:at], same_database_step(facts), *steps[at:]]
+    proof = same_database_step(facts)
+    more = (replace(proof, id=f"{proof.id}-{number}") for number in range(2, again + 2))
+    return [*steps[:at], proof, *more, *steps[at:]]
 
 
 def revisions(facts: Facts, findings: Sequence[Finding] = ()) -> tuple[Plan, ...]:

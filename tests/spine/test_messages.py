@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import select
 import stat
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
-from safemig import entry
 from safemig.consent.channel import Reply, socket_path, tell
 from safemig.consent.person_folder import project_folder
 from safemig.journal.events import Message, Sender
 from safemig.journal.journal import read_events
 from safemig.policy import permissions
 from tests.spine.face import Said, asked, converse, decide, of
+from tests.spine.plain_terminal import read_until, typed
 from tests.spine.project import Spine, make_project, remove_project
-from tests.trusting import trusting
 
 UNBROKEN = ["build", "start", "migrate", "test", "migrate", "test"]
 CHANGING = {"database", "build", "start", "pending", "test", "create", "migrate", "tick"}
@@ -296,25 +291,6 @@ def test_a_command_of_the_run_cannot_answer_for_the_person(spine: Spine) -> None
     assert sum("was refused: this run has started it itself" in e["data"]["text"] for e in of(events, "note")) == 2
 
 
-@contextmanager
-def typed(spine: Spine, command: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """`safemig COMMAND` in a terminal of its own, and the terminal's other side."""
-    primary, secondary = pty.openpty()
-    trusting(spine.root)
-    line = [sys.executable, "-P", str(Path(entry.__file__)), command, "--project", str(spine.root)]
-    plain = {**os.environ, "NO_COLOR": "1"}
-    with subprocess.Popen(
-        line, env=plain, stdin=secondary, stdout=secondary, stderr=secondary, start_new_session=True
-    ) as process:
-        os.close(secondary)
-        try:
-            yield process, primary
-        finally:
-            if process.poll() is None:
-                process.terminate()
-            os.close(primary)
-
-
 def test_the_terminal_form_hands_its_engine_no_pipe_that_others_can_open(spine: Spine) -> None:
     """What is written to a pipe below /proc is read like what the face has said; a socket cannot be opened there."""
     with typed(spine, "run") as (face, terminal):
@@ -323,7 +299,9 @@ def test_the_terminal_form_hands_its_engine_no_pipe_that_others_can_open(spine: 
         assert stat.S_ISSOCK(Path(f"/proc/{engine.pid}/fd/0").stat().st_mode)
         with pytest.raises(OSError, match="No such device"):
             os.open(f"/proc/{engine.pid}/fd/0", os.O_WRONLY)
-        os.write(terminal, b"n\n\n")
+        os.write(terminal, b"n\n")
+        read_until(terminal, "why (goes into the report")
+        os.write(terminal, b"\n")
         read_until(terminal, "=== REFUSED ===")
 
 
@@ -347,19 +325,6 @@ def test_another_terminal_answers_with_the_same_facts(spine: Spine) -> None:
     source = given.data["from"]
     assert isinstance(source, dict)
     assert source["pid"] == answer.pid
-
-
-def read_until(terminal: int, *words: str) -> str:
-    """What came to a terminal until all of ``words`` stand in it."""
-    text = ""
-    while not all(word in text for word in words):
-        ready, _, _ = select.select([terminal], [], [], 60)
-        assert ready, f"{words} did not come: {text}"
-        try:
-            text += os.read(terminal, 65536).decode("utf-8", "replace").replace("\r\n", "\n")
-        except OSError:
-            pytest.fail(f"it ended before {words}: {text}")
-    return text
 
 
 def test_a_face_that_goes_lets_the_step_finish_and_resume_goes_on(spine: Spine) -> None:

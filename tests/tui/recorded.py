@@ -167,6 +167,7 @@ class Recording:
             "intent": step.intent,
             "effect": step.action.effect,
             "command": step.action.line,
+            "changes_database": step.intent == "upgrade",
         }
         self.add("step.started", began, name)
 

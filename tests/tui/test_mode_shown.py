@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,20 +48,3 @@ async def test_a_run_is_taken_up_in_the_mode_that_is_shown(tmp_path: Path, monke
         assert "mode  default" in screen_text(s.app)
         await s.press("r")
         assert begun == [("resume", "default", s.app.summary.run)]
-
-
-async def test_ctrl_c_asks_before_it_stops_a_change_of_the_database(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
-        assert s.screen.plan is not None
-        steps = tuple(
-            replace(one, action=replace(one.action, touches=("database schema",))) if one.id == "migrate" else one
-            for one in s.screen.plan.steps
-        )
-        s.screen.plan = replace(s.screen.plan, steps=steps)
-        s.run.start_step("migrate")
-        await s.play()
-        await s.press("ctrl+c")
-        assert s.feed.sent == []
-        assert "the database is being changed" in screen_text(s.app)
-        await s.press("ctrl+c")
-        assert [message.type for message in s.feed.sent] == ["stop"]

@@ -81,6 +81,12 @@ class CommandLine(Vertical):
         back, self._came_from = self._came_from, None
         self.screen.set_focus(back if back is not None and back.is_attached and back.focusable else None)
 
+    def interrupt(self) -> None:
+        """Ctrl+C where nothing runs: the line is given up, as in a shell."""
+        typed = self.query_one(ShellInput)
+        self.say("" if typed.value else "nothing runs here; Esc leaves the line, and Ctrl+C then stops the step")
+        typed.value = ""
+
     def say(self, words: str) -> None:
         """A line above the prompt, such as why a line was not run; "" takes it away."""
         line = self.query_one("#shell-words", Static)
@@ -91,6 +97,11 @@ class CommandLine(Vertical):
     def is_open(self) -> bool:
         """Whether a line can be typed."""
         return self.has_class("-open")
+
+    @property
+    def typed_at(self) -> bool:
+        """Whether the keys go into the line now."""
+        return isinstance(self.screen.focused, ShellInput)
 
     @property
     def folder(self) -> str:

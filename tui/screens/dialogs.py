@@ -1,4 +1,4 @@
-"""The two small screens over everything: leave or stay, and the keys of the pane at hand."""
+"""The small screens over everything: leave or stay, stop a change or not, and the keys of the pane at hand."""
 
 from __future__ import annotations
 
@@ -12,30 +12,55 @@ from textual.widgets import Static
 
 from tui.palette import own_keys
 from tui.screens.step import TextScreen
+from tui.words import clean
 
 
-class LeaveScreen(ModalScreen[bool]):
-    """Asks whether to leave; Enter answers nothing."""
+class ChoiceScreen(ModalScreen[bool]):
+    """Asks one thing, over everything; Enter answers nothing."""
 
     DEFAULT_CSS = """
-    LeaveScreen { align: center middle; }
-    LeaveScreen > Static { width: auto; max-width: 90%; height: auto; padding: 1 2; }
-    LeaveScreen > Static { border: round $warning; background: $surface; }
+    ChoiceScreen { align: center middle; }
+    ChoiceScreen > Static { width: auto; max-width: 90%; height: auto; padding: 1 2; }
+    ChoiceScreen > Static { border: round $warning; background: $surface; }
     """
+
+    def __init__(self, text: str, choices: str) -> None:
+        super().__init__()
+        self._text, self._choices = text, choices
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content.assemble((self._text, ""), "\n\n", (self._choices, "bold")))
+
+    def action_choose(self, chosen: bool) -> None:
+        self.dismiss(chosen)
+
+
+class LeaveScreen(ChoiceScreen):
+    """Whether to leave."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,q", "leave(True)", "leave", id="leave.yes", tooltip="Leave the screen"),
-        Binding("n,escape", "leave(False)", "stay", id="leave.no", tooltip="Stay here"),
+        Binding("y,q", "choose(True)", "leave", id="leave.yes", tooltip="Leave the screen"),
+        Binding("n,escape", "choose(False)", "stay", id="leave.no", tooltip="Stay here"),
     ]
 
     def __init__(self, text: str) -> None:
-        super().__init__()
-        self._text = text
+        super().__init__(text, "y leave    n stay")
 
-    def compose(self) -> ComposeResult:
-        yield Static(Content.assemble((self._text, ""), "\n\n", ("y leave    n stay", "bold")))
 
-    def action_leave(self, leave: bool) -> None:
-        self.dismiss(leave)
+class StopScreen(ChoiceScreen):
+    """Whether a change of the database is to be stopped midway."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "choose(True)", "stop", id="stop.yes", tooltip="Stop the change (so does Ctrl+C once more)"),
+        Binding("n,escape", "choose(False)", "go on", id="stop.no", tooltip="Let the change go on"),
+    ]
+
+    def __init__(self, title: str) -> None:
+        text = (
+            f"Stop “{clean(title)}”? The database is being changed. What has not been committed is taken back; "
+            "what runs outside of a transaction stays half done."
+        )
+        super().__init__(text, "Ctrl+C or y stops it    n lets it go on")
 
 
 def keys_of(screen: Screen[object]) -> TextScreen:

@@ -191,6 +191,18 @@ class RunScreen(Screen[None]):
     def action_shell(self) -> None:
         self.panes.command_line.open()
 
+    def interrupts_shell(self) -> bool:
+        """Whether Ctrl+C is meant for the shell line; it ends its commands, or empties the line."""
+        line = self.panes.command_line
+        if self.app.screen is not self or not line.typed_at:
+            return False
+        if self.attached and self.summary.own_lines:
+            self.post_message(self.Told(engine.Message("shell_stop")))
+            line.say("ending what the shell line runs …")
+        else:
+            line.interrupt()
+        return True
+
     def on_shell_asked(self, message: ShellAsked) -> None:
         if self.attached:
             self.post_message(self.Told(shell_message(message)))

@@ -1,0 +1,58 @@
+"""Recipes that changed while the run was on: the commands as they are now, and what is new in them for the question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from safemig.base.action import Action
+from safemig.planning.facts import Facts, Finding
+from safemig.planning.plan import Step
+
+NAME = "recipe"
+
+
+def as_now(facts: Facts, findings: Sequence[Finding]) -> Facts:
+    """The facts with the newest reading of each role's command; a finding's actions have the role as their text."""
+    for action in _changed(findings):
+        known = facts.commands[action.text]
+        fresh = replace(
+            known,
+            line=action.line,
+            target=action.target,
+            recipe=action.recipe,
+            effect=action.effect,
+            touches=action.touches,
+        )
+        facts = replace(facts, commands={**facts.commands, action.text: fresh})
+    return facts
+
+
+def marked(steps: Sequence[Step], findings: Sequence[Finding]) -> list[Step]:
+    """The steps; one whose recipe changed is asked about in every mode, with what is new in it."""
+    news = {(action.target, action.recipe): action.diff for action in _changed(findings) if action.target}
+    return [_marked(step, news.get((step.action.target, step.action.recipe))) for step in steps]
+
+
+def _marked(step: Step, new: str | None) -> Step:
+    if new is None:
+        return step
+    why = f"the recipe of `make {step.action.target}` changed after the plan was made"
+    detail = (f"new in what `make {step.action.target}` runs since the plan was made:", *_indented(new), *step.detail)
+    asks = "; ".join(filter(None, (why, step.action.asks)))
+    return replace(step, action=replace(step.action, asks=asks), cause=step.cause or why, detail=detail)
+
+
+def proofs(facts: Facts, findings: Sequence[Finding]) -> int:
+    """How often what is known of the migrate command's database has to be found anew: with each change of it."""
+    migrate = facts.commands.get("migrate")
+    changes = [finding for finding in findings if finding.name == NAME] if migrate and migrate.target else []
+    return sum(any(action.text == "migrate" for action in finding.actions) for finding in changes)
+
+
+def _changed(findings: Sequence[Finding]) -> list[Action]:
+    return [action for finding in findings if finding.name == NAME for action in finding.actions]
+
+
+def _indented(text: str) -> list[str]:
+    return [f"  {line}" for line in text.splitlines()]
