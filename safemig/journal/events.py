@@ -114,14 +114,12 @@ class ModeChanged(msgspec.Struct, frozen=True):
 
 
 class StepStarted(msgspec.Struct, frozen=True):
-    """``changes_database``: a stop is asked about first."""
-
     title: str = ""
     intent: str = ""
     phase: str = ""
     effect: str = ""
     command: str = ""
-    changes_database: bool = False
+    changes_database: bool = False  # a stop is asked about first
 
 
 class StepFinished(msgspec.Struct, frozen=True):

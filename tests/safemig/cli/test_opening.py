@@ -14,6 +14,7 @@ from safemig.cli.opening import REQUEST, Opened, new_session, old_session, open_
 from safemig.engine.inbox import Inbox
 from safemig.engine.session import Session
 from safemig.planning.request import Request
+from tests.trusting import trusting
 
 ASKED = Request(phase="3: token=Hunt3r-of-things", message="store password=Hunt3r-of-things beside the mail")
 
@@ -21,6 +22,7 @@ ASKED = Request(phase="3: token=Hunt3r-of-things", message="store password=Hunt3
 @pytest.fixture
 def opened(tmp_path: Path) -> Opened:
     (tmp_path / "safemig.yaml").write_text("runtime: process\n", encoding="utf-8")
+    trusting(tmp_path)
     return open_project(argparse.Namespace(project=str(tmp_path), command="run"))
 
 
