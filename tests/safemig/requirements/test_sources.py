@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -252,3 +254,12 @@ def test_no_block_breaks_the_reader(parts: list[str], language: str) -> None:
     found = _wanted((language, "".join(parts)))
     if found is not None and found.upgrade:
         assert len(found.upgrade_lines) == found.upgrade.count("\n") + 1
+
+
+def test_a_block_beyond_all_measure_is_a_problem_within_seconds() -> None:
+    begun = time.monotonic()
+    statements = "CREATE TABLE t (a int);\n" * 90_000  # 2 MB; read statement by statement it took 80 s and 330 MB
+    found = _found(("sql", statements))
+    assert "too large to be read" in found.problems[0]
+    assert _wanted(("text", "line of a log\n" * 40_000)) is None
+    assert time.monotonic() - begun < 20
