@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from checks.evidence import Evidence, Json
@@ -14,6 +14,7 @@ from safemig.checklist.plain_words import plain_words
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, open_project, runs
 from safemig.cli.printing import json_out, out
+from safemig.cli.trusting import not_looked
 from safemig.engine.item_commands import KIND as NAMED
 from safemig.engine.item_commands import looked
 from safemig.engine.item_context import KIND, look_around, shown, strings, subject_of, world_of
@@ -73,6 +74,7 @@ def _judge(opened: Opened, facts: Facts, spec: str, phase: Phase) -> dict[str, J
         "items": items,
         "counts": {state: states.count(state) for state in ticks.STATES},
         "commands": [_command(one) for one in facts.named],
+        "notes": [*_notes(opened, facts)],
     }
 
 
@@ -95,6 +97,14 @@ def _earlier(known: list[RunState], named: Sequence[NamedFact], subject: str) ->
     return baselines, ticks.Proofs(commands_run=tuple(ran), looked=ended, revisions=tuple(revisions))
 
 
+def _notes(opened: Opened, facts: Facts) -> Iterator[str]:
+    """What was not looked at, since the folder is not trusted."""
+    if not opened.standing.trusted:
+        problem = not_looked(opened.standing)
+        yield f"{problem.what}; {problem.next}"
+        yield from facts.unread
+
+
 def _command(one: NamedFact) -> Json:
     """``runs`` is the exact line that a run runs after approval; null when none does: ``why`` says why not."""
     runs = one.command.line if one.command else one.query or None
@@ -111,6 +121,9 @@ def _print(document: dict[str, Json]) -> None:
     out(f"baseline: {seen}\n" if seen else "baseline: none; no run has seen this phase begin\n")
     if document["chosen_because"]:
         out(f"chosen because {document['chosen_because']}\n")
+    notes = document["notes"]
+    for note in notes if isinstance(notes, list) else []:
+        out(f"note: {note}\n")
     items, commands, counts = document["items"], document["commands"], document["counts"]
     for item in items if isinstance(items, list) else []:
         if isinstance(item, dict):

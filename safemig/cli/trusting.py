@@ -37,6 +37,7 @@ class NotTrusted(Exception):
             "run": None,
             "verdict": "waiting",
             "reason": str(self),
+            "digest": self.standing.digest,
             "trust": {**document(self.standing), "question": [*self.question], "go_on": self.go_on},
         }
 
