@@ -51,6 +51,7 @@ def without_trust(config: Config) -> Config:
         timeouts=config.timeouts,
         permissions=PermissionConfig(ask=rules.ask, deny=rules.deny),
         specs=config.specs,
+        vocabulary=config.vocabulary,
         migration=MigrationConfig(gentle=config.migration.gentle),
         settle=config.settle,
     )

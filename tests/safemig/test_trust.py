@@ -89,7 +89,7 @@ def test_every_key_takes_trust_but_a_known_few() -> None:
     known = set(Config.__dataclass_fields__) - HARMLESS - {"scripts"}
     assert known == {
         "project", "runtime", "commands", "service", "database", "url", "endpoints", "permissions", "migration",
-        "effects", "protection", "tests", "ticks", "environment",
+        "effects", "protection", "tests", "ticks", "vocabulary", "environment",
     }  # fmt: skip
 
 
