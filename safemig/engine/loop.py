@@ -28,6 +28,7 @@ from safemig.engine.same_database import check_first_use
 from safemig.engine.service_log import end_following, follow
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.settle import look_at_end
+from safemig.engine.sole_runner import sole_runner
 from safemig.engine.still_running import require_ended
 from safemig.engine.ticking import judge_at_end
 from safemig.engine.user_actions import end_own, take_message
@@ -280,11 +281,14 @@ def _acting(s: Session, step: Step) -> bool:
 
 async def _act(s: Session, step: Step) -> str | None:
     """The step's own doing; one that applies revisions is watched and waited for like an upgrade."""
-    if not step.applies or step.intent == "upgrade":
+    if step.intent == "upgrade":
+        async with sole_runner(s, step):
+            return await STEPS[step.intent](s, step)
+    if not step.applies:
         return await STEPS[step.intent](s, step)
     if step.phase == "before" and step.intent in ("build", "start") and not _acting(s, step):
         await check_first_use(s, step)
-    async with watching(s, step):
+    async with sole_runner(s, step), watching(s, step):
         remark = await STEPS[step.intent](s, step)
         await wait_applied(s, step)
         await same_contents(s, step)
