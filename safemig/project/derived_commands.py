@@ -94,7 +94,7 @@ def by_python(place: Place, url: str) -> Derived:
         else:
             lines |= _alembic(place.tree, place.folder, tool.prefix)
     if tests := tests_folder(place.folder):
-        lines["test"] = f"{tool.prefix}pytest {tests}"
+        lines["test"] = f"{tool.prefix}python -m pytest {tests}"  # the folder itself is on its path then
     try:
         lines["start"] = tool.prefix + server_line(place.folder, tool.folder, url)
     except Unserved as error:
@@ -150,7 +150,7 @@ class _Inside:
         if not inside:
             why = f"{name}/ is not seen in the container of {self.service.name}: nothing mounts or copies it"
             return Derived({}, self.place.unplayed("test", why))
-        return Derived({"test": self._run(f"pytest {name}", inside.rpartition("/")[0])})
+        return Derived({"test": self._run(f"python -m pytest {name}", inside.rpartition("/")[0])})
 
     def _run(self, line: str, folder: str) -> str:
         """The line as the container's own command is run: with the same runner, in that folder."""

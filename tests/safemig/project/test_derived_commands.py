@@ -91,7 +91,7 @@ def test_a_tool_runs_all_of_it(files: Mapping[str, str], build: str, prefix: str
     assert dict(found.lines) == {
         "build": build,
         "start": prefix + SERVER,
-        "test": f"{prefix}pytest tests",
+        "test": f"{prefix}python -m pytest tests",
         "migrate": f"{prefix}alembic upgrade heads",
         "create": f"{prefix}alembic revision --autogenerate -m {{message}}",
     }
@@ -161,7 +161,7 @@ def test_compose_runs_all_of_it(tmp_path: Path) -> None:
         "start": "docker compose up -d --wait api",
         "stop": "docker compose stop api",
         "logs": "docker compose logs api",
-        "test": "docker compose exec -T api uv run pytest tests",
+        "test": "docker compose exec -T api uv run python -m pytest tests",
         "migrate": "docker compose exec -T api uv run alembic upgrade heads",
     }
 
@@ -203,7 +203,7 @@ def test_where_alembic_runs_in_the_container(dockerfile: str, more: str, migrate
 def test_what_dockerignore_leaves_out_is_not_in_the_image(tmp_path: Path) -> None:
     files = {"Dockerfile": "FROM python:3.12\nWORKDIR /app\nCOPY . .\n", "compose.yaml": compose()}
     root = write(write(write(tmp_path, MIGRATIONS), APP), files)
-    assert find(root).lines["test"] == "docker compose exec -T api pytest tests"
+    assert find(root).lines["test"] == "docker compose exec -T api python -m pytest tests"
     write(root, {".dockerignore": "**/tests\n!migrations\n"})
     found = find(root)
     assert "test" not in found.lines
