@@ -39,8 +39,9 @@ class Wanted:
     ``downgrade`` is empty where the spec gives none. ``tables`` are the tables it makes, ``touched`` all it concerns,
     ``named`` the names of constraints and indexes that the spec fixes. ``origin`` is file and 1-based line;
     ``upgrade_lines`` and ``downgrade_lines`` give for each line of the text its line in that file. ``imports`` are
-    the import lines the statements need beside op and sa. ``differences`` are sentences on what other sources say
-    otherwise. With any of ``problems`` the source cannot be used as it stands.
+    the import lines the statements need beside op and sa. ``types`` are table, column and type of columns before the
+    change, as PostgreSQL prints them, where a change of type needs them. ``differences`` are sentences on what other
+    sources say otherwise. With any of ``problems`` the source cannot be used as it stands.
     """
 
     kind: Literal["op", "sql"]
@@ -55,6 +56,7 @@ class Wanted:
     touched: tuple[str, ...] = ()
     upgrade_lines: tuple[int, ...] = ()
     downgrade_lines: tuple[int, ...] = ()
+    types: tuple[tuple[str, str, str], ...] = ()
 
     def place(self, line: int, side: Literal["up", "down"] = "up") -> tuple[str, int]:
         """File and line of that 1-based line of ``upgrade`` or ``downgrade``."""

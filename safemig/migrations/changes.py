@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from safemig.migrations.change import Change, Wanted
 from safemig.migrations.evaluator import Refused
 from safemig.migrations.fragments import parse as parse_python
 from safemig.migrations.python_operations import Recorder
-from safemig.migrations.sql_operations import operation
+from safemig.migrations.sql_operations import operation, sql_type
 from safemig.sql.parser import Parsed, Statement, parse_apart
 from safemig.sql.text import statements
 
@@ -28,14 +29,32 @@ def changes(wanted: Wanted, side: Literal["up", "down"] = "up", whole: str = "")
     """
     code = wanted.upgrade if side == "up" else wanted.downgrade
     if wanted.kind == "sql":
-        return tuple(_of_sql(code, side))
+        return tuple(_typed(one, wanted) for one in _of_sql(code, side))
     recorder = Recorder(wanted.imports)
     tree = parse_python(whole)
     for node in tree.body if tree else ():
         if isinstance(node, ast.Assign | ast.AnnAssign):
             with suppress(Refused):
                 recorder.read(ast.unparse(node))
-    return tuple(_of_python(code, recorder, side))
+    return tuple(_typed(one, wanted) for one in _of_python(code, recorder, side))
+
+
+def _typed(change: Change, wanted: Wanted) -> Change:
+    """The change with the type that the column has before it, where the upgrade itself does not tell that."""
+    if change.side == "down" or type(change.operation).__name__ != "AlterColumnOp":
+        return change
+    operation: Any = copy(change.operation)
+    before = known_type(wanted, operation.schema, operation.table_name, operation.column_name)
+    if operation.modify_type is None or operation.existing_type is not None or not before:
+        return change
+    operation.existing_type = sql_type(before)
+    return replace(change, operation=operation)
+
+
+def known_type(wanted: Wanted, schema: str | None, table: str, column: str) -> str:
+    """The type that the column has before the change; "" where that is not known."""
+    name = f"{schema}.{table}" if schema and schema != "public" else table
+    return next((type_ for *key, type_ in wanted.types if key == [name, column]), "")
 
 
 def _of_sql(code: str, side: Literal["up", "down"]) -> Iterator[Change]:

@@ -35,7 +35,7 @@ def derive(wanted: Wanted, known: Mapping[int, str] | None = None, *, whole: str
     """
     own, ways = changes(wanted, whole=whole), known or {}
     parts = [
-        ways[number] if number in ways else _way_back(tuple(group), own, wanted)
+        _in_language(ways[number], wanted) if number in ways else _way_back(tuple(group), own, wanted)
         for number, group in groupby(own, key=lambda change: change.number)
     ]
     return "\n".join(part for part in reversed(parts) if part)
@@ -47,15 +47,24 @@ def _way_back(statement: Sequence[Change], own: Sequence[Change], wanted: Wanted
         one for change in reversed(statement) for one in reversed(list(_reversed(change, own, wanted.tables)))
     ]
     if wanted.kind == "op":
-        return "\n".join(_code(one) for one in operations)
+        return "\n".join(_code(one, wanted) for one in operations)
     return "\n".join(_listed([sql for one in operations for sql in render.sql_of_operation(one)]))
 
 
-def _code(operation: MigrateOperation) -> str:
+def _in_language(sql: str, wanted: Wanted) -> str:
+    return sql if wanted.kind == "sql" else "\n".join(executed(one) for one in statements(sql))
+
+
+def _code(operation: MigrateOperation, wanted: Wanted) -> str:
     sql = sql_of(operation)
-    if sql is not None:
-        return "\n".join(executed(one) for one in statements(sql))
-    return render.in_autocommit(operation, "\n".join(render.call(operation).lines(len(render.INDENT))))
+    if sql is None:
+        try:
+            code = "\n".join(render.call(operation).lines(len(render.INDENT)))
+        except render.Lossy:
+            sql = ";\n".join(render.sql_of_operation(operation))
+        else:
+            return render.in_autocommit(operation, code)
+    return _in_language(sql, wanted)
 
 
 def _listed(texts: Sequence[str]) -> Iterator[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from safemig.migrations.change import Wanted
 from safemig.migrations.evaluator import needs_autocommit
 from safemig.migrations.fragments import parse, reindent
-from safemig.migrations.from_sql_table import CLAUSES, TableShape
+from safemig.migrations.from_sql_table import CLAUSES, TableShape, column_type
 from safemig.migrations.render import INDENT, WIDTH, Code, Lossy, closing, escaped, names_in, parted, string
 from safemig.sql.text import Statement, Token, qualified, statements, table_elements, tokens
 
@@ -28,8 +28,10 @@ def in_operations(wanted: Wanted, quote: str = '"') -> Wanted:
         one.tokens[_index_name(one)].name: qualified(one.tokens, _index_name(one) + 2)[0]
         for one in statements(wanted.upgrade) if _index_name(one)
     }  # fmt: skip
-    up, up_lines, some = _side(wanted.upgrade, wanted.upgrade_lines, tables)
-    down, down_lines, _ = _side(wanted.downgrade, wanted.downgrade_lines, tables)
+    before = {(table, column): kind for table, column, kind in wanted.types}
+    up, up_lines, some = _side(wanted.upgrade, wanted.upgrade_lines, tables, before)
+    after = dict(_new_types(wanted.upgrade)) if before else {}
+    down, down_lines, _ = _side(wanted.downgrade, wanted.downgrade_lines, tables, after)
     if not some or parse(up) is None or parse(down) is None:
         return wanted
     if quote == "'":
@@ -72,7 +74,29 @@ def _quoted(text: str, statement: Statement) -> str:
     return f'{INDENT}"""\n{moved}\n{INDENT * 2}"""'
 
 
-def _side(text: str, places: Sequence[int], tables: Mapping[str, str]) -> tuple[str, tuple[int, ...], bool]:
+def _new_types(text: str) -> Iterator[tuple[tuple[str, str], str]]:
+    for statement in statements(text):
+        table, column, kind = _retyped(statement)
+        if column:
+            yield (table, column), " ".join(token.text for token in kind)
+
+
+def _retyped(statement: Statement) -> tuple[str, str, Sequence[Token]]:
+    """Table, column and new type of a plain ALTER TABLE … ALTER COLUMN … TYPE; "" for every other statement."""
+    table, at = qualified(statement.tokens, 2)
+    own = statement.tokens[at:]
+    words = [token.upper for token in own]
+    place = 2 if words[1:2] == ["COLUMN"] else 1
+    begin = place + (3 if words[place + 1 : place + 3] == ["SET", "DATA"] else 1)
+    plain = statement.head == "ALTER" and words[:1] == ["ALTER"] and words[begin : begin + 1] == ["TYPE"]
+    if not plain or "USING" in words or "COLLATE" in words:
+        return "", "", ()
+    return table, own[place].name, own[begin + 1 :]
+
+
+def _side(
+    text: str, places: Sequence[int], tables: Mapping[str, str], types: Mapping[tuple[str, str], str]
+) -> tuple[str, tuple[int, ...], bool]:
     """One direction as Python, the spec's line for each of its lines, and whether any statement became an operation."""
     lines: list[str] = []
     numbers: list[int] = []
@@ -83,7 +107,7 @@ def _side(text: str, places: Sequence[int], tables: Mapping[str, str]) -> tuple[
         own = [token for token in comments if end <= token.start < statement.tokens[-1].end]
         end = statement.tokens[-1].end
         try:
-            found = _Reading(text, statement, own, tables).lines()
+            found = _Reading(text, statement, own, tables, types).lines()
             some = True
         except Lossy:
             found = executed(statement).split("\n")
@@ -109,12 +133,14 @@ def _remark(comment: Token) -> str:
 
 @dataclass(frozen=True)
 class _Reading:
-    """One statement of ``text``, the comments before and in it, and the tables of the upgrade's indexes."""
+    """One statement of ``text``, the comments before and in it, the tables of the upgrade's indexes, and the types that
+    columns have before it."""
 
     text: str
     statement: Statement
     comments: Sequence[Token]
     tables: Mapping[str, str]
+    types: Mapping[tuple[str, str], str]
 
     def lines(self) -> list[str]:
         own = self.statement.tokens
@@ -211,6 +237,8 @@ class _Reading:
         rest = own[at + 1 + column :]
         if words[:1] == ["DROP"] and column and len(rest) == 1 and rest[0].name:
             return Code("op.drop_column", (string(table), string(rest[0].name), *schema))
+        if _retyped(self.statement)[1]:
+            return self._type(table, schema)
         if words[:1] != ["ADD"] or not rest or not (column or rest[0].upper not in CLAUSES | {"FOREIGN", "EXCLUDE"}):
             raise Lossy
         shape = TableShape(self, table)
@@ -218,6 +246,14 @@ class _Reading:
         if shape.constraints() or len(shape.columns) != 1 or shape.serial:
             raise Lossy
         return Code("op.add_column", (string(table), shape.columns[0][1], *schema))
+
+    def _type(self, table: str, schema: tuple[str, ...]) -> Code:
+        """The new type beside the one before, where both have a name in SQLAlchemy: then it is told what is lost."""
+        name, column, kind = _retyped(self.statement)
+        old, new = column_type(self.types.get((name, column), "")), column_type(self.slice(kind))
+        return Code(
+            "op.alter_column", (string(table), string(column), f"existing_type={old}", f"type_={new}", *schema)
+        )  # fmt: skip
 
     def _dropped(self, words: Sequence[str]) -> Code:
         own = self.statement.tokens

@@ -98,10 +98,7 @@ class TableShape:
             raise Lossy
         said = self.reader.slice(element[1:at])
         serial = said.upper() in ("SERIAL", "BIGSERIAL")
-        kind = type_code(said)
-        if not kind or _OTHER.search(said):
-            raise Lossy
-        column = _Column(element[0].name, _OLD_NAMES.get(kind, kind), element, serial, not serial)
+        column = _Column(element[0].name, column_type(said), element, serial, not serial)
         self.found.append(column)
         while at < len(element):
             at = self._clause(column, element, at)
@@ -201,6 +198,14 @@ class TableShape:
             raise Lossy
         self.foreign.append(Code("sa.ForeignKeyConstraint", (columns, f"[{there}]", *self._name(name), *options)))
         return at
+
+
+def column_type(said: str) -> str:
+    """The type that SQL names so, as SQLAlchemy writes it; Lossy where that has no word that is sure to be the same."""
+    kind = type_code(said)
+    if not kind or _OTHER.search(said):
+        raise Lossy
+    return _OLD_NAMES.get(kind, kind)
 
 
 def _named(own: Sequence[Token]) -> tuple[str, Sequence[Token]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from safemig.sql import type_names
 from safemig.sql.text import Token
 
 if TYPE_CHECKING:
@@ -155,11 +156,16 @@ def _value(value: object) -> str:
 
 
 def type_code(type_: TypeEngine[Any]) -> str:
-    """The type as a call of SQLAlchemy."""
+    """The type as a call of SQLAlchemy; Lossy for one that only SQL has a name for."""
     from alembic.autogenerate import render_python_code
     from alembic.operations.ops import AddColumnOp, UpgradeOps
     from sqlalchemy import Column
+    from sqlalchemy.types import UserDefinedType
 
+    if isinstance(type_, UserDefinedType):
+        if code := type_names.type_code(type_.get_col_spec()):
+            return code
+        raise Lossy
     code = render_python_code(UpgradeOps(ops=[AddColumnOp("t", Column("c", type_))]))
     for node in ast.walk(ast.parse(f"def upgrade():\n    {code.strip()}")):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Column") and len(node.args) > 1:

@@ -175,6 +175,10 @@ def expression(text: str, offset: int) -> str:
 
 
 def _sql_type(node: Node | None, text: str) -> TypeEngine[Any]:
+    return sql_type(expression(text, int(node["location"])) if node else "")
+
+
+def sql_type(name: str) -> TypeEngine[Any]:
     """The type under the name that SQL gives it."""
     from sqlalchemy.types import UserDefinedType
 
@@ -182,7 +186,7 @@ def _sql_type(node: Node | None, text: str) -> TypeEngine[Any]:
         cache_ok = True
 
         def get_col_spec(self, **_: Any) -> str:
-            return expression(text, int(node["location"])) if node else ""
+            return name
 
     return SqlType()
 

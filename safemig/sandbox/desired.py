@@ -18,7 +18,6 @@ from safemig.migrations.reconcile.tables import Restated, restate
 from safemig.plan_document.document import Block
 from safemig.sandbox.restore import STATEMENT_SECONDS, load
 from safemig.sql.identifiers import qualify_if_needed
-from safemig.sql.text import statements
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -127,17 +126,18 @@ def restated(
 
 
 def _put_back(own: str, found: Restated, base: Snapshot) -> Restated:
-    """``found`` with a downgrade that gives replaced and dropped functions, views and triggers back as ``base`` has
-    them; as it is where none is known. Its upgrade is empty where all of it is as the spec has it already."""
+    """``found`` with a downgrade that gives replaced and dropped functions, views and triggers and the types of columns
+    back as ``base`` has them; as it is where none is known. Its upgrade is empty where all of it is as the spec has it
+    already."""
 
     def run(step: Wanted) -> Snapshot:
         with engine(own) as target, target.connect() as connection:
             apply_side(step, connection)
         return take(own)
 
-    wanted = found.wanted
+    wanted = previous_definitions.with_types(found.wanted, base)
     known = previous_definitions.ways_back(wanted, base, run)
-    if len(known.ways) == len(statements(wanted.upgrade)) and not any(known.ways.values()):
+    if known.whole and not any(known.ways.values()):
         return replace(found, wanted=replace(wanted, upgrade=""))
     try:
         down = downgrade.derive(wanted, known.ways)

@@ -28,13 +28,17 @@ CREATE SEQUENCE public.numbers;
 
 @dataclass(frozen=True)
 class Pair:
-    """One change. ``forms`` are further ones by language; ``back``: whether a downgrade follows from each form."""
+    """One change. ``forms`` are further ones by language; ``back``: whether a downgrade follows from each form.
+
+    ``types`` are those of columns before it, as a plan reads them from the schema (``Wanted.types``).
+    """
 
     name: str
     sql: str
     op: str
     back: bool = True
     forms: dict[str, str] = field(default_factory=dict)
+    types: tuple[tuple[str, str, str], ...] = ()
 
 
 def _executed(name: str, sql: str, *, back: bool = True) -> Pair:
@@ -130,6 +134,15 @@ _COLUMNS = (
     Pair(
         "type-with-using", "ALTER TABLE t ALTER b TYPE integer USING b::integer;",
         'op.alter_column("t", "b", type_=sa.Integer(), postgresql_using="b::integer")', back=False,
+    ),
+    Pair(
+        "type-widened", "ALTER TABLE t ALTER a TYPE bigint;",
+        'op.alter_column("t", "a", existing_type=sa.Integer(), type_=sa.BigInteger())', types=(("t", "a", "integer"),),
+    ),
+    Pair(
+        "type-in-schema", "ALTER TABLE shop.item ALTER COLUMN name SET DATA TYPE text;",
+        'op.alter_column("item", "name", type_=sa.Text(), existing_type=sa.String(20), schema="shop")',
+        types=(("shop.item", "name", "character varying(20)"),),
     ),
     Pair(
         "type", "ALTER TABLE t ALTER a TYPE bigint;",

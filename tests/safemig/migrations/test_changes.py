@@ -38,7 +38,7 @@ def _forms(pair: Pair) -> Iterator[Wanted]:
         found = wanted(document, document.phases[0], [])
         assert found is not None
         assert found.problems == ()
-        yield found
+        yield replace(found, types=pair.types)
 
 
 def _back(form: Wanted) -> str | None:

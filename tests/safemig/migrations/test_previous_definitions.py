@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import psycopg
 import pytest
 
+from checks.schema.difference import compare
+from safemig.migrations import evaluator
+from safemig.migrations.from_sql import in_operations
 from safemig.migrations.previous_definitions import needed
 from safemig.migrations.reconcile.tables import Restated
 from safemig.migrations.writer import CannotAuthor, with_downgrade
-from safemig.sandbox.desired import SpecFails, restated
+from safemig.sandbox.desired import SpecFails, engine, restated, take
 from tests.conftest import fresh_database
 from tests.safemig.restating import spec
 
@@ -36,6 +40,9 @@ def _planned(server: str, code: str) -> Restated:
         ("CREATE VIEW w AS SELECT 1;", False),
         ("DROP TABLE a;", False),
         ("DROP MATERIALIZED VIEW m;", False),
+        ("ALTER TABLE a ALTER x TYPE bigint;", True),
+        ("ALTER TABLE a ALTER x TYPE text USING x::text;", False),
+        ("CREATE TYPE t AS ENUM ('a');", False),
     ],
 )
 def test_only_replacing_and_dropping_asks_for_the_schema_before(code: str, expected: bool) -> None:
@@ -54,6 +61,42 @@ def test_what_is_replaced_is_put_back_and_what_is_new_is_dropped(postgres_server
     assert "AS $function$SELECT n$function$" in old
     assert old.endswith(column)
     assert found.notes == ()
+
+
+OPERATIONS = """title = sa.Text()
+op.add_column("a", sa.Column("z", title))
+op.execute("CREATE OR REPLACE VIEW v AS SELECT x FROM a WHERE x > 0")
+op.execute("DROP FUNCTION f(integer)")
+op.alter_column("a", "x", type_=sa.BigInteger())"""
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        (OPERATIONS.replace('op.alter_column("a", "x"', 'op.alter_column("a", "y"'), "python"),
+        (
+            "ALTER TABLE a ADD z text;\nCREATE OR REPLACE VIEW v AS SELECT x FROM a WHERE x > 0;\n"
+            "DROP FUNCTION f(integer);\nALTER TABLE a ALTER y TYPE bigint;",
+            "sql",
+        ),
+    ],
+)
+def test_the_way_back_is_found_in_either_language(code: str, language: str, postgres_server: str) -> None:
+    asked = spec(code, language)
+    assert needed(asked)
+    found = restated(BASE, asked, lambda: fresh_database(postgres_server)).wanted
+    assert found.types == (("a", "y", "integer"),)
+    full = in_operations(with_downgrade(found))
+    assert 'op.alter_column("a", "y", ' in full.downgrade
+    assert "existing_type=sa.BigInteger()" in full.downgrade
+    with fresh_database(postgres_server) as dsn:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(BASE.encode())
+        before = take(dsn)
+        for side in ("up", "down"):
+            with engine(dsn) as target, target.connect() as connected:
+                evaluator.apply(full, connected, side="up" if side == "up" else "down")
+            assert (compare(before, take(dsn), ignore=frozenset()) == ()) is (side == "down")
 
 
 def test_a_view_that_is_made_anew_on_the_way_back_is_said(postgres_server: str) -> None:
