@@ -39,3 +39,9 @@ def read_current(
     except psycopg.Error as error:
         return unseen("revision", subject, repeat, str(error).strip(), began)
     return Evidence("revision", subject, True, began, now(), repeat, {"current": current, "table_exists": exists})
+
+
+def revisions_at(evidence: Evidence | None) -> tuple[str, ...] | None:
+    """The revisions that the database was seen to be at; None where it was not seen."""
+    listed = evidence.data.get("current") if evidence and evidence.seen else None
+    return tuple(map(str, listed)) if isinstance(listed, list) else None

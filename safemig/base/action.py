@@ -10,7 +10,7 @@ import msgspec
 
 Effect = Literal["read", "write", "destructive"]
 
-
+SCHEMA = "database schema"  # what an action touches that applies or undoes migrations
 EFFECTS: tuple[Effect, ...] = ("read", "write", "destructive")  # the worst last
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from checks.evidence import Evidence, now, unseen
+from checks.revisions.current import revisions_at
 from checks.tests import run as test_check
 from safemig.base import file_edit
 from safemig.engine import observation
@@ -99,8 +100,7 @@ async def _revision(s: Session, step: Step) -> None:
         return
     if not revision.seen or not schema.seen:
         raise RunEnds("failed", f"the database could not be read: {revision.reason or schema.reason}")
-    listed = revision.data["current"]
-    current = tuple(str(name) for name in listed) if isinstance(listed, list) else ()
+    current = revisions_at(revision) or ()
     pending = await s.look(lambda: pending_of(s, current))
     planned = first or any(step.id == "pending" for step in s.plan.steps)
     if (current, pending) != (s.facts.current, s.facts.pending) or (pending and not planned):
@@ -137,7 +137,7 @@ async def _upgrade(s: Session, step: Step) -> None:
         raise RunEnds(
             "failed",
             f"{step.title}: `{step.action.line}` returned 0, but the database is at "
-            f"{', '.join(observation.strings(revision)) or 'no revision'}, which is not where the code's heads are",
+            f"{', '.join(revisions_at(revision) or ()) or 'no revision'}, which is not where the code's heads are",
         )
     await same_contents(s, step)
     await observation.serving(s)

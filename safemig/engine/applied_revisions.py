@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from checks.revisions.current import revisions_at
 from safemig.engine import observation
 from safemig.engine.session import RunEnds, Session
 from safemig.planning.applying import role_of
@@ -28,7 +29,7 @@ async def wait_applied(s: Session, step: Step) -> None:
     revision, _ = await observation.look_database(s, step.id, moment)
     if not revision.seen:
         raise RunEnds("failed", f"{step.title}: the revision could not be read afterwards: {revision.reason}")
-    current = ", ".join(observation.strings(revision)) or "no revision"
+    current = ", ".join(revisions_at(revision) or ()) or "no revision"
     if await observation.at_heads(s):
         return
     if step.phase == "before" or _planned_later(s, step):

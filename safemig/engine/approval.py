@@ -119,18 +119,7 @@ async def _ask_named(s: Session, step: Step, rule: str) -> None:
         "tool": "",
     }
     message = await ask(s, question, step.id)
-    given: dict[str, Json] = {
-        "id": message.id,
-        "digest": "",
-        "answer": "no" if message.answer == "no" else "once",
-        "by": "person",
-        "rule": rule,
-        "reason": s.clean(message.reason),
-        "title": title,
-        "named": [*waiting],
-        **message.came_from(),
-    }
-    s.emit("approval.given", given, step.id)
+    give(s, message, step.id, title=title, rule=rule, named=[*waiting])
 
 
 def judge(s: Session, action: Action, who: Literal["engine", "person", "face"] = "engine") -> decision.Judgement:
@@ -191,26 +180,36 @@ def _spent(s: Session) -> set[str]:
     return {digest for digest, times in done.items() if times >= s.past.given[digest]}
 
 
+def give(
+    s: Session, message: Message, step: str = "", *, title: str, rule: str, digest: str = "", **more: Json
+) -> Literal["once", "no"]:
+    """Journals a person's answer that is either no or once; which of the two it is."""
+    answer: Literal["once", "no"] = "no" if message.answer == "no" else "once"
+    _journal(s, replace(message, answer=answer), step, "person", title, rule, digest, more)
+    return answer
+
+
+def _journal(
+    s: Session, message: Message, step: str, by: str, title: str, rule: str, digest: str, more: Mapping[str, Json]
+) -> None:
+    data: dict[str, Json] = {
+        "id": message.id,
+        "digest": digest,
+        "answer": message.answer,
+        "by": by,
+        "rule": rule,
+        "reason": message.reason,
+        "title": title,
+    }
+    s.emit("approval.given", {**data, **more, **message.came_from()}, step)
+
+
 def _given(
     s: Session, step: Step, answer: Message, by: str, rule: str, granted: Mapping[str, Json] = MappingProxyType({})
 ) -> None:
-    s.emit(
-        "approval.given",
-        {
-            "id": answer.id,
-            "digest": step.action.digest,
-            "answer": answer.answer,
-            "by": by,
-            "rule": rule,
-            "reason": s.clean(answer.reason),
-            "title": step.title,
-            **_held(step.action),
-            **answer.came_from(),
-            **granted,
-            **({"lines": [*lines_of(answer.text)]} if answer.answer == "proposed" else {}),
-        },
-        step.id,
-    )
+    lines: dict[str, Json] = {"lines": [*lines_of(answer.text)]} if answer.answer == "proposed" else {}
+    more = {**_held(step.action), **granted, **lines}
+    _journal(s, answer, step.id, by, step.title, rule, step.action.digest, more)
 
 
 def _held(action: Action) -> dict[str, Json]:
@@ -294,8 +293,8 @@ async def ask_person(
         "digest": digest,
         "title": title,
         "effect": step.action.effect,
-        "what": s.clean(what),
-        "detail": s.clean(what),
+        "what": what,
+        "detail": what,
         "changes": step.changes,
         "undo": step.undo,
         "rule": rule,
@@ -307,22 +306,8 @@ async def ask_person(
     while typed and message.answer != "no" and message.text.strip() != typed:
         s.note(f"“{message.text.strip()}” is not “{typed}”; nothing is taken for a yes", step.id, "warning")
         message = await ask(s, {**question, "typed": typed}, step.id)
-    answer = replace(message, answer="no" if message.answer == "no" else "once")
-    s.emit(
-        "approval.given",
-        {
-            "id": message.id,
-            "digest": digest,
-            "answer": answer.answer,
-            "by": "person",
-            "rule": rule,
-            "reason": s.clean(message.reason),
-            "title": title,
-            **message.came_from(),
-        },
-        step.id,
-    )
-    if answer.answer == "no":
+    answer = give(s, message, step.id, title=title, rule=rule, digest=digest)
+    if answer == "no":
         raise RunEnds("refused", f"{title} No" + (f": {message.reason}" if message.reason else ""))
 
 
@@ -347,21 +332,8 @@ async def approve_plan(s: Session) -> None:
             "tool": "",
         },
     )
-    answer = "no" if message.answer == "no" else "once"
-    s.emit(
-        "approval.given",
-        {
-            "id": message.id,
-            "digest": plan.digest,
-            "answer": answer,
-            "by": "person",
-            "rule": "plan mode",
-            "reason": s.clean(message.reason),
-            "title": "the plan",
-            "digests": [step.action.digest for step in fresh],
-            **message.came_from(),
-        },
-    )
+    digests: list[Json] = [step.action.digest for step in fresh]
+    answer = give(s, message, title="the plan", rule="plan mode", digest=plan.digest, digests=digests)
     if answer == "no":
         raise RunEnds("refused", "the plan was not approved" + (f": {message.reason}" if message.reason else ""))
     stays: Mode = "default" if s.past.mode == "plan" else s.past.mode

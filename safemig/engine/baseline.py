@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks.evidence import Evidence, Json, now
+from checks.revisions.current import revisions_at
 from checks.schema.difference import Difference, compare
 from checks.schema.snapshot import Snapshot
 from safemig.engine import observation
@@ -188,8 +189,7 @@ async def desire_union(s: Session, step: Step) -> None:
     began = now()
     present = await observation.snapshot_now(s)
     revision = await observation.revision_now(s)
-    listed = revision.data.get("current")
-    current = tuple(str(name) for name in listed) if revision.seen and isinstance(listed, list) else ()
+    current = revisions_at(revision) or ()
     graph = await s.look(lambda: observation.graph_of(s))
     files = [Path(graph.revisions[name].file) for name in pending(graph, current)]
     dump = await s.look(s.runtime.dump_schema)

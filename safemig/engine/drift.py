@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from checks.evidence import Evidence, Json, now
+from checks.revisions.current import revisions_at
 from checks.schema.difference import Difference, short, table_of
 from checks.schema.snapshot import Snapshot, TableHeld, last_name, part
 from safemig.engine import observation
@@ -76,13 +77,13 @@ async def _take(s: Session, written: Wanted | None) -> tuple[Drift, Snapshot | N
     from safemig.sandbox.worker import chain
 
     revision = s.past.last("revision")
-    current = _current(revision)
+    current = revisions_at(revision)
     if s.project.tree is None or current is None:
         return Drift(None, "the database's revision is not known"), None
     folder = s.project.tree.versions[0]
     earlier = s.facts.current
     if earlier is None:
-        earlier = _current(next((one.evidence for one in s.past.evidence if one.evidence.kind == "revision"), None))
+        earlier = revisions_at(next((one.evidence for one in s.past.evidence if one.evidence.kind == "revision"), None))
     try:
         graph = await s.look(lambda: observation.graph_of(s))
         found = await observation.snapshot_now(s)
@@ -98,11 +99,6 @@ async def _take(s: Session, written: Wanted | None) -> tuple[Drift, Snapshot | N
     except (ScratchFails, Unreachable, TableHeld, psycopg.Error, OSError) as error:
         return Drift(None, " ".join(str(error).split())), None
     return result, found
-
-
-def _current(evidence: Evidence | None) -> tuple[str, ...] | None:
-    listed = evidence.data.get("current") if evidence and evidence.seen else None
-    return tuple(map(str, listed)) if isinstance(listed, list) else None
 
 
 def tables_of(wanted: Wanted | None) -> frozenset[str]:

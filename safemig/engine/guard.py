@@ -14,6 +14,7 @@ import msgspec
 
 from checks.attempts import async_attempts
 from checks.evidence import Evidence
+from checks.revisions.current import revisions_at
 from checks.schema.difference import Difference, compare, short
 from checks.schema.snapshot import Snapshot
 from safemig.engine import observation
@@ -43,7 +44,7 @@ class Mark:
     @property
     def current(self) -> tuple[str, ...]:
         """The revisions that it was at."""
-        return observation.strings(self.revision)
+        return revisions_at(self.revision) or ()
 
 
 @dataclass(frozen=True)

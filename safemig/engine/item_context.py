@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checks.evidence import Evidence, Json, now
-from checks.revisions.current import read_current
+from checks.revisions.current import read_current, revisions_at
 from checks.revisions.graph import Graph, pending, read_graph
 from checks.schema.snapshot import Snapshot, TableHeld, take
 from checks.service.endpoints import operations
@@ -85,9 +85,8 @@ def _heads(project: Project, runtime: Runtime, graph: Graph) -> tuple[str, ...] 
     try:
         with runtime.connect() as connection:
             seen = read_current(connection, table=tree.version_table, schema=tree.version_table_schema)
-        listed = seen.data.get("current")
-        current = tuple(str(one) for one in listed) if isinstance(listed, list) else ()
-        return () if not seen.seen or pending(graph, current) else current
+        current = revisions_at(seen)
+        return () if current is None or pending(graph, current) else current
     except (psycopg.Error, Unreachable, UnknownRevision):
         return None
 

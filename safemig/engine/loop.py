@@ -188,14 +188,14 @@ async def _step(s: Session, step: Step) -> None:
         reason = f"nothing is pending any more: “{title}” has applied it"
         s.emit(
             "step.finished",
-            {"status": "skipped", "seconds": 0.0, "reason": reason, "command": s.clean(step.action.line)},
+            {"status": "skipped", "seconds": 0.0, "reason": reason, "command": step.action.line},
             step.id,
         )
         return
     permitted = await _permitted(s, step)
     if permitted is None and step.intent == "named":
         said: dict[str, Json] = {"status": "skipped", "seconds": 0.0, "reason": "not permitted"}
-        s.emit("step.finished", {**said, "command": s.clean(step.action.line)}, step.id)
+        s.emit("step.finished", {**said, "command": step.action.line}, step.id)
         return
     if permitted is None:
         s.emit(
@@ -211,7 +211,7 @@ async def _step(s: Session, step: Step) -> None:
                 "intent": step.intent,
                 "phase": step.phase,
                 "effect": step.action.effect,
-                "command": s.clean(step.action.line),
+                "command": step.action.line,
                 "changes_database": applies_revisions(step.action),
             },
             step.id,
@@ -309,8 +309,8 @@ async def _perform(s: Session, step: Step, *, resumed: bool) -> None:
             {
                 "status": status,
                 "seconds": round(time.monotonic() - began, 3),
-                "reason": s.clean(reason),
-                "command": s.clean(step.action.line),
+                "reason": reason,
+                "command": step.action.line,
             },
             step.id,
         )

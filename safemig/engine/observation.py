@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checks.evidence import Evidence, now, unseen
+from checks.revisions.current import revisions_at
 from checks.revisions.graph import Graph, read_graph
 from checks.schema.snapshot import Snapshot, TableHeld, evidence, take
 from checks.service.container import SentRequest
@@ -127,17 +128,12 @@ async def in_use_now(s: Session) -> bool:
         return True
 
 
-def strings(revision: Evidence) -> tuple[str, ...]:
-    """The revisions that the database is at; () where they could not be read."""
-    current = revision.data.get("current")
-    return tuple(str(name) for name in current) if isinstance(current, list) else ()
-
-
 async def at_heads(s: Session) -> bool:
     """Whether the database is where the code's heads are."""
     revision = await revision_now(s)
     graph = await s.look(lambda: graph_of(s))
-    return revision.seen and set(graph.heads) == set(strings(revision))
+    current = revisions_at(revision)
+    return current is not None and set(graph.heads) == set(current)
 
 
 async def look_database(s: Session, step: str, moment: str) -> tuple[Evidence, Evidence]:

@@ -91,10 +91,9 @@ async def _schema(s: Session, _: Step) -> str:
         return (
             f"the database's schema is not as last observed ({known.ended}); {observation.counts_changed(known, fresh)}"
         )
-    revision = s.past.last("revision")
-    current = await observation.revision_now(s)
-    if revision and current.data.get("current") != revision.data.get("current"):
-        return f"the database is at {current.data.get('current')}, last observed was {revision.data.get('current')}"
+    known, fresh = s.past.last("revision"), await observation.revision_now(s)
+    if known and fresh.data.get("current") != known.data.get("current"):
+        return f"the database is at {fresh.data.get('current')}, last observed was {known.data.get('current')}"
     return ""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from checks.evidence import Evidence, Json, now, unseen
 from safemig.base.action import Action
 from safemig.base.files import beginning
-from safemig.engine.approval import ask, judge
+from safemig.engine.approval import ask, give, judge
 from safemig.engine.command import tail
 from safemig.engine.ownership import files_of, mark_of
 from safemig.engine.session import Session
@@ -85,8 +85,8 @@ async def _ask(s: Session, script: ScriptConfig, action: Action, judgement: Judg
         "digest": action.digest,
         "title": title,
         "effect": action.effect,
-        "what": s.clean(action.line),
-        "detail": s.clean(text),
+        "what": action.line,
+        "detail": text,
         "changes": f"it can change: {', '.join(action.touches)}; it is run each time the service is looked at",
         "undo": "nothing is known about how to undo it",
         "rule": judgement.rule,
@@ -95,25 +95,14 @@ async def _ask(s: Session, script: ScriptConfig, action: Action, judgement: Judg
         "tool": "",
     }
     message = await ask(s, question, step)
-    given: dict[str, Json] = {
-        "id": message.id,
-        "digest": action.digest,
-        "answer": "no" if message.answer == "no" else "once",
-        "by": "person",
-        "rule": judgement.rule,
-        "reason": s.clean(message.reason),
-        "title": title,
-        "named": [action.digest],
-        **message.came_from(),
-    }
-    s.emit("approval.given", given, step)
+    give(s, message, step, title=title, rule=judgement.rule, digest=action.digest, named=[action.digest])
 
 
 async def _run(s: Session, action: Action, step: str, limit: float) -> tuple[commands.Ended, str]:
     number = s.number()
     files = files_of(s, number)
     output = f"commands/{files.output.name}"
-    started: dict[str, Json] = {"number": number, "line": s.clean(action.line), "cwd": action.cwd, "output": output}
+    started: dict[str, Json] = {"number": number, "line": action.line, "cwd": action.cwd, "output": output}
     s.emit("command.started", {**started, "limit": limit, "by": "engine"}, step)
     command = commands.Command(
         action.line,

@@ -73,11 +73,7 @@ async def check_database(s: Session, step: Step) -> None:
     """Refuses a command or a service that uses another database; asks about what is not proved, and about a database
     that is elsewhere, in every mode."""
     ours = await s.look(lambda: _ours(s))
-    confirm = s.config.database.confirm
-    if confirm and confirm != ours.name:
-        raise RunEnds(
-            "refused", f"safemig.yaml names the database {confirm} (database: confirm), but this is {ours.words}"
-        )
+    _refuse_another_name(s, ours)
     service = await _seen(s, step, ours, service_words(s), _service)
     command = await _seen(s, step, ours, command_words(s), partial(_command, service=service))
     uses = (command, service)
@@ -85,6 +81,14 @@ async def check_database(s: Session, step: Step) -> None:
     if different:
         raise RunEnds("refused", _different(s, ours, different))
     await _confirm(s, step, ours, [use for use in uses if use.proof == "unknown"])
+
+
+def _refuse_another_name(s: Session, ours: Ours) -> None:
+    confirm = s.config.database.confirm
+    if confirm and confirm != ours.name:
+        raise RunEnds(
+            "refused", f"safemig.yaml names the database {confirm} (database: confirm), but this is {ours.words}"
+        )
 
 
 async def check_first_use(s: Session, step: Step) -> None:
@@ -98,11 +102,7 @@ async def check_first_use(s: Session, step: Step) -> None:
         ours = await s.look(lambda: _ours(s))
     except (Unreachable, psycopg.Error):
         ours = _expected(s)
-    confirm = s.config.database.confirm
-    if confirm and confirm != ours.name:
-        raise RunEnds(
-            "refused", f"safemig.yaml names the database {confirm} (database: confirm), but this is {ours.words}"
-        )
+    _refuse_another_name(s, ours)
     use = _by_names(s)
     if use.proof == "unknown" and ours.identity.oid and s.facts.running:
         running = await _service(s, step, ours, service_words(s))

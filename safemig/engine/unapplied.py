@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from checks.revisions.current import revisions_at
 from safemig.engine import observation
 from safemig.engine.session import RunEnds, Session
 
@@ -26,4 +27,4 @@ async def unapplied(s: Session) -> tuple[str, ...]:
     if s.project.tree is None:
         return ()
     revision = await observation.revision_now(s)
-    return await s.look(lambda: pending_of(s, observation.strings(revision))) if revision.seen else ()
+    return await s.look(lambda: pending_of(s, revisions_at(revision) or ())) if revision.seen else ()

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from checks.evidence import Json
-from safemig.base.action import Action
+from safemig.base.action import SCHEMA, Action
 from safemig.base.files import content
 from safemig.checklist import ticks
 from safemig.engine.approval import judge
@@ -72,7 +72,7 @@ def _shell(s: Session, message: Message) -> None:
     """The person's own shell line. Refused while a change to the database is running."""
     line = message.line_text.strip()
     flying = s.past.in_flight
-    if flying and "database schema" in s.plan.step(flying).action.touches:
+    if flying and SCHEMA in s.plan.step(flying).action.touches:
         s.note(f"`! {line}` is refused while “{s.plan.step(flying).title}” changes the database", SHELL, "warning")
         return
     effects = effect_of_line(line)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from checks.evidence import Evidence, Json
+from checks.revisions.current import revisions_at
 from safemig.engine import watchdog
 from safemig.engine.proofs import moments
 from safemig.engine.session import Session
@@ -152,9 +153,8 @@ def _done(s: Session) -> bool:
         step.intent == "upgrade" or any(step.applies) or step.id.startswith("models-") for step in s.plan.steps
         if s.past.of(step.id).status == "done" and step.id != "models-check"
     )  # fmt: skip
-    revision = s.past.last("revision")
-    known, at = _before(s), revision.data.get("current") if revision and revision.seen else None
-    return made or (known is not None and isinstance(at, list) and set(map(str, at)) != set(known))
+    known, current = _before(s), revisions_at(s.past.last("revision"))
+    return made or (known is not None and current is not None and set(current) != set(known))
 
 
 def _before(s: Session) -> tuple[str, ...] | None:
@@ -180,7 +180,7 @@ def finish(s: Session, verdict: Verdict, reason: str) -> int:
         {
             "verdict": verdict,
             "exit": EXIT_CODES[verdict],
-            "reason": s.clean(reason),
+            "reason": reason,
             "state": state_words(s),
             "signals": signals,
             "schema": {
@@ -196,14 +196,14 @@ def finish(s: Session, verdict: Verdict, reason: str) -> int:
 
 
 def _current(evidence: Evidence | None) -> Json:
-    return evidence.data.get("current") if evidence and evidence.seen else None
+    current = revisions_at(evidence)
+    return None if current is None else [*current]
 
 
 def state_words(s: Session) -> str:
     """What state things are in, for a person who has to act next."""
-    revision = s.past.last("revision")
-    current = revision.data.get("current") if revision and revision.seen else None
-    seen = f"last seen at {', '.join(map(str, current)) or 'no revision'}" if isinstance(current, list) else ""
+    current = revisions_at(s.past.last("revision"))
+    seen = "" if current is None else f"last seen at {', '.join(current) or 'no revision'}"
     words = [f"database: {seen or 'not looked at in this run'}"]
     if s.past.facts and s.facts.migration and s.past.of("create").status == "done":
         words.append(f"migration file {s.facts.migration.path} is written")

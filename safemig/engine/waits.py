@@ -61,7 +61,7 @@ class Wait:
             self._emit("")
 
     def _emit(self, text: str) -> None:
-        self.s.emit("progress", {"text": self.s.clean(text), "urgent": False}, self.s.past.in_flight)
+        self.s.emit("progress", {"text": text, "urgent": False}, self.s.past.in_flight)
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Telling:
             lines = [plain(line) for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
         if lines:
             text = f"{moment - self.began:.0f} s so far: {lines[-1].strip()[:LAST_SHOWN]}"
-            self.s.emit("progress", {"text": self.s.clean(text), "urgent": False}, self.step)
+            self.s.emit("progress", {"text": text, "urgent": False}, self.step)
 
     def end(self) -> None:
         """Takes the words back that stand on a screen."""

@@ -7,6 +7,7 @@ already and over kinds that it does not know, so that an older safemig reads a n
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from functools import singledispatch
 
 from msgspec import UNSET
@@ -191,24 +192,8 @@ def _(body: kinds.Observed, state: RunState, event: Event) -> None:
 @_take.register
 def _(body: kinds.ApprovalAsked, state: RunState, event: Event) -> None:
     state.asked += 1
-    question = Question(
-        body.id,
-        event.step,
-        body.kind,
-        body.digest,
-        body.title,
-        body.effect,
-        body.what,
-        body.detail,
-        body.changes,
-        body.undo,
-        body.rule,
-        body.once,
-        body.always,
-        body.tool,
-        body.proposed,
-        body.typed,
-    )
+    texts = {field.name: getattr(body, field.name) for field in fields(Question) if field.name != "step"}
+    question = Question(step=event.step, **texts)
     if event.step and not state.of(event.step).title:
         step = _listed(state, event.step)
         step.title, step.effect = body.title, body.effect

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from safemig.base.action import SCHEMA
 from safemig.planning.contents import applying as with_contents
 from safemig.planning.facts import AppliesFact, ApplyingRole, CommandFact, Facts, Finding
 from safemig.planning.heads import shares_migration
@@ -119,7 +120,7 @@ def _carry(
     listed = "whatever is pending" if unknown else ", ".join(revisions)
     action = step.action
     effect = "destructive" if NEW in revisions else "write" if action.effect == "read" else action.effect
-    touches = tuple(dict.fromkeys((*action.touches, "database schema", f"revision {listed}")))
+    touches = tuple(dict.fromkeys((*action.touches, SCHEMA, f"revision {listed}")))
     assumes = tuple(dict.fromkeys((*step.assumes, "schema", "heads")))
     why = "; ".join(dict.fromkeys(place.where for place in applying))
     back = facts.heads if step.phase == "change" else before
@@ -147,7 +148,7 @@ def _moving(step: Step, facts: Facts) -> Step:
     known = [place for place in facts.applies if place.role == role and place.kind == "schema"]
     if not known:
         return step
-    touches = tuple(dict.fromkeys((*step.action.touches, "database schema")))
+    touches = tuple(dict.fromkeys((*step.action.touches, SCHEMA)))
     action = replace(step.action, effect="destructive", touches=touches)
     changes = f"{step.changes}; {'; '.join(place.where for place in known)}"
     return replace(step, action=action, changes=changes, moves="schema")

@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from safemig.base.action import Action, Effect
+from safemig.base.action import SCHEMA, Action, Effect
 from safemig.journal.events import Mode
 from safemig.policy.rules import blocks, covers, hidden, inside, plain_parts, rule_problem
 
@@ -33,7 +33,6 @@ __all__ = ["Context", "Grant", "Judgement", "Rules", "grant_for", "judge", "rule
 
 # "Don't ask again for this tool" is offered for these alone: their lines are the project's own vocabulary.
 _TOOLS = {"make": ("make",), "docker compose": ("docker", "compose"), "docker-compose": ("docker-compose",)}
-SCHEMA = "database schema"  # as safemig.shell.tools names what an upgrade touches
 _TARGET = re.compile(r"[\w.][\w.%+-]*")
 
 

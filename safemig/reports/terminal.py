@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import singledispatch
 
 from checks.evidence import Evidence
+from checks.revisions.current import revisions_at
 from checks.text import plain
 from safemig.journal import events as kinds
 from safemig.journal.events import GOOD, Body, Event
@@ -192,8 +193,8 @@ def evidence_words(evidence: Evidence) -> str:
         problem = endpoint_problem(evidence)
         return problem or f"{evidence.subject} {data.get('status')} {data.get('media') or ''}".strip()
     if evidence.kind == "revision":
-        current = data.get("current")
-        return f"database at {', '.join(map(str, current)) or 'no revision'}" if isinstance(current, list) else ""
+        current = revisions_at(evidence)
+        return "" if current is None else f"database at {', '.join(current) or 'no revision'}"
     if evidence.kind == "comparison":
         if not data.get("matches_spec"):
             return "the schema is NOT as asked for"

@@ -11,7 +11,7 @@ from safemig.shell.options import Known, Parsed
 from safemig.shell.outcome import Effects, Words, destroys, reads, unknown
 from safemig.shell.paths import inside, visible
 from safemig.shell.quoting import HOLE
-from safemig.shell.tables import Command, at_most, changes, looks, none
+from safemig.shell.tables import Command, at_most, changes, known, looks, none
 
 COMPOSE_GLOBAL = Known(
     "-f= --file= -p= --project-name= --profile= --env-file= --project-directory= --progress= --ansi= --parallel="
@@ -43,10 +43,6 @@ def _dockerfile(found: Parsed) -> bool:
     return all(inside(path) for path in found.values("-f", "--file"))
 
 
-def _no_holes(operands: Words) -> bool:
-    return not any(HOLE in word for word in operands)
-
-
 COMPOSE: Mapping[str, Command] = {
     "ps": looks("-a --all -q --quiet --format= --services --filter= --status= --no-trunc --orphans --orphans="),
     # No option of these does more than look, so that a word that nobody knows may be one.
@@ -65,20 +61,20 @@ COMPOSE: Mapping[str, Command] = {
         "images",
         "changes images",
         "--no-cache --pull -q --quiet --progress= --build-arg= --parallel -m= --memory= --force-rm --no-rm",
-        operands=_no_holes,
+        operands=known,
     ),
     "pull": changes(
         "images", "changes images", "-q --quiet --ignore-pull-failures --include-deps --ignore-buildable --policy="
     ),
-    "up": changes("containers", "makes and starts containers", _UP, operands=_no_holes),
-    "create": changes("containers", "makes containers", _UP, operands=_no_holes),
+    "up": changes("containers", "makes and starts containers", _UP, operands=known),
+    "create": changes("containers", "makes containers", _UP, operands=known),
     "start": changes("containers", "changes containers", "--wait --wait-timeout="),
     "stop": changes("containers", "changes containers", _TIME),
     "restart": changes("containers", "changes containers", f"{_TIME} --no-deps"),
     "pause": changes("containers", "changes containers"),
     "unpause": changes("containers", "changes containers"),
     "kill": changes("containers", "changes containers", "-s= --signal="),
-    "down": changes("containers", "removes containers", f"--remove-orphans {_TIME}", operands=_no_holes),
+    "down": changes("containers", "removes containers", f"--remove-orphans {_TIME}", operands=known),
     # Into a container; out of one it may overwrite a file.
     "cp": changes(
         "containers",
@@ -112,7 +108,7 @@ DOCKER: Mapping[str, Command] = {
     "build": changes("images", "changes images", _BUILD, operands=_build_context, values=_dockerfile),
     "buildx build": changes("images", "changes images", _BUILD, operands=_build_context, values=_dockerfile),
     "pull": changes("images", "changes images", "-q --quiet --platform="),
-    "tag": changes("images", "names an image", operands=_no_holes),
+    "tag": changes("images", "names an image", operands=known),
     **{
         name: changes("containers", "changes containers", f"{_TIME} -s= --signal=")
         for name in ("stop", "restart", "kill", "start", "pause", "unpause")

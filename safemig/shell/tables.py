@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from safemig.base.action import Effect
+from safemig.base.action import SCHEMA, Effect
 from safemig.shell.options import Known, Parsed
 from safemig.shell.outcome import Effects, Words, reads, unknown
 from safemig.shell.parser import names
@@ -372,7 +372,7 @@ ALEMBIC: Mapping[str, Command] = {
     "check": looks(),
     "list_templates": looks(),
     # An option among unknown words can only mark or print here.
-    "upgrade": changes("database schema", "applies migrations", "--sql --tag=", holes=True),
+    "upgrade": changes(SCHEMA, "applies migrations", "--sql --tag=", holes=True),
     "revision": changes(
         "files",
         "writes files",

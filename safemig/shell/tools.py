@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from safemig.base.action import SCHEMA
 from safemig.shell.options import Known
 from safemig.shell.outcome import Effects, Words, destroys, reads, unknown, writes
 from safemig.shell.parser import names
@@ -99,11 +100,11 @@ def migration_command(tool: str, rest: Words, args: Words) -> Effects:
     """alembic's sub-commands, and those of ``flask db``, which names them alike (its ``migrate`` writes a revision)."""
     name = rest[0] if rest else ""
     if name == "downgrade":
-        return destroys("database schema", f"{tool} downgrade undoes migrations, with the data in what they made")
+        return destroys(SCHEMA, f"{tool} downgrade undoes migrations, with the data in what they made")
     if name == "stamp" and any(word.startswith("--p") for word in rest):
-        return destroys("database schema", "stamp --purge empties the version table")
+        return destroys(SCHEMA, "stamp --purge empties the version table")
     if name == "stamp":
-        return destroys("database schema", f"{tool} stamp sets the recorded revision and runs no migration")
+        return destroys(SCHEMA, f"{tool} stamp sets the recorded revision and runs no migration")
     if name == "init" and len(rest) == 2 and visible(rest[1]):
         return writes("files", f"{tool} init writes files")
     command = ALEMBIC.get("revision" if tool == "flask db" and name == "migrate" else name)

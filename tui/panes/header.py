@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from checks.evidence import Evidence
+from checks.revisions.current import revisions_at
 from safemig.journal.events import GOOD
 from safemig.journal.state import RunState
 from safemig.planning.facts import Facts
@@ -108,11 +109,8 @@ def _latest(summary: RunState, kind: str) -> Evidence | None:
 
 def revision_now(summary: RunState) -> str:
     """The revision that the database was last seen at."""
-    evidence = _latest(summary, "revision")
-    if evidence is None or not evidence.seen:
-        return UNKNOWN
-    current = evidence.data.get("current")
-    return ", ".join(clean(str(one)) for one in current) or "none" if isinstance(current, list) else UNKNOWN
+    current = revisions_at(_latest(summary, "revision"))
+    return UNKNOWN if current is None else ", ".join(map(clean, current)) or "none"
 
 
 def _after(summary: RunState, facts: Facts | None) -> tuple[str | tuple[str, str], ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from safemig.base.action import Effect
+from safemig.base.action import SCHEMA, Effect
 from safemig.planning.collect.current_command import current_of
 from safemig.planning.facts import CommandFact, Facts
 from safemig.project.derived_commands import MESSAGE, judged
@@ -141,7 +141,7 @@ def downgrade_of(makefile: Makefile | None, migrate: CommandFact | None) -> Comm
     for line in lines:
         undone, count = UPGRADE.subn(r"\1downgrade {revision}", line.strip().lstrip("@-+").replace("$$", "$"))
         if count:
-            return CommandFact(undone, effect="destructive", touches=("database schema",))
+            return CommandFact(undone, effect="destructive", touches=(SCHEMA,))
     return None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks.evidence import Evidence
+from checks.revisions.current import revisions_at
 from checks.revisions.graph import Graph, UnknownRevision, pending, read_graph
 from checks.revisions.style import Pattern, read_pattern
 from safemig.base import file_edit
@@ -188,10 +189,9 @@ def _bridge(project: Project, config: Config) -> bool:
 
 
 def _with_revision(facts: Facts, graph: Graph, world: Evidence) -> Facts:
-    listed = world.data.get("current")
-    if not world.seen or not isinstance(listed, list):
+    current = revisions_at(world)
+    if current is None:
         return facts
-    current = tuple(str(name) for name in listed)
     try:
         return replace(facts, current=current, pending=pending(graph, current))
     except UnknownRevision as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from checks.revisions.current import read_current
+from checks.evidence import Evidence, unseen
+from checks.revisions.current import read_current, revisions_at
 
 
 @pytest.mark.parametrize("autocommit", [True, False])
@@ -62,3 +63,17 @@ def test_a_running_migration_is_not_waited_for_long(dsn: str, monkeypatch: pytes
         assert "lock timeout" in found.reason
         holder.rollback()
         assert read_current(connection).seen
+
+
+@pytest.mark.parametrize(
+    ("evidence", "revisions"),
+    [
+        (None, None),
+        (unseen("revision", "t", "SELECT", "no answer"), None),
+        (Evidence("revision", "t", True, "", "", "", {"current": []}), ()),
+        (Evidence("revision", "t", True, "", "", "", {"current": ["a1", "b2"]}), ("a1", "b2")),
+        (Evidence("revision", "t", True, "", "", "", {}), None),
+    ],
+)
+def test_what_evidence_says_of_the_revisions(evidence: Evidence | None, revisions: tuple[str, ...] | None) -> None:
+    assert revisions_at(evidence) == revisions
