@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checks.evidence import Json
+from safemig.base.files import HUGE, content
 from safemig.cli.errors import UsageError
 from safemig.cli.printing import json_out, out
 from safemig.journal.events import MODES
@@ -90,13 +91,14 @@ def _printable(text: str) -> str:
 def _lines(place: str) -> Iterator[str]:
     """The lines to judge: JSON strings, one a line, on standard input for ``-``."""
     if place == "-":
-        yield from _decoded(sys.stdin.buffer, "standard input")
+        # Bounded here already: what never ends a line would fill the memory before anybody could count it.
+        yield from _decoded(iter(lambda: sys.stdin.buffer.readline(_LONGEST + 1), b""), "standard input")
         return
     try:
-        with Path(place).open("rb") as file:
-            yield from _decoded(file, place)
+        raw = content(Path(place), HUGE)
     except OSError as error:
         raise UsageError(f"--why-lines {place}: {error.strerror}") from error
+    yield from _decoded(raw.splitlines(), place)
 
 
 def _decoded(rows: Iterable[bytes], place: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,15 @@ def test_what_is_no_json_string_is_an_error_with_its_line(project: Path, capsys:
     file.write_text('"ls"\n["ls"]\n')
     assert run_cli(["permissions", "--project", str(project), "--why-lines", str(file)]) == 2
     assert "line 2: not a JSON string" in capsys.readouterr().err
+
+
+def test_lines_from_a_pipe_or_a_device_are_refused_and_one_without_an_end_is_not_waited_for(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(project / "pipe")
+    for place in (str(project / "pipe"), "/dev/zero"):
+        assert run_cli(["permissions", "--project", str(project), "--why-lines", place]) == 2
+        assert "it is no regular file" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.FileIO("/dev/zero"))))
+    assert run_cli(["permissions", "--project", str(project), "--why-lines", "-"]) == 2
+    assert "line 1: longer than 1,000,000 bytes" in capsys.readouterr().err
