@@ -18,12 +18,12 @@ from safemig.base.files import beginning
 from safemig.shell.environment import harmless, own
 from safemig.shell.make_expansion import Doubted, Expansion, Variable
 from safemig.shell.make_suffixes import is_suffix_rule
+from safemig.shell.makefile_lines import LINES, SIZE
 from safemig.shell.parser import names
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
-_SIZE = 1_000_000
 _FILES = 40
 _QUIET_TARGETS = names(".PHONY .SILENT .IGNORE .DELETE_ON_ERROR .NOTPARALLEL .PRECIOUS .INTERMEDIATE .SECONDARY .POSIX")
 _SHELLS = re.compile(r"(?:(?:/usr)?/bin/)?(?:sh|bash|dash|ash)|/usr/bin/env (?:sh|bash|dash)")
@@ -107,11 +107,13 @@ class _Reader:
         outer, self.name = self.name, os.path.relpath(path, self.model.folder)
         self.model.files.append(self.name)
         if "\r" in text or "\0" in text or "\ufffc" in text:
-            self.model.doubts.append(
-                Doubted(self.name, "it holds characters that make and safemig may read differently")
-            )
-        root = _parser().parse((text + "\n").encode("utf-8", "surrogatepass")).root_node
-        self._statements(root.children)
+            why = "it holds characters that make and safemig may read differently"
+            self.model.doubts.append(Doubted(self.name, why))
+        raw = (text + "\n").encode("utf-8", "surrogatepass")
+        if len(raw) > SIZE or text.count("\n") >= LINES:  # a later rule takes the place of an earlier one
+            self.model.doubts.append(Doubted(self.name, "it is too long to be read whole"))
+        else:
+            self._statements(_parser().parse(raw).root_node.children)
         self.name = outer
 
     def _doubt(self, node: Node, why: str) -> Doubted:
@@ -269,7 +271,7 @@ class _Reader:
             path = self.model.folder / word
             real = path.resolve()
             try:
-                text = beginning(path, _SIZE).decode("utf-8", "replace") if path.is_file() else None
+                text = beginning(path, SIZE).decode("utf-8", "replace") if path.is_file() else None
             except OSError:
                 text = None
             if text is None and (optional or self.undecided):

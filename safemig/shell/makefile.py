@@ -10,8 +10,8 @@ from pathlib import Path
 
 from safemig.base.files import beginning, content
 from safemig.shell import makefile_lines as lines_of
+from safemig.shell.makefile_lines import LINES, SIZE
 
-_SIZE = 1_000_000
 _INCLUDE_DEPTH = 5
 _EXPANDED = 65_536
 _REFERENCE = re.compile(r"\$(?:\$|\((?P<round>[\w.\-]+)\)|\{(?P<curly>[\w.\-]+)\}|(?P<one>[A-Za-z_]))")
@@ -91,7 +91,7 @@ def read_makefile(path: Path, root: Path | None = None) -> Makefile:
 
     OSError when it cannot be read; no content makes it fail."""
     raw = content(path)
-    text = raw[:_SIZE].decode("utf-8", "replace")
+    text = raw[:SIZE].decode("utf-8", "replace")
     built = _read(text, None)
     _follow(built, path.parent, (root or path.parent).resolve(), {path.resolve()})
     return Makefile(
@@ -115,7 +115,7 @@ def parse(text: str, path: Path = Path("Makefile"), root: Path | None = None) ->
 
 
 def _read(text: str, file: Path | None) -> _Builder:
-    lines = lines_of.physical_lines(text)
+    lines = lines_of.physical_lines(text)[:LINES]
     built = _Builder(file)
     index = 0
     while index < len(lines):
@@ -236,7 +236,7 @@ def _follow(built: _Builder, folder: Path, root: Path, seen: set[Path], depth: i
             continue
         seen.add(real)
         try:
-            text = beginning(path, _SIZE).decode("utf-8", "replace") if path.is_file() else None
+            text = beginning(path, SIZE).decode("utf-8", "replace") if path.is_file() else None
         except (OSError, ValueError):
             continue
         if text is None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+SIZE = 1_000_000  # bytes of one file that are read
+LINES = 20_000  # some seconds; the largest Makefiles in use have about 5,000
 _ASSIGNMENT = re.compile(
     r"^\s*(?P<words>(?:(?:export|override|private|unexport)\s+)*)"
     r"(?P<name>[^\s:#=!?+$(){}]+)\s*(?P<operator>:::=|::=|:=|\?=|\+=|!=|=)\s*(?P<value>.*)$",
