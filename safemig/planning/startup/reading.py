@@ -34,6 +34,7 @@ _OTHER_DATABASE = re.compile(r"set_main_option|environ\b|setenv|testcontainers|c
 _CARRIERS = ("quiet", "line", "script", "make")  # what these carry decides whether a command was understood
 _DEEPEST = 12
 _SHOWN = 80
+_LONGEST = 65_536  # bytes of a script that are read
 
 
 @dataclass(frozen=True)
@@ -148,12 +149,14 @@ class _Reading:
             self._python(each, world, at)
 
     def _script(self, path: Path, rest: Sequence[str], world: World, at: _At) -> None:
-        body = head(path, 65_536)
+        body = head(path, _LONGEST)
         if path.suffix == ".py" or re.match(r"#!.*python", body):
             self._python(Invocation("file", words=tuple(rest), path=path, program=True), world, at)
             return
         key = (path, world.service, at.reloads)
         self._unknown = self._unknown or "\0" in body  # a program, no text
+        if len(body.encode("utf-8", "surrogateescape")) >= _LONGEST:
+            self._dark(self._shown(path), f"it is larger than {_LONGEST:,} bytes", world, at)
         if key not in self._seen and "\0" not in body:
             self._seen.add(key)
             for number, text in _lines(body):

@@ -31,3 +31,13 @@ def test_code_that_cannot_be_followed_is_a_note(files: Mapping[str, str], said: 
     for found in readings:
         assert found.unread is bool(said)
         assert any(said in note for note in found.notes) if said else not found.notes
+
+
+def test_a_script_that_goes_on_behind_the_end_of_the_reading_is_not_known(tmp_path: Path) -> None:
+    makefile = "start:\n\t./start.sh\n\nmigrate:\n\talembic upgrade head\n"
+    said = "start.sh could not be read: it is larger than 65,536 bytes"
+    for lines, cut in ((7_000, True), (100, False)):
+        script = "#!/bin/sh\n" + "# nothing\n" * lines + "nohup uvicorn shop.main:app &\n"
+        found = startup(tmp_path / str(lines), {"Makefile": makefile, "start.sh": script, "shop/main.py": PLAIN_APP})
+        assert any(said in note for note in found.notes) is cut
+        assert found.unread is cut
