@@ -40,7 +40,8 @@ def commands_of(project: Project, config: Config, message: str = "") -> dict[str
     undo = downgrade_of(project.makefile, found.get("migrate"))
     if undo and "downgrade" not in config.commands:
         found["downgrade"] = undo
-    look = current_of(project.makefile, found.get("migrate"), project.root, project.compose)
+    derived = "migrate" in project.lines and "migrate" not in config.commands
+    look = current_of(project.makefile, found.get("migrate"), project.root, project.compose, derived=derived)
     if look and "current" not in config.commands:
         found["current"] = look
     return found

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from safemig.planning.facts import CommandFact
 from safemig.project.compose import Compose
+from safemig.project.derived_commands import judged
 from safemig.shell.effects import effect_of_line
 from safemig.shell.make_effects import effect_of_reading
 from safemig.shell.makefile import Makefile, Target, expand, read_makefile
@@ -23,17 +24,23 @@ Services = Mapping[str, Sequence[str]]
 
 
 def current_of(
-    makefile: Makefile | None, migrate: CommandFact | None, root: Path, compose: Compose | None = None
+    makefile: Makefile | None,
+    migrate: CommandFact | None,
+    root: Path,
+    compose: Compose | None = None,
+    *,
+    derived: bool = False,
 ) -> CommandFact | None:
     """The command that says at which revision the database of ``migrate`` is; None where no line of it is known to
-    upgrade by Alembic.
+    upgrade by Alembic. ``derived``: the line of ``migrate`` follows from the project's files.
 
     A make target's line is run by make itself, as the recipe of a target that exists for this call alone: what the
     Makefile exports, includes and sets for that target holds as it does for the upgrade."""
     if migrate is None:
         return None
     if makefile is None or not migrate.target:
-        return _fact(current_line(migrate.line, {}) or "")
+        line = current_line(migrate.line, {}) or ""
+        return _fact(line, judged(line) if derived else "")
     services = {name: each.argv or () for name, each in compose.services.items()} if compose else {}
     made = next(_of_target(makefile, migrate.target, root, services), None)
     if made is None:

@@ -219,7 +219,14 @@ def test_files_that_compose_would_not_take_by_itself(tmp_path: Path) -> None:
     root = write(write(tmp_path, MIGRATIONS, "backend"), files)
     found = find(root, Config(project=ProjectConfig(compose=("deploy/local.yml",))))
     assert found.lines["start"] == "docker compose -f ../deploy/local.yml up -d --wait api"
-    assert commands_of(found, Config())["start"].effect == "write"
+    commands = commands_of(found, Config())
+    assert (commands["start"].effect, commands["migrate"].effect, commands["current"].effect) == (
+        "write",
+        "write",
+        "read",
+    )
+    own = Config(commands={"migrate": "docker compose -f ../other/local.yml exec -T api alembic upgrade head"})
+    assert commands_of(found, own)["current"].effect == "destructive"  # a line of a person's is judged as it stands
 
 
 def test_a_compose_file_of_the_database_alone(tmp_path: Path) -> None:
