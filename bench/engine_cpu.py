@@ -11,7 +11,8 @@ imports included), and the supervisors' (measured on empty commands, times the c
 project's commands and what they start, PostgreSQL, and the checks, which are printed beside it: the time that the
 engine's threads spend inside the public functions of `checks/`, in loading the clients they look through (psycopg,
 httpx) and in opening their sessions on the database, and the process that proves the change on the scratch database
-(up, down, up). Exits 1 when the share is 5 % or more.
+(up, down, up); the watchdog of the change, a process of its own, is printed beside it, too. Exits 1 when the share is
+5 % or more.
 """
 
 from __future__ import annotations
@@ -119,8 +120,9 @@ def watch_checks() -> Inside:
 
 def options(project: str) -> argparse.Namespace:
     """As `safemig run --mode auto --json` has them."""
-    words = {"command": "run", "mode": "auto", "spec": "", "phase": "", "message": "", "run": ""}
-    return argparse.Namespace(project=project, json=True, verbose=False, events=False, **words)
+    from safemig.cli.main import parser
+
+    return parser().parse_args(["run", "--mode", "auto", "--json", "--project", project])
 
 
 def as_engine(project: str, notes: Path) -> int:
@@ -172,6 +174,7 @@ def measure(name: str, project: Path, folder: Path, limit: float | None) -> int:
     """One run; prints its figures; 1 when it passes the limit."""
     from safemig.engine.service_log import LOGS
     from safemig.journal.journal import read_events
+    from safemig.protection.record import Ready, Stall, read
 
     began = time.monotonic()
     line = [sys.executable, "-P", __file__, "face", str(project), str(folder / "face.json")]
@@ -189,12 +192,14 @@ def measure(name: str, project: Path, folder: Path, limit: float | None) -> int:
         f"supervisors of {commands} commands": commands * supervisor(),
     }
     own = sum(parts.values())
+    dogs = [record for path in (run / "commands").glob("*.watchdog") for record in read(path)]
+    watching = sum(each.cpu for each in dogs if isinstance(each, (Ready, Stall)))
     over = limit is not None and own / wall >= limit
     verdict = "no limit" if limit is None else f"limit {limit:.0%} {'over' if over else 'ok'}"
     spent = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in parts.items())
     print(
         f"{name}: {wall:.1f} s, of which {spent} ({engine['checks']:.2f} s inside checks "
-        f"and {engine['scratch']:.2f} s in the scratch proof not counted)"
+        f"and {engine['scratch']:.2f} s in the scratch proof not counted, nor {watching:.2f} s of the watchdog)"
     )
     print(f"{name}: own share of the run {own / wall:.1%}, {verdict}")
     return int(over)

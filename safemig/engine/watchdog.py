@@ -153,6 +153,8 @@ def _data(told: Iterable[Record], commands: int, budget: float) -> dict[str, Jso
         "holders": [*longest.holders],
         "sessions": max((each.most for each in stalls), default=0),
         "budget": budget,
+        "cpu": round(sum(each.cpu for each in stalls), 3),
+        "watched": round(sum(each.watched for each in stalls), 3),
     }
 
 

@@ -10,9 +10,10 @@ import msgspec
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """It looks; ``acts`` is whether it cancels."""
+    """It looks; ``acts`` is whether it cancels, ``cpu`` the seconds of CPU time that its start has taken."""
 
     acts: bool
+    cpu: float = 0.0
 
 
 class Off(msgspec.Struct, frozen=True, tag="off"):
@@ -41,7 +42,8 @@ class Cancelled(msgspec.Struct, frozen=True, tag="cancel"):
 class Stall(msgspec.Struct, frozen=True, tag="stall"):
     """The longest wait behind the command, in seconds: whose (the application's name), behind whom, and how many
     sessions waited at once at most; ``sessions`` are the seconds of all of them together. All 0 where nobody waited.
-    The last line; ``claimed`` is how many sessions were proved to be the command's."""
+    The last line; ``claimed`` is how many sessions were proved to be the command's, ``cpu`` the watchdog's own CPU time
+    in the ``watched`` seconds, its start left out."""
 
     seconds: float = 0.0
     application: str = ""
@@ -49,6 +51,8 @@ class Stall(msgspec.Struct, frozen=True, tag="stall"):
     most: int = 0
     sessions: float = 0.0
     claimed: int = 0
+    cpu: float = 0.0
+    watched: float = 0.0
 
 
 Record = Ready | Off | Queued | Cancelled | Stall

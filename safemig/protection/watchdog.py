@@ -77,14 +77,16 @@ def watch(order: Order, file: int) -> None:
             budget = Budget(order.victim, order.sessions, deadlock_timeout(connection))
             ownership = Ownership(connection, order.before, lambda: _claims(runtime, order, files))
             dog = Watchdog(connection, ownership, budget, file, order.acts)
-            dog.write(Ready(order.acts))
+            used = time.process_time()
+            dog.write(Ready(order.acts, round(used, 3)))
             try:
                 while not _over(files, dog.began):
                     began = time.monotonic()
                     dog.look()
                     time.sleep(max(0.0, POLL - (time.monotonic() - began)))
             finally:
-                dog.write(dog.stall)
+                cpu, watched = time.process_time() - used, time.monotonic() - dog.began
+                dog.write(msgspec.structs.replace(dog.stall, cpu=round(cpu, 3), watched=round(watched, 3)))
     except (psycopg.Error, Unreachable) as error:
         os.write(file, lines(Off(" ".join(str(error).split())[:300])))
 
