@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from safemig.migrations.change import Change, Wanted
@@ -15,7 +14,8 @@ from safemig.migrations.evaluator import Refused
 from safemig.migrations.fragments import parse as parse_python
 from safemig.migrations.python_operations import Recorder
 from safemig.migrations.sql_operations import operation, sql_type
-from safemig.sql.parser import Parsed, Statement, parse_apart
+from safemig.migrations.trees import parsed as parsed_texts
+from safemig.sql.parser import Parsed, Statement
 from safemig.sql.text import statements
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def known_type(wanted: Wanted, schema: str | None, table: str, column: str) -> s
 
 def _of_sql(code: str, side: Literal["up", "down"]) -> Iterator[Change]:
     own = statements(code)
-    trees = _trees(tuple(one.bare for one in own))
+    trees = parsed_texts(tuple(one.bare for one in own))
     for number, one in enumerate(own):
         whole = Change(side, one.text, (one.line, one.line + one.bare.count("\n")), number)
         yield from _read(whole, trees[one.bare])
@@ -82,12 +82,6 @@ def _single(statement: Statement) -> Iterator[Statement]:
         yield from (replace(statement, node={**statement.node, "cmds": [action]}) for action in actions)
 
 
-@lru_cache(maxsize=64)
-def _trees(texts: tuple[str, ...]) -> Mapping[str, Parsed]:
-    """Each text as PostgreSQL's parser reads it; one child process reads them all."""
-    return dict(zip(texts, parse_apart(texts), strict=True)) if texts else {}
-
-
 def _of_python(code: str, recorder: Recorder, side: Literal["up", "down"]) -> Iterator[Change]:
     tree = parse_python(code)
     if tree is None:
@@ -103,7 +97,7 @@ def _of_python(code: str, recorder: Recorder, side: Literal["up", "down"]) -> It
         except Refused as error:
             read.append((replace(whole, problem=str(error)), ()))
     executed = [sql for _, operations in read for one in operations if (sql := sql_of(one)) is not None]
-    trees = _trees(tuple(one.bare for sql in executed for one in statements(sql)))
+    trees = parsed_texts(tuple(one.bare for sql in executed for one in statements(sql)))
     for whole, operations in read:
         if whole.problem:
             yield whole

@@ -11,10 +11,19 @@ from dataclasses import dataclass, replace
 from safemig.migrations.change import Wanted
 from safemig.migrations.evaluator import needs_autocommit
 from safemig.migrations.fragments import parse, reindent
-from safemig.migrations.from_sql_table import CLAUSES, TableShape, column_type
-from safemig.migrations.render import INDENT, WIDTH, Code, Lossy, closing, escaped, names_in, parted, string
-from safemig.sql.text import Statement, Token, qualified, statements, table_elements, tokens
+from safemig.migrations.from_sql_table import TableShape, column_type
+from safemig.migrations.render import INDENT, WIDTH, Code, Lossy, closing, escaped, listed, string
+from safemig.migrations.trees import trees
+from safemig.sql.opposites import type_text
+from safemig.sql.parser import Node, kind_of, relation, strings
+from safemig.sql.parser import Statement as Tree
+from safemig.sql.text import Statement, Token, table_elements, tokens
 
+# What may stand behind a type or an expression in the definition of a column.
+CLAUSES = frozenset({
+    "NOT", "NULL", "DEFAULT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "CONSTRAINT", "GENERATED", "COLLATE",
+    "DEFERRABLE", "INITIALLY", "USING",
+})  # fmt: skip
 # What may follow, deeper by one, for a table in use.
 _CONCURRENTLY = f"{INDENT}, postgresql_concurrently=True"
 
@@ -24,10 +33,8 @@ def in_operations(wanted: Wanted, quote: str = '"') -> Wanted:
     those quotes. The schema that results is the same; where no statement of it can be written so, it stays as it is."""
     if wanted.kind != "sql" or wanted.problems:
         return wanted
-    tables = {
-        one.tokens[_index_name(one)].name: qualified(one.tokens, _index_name(one) + 2)[0]
-        for one in statements(wanted.upgrade) if _index_name(one)
-    }  # fmt: skip
+    made = [tree.node for _, tree in trees(wanted.upgrade) if tree is not None and tree.kind == "IndexStmt"]
+    tables = {str(node.get("idxname")): str(node["relation"]["relname"]) for node in made}
     before = {(table, column): kind for table, column, kind in wanted.types}
     up, up_lines, some = _side(wanted.upgrade, wanted.upgrade_lines, tables, before)
     after = dict(_new_types(wanted.upgrade)) if before else {}
@@ -75,23 +82,12 @@ def _quoted(text: str, statement: Statement) -> str:
 
 
 def _new_types(text: str) -> Iterator[tuple[tuple[str, str], str]]:
-    for statement in statements(text):
-        table, column, kind = _retyped(statement)
-        if column:
-            yield (table, column), " ".join(token.text for token in kind)
-
-
-def _retyped(statement: Statement) -> tuple[str, str, Sequence[Token]]:
-    """Table, column and new type of a plain ALTER TABLE … ALTER COLUMN … TYPE; "" for every other statement."""
-    table, at = qualified(statement.tokens, 2)
-    own = statement.tokens[at:]
-    words = [token.upper for token in own]
-    place = 2 if words[1:2] == ["COLUMN"] else 1
-    begin = place + (3 if words[place + 1 : place + 3] == ["SET", "DATA"] else 1)
-    plain = statement.head == "ALTER" and words[:1] == ["ALTER"] and words[begin : begin + 1] == ["TYPE"]
-    if not plain or "USING" in words or "COLLATE" in words:
-        return "", "", ()
-    return table, own[place].name, own[begin + 1 :]
+    """The types that columns have after the statements, by table and column."""
+    for _, tree in trees(text):
+        for action in (kind_of(one)[1] for one in tree.node.get("cmds", ())) if tree else ():
+            if tree and action.get("subtype") == "AT_AlterColumnType":
+                named = kind_of(action["def"])[1].get("typeName")
+                yield (relation(tree.node["relation"]), action["name"]), type_text(named)
 
 
 def _side(
@@ -103,11 +99,13 @@ def _side(
     some = False
     comments = [token for token in tokens(text) if token.kind == "comment"]
     end = 0
-    for statement in statements(text):
+    for statement, tree in trees(text):
         own = [token for token in comments if end <= token.start < statement.tokens[-1].end]
         end = statement.tokens[-1].end
         try:
-            found = _Reading(text, statement, own, tables, types).lines()
+            if tree is None:
+                raise Lossy
+            found = _Reading(text, statement, tree, own, tables, types).lines()
             some = True
         except Lossy:
             found = executed(statement).split("\n")
@@ -115,14 +113,6 @@ def _side(
         place = places[statement.line - 1] if statement.line <= len(places) else 0
         numbers += [place] * len(found)
     return "\n".join(lines), tuple(numbers) if places else (), some
-
-
-def _index_name(statement: Statement) -> int:
-    """The place of the name in a plain CREATE INDEX name ON, 0 for every other statement."""
-    words = [token.upper for token in statement.tokens]
-    at = 3 if words[1:2] == ["UNIQUE"] else 2
-    plain = words[:1] == ["CREATE"] and words[at - 1 : at] == ["INDEX"] and words[at + 1 : at + 2] == ["ON"]
-    return at if plain and statement.tokens[at].name else 0
 
 
 def _remark(comment: Token) -> str:
@@ -133,34 +123,28 @@ def _remark(comment: Token) -> str:
 
 @dataclass(frozen=True)
 class _Reading:
-    """One statement of ``text``, the comments before and in it, the tables of the upgrade's indexes, and the types that
-    columns have before it."""
+    """One statement of a text with its tree, the comments before and in it, the tables of the upgrade's indexes, and
+    the types that columns have before it."""
 
     text: str
     statement: Statement
+    tree: Tree
     comments: Sequence[Token]
     tables: Mapping[str, str]
     types: Mapping[tuple[str, str], str]
 
     def lines(self) -> list[str]:
         own = self.statement.tokens
-        words = [token.upper for token in own]
         if any("\\" in token.text or "%" in token.text for token in own):
             raise Lossy  # drivers and sqlalchemy.text read them otherwise
         inside = [token for token in self.comments if token.start > own[0].start]
         before = [_remark(token) for token in self.comments if token.start < own[0].start]
-        if words[:2] == ["CREATE", "TABLE"]:
+        if self.tree.kind == "CreateStmt":
             return [*before, *self._table(inside)]
-        if inside:
+        maker = {"IndexStmt": self._index, "AlterTableStmt": self._altered, "DropStmt": self._dropped}
+        if inside or self.tree.kind not in maker:
             raise Lossy
-        if _index_name(self.statement):
-            call = self._index(_index_name(self.statement))
-        elif words[:2] == ["ALTER", "TABLE"]:
-            call = self._altered()
-        elif words[:1] == ["DROP"]:
-            call = self._dropped(words)
-        else:
-            raise Lossy
+        call = maker[self.tree.kind](self.tree.node)
         room = len(_CONCURRENTLY) if "_index" in call.name else 0
         return [*before, *call.lines(len(INDENT) + room)]
 
@@ -173,19 +157,47 @@ class _Reading:
     def sql(self, own: Sequence[Token]) -> Code:
         return Code("sa.text", (string(escaped(self.slice(own))),))
 
+    def type(self, offset: int) -> str:
+        return self.slice(self._until_clause(self._from(offset)))
+
+    def default(self, offset: int) -> Code:
+        own = self._from(offset)[1:]
+        expression = self._until_clause(own)
+        behind = [token.upper for token in own[len(expression) :][:2]]
+        if behind[:1] == ["NOT"] and behind != ["NOT", "NULL"]:
+            raise Lossy  # IS NOT DISTINCT FROM
+        return self.sql(expression)
+
+    def check(self, offset: int) -> Code:
+        own = self._from(offset)
+        begin = next(at for at, token in enumerate(own) if token.text == "(")
+        end = closing(own, begin)
+        return self.sql(own[begin + 1 : end])
+
+    def _from(self, offset: int) -> Sequence[Token]:
+        """The tokens from that byte of the statement."""
+        at = self.statement.tokens[0].start + len(self.statement.bare.encode()[:offset].decode(errors="ignore"))
+        return [token for token in self.statement.tokens if token.start >= at]
+
+    @staticmethod
+    def _until_clause(own: Sequence[Token]) -> Sequence[Token]:
+        depth = 0
+        for at, token in enumerate(own):
+            depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
+            if depth < 0 or (not depth and at and (token.text == "," or token.upper in CLAUSES)):
+                return own[:at]
+        return own
+
     def _table(self, inside: Sequence[Token]) -> list[str]:
-        own = self.statement.tokens
-        name, at = qualified(own, 2)
-        table, schema = parted(name)
-        elements = table_elements(self.statement)
-        if at >= len(own) or own[at].text != "(" or not elements or own[-1] is not closing(own, at):
+        node, elements = self.tree.node, table_elements(self.statement)
+        table, schema = _relation(node)
+        if set(node) != {"relation", "tableElts", "oncommit"} or len(elements) != len(node["tableElts"]):
             raise Lossy
         shape = TableShape(self, table)
-        for element in elements:
-            shape.read(element)
+        columns = [whole for whole, one in zip(elements, node["tableElts"], strict=True) if shape.read(one)]
         lines = ["op.create_table(", f"{INDENT}{string(table)},"]
         shown = 0
-        for whole, code in shape.columns:
+        for whole, code in zip(columns, shape.columns, strict=True):
             above = [_remark(token) for token in inside if self._above(token, whole, elements)]
             beside = [_remark(token) for token in inside if self._beside(token, whole)]
             found = code.lines(2 * len(INDENT))
@@ -209,64 +221,72 @@ class _Reading:
         alone = all(not self._beside(comment, one) for one in elements)
         return last < comment.start < element[0].start and alone
 
-    def _index(self, at: int) -> Code:
+    def _index(self, node: Node) -> Code:
+        known = {"idxname", "relation", "accessMethod", "indexParams", "whereClause", "unique"}
+        items = [kind_of(one)[1] for one in node["indexParams"]]
+        plain = {"name": "", "ordering": "SORTBY_DEFAULT", "nulls_ordering": "SORTBY_NULLS_DEFAULT"}
+        if set(node) - known or "idxname" not in node or any({**one, "name": ""} != plain for one in items):
+            raise Lossy
+        table, schema = _relation(node)
+        method = node.get("accessMethod", "btree")
+        options = [f"unique={bool(node.get('unique'))}", *schema]
+        options += [f"postgresql_using={string(method)}"] if method != "btree" else []
+        parts = [string(node["idxname"]), string(table), listed([one["name"] for one in items]), *options]
+        if "whereClause" not in node:
+            return Code("op.create_index", tuple(parts))
         own = self.statement.tokens
-        name, after = qualified(own, at + 2)
-        table, schema = parted(name)
-        parts = [string(own[at].name), string(table)]
-        options = [f"unique={own[1].upper == 'UNIQUE'}", *schema]
-        if own[after + 1 :] and own[after].upper == "USING":
-            options.append(f"postgresql_using={string(own[after + 1].name)}")
-            after += 2
-        columns, after = names_in(own, after)
-        rest = own[after:]
-        if rest and rest[0].upper == "WHERE":
-            return Code(
-                "op.create_index", (*parts, columns, *options, _keyword("postgresql_where", self.sql(rest[1:])))
-            )
-        if rest:
-            raise Lossy
-        return Code("op.create_index", (*parts, columns, *options))
+        at = max(place for place, token in enumerate(own) if token.upper == "WHERE")
+        return Code("op.create_index", (*parts, _keyword("postgresql_where", self.sql(own[at + 1 :]))))
 
-    def _altered(self) -> Code:
-        own = self.statement.tokens
-        name, at = qualified(own, 2)
-        table, schema = parted(name)
-        words = [token.upper for token in own[at:]]
-        column = words[1:2] == ["COLUMN"]
-        rest = own[at + 1 + column :]
-        if words[:1] == ["DROP"] and column and len(rest) == 1 and rest[0].name:
-            return Code("op.drop_column", (string(table), string(rest[0].name), *schema))
-        if _retyped(self.statement)[1]:
-            return self._type(table, schema)
-        if words[:1] != ["ADD"] or not rest or not (column or rest[0].upper not in CLAUSES | {"FOREIGN", "EXCLUDE"}):
+    def _altered(self, node: Node) -> Code:
+        table, schema = _relation(node)
+        action = kind_of(node["cmds"][0])[1]
+        one = len(node["cmds"]) == 1 and node.get("objtype") == "OBJECT_TABLE" and "missing_ok" not in node
+        if not one or "missing_ok" in action or action.get("behavior") == "DROP_CASCADE":
             raise Lossy
-        shape = TableShape(self, table)
-        shape.read(rest)
-        if shape.constraints() or len(shape.columns) != 1 or shape.serial:
-            raise Lossy
-        return Code("op.add_column", (string(table), shape.columns[0][1], *schema))
-
-    def _type(self, table: str, schema: tuple[str, ...]) -> Code:
-        """The new type beside the one before, where both have a name in SQLAlchemy: then it is told what is lost."""
-        name, column, kind = _retyped(self.statement)
-        old, new = column_type(self.types.get((name, column), "")), column_type(self.slice(kind))
-        return Code(
-            "op.alter_column", (string(table), string(column), f"existing_type={old}", f"type_={new}", *schema)
-        )  # fmt: skip
-
-    def _dropped(self, words: Sequence[str]) -> Code:
-        own = self.statement.tokens
-        name, at = qualified(own, 2)
-        last, schema = parted(name)
-        if at != len(own):
-            raise Lossy
-        if words[1] == "TABLE":
-            return Code("op.drop_table", (string(last), *schema))
-        if words[1] == "INDEX" and last in self.tables:
-            table, _ = parted(self.tables[last])
-            return Code("op.drop_index", (string(last), f"table_name={string(table)}", *schema))
+        match action.get("subtype"):
+            case "AT_DropColumn":
+                return Code("op.drop_column", (string(table), string(action["name"]), *schema))
+            case "AT_AlterColumnType":
+                return self._type(table, schema, action)
+            case "AT_AddColumn":
+                shape = TableShape(self, table)
+                shape.read(action["def"])
+                if not shape.constraints() and not shape.serial:
+                    return Code("op.add_column", (string(table), shape.columns[0], *schema))
         raise Lossy
+
+    def _type(self, table: str, schema: tuple[str, ...], action: Node) -> Code:
+        """The new type beside the one before, where both have a name in SQLAlchemy: then it is told what is lost."""
+        definition = kind_of(action["def"])[1]
+        if set(definition) - {"typeName", "location"}:
+            raise Lossy
+        old = column_type(self.types.get((relation(self.tree.node["relation"]), action["name"]), ""))
+        new = column_type(self.type(int(definition["typeName"]["location"])))
+        types = (f"existing_type={old}", f"type_={new}")
+        return Code("op.alter_column", (string(table), string(action["name"]), *types, *schema))
+
+    def _dropped(self, node: Node) -> Code:
+        names = [strings(kind_of(one)[1].get("items")) for one in node["objects"]]
+        plain = set(node) == {"objects", "removeType", "behavior"} and node["behavior"] == "DROP_RESTRICT"
+        if not plain or len(names) != 1 or len(names[0]) not in (1, 2):
+            raise Lossy
+        last = names[0][-1]
+        where = tuple(f"schema={string(one)}" for one in names[0][:-1] if one != "public")
+        if node["removeType"] == "OBJECT_TABLE":
+            return Code("op.drop_table", (string(last), *where))
+        if node["removeType"] == "OBJECT_INDEX" and last in self.tables:
+            return Code("op.drop_index", (string(last), f"table_name={string(self.tables[last])}", *where))
+        raise Lossy
+
+
+def _relation(node: Node) -> tuple[str, tuple[str, ...]]:
+    """The table of a statement, and its schema as an argument."""
+    table = node["relation"]
+    if "inh" not in table or table.get("relpersistence") != "p" or "catalogname" in table:
+        raise Lossy
+    schema = table.get("schemaname", "public")
+    return table["relname"], () if schema == "public" else (f"schema={string(schema)}",)
 
 
 def _keyword(name: str, code: Code) -> Code:

@@ -53,41 +53,25 @@ def string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def parted(name: str) -> tuple[str, tuple[str, ...]]:
-    """A name without its schema, and the schema as an argument. Lossy where a dot may be a part of a name."""
-    if not re.fullmatch(r"[^.]+(\.[^.]+)?", name):
-        raise Lossy
-    schema, _, last = name.rpartition(".")
-    return last, ((f"schema={string(schema)}",) if schema else ())
-
-
 def escaped(text: str) -> str:
     r"""The text for sqlalchemy.text, which takes ":name" for a parameter and "\:" for a colon, but neither where one
     more colon follows the name, as in "[[:alpha:]]"."""
     return re.sub(r"(?<![:\w\\]):(?=\w+(?![:\w])|[\w$]+(?![:\w$]))|\\(?=:\w*(?![:\w]))", r"\\\g<0>", text)
 
 
-def closing(own: Sequence[Token], at: int) -> Token | None:
-    """The bracket that closes the one at that place."""
+def closing(own: Sequence[Token], at: int) -> int:
+    """The place of the bracket that closes the one at that place."""
     depth = 0
-    for token in own[at:]:
+    for place, token in enumerate(own[at:], at):
         depth += {"(": 1, ")": -1}.get(token.text, 0)
         if not depth:
-            return token
-    return None
+            return place
+    return len(own)
 
 
-def names_in(own: Sequence[Token], at: int) -> tuple[str, int]:
-    """The plain names between the brackets at that place as a list of Python, and the place behind them. Lossy where
-    anything else stands there."""
-    if at >= len(own) or own[at].text != "(":
-        raise Lossy
-    end = next((place for place in range(at, len(own)) if own[place].text == ")"), 0)
-    inner = own[at + 1 : end]
-    names = [token.name for token in inner[::2]]
-    if not names or not all(names) or any(token.text != "," for token in inner[1::2]) or len(inner) % 2 == 0:
-        raise Lossy
-    return f"[{', '.join(string(name) for name in names)}]", end + 1
+def listed(names: Sequence[str]) -> str:
+    """The names as a list of Python."""
+    return f"[{', '.join(map(string, names))}]"
 
 
 def call(operation: MigrateOperation) -> Code:
