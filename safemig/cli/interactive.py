@@ -283,7 +283,7 @@ def _answer_of(word: str, asked: ApprovalAsked) -> tuple[Answer, str] | None:
 async def _read_line(face: Face, prompt: str) -> str:
     """One line from the terminal without blocking the loop; "" once a stop was asked for, "n" at its end. What was
     typed before the prompt stood there was no answer to it."""
-    _discard_typed()
+    discard_typed()
     out(prompt)
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
@@ -300,7 +300,8 @@ async def _read_line(face: Face, prompt: str) -> str:
     return os.read(sys.stdin.fileno(), LONGEST_LINE).decode("utf-8", "replace") or "n"
 
 
-def _discard_typed() -> None:
+def discard_typed() -> None:
+    """Lets go what stands on the terminal's input."""
     with suppress(termios.error, OSError):
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 
 from safemig.base.redaction import redact
-from safemig.cli.interactive import can_ask
+from safemig.cli.interactive import LONGEST_LINE, can_ask, discard_typed
 from safemig.cli.opening import open_project
 from safemig.cli.printing import json_out, out
 from safemig.cli.show import root_of
@@ -63,10 +65,9 @@ def make_trusted(options: argparse.Namespace) -> None:
 
 def _yes() -> bool:
     while True:
+        discard_typed()  # what was typed before the question stood there is no answer to it
         out("[y] trust it   [n] no, run nothing > ")
-        try:
-            word = input().strip().lower()
-        except EOFError:
-            return False
+        line = os.read(sys.stdin.fileno(), LONGEST_LINE).decode("utf-8", "replace")
+        word = line.strip().lower() if line else "n"
         if word in ("y", "n"):
             return word == "y"

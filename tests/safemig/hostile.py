@@ -20,6 +20,7 @@ ROLES = ("build", "start", "stop", "restart", "logs", "test", "migrate", "curren
 PROGRAMS = (
     "python", "python3", "alembic", "make", "psql", "pg_ctl", "pg_config", "postgres", "initdb", "pg_dump", "docker",
     "docker-compose", "docker-credential-canary", "git", "uv", "pytest", "ssh", "sh", "tail", "cp", "less", "env",
+    "gcc", "cc", "ld", "ldconfig", "uname", "stty", "ps", "lsof", "readlink", "xdg-open",
 )  # fmt: skip
 SERVER = ("postgres", "initdb", "pg_ctl", "pg_dump", "psql")
 # What safemig imports, and what Python imports before that.

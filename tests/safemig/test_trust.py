@@ -287,18 +287,21 @@ def test_a_look_starts_no_program_that_lies_in_the_folder(project: Path, monkeyp
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize(("typed", "code", "trusted"), [("y\n", 0, True), ("n\n", 4, False), ("\nyes\nn\n", 4, False)])
-def test_on_a_terminal_it_is_asked(project: Path, typed: str, code: int, trusted: bool) -> None:
+@pytest.mark.parametrize(
+    ("typed", "code", "trusted"), [(["y"], 0, True), (["n"], 4, False), (["", "yes", "\x04"], 4, False)]
+)
+def test_on_a_terminal_it_is_asked(project: Path, typed: list[str], code: int, trusted: bool) -> None:
     primary, secondary = pty.openpty()
+    os.write(primary, b"y\n")  # too early: nobody has read the question yet
     child = subprocess.Popen([*entry.line(), "trust"], stdin=secondary, stdout=secondary, stderr=secondary)
     os.close(secondary)
-    said = b""
+    said, asked = b"", 0
     with suppress(OSError):  # the other side has been closed
         while more := os.read(primary, 4096):
             said += more
-            if said.count(b"run nothing > ") == 1 and typed:
-                os.write(primary, typed.encode())
-                typed = ""
+            if said.count(b"run nothing > ") > asked:
+                os.write(primary, typed[asked].encode() + (b"" if typed[asked] == "\x04" else b"\n"))
+                asked += 1
     os.close(primary)
     assert child.wait(60) == code
     assert b"database.binaries: ./bin" in said
