@@ -243,12 +243,9 @@ class Reading:
         other = line.startswith(_OTHER_RUNNER) or self._where or self._section == "sugar"
         if other and (self._unittest(line) or self._sugar(line)):
             return
-        if match := _COLLECTED.match(line):
-            self.collected = (self.collected or 0) + int(match[2] or match[1])
-        elif match := _WORKERS.match(line):
-            if not self.collected:
-                self.collected = int(match[1] or match[2])
-        elif line.startswith("ImportError while loading conftest "):
+        if self._announces(line):
+            return
+        if line.startswith("ImportError while loading conftest "):
             self._where = line.partition("conftest ")[2].strip("'. ")
             self._section = "conftest"
             self._place(self._where, "")
@@ -259,6 +256,14 @@ class Reading:
             self._verbose(match[1] or match[4], match[2] or match[3])
         elif line[-1] == "]" or ".py " in line:
             self._dots(line)
+
+    def _announces(self, line: str) -> bool:
+        """Takes a line that says how many tests there are; whether it was one."""
+        if match := _COLLECTED.match(line):
+            self.collected = (self.collected or 0) + int(match[2] or match[1])
+        elif match := _WORKERS.match(line):
+            self.collected = self.collected or int(match[1] or match[2])
+        return match is not None
 
     def _verbose(self, word: str, name: str) -> None:
         self._seen[_VERBOSE[word]] += 1

@@ -25,10 +25,7 @@ def contradicted(text: Said, found: Sequence[Found]) -> str:
     if not text.plain:
         return ""
     if text.asks_for("removing"):
-        things = [one for one in found if one.span.thing and one.span.kind != "file"] or [*found]
-        stays = things[0] if len(things) == 1 and things[0].state in {"there", "changed"} else None
-        still = stays is not None and stays.span.kind in _STANDS
-        return f"it is ticked, but {one_of(stays.places)} is still there" if stays and still else ""
+        return _still_there(found)
     named = any(kinds & _IN_DATABASE for _, kinds in text.kinds)
     for one in found:
         if one.span.kind == "name" and one.span.thing and _only_tests(one.span.thing.where):
@@ -38,6 +35,14 @@ def contradicted(text: Said, found: Sequence[Found]) -> str:
         if one.state == "missing" and (one.span.strict or (one.span.kind == "name" and named)):
             return f"it is ticked, but {one.span.text} is not there"
     return _other_type(found)
+
+
+def _still_there(found: Sequence[Found]) -> str:
+    """What a ticked item asks to be removed, where that is one thing and stands."""
+    things = [one for one in found if one.span.thing and one.span.kind != "file"] or [*found]
+    if len(things) != 1 or things[0].state not in {"there", "changed"} or things[0].span.kind not in _STANDS:
+        return ""
+    return f"it is ticked, but {one_of(things[0].places)} is still there"
 
 
 def _only_tests(files: Sequence[str]) -> bool:
@@ -129,8 +134,15 @@ def _unshown(found: Sequence[Found]) -> str:
 def _unlike(text: Said, found: Sequence[Found], came: Sequence[Found], revised: bool) -> str:
     """What the words ask for and the evidence is not of that kind: an index where a column was made."""
     objects = any(place.startswith(_OBJECTS) for one in came for place in one.places)
-    if wrong := _unborne(text, found, {"revision"} if revised and objects else ()) or other_kind(text, found):
-        return wrong
+    return (
+        _unborne(text, found, {"revision"} if revised and objects else ())
+        or other_kind(text, found)
+        or _otherwise_asked(text, found, came)
+    )
+
+
+def _otherwise_asked(text: Said, found: Sequence[Found], came: Sequence[Found]) -> str:
+    """What the item asks for and what came about are not of one sort: a run, a thing that is made, one that goes."""
     commands = [one for one in came if one.span.kind == "command" and not one.places]
     other = next((one for one in came if one not in commands), None)
     if text.asks_for("running") and other:

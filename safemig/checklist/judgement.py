@@ -52,15 +52,18 @@ def judge_item(item: Item, proofs: Proofs, worlds: Worlds = NOTHING, words: Plai
     if against := _against(text, checkable, came) or denied(item, found) or otherwise:
         return Judged(item, False, against, checkable=_hopeful(item, checkable))
     proof = "; ".join(dict.fromkeys(_evidence(one) for one in came))
-    more = (
-        removed(text, found, came)
-        if any(one.went for one in came)
-        else beyond(text, found, came, revised=bool(proofs.revisions))
-    )
+    more = _more_than_shown(text, found, came, proofs)
     if not more:
         return Judged(item, True, proof, "proved", checkable=True)
     # A person has decided about what is ticked already: there is nothing to propose.
     return Judged(item, False, f"{proof}; but {more}", "not provable" if item.checked else "proposed", not item.checked)
+
+
+def _more_than_shown(text: Said, found: Sequence[Found], came: Sequence[Found], proofs: Proofs) -> str:
+    """What the item says beyond its evidence, so that a person decides; "" for nothing."""
+    if any(one.went for one in came):
+        return removed(text, found, came)
+    return beyond(text, found, came, revised=bool(proofs.revisions))
 
 
 def _against(text: Said, checkable: Sequence[Found], came: Sequence[Found]) -> str:

@@ -219,21 +219,22 @@ def only_looks(code: str) -> bool:
         body = ast.parse(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    for node in body:
-        said = (
-            isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "print"
-        )
-        if not (said or isinstance(node, (ast.Import, ast.ImportFrom, ast.Assert))):
-            return False
-        within = [*ast.walk(node)]
-        calls = [one for one in within if isinstance(one, ast.Call)]
-        # A keyword may be a function to call (key=) or a file to write to (file=).
-        if any(ast.unparse(one.func) not in _PRINTERS or one.keywords for one in calls):
-            return False
-        # What the environment holds may be a secret, and the log keeps what is printed.
-        if any(isinstance(one, ast.Attribute) and one.attr.startswith("environ") for one in within):
-            return False
-        bound = {one.asname or one.name for one in within if isinstance(one, ast.alias)}
-        if bound & {*_PRINTERS, "*", "__builtins__", "environ"} or any(isinstance(one, _REBINDS) for one in within):
-            return False
-    return bool(body)
+    return bool(body) and all(map(_only_prints, body))
+
+
+def _only_prints(statement: ast.stmt) -> bool:
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    prints = isinstance(call, ast.Call) and ast.unparse(call.func) == "print"
+    if not (prints or isinstance(statement, (ast.Import, ast.ImportFrom, ast.Assert))):
+        return False
+    within = [*ast.walk(statement)]
+    calls = [node for node in within if isinstance(node, ast.Call)]
+    # A keyword may be a function to call (key=) or a file to write to (file=).
+    if any(ast.unparse(node.func) not in _PRINTERS or node.keywords for node in calls):
+        return False
+    # What the environment holds may be a secret, and the log keeps what is printed.
+    if any(isinstance(node, ast.Attribute) and node.attr.startswith("environ") for node in within):
+        return False
+    bound = {node.asname or node.name for node in within if isinstance(node, ast.alias)}
+    taken = bound & {*_PRINTERS, "*", "__builtins__", "environ"}
+    return not taken and not any(isinstance(node, _REBINDS) for node in within)

@@ -276,24 +276,23 @@ def _environment(path: Path) -> _Environment:
         tree = ast.parse(head(path, _ENV_SIZE))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _Environment()
-    sets_url, table, schema = False, "alembic_version", None
+    sets_url = False
+    configured: dict[str | None, str] = {}
     variables: dict[str, None] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             sets_url = sets_url or _makes_url(node, name)
-            for keyword in node.keywords:
-                text = _literal(keyword.value)
-                if name == "configure" and keyword.arg == "version_table" and text:
-                    table = text
-                if name == "configure" and keyword.arg == "version_table_schema" and text:
-                    schema = text
+            if name == "configure":
+                texts = ((keyword.arg, _literal(keyword.value)) for keyword in node.keywords)
+                configured |= {key: text for key, text in texts if text}
             if name in ("getenv", "get") and node.args and "URL" in (_literal(node.args[0]) or "").upper():
                 variables[_literal(node.args[0]) or ""] = None
         elif isinstance(node, ast.Subscript) and _is_environ(node.value):
             variables[_literal(node.slice) or ""] = None
     variables.pop("", None)
     sets_url = sets_url or _sets_section(tree)
+    table, schema = configured.get("version_table", "alembic_version"), configured.get("version_table_schema")
     return _Environment(sets_url, table, schema, tuple(variables))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import singledispatch
 
 from checks.evidence import Evidence
@@ -184,34 +184,52 @@ def evidence_words(evidence: Evidence) -> str:
     """One line about any evidence; "" for kinds that a person need not read as they come."""
     if not evidence.seen:
         return f"could not look: {evidence.reason}"
-    data = evidence.data
-    if evidence.kind == "tests":
-        return tests_words(evidence)
-    if evidence.kind == "container":
-        return container_words(evidence)
-    if evidence.kind == "endpoint":
-        problem = endpoint_problem(evidence)
-        return problem or f"{evidence.subject} {data.get('status')} {data.get('media') or ''}".strip()
-    if evidence.kind == "revision":
-        current = revisions_at(evidence)
-        return "" if current is None else f"database at {', '.join(current) or 'no revision'}"
-    if evidence.kind == "comparison":
-        if not data.get("matches_spec"):
-            return "the schema is NOT as asked for"
-        left = "what was compared is as asked for, but some statements were not checked"
-        return left if data.get("not_checked") else "the schema is what the spec asked for"
-    if evidence.kind == "drift":
-        return "the database is what its revisions make" if data.get("known") and not data.get("differences") else ""
-    if evidence.kind == "database":
-        words = {"same": "uses", "none": "is seen with no other than", "different": "uses ANOTHER one,"}
-        return (
-            f"{evidence.subject} {words.get(str(data.get('proof')), 'is not seen: database')} {used_database(evidence)}"
-        )
-    if evidence.kind == "protection":
-        return "nobody waited behind the change" if not data.get("longest") else ""
-    if evidence.kind == "named":
-        return f"{evidence.subject} {data.get('ended')}"
-    if evidence.kind == "desired":
-        asked = data.get("asked")
-        return f"the spec asks for {len(asked)} objects" if isinstance(asked, list) else ""
-    return ""
+    words = _WORDS.get(evidence.kind)
+    return words(evidence) if words else ""
+
+
+def _endpoint_words(evidence: Evidence) -> str:
+    status, media = evidence.data.get("status"), evidence.data.get("media") or ""
+    return endpoint_problem(evidence) or f"{evidence.subject} {status} {media}".strip()
+
+
+def _revision_words(evidence: Evidence) -> str:
+    current = revisions_at(evidence)
+    return "" if current is None else f"database at {', '.join(current) or 'no revision'}"
+
+
+def _comparison_words(evidence: Evidence) -> str:
+    if not evidence.data.get("matches_spec"):
+        return "the schema is NOT as asked for"
+    left = "what was compared is as asked for, but some statements were not checked"
+    return left if evidence.data.get("not_checked") else "the schema is what the spec asked for"
+
+
+def _drift_words(evidence: Evidence) -> str:
+    same = evidence.data.get("known") and not evidence.data.get("differences")
+    return "the database is what its revisions make" if same else ""
+
+
+def _database_words(evidence: Evidence) -> str:
+    words = {"same": "uses", "none": "is seen with no other than", "different": "uses ANOTHER one,"}
+    proof = words.get(str(evidence.data.get("proof")), "is not seen: database")
+    return f"{evidence.subject} {proof} {used_database(evidence)}"
+
+
+def _desired_words(evidence: Evidence) -> str:
+    asked = evidence.data.get("asked")
+    return f"the spec asks for {len(asked)} objects" if isinstance(asked, list) else ""
+
+
+_WORDS: Mapping[str, Callable[[Evidence], str]] = {
+    "tests": tests_words,
+    "container": container_words,
+    "endpoint": _endpoint_words,
+    "revision": _revision_words,
+    "comparison": _comparison_words,
+    "drift": _drift_words,
+    "database": _database_words,
+    "protection": lambda evidence: "" if evidence.data.get("longest") else "nobody waited behind the change",
+    "named": lambda evidence: f"{evidence.subject} {evidence.data.get('ended')}",
+    "desired": _desired_words,
+}

@@ -114,14 +114,19 @@ def _read(
         return TableRemark("primary", line, names)
     named = patterns.named.fullmatch(said)
     names = _names(named["columns"] if named else "", columns, words)
-    if named and names:
-        of_label = re.search(words.source("constraint.index"), label, re.I)
-        unique = bool(named["unique"] or re.search(words.source("constraint.unique"), label, re.I))
-        if named["index"] or of_label or unique:
-            kind = "index" if named["index"] or (of_label and not named["unique"]) else ""
-            name = (named["name"] or "") if (named["name"] or "") not in (*columns, table) else ""
-            return TableRemark(" ".join(filter(None, ("unique" if unique else "", kind))), line, names, name)
-    return TableRemark("", line, text=text)
+    kind = _kind(words, named, label) if named and names else ""
+    if not named or not kind:
+        return TableRemark("", line, text=text)
+    name = named["name"] or ""
+    return TableRemark(kind, line, names, "" if name in (*columns, table) else name)
+
+
+def _kind(words: Vocabulary, named: re.Match[str], label: str) -> str:
+    """unique, index or unique index, as the line or the label above it says; "" where neither says either."""
+    of_label = re.search(words.source("constraint.index"), label, re.I)
+    unique = named["unique"] or re.search(words.source("constraint.unique"), label, re.I)
+    index = named["index"] or (of_label and not named["unique"])
+    return " ".join(kind for kind, is_said in (("unique", unique), ("index", index)) if is_said)
 
 
 def _names(text: str, columns: Collection[str], words: Vocabulary) -> tuple[str, ...]:

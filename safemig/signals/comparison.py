@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from checks.evidence import Evidence, Json
@@ -176,6 +176,19 @@ def container_problems(evidence: Evidence) -> tuple[str, ...]:
     return tuple(problems)
 
 
+def _changed_for_worse(name: str, earlier: Mapping[str, Json], service: Mapping[str, Json]) -> Iterator[str]:
+    """What has become of a service since then, beside what is wrong with it in itself."""
+    ran = earlier.get("state") == "running"
+    if earlier.get("id") == service.get("id") and _count(service, "restarts") > _count(earlier, "restarts"):
+        yield f"{name} was restarted {service.get('restarts')} times"
+    if ran and service.get("state") == "exited" and service.get("exit_code") == 0:
+        yield f"{name} was running and has ended (exit code 0)"
+    if earlier.get("health") == "healthy" and service.get("health") not in {"healthy", "unhealthy"}:
+        yield f"{name} was healthy, is {service.get('health') or 'without a health check'}"
+    if ran and service.get("state") == "absent":
+        yield f"{name} was running and has ended"
+
+
 def _container(before: Evidence | None, after: Evidence | None) -> Signal:
     words = (container_words(before), container_words(after))
     if after is None or not after.seen:
@@ -184,15 +197,7 @@ def _container(before: Evidence | None, after: Evidence | None) -> Signal:
     if before is not None and before.seen:
         old, new = _services(before), _services(after)
         for name, service in sorted(new.items()):
-            earlier = old.get(name, {})
-            if earlier.get("id") == service.get("id") and _count(service, "restarts") > _count(earlier, "restarts"):
-                problems.append(f"{name} was restarted {service.get('restarts')} times")
-            if earlier.get("state") == "running" and service.get("state") == "exited" and service.get("exit_code") == 0:
-                problems.append(f"{name} was running and has ended (exit code 0)")
-            if earlier.get("health") == "healthy" and service.get("health") not in {"healthy", "unhealthy"}:
-                problems.append(f"{name} was healthy, is {service.get('health') or 'without a health check'}")
-            if earlier.get("state") == "running" and service.get("state") == "absent":
-                problems.append(f"{name} was running and has ended")
+            problems += _changed_for_worse(name, old.get(name, {}), service)
         problems += [f"{name} is gone" for name in sorted(set(old) - set(new))]
     # A process that is not there has no log: that it has ended is all there is to say.
     there = [each for each in _services(after).values() if each.get("state") != "absent"]

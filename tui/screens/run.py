@@ -252,15 +252,15 @@ class RunScreen(Screen[None]):
             return bool(self.approval.granting) and parameters in ((self.approval.granting,), ("",))
         if self._taken_by_focus(action, parameters):
             return False
-        if action == "answer" and parameters == ("always",):
-            return bool(question.always) and question.kind != "plan"
-        if action == "answer" and parameters == ("auto",):
-            return question.kind == "plan"
-        if action == "answer" and parameters == ("tool",):
-            return bool(question.tool)
-        if action == "answer" and parameters == ("proposed",):
-            return bool(question.proposed)
-        return question.kind == "step" if action == "edit" else True
+        if action == "edit":
+            return question.kind == "step"
+        offered = {
+            "always": bool(question.always) and question.kind != "plan",
+            "auto": question.kind == "plan",
+            "tool": bool(question.tool),
+            "proposed": bool(question.proposed),
+        }
+        return offered.get(str(parameters[0]), True) if action == "answer" and parameters else True
 
     def _taken_by_focus(self, action: str, parameters: tuple[object, ...]) -> bool:
         """Whether the focused pane has the key of this answer for itself: a key does what the pane says it does."""
