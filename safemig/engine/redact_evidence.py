@@ -81,7 +81,9 @@ def clean_facts(facts: Facts, clean: Clean) -> Facts:
         problems=every(facts.problems),
         unread=every(facts.unread),
         unchosen=every(facts.unchosen),
-        commands={role: replace(fact, why=clean(fact.why)) for role, fact in facts.commands.items()},
+        commands={
+            role: replace(fact, why=clean(fact.why), told=clean(fact.told)) for role, fact in facts.commands.items()
+        },
         named=tuple(replace(fact, why=clean(fact.why)) for fact in facts.named),
         **_contents(facts, clean),
     )

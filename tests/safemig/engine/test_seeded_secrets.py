@@ -59,7 +59,7 @@ def seeded() -> Facts:
         "/srv",
         "api",
         "db",
-        commands={"test": CommandFact("make test", why=TEXT)},
+        commands={"test": CommandFact("make test", why=TEXT, told=TEXT)},
         named=(NamedFact("pytest", 3, "run pytest", why=TEXT),),
         risks=(RiskFact("a1", TEXT),),
         files=(RevisionFact("a1", "versions/a1.py", SHA, TEXT, unread=TEXT, diff=TEXT),),
