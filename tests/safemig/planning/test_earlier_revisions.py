@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -16,8 +17,10 @@ from safemig.project.alembic_config import AlembicTree
 from safemig.runtimes.base import Runtime, Unreachable
 from safemig.sandbox.already_made import already_made
 from tests.conftest import fresh_database
+from tests.safemig.bad_projects import safemig
 from tests.safemig.planning.test_outdated_phases import REVISION
 from tests.safemig.restating import spec
+from tests.spine.project import make_project, remove_project
 
 CODES = (
     'op.create_table("crate", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("label", sa.String(20)))',
@@ -83,3 +86,40 @@ def test_where_no_server_answers_it_is_not_known(
     with pytest.raises(NotLooked, match="no server"):
         made_by("ALTER TABLE crate ADD COLUMN stamp text;")
     assert made_by("ALTER TABLE bin ADD COLUMN stamp text;") == ()  # no revision speaks of it: nothing is looked at
+
+
+CHANGES = """\
+# Courses
+
+## Phase 1: Prices
+
+```sql
+ALTER TABLE course ADD COLUMN price integer;
+CREATE INDEX ix_course_price ON course (price);
+```
+
+- [ ] Column `course.price` exists
+- [ ] Somebody has been told
+"""
+
+
+@pytest.mark.slow
+def test_a_change_that_a_run_has_made_is_not_made_again_and_its_revision_is_named(tmp_path: Path) -> None:
+    spine = make_project(tmp_path / "shop")
+    (spine.root / "docs" / "ratings_plan.md").write_text(CHANGES)
+    try:
+        ended = safemig(spine.root, "run", "--mode", "auto", "--json")
+        told = json.loads(ended.out)
+        assert (ended.code, told["schema"]["matches_spec"]) == (0, True), ended.shown
+        assert told["spec"]["path"] == "docs/ratings_plan.md"
+        assert told["spec"]["chosen_because"] == "it has open items and changes tables that are there"
+        revision = told["revision"]["after"][0]
+        again = safemig(spine.root, "plan")
+        assert f"docs/ratings_plan.md, phase 1: Prices is made by revision {revision} already" in again.out, again.shown
+        assert "Write the migration" not in again.out
+        named = safemig(spine.root, "plan", "--phase", "1")
+        assert f"asks for what revision {revision} has made: no change of the schema is needed" in named.out
+        assert "Write the migration" not in named.out
+        assert safemig(spine.root, "run", "--mode", "auto", "--phase", "1").code == 0
+    finally:
+        remove_project(spine)
