@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from safemig.base.files import head
+from safemig.project.constants import Constants
 from safemig.project.files import Found, find_files
 
 _DUMMY = re.compile(r"^driver://|^\s*$")
 _ENV_SIZE = 262_144
 _REPLACED = 1_000
+_OWN_TABLE = ("version_table", "version_table_schema")
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class AlembicTree:
     ``section`` its section there. ``file_template`` is Alembic's with single %: "%(rev)s_%(slug)s", None when not
     set. ``url`` is the ini's sqlalchemy.url without its password ("" when none or a dummy); ``url_literal`` says
     that it is what Alembic connects to: env.py takes it as it stands. ``hooks`` are the names of the programs that
-    Alembic runs on each revision file that it writes.
+    Alembic runs on each revision file that it writes. ``unread`` are what env.py gives Alembic for its own table by
+    expressions that nothing but running it would tell, each with its place: ("version_table", "alembic/env.py:12").
     """
 
     ini: Path
@@ -44,16 +47,18 @@ class AlembicTree:
     url: str = ""
     url_variables: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class _Environment:
-    """What env.py says by literals."""
+    """What env.py says by literals and by constants of the project; ``unread`` as above."""
 
     sets_url: bool = False
     version_table: str = "alembic_version"
     version_table_schema: str | None = None
     variables: tuple[str, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
 
 
 def find_trees(root: Path, found: Found | None = None) -> tuple[AlembicTree, ...]:
@@ -185,7 +190,7 @@ def _tree(path: Path, section: str, options: Mapping[str, str], root: Path) -> I
     if not location.is_dir() and (path.parent / "env.py").is_file() and (path.parent / "versions").is_dir():
         # The application gives the location itself (Litestar and others): the file then lies where the revisions are.
         location = path.parent.resolve()
-    environment = _environment(location / "env.py")
+    environment = _environment(location / "env.py", root)
     versions = _versions(options, path.parent, location, root)
     url = options.get("sqlalchemy.url", "").strip()
     real = not _DUMMY.match(url)
@@ -204,6 +209,7 @@ def _tree(path: Path, section: str, options: Mapping[str, str], root: Path) -> I
         url=_shown(url) if real else "",
         url_variables=environment.variables,
         hooks=tuple(re.findall(r"[\w.-]+", options.get("hooks", ""))),
+        unread=environment.unread,
     )
 
 
@@ -271,29 +277,43 @@ def _ids(path: Path, name: str) -> list[str]:
     return re.findall(r"[\"']([^\"']+)[\"']", found.group(1)) if found else []
 
 
-def _environment(path: Path) -> _Environment:
+def _environment(path: Path, root: Path) -> _Environment:
     try:
         tree = ast.parse(head(path, _ENV_SIZE))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _Environment()
     sets_url = False
-    configured: dict[str | None, str] = {}
+    told: dict[str, str] = {}
+    unread: dict[str, str] = {}
+    constants = Constants(tree, path, root)
     variables: dict[str, None] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             sets_url = sets_url or _makes_url(node, name)
-            if name == "configure":
-                texts = ((keyword.arg, _literal(keyword.value)) for keyword in node.keywords)
-                configured |= {key: text for key, text in texts if text}
+            for keyword in node.keywords if name == "configure" else ():
+                if keyword.arg not in _OWN_TABLE or _is_none(keyword.value):
+                    continue
+                if text := constants.text(keyword.value):
+                    told[keyword.arg] = text
+                else:
+                    unread[keyword.arg] = f"{_below(path, root)}:{keyword.value.lineno}"
             if name in ("getenv", "get") and node.args and "URL" in (_literal(node.args[0]) or "").upper():
                 variables[_literal(node.args[0]) or ""] = None
         elif isinstance(node, ast.Subscript) and _is_environ(node.value):
             variables[_literal(node.slice) or ""] = None
     variables.pop("", None)
     sets_url = sets_url or _sets_section(tree)
-    table, schema = configured.get("version_table", "alembic_version"), configured.get("version_table_schema")
-    return _Environment(sets_url, table, schema, tuple(variables))
+    table, schema = told.get("version_table", "alembic_version"), told.get("version_table_schema")
+    return _Environment(sets_url, table, schema, tuple(variables), tuple(unread.items()))
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _below(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
 
 def _makes_url(node: ast.Call, name: str) -> bool:

@@ -143,8 +143,10 @@ class _Search:
     def with_version_table(self, tree: AlembicTree) -> AlembicTree:
         """The tree with Alembic's table as the configuration names it; the rest stays as Alembic has it."""
         told = self.config.database
+        given = {"version_table": told.version_table, "version_table_schema": told.version_table_schema}
         return replace(
             tree,
+            unread=tuple((name, place) for name, place in tree.unread if not given[name]),
             version_table=told.version_table or tree.version_table,
             version_table_schema=told.version_table_schema or tree.version_table_schema,
         )

@@ -10,6 +10,7 @@ from safemig.project.derived_commands import to_name
 
 if TYPE_CHECKING:
     from checks.revisions.graph import Graph
+    from safemig.project.alembic_config import AlembicTree
     from safemig.project.layout import Project
     from safemig.project.problem import Problem
 
@@ -81,6 +82,26 @@ def stops(graph: Graph, root: Path, *, merged: bool = False) -> tuple[str, ...]:
             "merge them (`alembic merge heads`), or write the revision by hand if they are branches kept on purpose"
         )
     return tuple(found)
+
+
+def unread_labels(graph: Graph, root: Path) -> tuple[str, ...]:
+    """Branch labels that only running a revision would tell: its branch is taken as kept apart on purpose."""
+    shown = ((Path(note.file), note) for note in graph.notes)
+    return tuple(
+        f"{path.relative_to(root) if path.is_relative_to(root) else path}:{note.line}: {note.text}; its branch counts "
+        "as one that is kept apart, and no heads are merged"
+        for path, note in shown
+    )
+
+
+def unread_table(tree: AlembicTree) -> str:
+    """What of Alembic's own table env.py names by expressions, and what settles it; "" for nothing."""
+    if not tree.unread:
+        return ""
+    keys = " and ".join(f"database.{name}" for name, _ in tree.unread)
+    places = " and ".join(dict.fromkeys(place for _, place in tree.unread))
+    names = " and ".join(name for name, _ in tree.unread)
+    return f"{places} gives {names} by what only running it would tell; name them: set {keys} in safemig.yaml"
 
 
 def missing(project: Project, commands: Collection[str]) -> tuple[str, ...]:

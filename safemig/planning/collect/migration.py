@@ -62,9 +62,11 @@ def with_migration(
 def with_merge(facts: Facts, project: Project, tree: AlembicTree, graph: Graph, pattern: Pattern) -> Facts:
     """The facts with a merge of the code's heads before everything else that is written.
 
-    Heads that carry branch labels are kept apart on purpose: then the facts stay as they are.
+    Heads that carry branch labels are kept apart on purpose: then the facts stay as they are. A label that cannot be
+    read (a note of the graph) is one, too.
     """
-    if len(graph.heads) < 2 or any(revision.labels for revision in graph.revisions.values()):
+    labelled = bool(graph.notes) or any(revision.labels for revision in graph.revisions.values())
+    if len(graph.heads) < 2 or labelled:
         return facts
     try:
         made = author_merge(

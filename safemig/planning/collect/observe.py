@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checks.evidence import Evidence
+from checks.evidence import Evidence, unseen
 from checks.revisions.current import revisions_at
 from checks.revisions.graph import Graph, UnknownRevision, pending, read_graph
 from checks.revisions.style import Pattern, read_pattern
@@ -20,7 +20,16 @@ from safemig.plan_document.migrating import asks_migration
 from safemig.planning.applying import upgrades
 from safemig.planning.collect.commands import commands_of, from_target
 from safemig.planning.collect.existing_tables import with_stated
-from safemig.planning.collect.gaps import ChoiceNeeded, NoSuchSpec, missing, notes, refuse_ties, stops
+from safemig.planning.collect.gaps import (
+    ChoiceNeeded,
+    NoSuchSpec,
+    missing,
+    notes,
+    refuse_ties,
+    stops,
+    unread_labels,
+    unread_table,
+)
 from safemig.planning.collect.item_commands import with_named
 from safemig.planning.collect.migration import pending_makers, with_head_files, with_merge, with_migration
 from safemig.planning.collect.models import code_left_out, with_models
@@ -49,6 +58,9 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
     graph, (world, used) = await asyncio.gather(
         asyncio.to_thread(_graph, project, tree), asyncio.to_thread(_world, runtime, tree)
     )
+    unnamed = unread_table(tree) if tree else ""
+    if unnamed and world.seen and not world.data.get("table_exists"):
+        world = unseen("revision", world.subject, world.repeat, unnamed)
     specs = await asyncio.to_thread(_specs, project, request.spec)
     documents = specs.documents
     facts = Facts(
@@ -85,12 +97,14 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         facts = with_contents(facts, project, tree, graph)
     phases = [(chosen.document, chosen.phase)] if isinstance(chosen, Choice) else _phases(documents, request)
     facts = replace(facts, undone=tuple(text for document, phase in phases for text in undone(document, phase)))
+    told = (*unread_labels(graph, project.root), *([unnamed] if unnamed not in ("", world.reason) else []))
     stopping = (*stops(graph, project.root, merged=facts.merge is not None), *_elsewhere(runtime))
+    stopping = (*stopping, unnamed) if unnamed and unnamed == world.reason else stopping
     return replace(
         facts,
         missing=(*missing(project, _played(facts)), *stopping, *facts.missing),
         stops=(*stopping, *facts.stops),
-        problems=(*notes(project), *facts.problems),
+        problems=(*notes(project), *told, *facts.problems),
     )
 
 
@@ -108,7 +122,6 @@ def _world(runtime: Runtime, tree: AlembicTree | None) -> tuple[Evidence, bool]:
     import psycopg
 
     from checks.database.in_use import in_use
-    from checks.evidence import unseen
     from checks.revisions.current import read_current
     from safemig.runtimes.base import Unreachable
 

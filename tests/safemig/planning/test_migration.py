@@ -8,6 +8,7 @@ from pathlib import Path
 
 from checks.revisions.graph import Graph, read_graph
 from checks.revisions.style import read_pattern
+from safemig.planning.collect.gaps import unread_labels
 from safemig.planning.collect.migration import pending_makers, with_head_files, with_merge
 from safemig.planning.facts import Facts, MigrationFact
 from safemig.planning.planner import draft
@@ -64,6 +65,15 @@ def test_two_heads_are_merged_by_a_revision_that_changes_nothing(tmp_path: Path)
     bodies = [node.body for node in ast.parse(merge.text).body if isinstance(node, ast.FunctionDef)]
     assert all(isinstance(body[-1], ast.Pass) for body in bodies)
     assert len(bodies) == 2
+
+
+def test_a_label_that_cannot_be_read_keeps_its_branch_apart_and_is_named(tmp_path: Path) -> None:
+    facts, graph = _merged(tmp_path, labels="(NAMES.other,)")
+    assert (facts.merge, facts.heads) == (None, ("b2", "c3"))
+    assert unread_labels(graph, tmp_path) == (
+        "alembic/versions/c3_x.py:7: branch_labels is no literal, so it cannot be read without running the file; its "
+        "branch counts as one that is kept apart, and no heads are merged",
+    )
 
 
 def test_heads_that_carry_labels_are_kept_apart(tmp_path: Path) -> None:
