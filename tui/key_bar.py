@@ -97,7 +97,7 @@ class KeyBar(Widget):
 def fitting(rest: Sequence[BarKey], always: Sequence[BarKey], width: int) -> tuple[BarKey, ...]:
     """As many of ``rest`` as there is room for before those that are always shown. Pure."""
     if sum(one.width for one in (*rest, *always)) > width:
-        always = [replace(one, shown=SHORT.get(one.shown, one.shown)) for one in always]
+        always = [replace(binding, shown=SHORT.get(binding.shown, binding.shown)) for binding in always]
     left = width - sum(one.width for one in always)
     shown: list[BarKey] = []
     for one in rest:

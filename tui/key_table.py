@@ -65,7 +65,7 @@ def own_bindings(place: type[DOMNode]) -> Iterator[Binding]:
 @cache
 def bindings() -> dict[str, Binding]:
     """Every binding by its id."""
-    return {one.id: one for _, place in places() for one in own_bindings(place) if one.id}
+    return {binding.id: binding for _, place in places() for binding in own_bindings(place) if binding.id}
 
 
 def key_words(binding: Binding) -> str:
@@ -77,14 +77,19 @@ def key_words(binding: Binding) -> str:
 def _key(key: str) -> str:
     *modifiers, last = key.split("+")
     shown = format_key(last) if len(last) > 1 else last
-    return "+".join([*(one.capitalize() for one in modifiers), shown if len(shown) == 1 else shown.capitalize()])
+    return "+".join(
+        [*(modifier.capitalize() for modifier in modifiers), shown if len(shown) == 1 else shown.capitalize()]
+    )
 
 
 def markdown() -> str:
     """docs/keys.md."""
     parts = [HEAD]
     for title, place in places():
-        rows = [f"| {key_words(one)} | {one.tooltip or one.description} | `{one.id}` |" for one in own_bindings(place)]
+        rows = [
+            f"| {key_words(binding)} | {binding.tooltip or binding.description} | `{binding.id}` |"
+            for binding in own_bindings(place)
+        ]
         parts.append(f"\n## {title}\n\n| key | what it does | name |\n|---|---|---|\n" + "\n".join(rows) + "\n")
     return "".join(parts)
 

@@ -167,8 +167,8 @@ def _bound(target: ast.expr) -> Iterator[str]:
     elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
         yield f"{target.value.id}.{target.attr}"  # Course.ratings = relationship(...)
     elif isinstance(target, (ast.Tuple, ast.List)):
-        for one in target.elts:
-            yield from _bound(one)
+        for elt in target.elts:
+            yield from _bound(elt)
 
 
 def _set_on_self(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
@@ -200,7 +200,7 @@ def packages(path: str, text: str) -> frozenset[str] | None:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
         return None
-    return frozenset(_normal(one) for one in _requirements(document))
+    return frozenset(_normal(requirement) for requirement in _requirements(document))
 
 
 def _normal(name: str) -> str:

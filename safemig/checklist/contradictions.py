@@ -78,7 +78,7 @@ def _claims(found: Sequence[Found]) -> list[tuple[list[Found], list[str]]]:
 
 def _shown(names: Sequence[Found]) -> list[tuple[str, str]]:
     """The definitions that claims beside these names are about: those of the columns, where there are any."""
-    shown = _definitions([one for one in names if one.state in {"made", "changed"}] or names)
+    shown = _definitions([name for name in names if name.state in {"made", "changed"}] or names)
     return [each for each in shown if each[0].startswith("column ")] or shown
 
 

@@ -86,7 +86,11 @@ def numbers(words: str) -> tuple[str, ...]:
 
 def unsaid(words: str, definitions: Iterable[str]) -> str:
     """The first number of the words that no definition holds, "" when each is in one, or no definition gives any."""
-    known = {number for one in definitions for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*\w)", one)}
+    known = {
+        number
+        for definition in definitions
+        for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*\w)", definition)
+    }
     return next((number for number in numbers(words) if number not in known), "") if known else ""
 
 

@@ -227,7 +227,7 @@ class _Looker:
         if self.sources.operations is None:
             return None
         method, _, path = thing.name.rpartition(" ")
-        return {one: "" for one in self.sources.operations if _same_operation(method, path, one)}
+        return {operation: "" for operation in self.sources.operations if _same_operation(method, path, operation)}
 
     def targets(self, thing: Thing) -> Places | None:
         found = self._declared(_MAKEFILE, thing.name, lambda _, text: symbols.make_targets(text))

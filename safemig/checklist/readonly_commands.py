@@ -85,7 +85,7 @@ def lookings(items: Iterable[Item], known: Known) -> tuple[Looking, ...]:
 
 def to_run(items: Iterable[Item], known: Known | None = None) -> tuple[Looking, ...]:
     """Those of them that only look, or are tests. One that writes is proved by its effect and never run again."""
-    return tuple(one for one in lookings(items, known or Known()) if one.tool)
+    return tuple(looking for looking in lookings(items, known or Known()) if looking.tool)
 
 
 def _looking(item: Item, code: str, known: Known) -> Looking:

@@ -16,8 +16,8 @@ def verdict_of(summary: RunState) -> str:
 
 def proposed(summary: RunState) -> tuple[ItemState, ...]:
     """The items that were proposed and that nobody has ticked in this run."""
-    ticked = {(one.line, one.text) for one in summary.ticks}
-    return tuple(one for one in summary.items if one.state == "proposed" and (one.line, one.text) not in ticked)
+    ticked = {(tick.line, tick.text) for tick in summary.ticks}
+    return tuple(item for item in summary.items if item.state == "proposed" and (item.line, item.text) not in ticked)
 
 
 def document(summary: RunState) -> dict[str, Json]:
@@ -34,22 +34,22 @@ def document(summary: RunState) -> dict[str, Json]:
         "spec": _spec_document(summary),
         "verdict": verdict_of(summary),
         "signals": signals,
-        "steps": [_step_document(one) for one in summary.steps],
+        "steps": [_step_document(step) for step in summary.steps],
         "rows": [_rows_document(one) for one in summary.evidence if one.evidence.kind == "rows"],
         "databases": [_database_document(one.evidence) for one in summary.evidence if one.evidence.kind == "database"],
         "protection": [dict(one.evidence.data) for one in summary.evidence if one.evidence.kind == "protection"],
         "revision": {"before": _listed(summary.before), "after": _listed(summary.after)},
         "schema": {
             "matches_spec": summary.matches_spec,
-            "differences": [dict(one) for one in summary.differences],
+            "differences": [dict(difference) for difference in summary.differences],
             "not_checked": [*summary.not_checked],
         },
-        "ticked": [{"file": one.file, "line": one.line, "text": one.text} for one in summary.ticks],
+        "ticked": [{"file": tick.file, "line": tick.line, "text": tick.text} for tick in summary.ticks],
         "proposed": [
             {"file": summary.spec, "line": one.line, "text": one.text, "reason": one.reason}
             for one in proposed(summary)
         ],
-        "approvals": [_approval_document(one) for one in summary.approvals],
+        "approvals": [_approval_document(approval) for approval in summary.approvals],
     }
 
 

@@ -81,5 +81,7 @@ def _schema(suite: ElementTree.Element, summary: RunState) -> None:
     elif summary.matches_spec and summary.not_checked:
         _outcome(case, "skipped", "as compared, but not all was checked", "\n".join(summary.not_checked))
     elif not summary.matches_spec:
-        detail = "\n".join(" ".join(f"{key}={value}" for key, value in one.items()) for one in summary.differences)
+        detail = "\n".join(
+            " ".join(f"{key}={value}" for key, value in difference.items()) for difference in summary.differences
+        )
         _outcome(case, "failure", f"{len(summary.differences)} differences", detail)

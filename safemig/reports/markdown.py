@@ -207,9 +207,9 @@ def _plans(summary: RunState, _: Plan | None) -> Iterator[str]:
         return
     yield "## Plan"
     yield ""
-    for one in summary.plans:
-        cause = f": {plain(one.cause)}" if one.cause else ""
-        yield f"- revision {one.revision}, {code(one.digest[:12])}{cause}"
+    for plan in summary.plans:
+        cause = f": {plain(plan.cause)}" if plan.cause else ""
+        yield f"- revision {plan.revision}, {code(plan.digest[:12])}{cause}"
     for point in summary.plans[-1].open:
         yield f"- open point: {plain(point)}"
 
@@ -285,7 +285,7 @@ def _approvals(summary: RunState, _: Plan | None) -> Iterator[str]:
 
 def _own(summary: RunState, _: Plan | None) -> Iterator[str]:
     """The person's own shell lines, with the file of the run's folder that holds their output."""
-    own = [one for one in summary.commands.values() if one.step == "!"]
+    own = [command for command in summary.commands.values() if command.step == "!"]
     if own:
         yield "## The person's own shell lines"
         yield ""
@@ -316,7 +316,10 @@ def _schema(summary: RunState, _: Plan | None) -> Iterator[str]:
     if summary.differences:
         yield ""
         keys = list(dict.fromkeys(key for one in summary.differences for key in one))
-        rows = ([code(_short(one[key])) if key in one else "" for key in keys] for one in summary.differences)
+        rows = (
+            [code(_short(difference[key])) if key in difference else "" for key in keys]
+            for difference in summary.differences
+        )
         yield from table([plain(key) for key in keys], rows)
 
 
@@ -340,7 +343,7 @@ def _items(summary: RunState, _: Plan | None) -> Iterator[str]:
     if summary.items:
         yield "## Checklist"
         yield ""
-        wrong = [one for one in summary.items if one.state == "disproved"]
+        wrong = [item for item in summary.items if item.state == "disproved"]
         for one in wrong:
             yield f"**DISPROVED, line {one.line}: {plain(one.text)}** ({plain(one.reason)})"
             yield ""
@@ -365,14 +368,14 @@ def _ticks(summary: RunState, _: Plan | None) -> Iterator[str]:
     if summary.ticks:
         yield "## Ticked"
         yield ""
-        yield from (f"- {code(f'{one.file}:{one.line}')} {plain(one.text)}" for one in summary.ticks)
+        yield from (f"- {code(f'{tick.file}:{tick.line}')} {plain(tick.text)}" for tick in summary.ticks)
 
 
 def _notes(summary: RunState, _: Plan | None) -> Iterator[str]:
     if summary.notes:
         yield "## Notes"
         yield ""
-        yield from (f"- {plain(one.level)}: {plain(one.text)}" for one in summary.notes)
+        yield from (f"- {plain(note.level)}: {plain(note.text)}" for note in summary.notes)
 
 
 def _timeline(summary: RunState, _: Plan | None) -> Iterator[str]:

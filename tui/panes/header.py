@@ -121,7 +121,7 @@ def _after(summary: RunState, facts: Facts | None) -> tuple[str | tuple[str, str
     elif facts is not None and facts.migration is not None:
         goal = clean(facts.migration.revision)
     elif facts is not None:
-        goal = ", ".join(clean(one) for one in facts.heads)
+        goal = ", ".join(clean(head) for head in facts.heads)
     return (" → ", (goal, "bold")) if goal and goal != revision_now(summary) else ()
 
 

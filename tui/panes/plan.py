@@ -105,7 +105,7 @@ class PlanPane(VerticalScroll, can_focus=True):
             self._cursor = _current(self.rows, self._cursor)
         self._cursor = max(0, min(self._cursor, len(self.rows) - 1))
         steps = [row for row in self.rows if row.step]
-        done = sum(one.status == "done" for one in self._summary.steps)
+        done = sum(step.status == "done" for step in self._summary.steps)
         total = len(self._plan.steps) if self._plan else len(steps)
         self.border_subtitle = f"{done} of {total} done" if total else ""
         width = max(10, self.scrollable_content_region.width)

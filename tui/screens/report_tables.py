@@ -58,7 +58,7 @@ def schema(summary: RunState) -> Table | None:
     said += [f"not checked: {clean(one)}" for one in summary.not_checked]
     said += _made(before, after)
     differences = summary.differences or _tables(compared.data.get("differences") if compared else None)
-    said += [f"differs: {_difference(one)}" for one in differences]
+    said += [f"differs: {_difference(difference)}" for difference in differences]
     rows = [("revision", *(_revision(summary, moment) for moment in ("before", "after")))]
     if before is not None and after is not None:
         old, new = _counts(before), _counts(after)
@@ -149,13 +149,18 @@ def approvals(summary: RunState) -> Table | None:
     """What was approved or refused, by whom or by which rule."""
     rows = [
         (
-            _after_start(summary, one.wall),
-            clean(one.title or one.id, 300),
-            ANSWERS.get(one.answer, clean(one.answer)),
-            clean(one.by),
-            clean(f"{one.rule}: {one.reason}" if one.rule and one.reason else one.rule or one.reason, 400),
+            _after_start(summary, approval.wall),
+            clean(approval.title or approval.id, 300),
+            ANSWERS.get(approval.answer, clean(approval.answer)),
+            clean(approval.by),
+            clean(
+                f"{approval.rule}: {approval.reason}"
+                if approval.rule and approval.reason
+                else approval.rule or approval.reason,
+                400,
+            ),
         )
-        for one in summary.approvals
+        for approval in summary.approvals
     ]
     rows += [("", clean(one.title, 300), "waits for an answer", "", clean(one.rule, 400)) for one in summary.waiting]
     return Table("Approvals", (), ("AT", "WHAT", "ANSWER", "BY", "RULE OR REASON"), tuple(rows)) if rows else None
@@ -164,17 +169,21 @@ def approvals(summary: RunState) -> Table | None:
 def own_lines(summary: RunState) -> Table | None:
     """The shell lines that the person ran beside the run."""
     rows = []
-    for one in summary.commands.values():
-        if one.step == "!":
-            ended = "runs" if not one.how else f"exit {one.status}" if one.how == "exit" else clean(one.how)
-            rows.append((clean(one.line, 400), clean(one.cwd), ended, duration(one.seconds) if one.how else ""))
+    for command in summary.commands.values():
+        if command.step == "!":
+            ended = (
+                "runs" if not command.how else f"exit {command.status}" if command.how == "exit" else clean(command.how)
+            )
+            rows.append(
+                (clean(command.line, 400), clean(command.cwd), ended, duration(command.seconds) if command.how else "")
+            )
     said = ("The person's own, no part of the run:",)
     return Table("Shell lines", said, ("LINE", "FOLDER", "ENDED", "TOOK"), tuple(rows)) if rows else None
 
 
 def ticked(summary: RunState) -> Table | None:
     """The items that were ticked."""
-    rows = [(f"{clean(one.file)}:{one.line}", f"[x] {clean(one.text)}") for one in summary.ticks]
+    rows = [(f"{clean(tick.file)}:{tick.line}", f"[x] {clean(tick.text)}") for tick in summary.ticks]
     return Table("Ticked", (), (), tuple(rows)) if rows else None
 
 
@@ -187,7 +196,7 @@ def not_ticked(summary: RunState) -> Table | None:
 
 def notes(summary: RunState) -> Table | None:
     """What was said that is more than information."""
-    rows = [(one.level, clean(one.text)) for one in summary.notes if one.level in ("warning", "error")]
+    rows = [(note.level, clean(note.text)) for note in summary.notes if note.level in ("warning", "error")]
     return Table("Warnings", (), (), tuple(dict.fromkeys(rows))) if rows else None
 
 
@@ -202,7 +211,7 @@ def timeline(summary: RunState) -> Table | None:
 
 
 def _moments(summary: RunState) -> Iterator[tuple[str, str, str]]:
-    silent = {(one.wall, one.step) for one in summary.approvals if one.by != "person"}
+    silent = {(approval.wall, approval.step) for approval in summary.approvals if approval.by != "person"}
     began: dict[str, Moment] = {}
     for one in summary.timeline:
         title = summary.of(one.step).title or one.step

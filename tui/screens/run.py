@@ -146,7 +146,7 @@ class RunScreen(Screen[None]):
         running = self.summary.running
         if (step := self.summary.of(running)).intent == "upgrade" or self._watched:
             return self._watched
-        commands = [one for one in self.summary.commands.values() if one.step == running]
+        commands = [command for command in self.summary.commands.values() if command.step == running]
         if not commands or commands[-1].how or step.intent not in ("test", "build"):
             return ""
         return progress.words(step.intent, tail(self.folder, commands[-1].file))
@@ -212,8 +212,8 @@ class RunScreen(Screen[None]):
     def on_tick_asked(self, message: TickAsked) -> None:
         """Through the engine, which journals it; straight into the file when none runs."""
         if self.attached:
-            for one in tick_messages(message):
-                self.post_message(self.Told(one))
+            for tick_message in tick_messages(message):
+                self.post_message(self.Told(tick_message))
             return
         failure = tick_file(self.root, message)
         if failure:
@@ -226,7 +226,7 @@ class RunScreen(Screen[None]):
     def on_plan_pane_step_opened(self, message: PlanPane.StepOpened) -> None:
         title = self.summary.of(message.step).title
         if not title and self.plan is not None:
-            title = next((one.title for one in self.plan.steps if one.id == message.step), "")
+            title = next((step.title for step in self.plan.steps if step.id == message.step), "")
         self.app.push_screen(TextScreen(title or message.step, step_text(self.plan, message.step, self.summary)))
 
     def action_report(self) -> None:

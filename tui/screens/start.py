@@ -151,7 +151,7 @@ class StartScreen(Screen[None]):
     @property
     def unfinished(self) -> str:
         """The newest run, when it can be taken up; "" otherwise."""
-        found = [one for one in _tables(self.look.get("runs")) if one.get("resumable")]
+        found = [run for run in _tables(self.look.get("runs")) if run.get("resumable")]
         return str(found[-1].get("run")) if found else ""
 
     @property

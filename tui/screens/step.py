@@ -140,10 +140,10 @@ def _change(step: Step) -> Iterator[Content]:
 
 
 def _approvals(summary: RunState, step_id: str) -> Iterator[Content]:
-    for one in summary.approvals:
-        if one.step == step_id:
-            reason = f": {one.reason}" if one.reason else ""
-            yield _field("answered", f"{one.answer}, by {one.by} ({one.rule}){reason}")
+    for approval in summary.approvals:
+        if approval.step == step_id:
+            reason = f": {approval.reason}" if approval.reason else ""
+            yield _field("answered", f"{approval.answer}, by {approval.by} ({approval.rule}){reason}")
 
 
 def _evidence(summary: RunState, step_id: str) -> Iterator[Content]:
