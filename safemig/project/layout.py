@@ -290,6 +290,10 @@ def _unsure(project: Project, config: Config, urls: Sequence[DatabaseRef]) -> li
         shown = ", ".join(dict.fromkeys(f"{each.name} on {each.host} ({each.reference})" for each in urls))
         to_do = f"{project.database.reference} is taken; set database.url in safemig.yaml for another"
         found.append(Problem(f"several databases are named: {shown}", str(project.root), to_do))
+    for word in project.makefile.unread if project.makefile else ():
+        to_do = "name the commands that stand in it in safemig.yaml (commands: ...)"
+        where = str(project.makefile.path) if project.makefile else ""
+        found.append(Problem(f"include {word!r} was not read: what it comes to is not known here", where, to_do))
     for role in ("build", "start", "migrate") if project.makefile else ():
         if role not in project.roles and role not in config.commands:
             to_do = f"add one, or set commands.{role} in safemig.yaml"

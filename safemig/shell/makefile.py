@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from safemig.shell import makefile_lines as lines_of
 from safemig.shell.makefile_lines import LINES, SIZE
 
 _INCLUDE_DEPTH = 5
+_WILDCARD = re.compile(r"\$[({]wildcard\s+([^(){}$]*)[)}]")
+_FILES = 200  # files of one word of an include
 _EXPANDED = 65_536
 _REFERENCE = re.compile(r"\$(?:\$|\((?P<round>[\w.\-]+)\)|\{(?P<curly>[\w.\-]+)\}|(?P<one>[A-Za-z_]))")
 _READ = re.compile(r"(?<![\w./-])read(?=\s|$)(?P<rest>(?:[^;&|\n\"']|\"[^\"]*\"|'[^']*')*)")
@@ -48,7 +50,8 @@ class PhonyLine:
 
 @dataclass(frozen=True)
 class Makefile:
-    """A Makefile as read; ``sha256`` is of the file's bytes, ``variables`` are unexpanded."""
+    """A Makefile as read; ``sha256`` is of the file's bytes, ``variables`` are unexpanded. ``unread`` are the words of
+    its includes that were not followed: what they come to is not known, or lies elsewhere."""
 
     path: Path
     text: str
@@ -58,6 +61,7 @@ class Makefile:
     phony_lines: tuple[PhonyLine, ...] = ()
     includes: tuple[str, ...] = ()
     root: Path | None = None
+    unread: tuple[str, ...] = ()
 
     @property
     def below(self) -> Path:
@@ -79,6 +83,7 @@ class _Builder:
     variables: dict[str, str] = field(default_factory=dict)
     phony: list[PhonyLine] = field(default_factory=list)
     includes: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     current: tuple[str, ...] = ()
     above: str = ""
     restart: dict[str, int] = field(default_factory=dict)
@@ -103,6 +108,7 @@ def read_makefile(path: Path, root: Path | None = None) -> Makefile:
         tuple(built.phony),
         tuple(built.includes),
         root,
+        tuple(dict.fromkeys(built.unread)),
     )
 
 
@@ -229,10 +235,9 @@ def _add_recipe(built: _Builder, text: str, index: int) -> None:
 
 def _follow(built: _Builder, folder: Path, root: Path, seen: set[Path], depth: int = 0) -> None:
     """Adds what the included files define and the Makefile itself does not."""
-    for word in tuple(built.includes):
-        path = folder / expand(word, built.variables)
+    for path in _included(built, folder, root):
         real = path.resolve()
-        if depth > _INCLUDE_DEPTH or "$" in path.name or real in seen or not real.is_relative_to(root):
+        if depth > _INCLUDE_DEPTH or real in seen:
             continue
         seen.add(real)
         try:
@@ -242,13 +247,29 @@ def _follow(built: _Builder, folder: Path, root: Path, seen: set[Path], depth: i
         if text is None:
             continue
         more = _read(text, path)
+        more.variables = {**built.variables, **more.variables}
         _follow(more, folder, root, seen, depth + 1)
+        built.unread += more.unread
         for name, target in more.targets.items():
             built.targets.setdefault(name, target)
         for name, value in more.variables.items():
             if name in built.weak and name not in more.weak:
                 built.variables[name] = value
             built.variables.setdefault(name, value)
+
+
+def _included(built: _Builder, folder: Path, root: Path) -> Iterator[Path]:
+    """The files that the includes name, in the order of make: variables come to words, and words with * to files."""
+    for given in tuple(built.includes):
+        for word in _WILDCARD.sub(r"\1", expand(given, built.variables)).split():
+            path = folder / word
+            if "$" in word or not path.resolve().is_relative_to(root):
+                built.unread.append(given)
+            elif re.search(r"[*?\[]", word):
+                found = sorted(Path("/").glob(word[1:]) if word.startswith("/") else folder.glob(word))
+                yield from [each for each in found[:_FILES] if each.resolve().is_relative_to(root)]
+            else:
+                yield path
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:

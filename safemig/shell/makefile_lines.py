@@ -14,6 +14,7 @@ _ASSIGNMENT = re.compile(
     re.DOTALL,
 )
 _CONDITION = re.compile(r"^\s*(ifeq|ifneq|ifdef|ifndef|else|endif)(?=[\s(\"']|$)")
+_WORDS = re.compile(r"(?:\$\([^()]*\)|\$\{[^{}]*\}|\S)+")  # a call of a function is one word
 _INCLUDE = re.compile(r"^\s*(-?include|sinclude)\s+(.*)$", re.DOTALL)
 _DEFINE = re.compile(r"^\s*(?:(?:export|override|private)\s+)*define\s+(\S+)")
 
@@ -96,7 +97,7 @@ def condition(line: str) -> str:
 def included(line: str) -> tuple[str, ...] | None:
     """The file words of an include line, None when it is none."""
     found = _INCLUDE.match(split_comment(line)[0])
-    return tuple(found.group(2).split()) if found else None
+    return tuple(_WORDS.findall(found.group(2))) if found else None
 
 
 def defined(line: str) -> str:

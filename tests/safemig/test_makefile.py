@@ -221,3 +221,31 @@ def test_no_text_makes_it_fail(text: str) -> None:
         message_variable(target)
         for line in target.recipe:
             expand(line, made.variables)
+
+
+def test_includes_are_followed_by_their_patterns_and_variables_and_what_is_not_read_is_named(tmp_path: Path) -> None:
+    root = tmp_path / "shop"
+    files = {
+        "Makefile": "DIR ?= mk\nMORE := $(DIR)/more.inc mk/none.inc\ninclude $(DIR)/*.mk $(MORE)\n"
+        "-include [lm]ocal.mk\ninclude $(wildcard x/*.mk) $(shell ls)\ninclude ../else.mk\nbuild:\n\tmake-it\n",
+        "mk/a.mk": "A = 1\nbuild:\n\tother\nfirst:\n\techo $(A)\n",
+        "mk/b.mk": "include $(DIR)/deep/*.inc\nsecond:\n\techo b\n",
+        "mk/more.inc": "third:\n\techo c\n",
+        "mk/deep/d.inc": "fourth:\n\techo d\n",
+        "x/f.mk": "sixth:\n\techo f\n",
+        "local.mk": "fifth:\n\techo e\n",
+        "../else.mk": "never:\n\techo no\n",
+    }
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    found = read_makefile(root / "Makefile", root)
+    assert {target.name for target in found.targets} == {
+        "build", "first", "second", "third", "fourth", "fifth", "sixth",
+    }  # fmt: skip
+    own = found.target("build")
+    assert own is not None
+    assert own.recipe == ("make-it",)
+    assert found.variables["A"] == "1"
+    assert set(found.unread) == {"$(shell ls)", "../else.mk"}
