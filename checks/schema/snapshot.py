@@ -216,19 +216,6 @@ def fingerprint(snapshot: Snapshot) -> str:
     return hashlib.sha256(_canonical(cast(Json, snapshot.objects)).encode()).hexdigest()
 
 
-def to_json(snapshot: Snapshot) -> str:
-    """One line of JSON; equal snapshots give equal text."""
-    return _canonical({"server_version": snapshot.server_version, "objects": cast(Json, snapshot.objects)})
-
-
-def from_json(text: str | bytes) -> Snapshot:
-    """The snapshot that to_json wrote; ValueError when it is none."""
-    raw = json.loads(text)
-    if not isinstance(raw, dict) or not isinstance(raw.get("objects"), dict):
-        raise ValueError("this is no schema snapshot")
-    return Snapshot(int(raw["server_version"]), raw["objects"])
-
-
 def _canonical(value: Json) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 

@@ -27,10 +27,10 @@ class AlembicTree:
 
     ``ini`` is the file that configures it (alembic.ini, pyproject.toml, or env.py itself where no file does);
     ``section`` its section there. ``file_template`` is Alembic's with single %: "%(rev)s_%(slug)s", None when not
-    set. ``url`` is the ini's sqlalchemy.url without its password ("" when none or a dummy); ``url_literal`` says
-    that it is what Alembic connects to: env.py takes it as it stands. ``hooks`` are the names of the programs that
-    Alembic runs on each revision file that it writes. ``unread`` are what env.py gives Alembic for its own table by
-    expressions that nothing but running it would tell, each with its place: ("version_table", "alembic/env.py:12").
+    set. ``url`` is the ini's sqlalchemy.url without its password ("" when none or a dummy). ``hooks`` are the names of
+    the programs that Alembic runs on each revision file that it writes. ``unread`` are what env.py gives Alembic for
+    its own table by expressions that nothing but running it would tell, each with its place: ("version_table",
+    "alembic/env.py:12").
     """
 
     ini: Path
@@ -43,9 +43,7 @@ class AlembicTree:
     truncate_slug_length: int = 40
     version_table: str = "alembic_version"
     version_table_schema: str | None = None
-    url_literal: bool = False
     url: str = ""
-    url_variables: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
     unread: tuple[tuple[str, str], ...] = ()
 
@@ -54,10 +52,8 @@ class AlembicTree:
 class _Environment:
     """What env.py says by literals and by constants of the project; ``unread`` as above."""
 
-    sets_url: bool = False
     version_table: str = "alembic_version"
     version_table_schema: str | None = None
-    variables: tuple[str, ...] = ()
     unread: tuple[tuple[str, str], ...] = ()
 
 
@@ -205,9 +201,7 @@ def _tree(path: Path, section: str, options: Mapping[str, str], root: Path) -> I
         truncate_slug_length=_length(options.get("truncate_slug_length", "")),
         version_table=environment.version_table,
         version_table_schema=environment.version_table_schema,
-        url_literal=real and not environment.sets_url,
         url=_shown(url) if real else "",
-        url_variables=environment.variables,
         hooks=tuple(re.findall(r"[\w.-]+", options.get("hooks", ""))),
         unread=environment.unread,
     )
@@ -282,15 +276,12 @@ def _environment(path: Path, root: Path) -> _Environment:
         tree = ast.parse(head(path, _ENV_SIZE))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _Environment()
-    sets_url = False
     told: dict[str, str] = {}
     unread: dict[str, str] = {}
     constants = Constants(tree, path, root)
-    variables: dict[str, None] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            sets_url = sets_url or _makes_url(node, name)
             for keyword in node.keywords if name == "configure" else ():
                 if keyword.arg not in _OWN_TABLE or _is_none(keyword.value):
                     continue
@@ -298,14 +289,8 @@ def _environment(path: Path, root: Path) -> _Environment:
                     told[keyword.arg] = text
                 else:
                     unread[keyword.arg] = f"{_below(path, root)}:{keyword.value.lineno}"
-            if name in ("getenv", "get") and node.args and "URL" in (_literal(node.args[0]) or "").upper():
-                variables[_literal(node.args[0]) or ""] = None
-        elif isinstance(node, ast.Subscript) and _is_environ(node.value):
-            variables[_literal(node.slice) or ""] = None
-    variables.pop("", None)
-    sets_url = sets_url or _sets_section(tree)
     table, schema = told.get("version_table", "alembic_version"), told.get("version_table_schema")
-    return _Environment(sets_url, table, schema, tuple(variables), tuple(unread.items()))
+    return _Environment(table, schema, tuple(unread.items()))
 
 
 def _is_none(node: ast.expr) -> bool:
@@ -314,30 +299,3 @@ def _is_none(node: ast.expr) -> bool:
 
 def _below(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-
-
-def _makes_url(node: ast.Call, name: str) -> bool:
-    """Whether the call gives Alembic another URL than the ini's."""
-    if name == "set_main_option":
-        return bool(node.args) and _literal(node.args[0]) == "sqlalchemy.url"
-    if name == "set_section_option":
-        return len(node.args) > 1 and _literal(node.args[1]) == "sqlalchemy.url"
-    return name in ("create_engine", "create_async_engine")
-
-
-def _sets_section(tree: ast.Module) -> bool:
-    """Whether ``configuration["sqlalchemy.url"] = …`` stands anywhere."""
-    return any(
-        isinstance(target, ast.Subscript) and _literal(target.slice) in ("sqlalchemy.url", "url")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-    )
-
-
-def _is_environ(node: ast.expr) -> bool:
-    return (node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")) == "environ"
-
-
-def _literal(node: ast.expr) -> str | None:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

@@ -40,15 +40,6 @@ class Target:
 
 
 @dataclass(frozen=True)
-class PhonyLine:
-    """One ``.PHONY:`` line, 1-based, ``end_line`` included."""
-
-    line: int
-    end_line: int
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Makefile:
     """A Makefile as read; ``sha256`` is of the file's bytes, ``variables`` are unexpanded. ``unread`` are the words of
     its includes that were not followed: what they come to is not known, or lies elsewhere."""
@@ -58,7 +49,6 @@ class Makefile:
     sha256: str
     targets: tuple[Target, ...]
     variables: Mapping[str, str]
-    phony_lines: tuple[PhonyLine, ...] = ()
     includes: tuple[str, ...] = ()
     root: Path | None = None
     unread: tuple[str, ...] = ()
@@ -81,7 +71,6 @@ class _Builder:
     prefix: str = "\t"
     targets: dict[str, Target] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
-    phony: list[PhonyLine] = field(default_factory=list)
     includes: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     current: tuple[str, ...] = ()
@@ -105,7 +94,6 @@ def read_makefile(path: Path, root: Path | None = None) -> Makefile:
         hashlib.sha256(raw).hexdigest(),
         tuple(built.targets.values()),
         built.variables,
-        tuple(built.phony),
         tuple(built.includes),
         root,
         tuple(dict.fromkeys(built.unread)),
@@ -117,7 +105,7 @@ def parse(text: str, path: Path = Path("Makefile"), root: Path | None = None) ->
     built = _read(text, None)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     targets = tuple(built.targets.values())
-    return Makefile(path, text, digest, targets, built.variables, tuple(built.phony), tuple(built.includes), root)
+    return Makefile(path, text, digest, targets, built.variables, tuple(built.includes), root)
 
 
 def _read(text: str, file: Path | None) -> _Builder:
@@ -199,7 +187,6 @@ def _assign(built: _Builder, assigned: lines_of.Assignment) -> None:
 def _add_rule(built: _Builder, found: lines_of.Rule, line: int, end: int) -> None:
     built.current = ()
     if found.names == (".PHONY",):
-        built.phony.append(PhonyLine(line, end, tuple(found.text.split())))
         return
     specific = lines_of.assignment(found.text)
     for name in found.names:

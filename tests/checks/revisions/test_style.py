@@ -186,8 +186,6 @@ def test_the_header_of_the_newest_file(tmp_path: Path) -> None:
         upgrade_docstring="'''Upgrade schema'''",
         downgrade="def downgrade() -> None:",
         downgrade_style="raises",
-        op_f=True,
-        commands_comment=True,
         names={
             "ck": "ck_%(table_name)s_%(constraint_name)s",
             "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",

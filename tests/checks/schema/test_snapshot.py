@@ -21,10 +21,8 @@ from checks.schema.snapshot import (
     automatic,
     evidence,
     fingerprint,
-    from_json,
     tables,
     take,
-    to_json,
 )
 from safemig.postgres.binaries import PostgresError, find_binaries
 from safemig.postgres.server import throwaway
@@ -246,12 +244,8 @@ def test_needs_a_connection_outside_a_transaction(dsn: str) -> None:
             take(connection)
 
 
-def test_json_and_evidence(dsn: str) -> None:
+def test_evidence(dsn: str) -> None:
     snapshot = snapshot_of(dsn, DDL)
-    assert from_json(to_json(snapshot)) == snapshot
-    assert to_json(from_json(to_json(snapshot).encode())) == to_json(snapshot)
-    with pytest.raises(ValueError, match="no schema snapshot"):
-        from_json("[]")
     began = now()
     found = evidence(snapshot, began, now(), "safemig verify")
     assert (found.kind, found.seen, found.began) == ("schema", True, began)

@@ -39,23 +39,8 @@ def test_plain_ini(tmp_path: Path) -> None:
     assert tree.file_template == "%(year)d_%(rev)s_%(slug)s"
     assert (tree.timezone, tree.truncate_slug_length) == ("UTC", 60)
     assert (tree.version_table, tree.version_table_schema) == ("revs", "meta")
-    assert tree.url_literal
     assert tree.url == "postgresql+psycopg://u@db:5432/shop"
     assert "hunter2" not in repr(tree)
-
-
-@pytest.mark.parametrize(
-    "env",
-    [
-        "config.set_main_option('sqlalchemy.url', settings.url)\n",
-        "config.set_section_option('alembic', 'sqlalchemy.url', settings.url)\n",
-        "section['sqlalchemy.url'] = os.environ['DATABASE_URL']\n",
-        "engine = create_async_engine(settings.url)\n",
-    ],
-)
-def test_env_py_that_takes_another_url(tmp_path: Path, env: str) -> None:
-    _tree(tmp_path, "[alembic]\nscript_location = alembic\nsqlalchemy.url = postgresql://u:p@db/shop\n", env)
-    assert not find_trees(tmp_path)[0].url_literal
 
 
 def test_a_dummy_url_is_none(tmp_path: Path) -> None:
@@ -64,7 +49,7 @@ def test_a_dummy_url_is_none(tmp_path: Path) -> None:
         "[alembic]\nscript_location = %(here)s/alembic\nsqlalchemy.url = driver://user:pass@localhost/dbname\n",
     )
     (tree,) = find_trees(tmp_path)
-    assert (tree.url, tree.url_literal) == ("", False)
+    assert tree.url == ""
     assert tree.script_location == tmp_path / "alembic"
 
 

@@ -96,7 +96,6 @@ def test_the_demo_is_the_same_from_everywhere() -> None:
     assert found.database is not None
     assert found.database.reference == "compose:api#DATABASE_URL"
     assert found.tree is not None
-    assert found.tree.url_literal
     assert len(found.specs) == 3
     assert found.problems == ()
 
