@@ -291,6 +291,34 @@ def test_a_command_of_the_run_cannot_answer_for_the_person(spine: Spine) -> None
     assert sum("was refused: this run has started it itself" in e["data"]["text"] for e in of(events, "note")) == 2
 
 
+def test_a_shell_line_is_ended_alone_and_the_run_goes_on(spine: Spine) -> None:
+    waiting: list[Said] = []
+
+    def answers(event: Said) -> list[Said]:
+        if asked(event):
+            if event["data"]["id"] == "q1":
+                waiting.append(event)
+                return [{"type": "shell", "line_text": f"sleep {seconds}"} for seconds in (301, 302)]
+            return [decide(event, "no")]
+        if event["step"] == "!" and event["kind"] == "command.started" and "302" in event["data"]["line"]:
+            return [{"type": "shell_stop"}]
+        if event["step"] == "!" and event["kind"] == "command.finished" and len(of(events, "command.finished")) == 1:
+            return [decide(waiting[0], "once")]
+        return []
+
+    events: list[Said] = []
+
+    def noting(event: Said) -> list[Said]:
+        events.append(event)
+        return answers(event)
+
+    code, _ = converse(spine, noting)
+    assert (code, events[-1]["data"]["verdict"]) == (1, "refused")
+    assert [event["data"]["how"] for event in of(events, "command.finished", "!")] == ["stopped", "stopped"]
+    assert not of(events, "stop.asked")
+    assert of(events, "step.finished", "database")[0]["data"]["status"] == "done"
+
+
 def test_the_terminal_form_hands_its_engine_no_pipe_that_others_can_open(spine: Spine) -> None:
     """What is written to a pipe below /proc is read like what the face has said; a socket cannot be opened there."""
     with typed(spine, "run") as (face, terminal):
