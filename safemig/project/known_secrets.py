@@ -18,7 +18,7 @@ from safemig.project.env_files import interpolate, is_secret_name, read_env_file
 
 _EXAMPLE = re.compile(r"example|sample|template|dist$")
 # Without a name that tells it, a value is taken for a secret where it is one long word of three kinds of characters.
-_TOKEN = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[\w+=~!@#%^&*-]{20,}", re.ASCII)
+_TOKEN = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[\w+=~!@#%^&*-]{12,}", re.ASCII)
 
 
 def known_secrets(folders: Iterable[Path], compose: Compose | None, environ: Mapping[str, str]) -> frozenset[str]:

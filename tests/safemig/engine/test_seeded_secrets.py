@@ -137,7 +137,7 @@ def test_values_of_env_files_and_compose_are_known_where_they_look_like_secrets(
         "DATABASE_URL=postgresql://app:second%2DS3cret%21value@db/app\nTZ=America/New_York\n"
         "PASSPHRASE_TOKEN='third S3cret value!'\nORIGINS=http://localhost:3000,http://127.0.0.1\n"
     )
-    (tmp_path / ".env.local").write_text("SENTRY=fourthS3cretValue0123\n")
+    (tmp_path / ".env.local").write_text("SENTRY=fourth-S3cret0\n")
     (tmp_path / ".env.example").write_text("API_SECRET=put-Y0ur!secret-here\n")
     (tmp_path / "api.env").write_text("JWT_KEY=fifth-S3cret!value\n")
     compose = tmp_path / "compose.yaml"
@@ -151,7 +151,7 @@ def test_values_of_env_files_and_compose_are_known_where_they_look_like_secrets(
         "second%2DS3cret%21value",
         "second-S3cret!value",
         "third S3cret value!",
-        "fourthS3cretValue0123",
+        "fourth-S3cret0",
         "fifth-S3cret!value",
         "sixth-S3cret!value",
         "seventh-S3cret!value",
