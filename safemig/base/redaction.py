@@ -25,7 +25,8 @@ _QUOTED = r"\"(?:[^\"\\\n]|\\.)*\"|\\\"(?:[^\"\\\n]|\\[^\"\n])*\\\"|'(?:[^'\\\n]
 _KEYED = (
     r"(?i)"
     rf"(?P<key>{_KEY}[0-9]{{0,4}}\\?[\"']?(?:[ \t]{{1,8}}=(?![=~>])[ \t]{{0,8}}|=(?![=~>])(?:[ \t]{{1,8}}(?=[\"']))?"
-    rf"|[ \t]{{0,8}}=>[ \t]{{0,8}}|[ \t]{{0,8}}:(?![:/=])[ \t]{{0,8}}))(?P<value>{_QUOTED}|(?:\\[ ]|\S)+)"
+    rf"|[ \t]{{1,8}}(?::{{1,3}}|\?|\+)=[ \t]{{0,8}}|[ \t]{{0,8}}=>[ \t]{{0,8}}"
+    rf"|[ \t]{{0,8}}:(?![:/=])[ \t]{{0,8}}))(?P<value>{_QUOTED}|(?:\\[ ]|\S)+)"
 )
 # A line that is one assignment or one pair: its value goes to the end of the line, blanks included.
 _WHOLE_LINE = (
@@ -206,7 +207,7 @@ def _keyed(found: re.Match[str]) -> str:
         return found[0]
     if re.search(r"\bpass\W", key) and re.match(_COUNT, bare):
         return found[0]  # "pass: 3", a count of tests
-    if key.endswith(" = ") and re.fullmatch(_CALL, value):
+    if key.endswith((" = ", ":= ", "+= ")) and re.fullmatch(_CALL, value):
         return found[0]
     if ":" in key and re.fullmatch(_ANNOTATION, bare):
         return found[0]

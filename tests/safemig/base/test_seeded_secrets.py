@@ -106,7 +106,7 @@ WITH_BLANKS = (
     "tool --password '{}' x",
     "password='it''s {}'",
 )
-AROUND = ("{}", "before\n{}\nafter", "{}\r\n")
+AROUND = ("{}", "before\n{}\nafter", "{}\r\n", "api-1  | {}")  # also behind the name of a container
 
 
 @pytest.mark.parametrize("around", AROUND)
