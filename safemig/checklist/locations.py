@@ -184,18 +184,12 @@ class _Looker:
 
     def symbols_of(self, thing: Thing) -> Places | None:
         """Where the symbol is defined, or only used, in the files that the item names (else outside the tests)."""
-        tree = self.sources.tree
         module, bare = _module(thing.name)
-        python = [file for file in tree.files if file.endswith(".py")]
-        if thing.where:
-            files = [file for file in python if any(same_file(said, file) for said in thing.where)]
-        else:
-            files = [file for file in python if not TESTS.search(file)]
         found: Places = {}
         unread = False
         last = thing.name.rpartition(".")[2]
         word = re.compile(rf"\b{re.escape(last)}\b")
-        for file in files:
+        for file in self._searched(thing):
             text = self._text(file)
             if text is not None and not (last in text and word.search(text)):
                 continue
@@ -210,7 +204,14 @@ class _Looker:
             # Types and the like are used everywhere; a lower-case name that is only used is simply not there.
             if _is_class(last) and last in known.used and not any(place.startswith(f"{file}: ") for place in found):
                 found[f"{USED}{file}: {last}"] = IMPORTED if last in known.imported else ""
-        return found if found or not (unread or not tree.complete) else None
+        return found if found or not (unread or not self.sources.tree.complete) else None
+
+    def _searched(self, thing: Thing) -> list[str]:
+        """The Python files in which the symbol is looked for."""
+        python = [file for file in self.sources.tree.files if file.endswith(".py")]
+        if thing.where:
+            return [file for file in python if any(same_file(name, file) for name in thing.where)]
+        return [file for file in python if not TESTS.search(file)]
 
     def _text(self, file: str) -> str | None:
         if file not in self.texts:

@@ -146,14 +146,18 @@ def _compared(
         fresh = {place: shown for place, shown in fresh.items() if _is_beside(place, span.thing.beside)}
         was = {} if fresh else was
     if was:
-        changed = {place: shown for place, shown in defined.items() if was.get(place, shown) != shown}
-        if not changed:
-            return Found(span, "there", f"{one_of(defined)} was there before", defined, was)
-        shown = "; ".join(f"{place}: {text}" for place, text in changed.items() if span.kind != "file")
-        return Found(span, "changed", f"{shown or one_of(changed)} was there before in another form", changed, was)
+        return _was_there(span, was, defined)
     if span.kind == "command" and not commands.only_declares(span.text):
         return Found(span, "absent", f"{span.text}: not run by this run, though {one_of(fresh)} was made", fresh)
     return Found(span, "made", _made(span, fresh), fresh)
+
+
+def _was_there(span: Span, was: Mapping[str, str], defined: Mapping[str, str]) -> Found:
+    changed = {place: shown for place, shown in defined.items() if was.get(place, shown) != shown}
+    if not changed:
+        return Found(span, "there", f"{one_of(defined)} was there before", defined, was)
+    shown = "; ".join(f"{place}: {text}" for place, text in changed.items() if span.kind != "file")
+    return Found(span, "changed", f"{shown or one_of(changed)} was there before in another form", changed, was)
 
 
 def _is_beside(place: str, beside: Collection[str]) -> bool:

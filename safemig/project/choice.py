@@ -175,14 +175,7 @@ def tree(
 ) -> AlembicTree | None:
     """The service's tree: configured as PATH or PATH#SECTION, named by the recipes (-c, -n), else the nearest."""
     if chosen:
-        path, _, section = chosen.partition("#")
-        fit = [each for each in trees if each.ini == (root / path).resolve() and section in ("", each.section)]
-        # Without a name Alembic takes the section [alembic].
-        fit = fit if section else [each for each in fit if each.section == "alembic"] or fit
-        if len(fit) != 1:
-            names = tuple(_name(each, root) for each in trees)
-            problems.append(tie(f"project.alembic {chosen!r} names no single tree", root, "project.alembic", names))
-        return fit[0] if len(fit) == 1 else None
+        return _configured(trees, root, chosen, problems)
     good = [each for each in trees if not aside(each.ini, root)] or list(trees)
     good = _by_recipe(good, doings) or good
     below = [each for each in good if each.ini.is_relative_to(place)]
@@ -196,6 +189,18 @@ def tree(
         names = tuple(_name(each, root) for each in good)
         problems.append(tie("several Alembic trees", root, "project.alembic", names))
     return good[0] if len(good) == 1 else None
+
+
+def _configured(trees: Sequence[AlembicTree], root: Path, name: str, problems: list[Problem]) -> AlembicTree | None:
+    """The tree that the configuration names as PATH or PATH#SECTION."""
+    path, _, section = name.partition("#")
+    fit = [each for each in trees if each.ini == (root / path).resolve() and section in ("", each.section)]
+    # Without a name Alembic takes the section [alembic].
+    fit = fit if section else [each for each in fit if each.section == "alembic"] or fit
+    if len(fit) != 1:
+        names = tuple(_name(each, root) for each in trees)
+        problems.append(tie(f"project.alembic {name!r} names no single tree", root, "project.alembic", names))
+    return fit[0] if len(fit) == 1 else None
 
 
 def _name(tree: AlembicTree, root: Path) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from safemig.migrations.change import Wanted
 from safemig.orm.reader import Models, model_class
 from safemig.orm.requested import shown_class, with_parts
 from safemig.plan_document.document import Document, Phase
@@ -66,16 +67,18 @@ def rate(document: Document, phase: Phase, known: frozenset[str], models: Models
     )
     tables = tuple(map(plain, source.tables))
     new = set(tables) - known
-    is_open = any(item.open for item in phase.items)
-    rank: int | None = None
-    if is_open and (new or not source.upgrade):
-        rank = 0
-    elif is_open and not source.tables:
-        rank = 1
-    elif (new or not (source.upgrade or known.intersection(map(plain, source.touched)))) and not phase.items:
-        rank = 2
-    restates = is_open and rank is None and bool(source.upgrade)
+    rank = _rank(source, phase, known, new=bool(new))
+    restates = rank is None and bool(source.upgrade) and any(item.open for item in phase.items)
     return Rated(document, phase, "schema", rank, tables, not (new or rank == 2), tables, left=left, restates=restates)
+
+
+def _rank(source: Wanted, phase: Phase, known: frozenset[str], *, new: bool) -> int | None:
+    """See Rated. ``new``: it makes a table that is not there."""
+    if any(item.open for item in phase.items):
+        return 0 if new or not source.upgrade else None if source.tables else 1
+    # What cannot be read may describe a table that is there.
+    unread = not source.upgrade and known.isdisjoint(map(plain, source.touched))
+    return 2 if (new or unread) and not phase.items else None
 
 
 def _models(document: Document, phase: Phase, known: frozenset[str], models: Models) -> Rated:
