@@ -33,9 +33,20 @@ def upgrades(tree: Tree, current: Collection[str]) -> tuple[str, ...]:
     def ancestors(id: str) -> set[str]:
         return _reach(tree, (id,), lambda name: immediate[name] if name in immediate else every(name))
 
-    place = {id: number for number, id in enumerate(tree)}
     followed = {parent for id in todo for parent in every(id)}
-    tips = sorted(todo - followed, key=place.__getitem__)
+    last = todo - followed
+    tips = [id for id in tree if id in last]
+    return _walk(tree, todo, tips, immediate, ancestors)
+
+
+def _walk(
+    tree: Tree,
+    todo: set[str],
+    tips: list[str],
+    immediate: Mapping[str, tuple[str, ...]],
+    ancestors: Callable[[str], set[str]],
+) -> tuple[str, ...]:
+    """The revisions of ``todo`` from the tips downwards, parents first in the result."""
     below = [ancestors(id) for id in tips]
     walked: list[str] = []
     at = 0

@@ -239,7 +239,8 @@ def _curl(words: tuple[str, ...], _: Known) -> _Read:
     return "read", "it only asks the service", (words[0], "--fail", "--show-error", *words[1:])
 
 
-def _psql(words: tuple[str, ...], known: Known) -> _Read:
+def _psql_words(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The statements that psql is given, and the databases that its words name."""
     rest, asked, places = list(words[1:]), [], []
     while rest:
         word = rest.pop(0)
@@ -256,6 +257,11 @@ def _psql(words: tuple[str, ...], known: Known) -> _Read:
             places.append(word)
         elif not _PSQL_ALONE.fullmatch(word):
             raise _Refused(f"safemig does not know what psql's {word} does")
+    return asked, places
+
+
+def _psql(words: tuple[str, ...], known: Known) -> _Read:
+    asked, places = _psql_words(words)
     if any(_split(place).netloc.rpartition("@")[2] not in ("", *_LOCAL) or _split(place).query for place in places):
         raise _Refused("it asks a server that may be another than the application's")
     if any(_split(place).path.rpartition("/")[2] != known.database for place in places):

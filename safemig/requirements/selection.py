@@ -159,7 +159,12 @@ def _next(rated: Sequence[Rated], purpose: Purpose, looks: _Looks, *, by_spec: b
         return _only(last, _LAST[purpose] + looks.words())
     if by_spec and (done := _first_of_each([one for one in rated if one.kind == "schema"])):
         return _only(done, "its schema is there already and is verified again" + looks.words())
-    shown = [looks.told(one) for one in rated if one.open or one.kind != "neither"]
+    return _none(rated, looks)
+
+
+def _none(rated: Sequence[Rated], looks: _Looks) -> Nothing:
+    """The phases that there are, each with what it asks for."""
+    shown = [looks.told(phase) for phase in rated if phase.open or phase.kind != "neither"]
     more = (f"and {len(shown) - _LISTED} more phases",) if len(shown) > _LISTED else ()
     reason = "no phase with open items asks for a schema or models that are not there yet"
     return Nothing(reason + looks.words(), (*map(says, shown[:_LISTED]), *more))
