@@ -10,6 +10,7 @@ from safemig.migrations import render
 from safemig.migrations.change import Change, Wanted
 from safemig.migrations.changes import changes, sql_of
 from safemig.migrations.from_sql import executed
+from safemig.migrations.sql_operations import table_of
 from safemig.sql.identifiers import qualify_if_needed
 from safemig.sql.opposites import opposite, target
 from safemig.sql.parser import kind_of, relation
@@ -92,7 +93,7 @@ def _reversed(change: Change, own: Sequence[Change], made: Sequence[str]) -> Ite
             raise _none(change)
         types = {opposite(other.statement) for other in own if other.statement is not None} - {""}
         for one in found:
-            with_table = _table(one) in made and type(one).__name__ in _WITH_TABLE
+            with_table = table_of(one) in made and type(one).__name__ in _WITH_TABLE
             if not with_table and (sql_of(one) or "").replace("IF EXISTS ", "") not in types:
                 yield one
     else:
@@ -103,12 +104,6 @@ def _reversed(change: Change, own: Sequence[Change], made: Sequence[str]) -> Ite
 
 
 _WITH_TABLE = ("CreateTableCommentOp", "DropTableCommentOp")
-
-
-def _table(operation: MigrateOperation) -> str:
-    """The table of an operation, as ``Wanted.tables`` names it."""
-    schema, name = getattr(operation, "schema", None), getattr(operation, "table_name", "")
-    return f"{schema}.{name}" if schema and schema != "public" else str(name)
 
 
 def _none(change: Change) -> NoUndo:
@@ -128,7 +123,7 @@ def _validates(change: Change, own: Sequence[Change]) -> bool:
     table, name = _action(change, "AT_ValidateConstraint")
     return bool(name) and any(
         _action(other, "AT_AddConstraint") == (table, name)
-        or (_added(other.operation) == (table, name) and bool(table))
+        or (table_of(other.operation), getattr(other.operation, "constraint_name", "")) == (table, name)
         for other in own
     )
 
@@ -141,13 +136,6 @@ def _action(change: Change, kind: str) -> tuple[str, str]:
     action = kind_of(statement.node["cmds"][0])[1]
     name = action.get("name") or kind_of(action.get("def"))[1].get("conname", "")
     return (relation(statement.node.get("relation")), name) if action.get("subtype") == kind else ("", "")
-
-
-def _added(operation: MigrateOperation | None) -> tuple[str, str]:
-    name = getattr(operation, "constraint_name", "")
-    table = getattr(operation, "source_table", None) or getattr(operation, "table_name", "")
-    schema = (getattr(operation, "kw", None) or {}).get("source_schema") or getattr(operation, "schema", None)
-    return (f"{schema}.{table}" if schema and schema != "public" else str(table)), str(name)
 
 
 def _create_table(operation: CreateTableOp) -> Iterator[MigrateOperation]:

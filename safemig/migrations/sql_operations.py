@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from safemig.sql.identifiers import qualify_if_needed
 from safemig.sql.parser import Node, Statement, kind_of, strings
 from safemig.sql.text import tokens
 
@@ -229,6 +230,23 @@ def _drop(node: Node, _text: str) -> MigrateOperation | None:
         options: dict[str, Any] = {"postgresql_concurrently": True} if node.get("concurrent") else {}
         return DropIndexOp(objects[0][-1], schema=schema, **options)
     return None
+
+
+def table_of(operation: MigrateOperation | None) -> str:
+    """The table of an operation, with its schema in front unless that is public; "" for none."""
+    schema, table = _place(operation)
+    return f"{schema}.{table}" if table and schema not in ("", "public") else table
+
+
+def table_text(operation: MigrateOperation) -> str:
+    """The table of an operation, as SQL writes it."""
+    return qualify_if_needed(*_place(operation))
+
+
+def _place(operation: MigrateOperation | None) -> tuple[str, str]:
+    schema = getattr(operation, "schema", None) or (getattr(operation, "kw", None) or {}).get("source_schema")
+    table = getattr(operation, "source_table", None) or getattr(operation, "table_name", None)
+    return str(schema or ""), str(table or "")
 
 
 def _name(relation: Node) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from safemig.migrations.change import Change
 from safemig.migrations.online import choices
 from safemig.migrations.online.choices import Choice
+from safemig.migrations.sql_operations import table_of
 
 Kind = Literal["concurrently", "validated", "indexed", "checked", "filled", "kept"]
 
@@ -34,7 +35,7 @@ class InUse:
         decide = _DECISIONS.get(type(change.operation).__name__)
         if decide is None or _is_conditional(change):
             return None
-        found = decide(change.operation, _table(change.operation))
+        found = decide(change.operation, table_of(change.operation))
         known = self.indexes.get(getattr(change.operation, "index_name", "") or "")
         table = found.table or known if found else ""
         # An index whose table is told nowhere was there before, and so was its table.
@@ -44,7 +45,7 @@ class InUse:
 def in_use(tables: Iterable[str], own: Iterable[Change]) -> InUse:
     """What is in use where the changes ``own`` are made."""
     made = [one.operation for one in own if type(one.operation).__name__ == "CreateIndexOp"]
-    return InUse(frozenset(tables), {getattr(one, "index_name", ""): _table(one) for one in made})
+    return InUse(frozenset(tables), {getattr(one, "index_name", ""): table_of(one) for one in made})
 
 
 def _is_conditional(change: Change) -> bool:
@@ -52,12 +53,6 @@ def _is_conditional(change: Change) -> bool:
     node = change.statement.node if change.statement else {}
     relation = node.get("relation") or {}
     return bool(relation) and ("inh" not in relation or ("cmds" in node and "missing_ok" in node))
-
-
-def _table(operation: Any) -> str:
-    schema = getattr(operation, "schema", None) or (getattr(operation, "kw", None) or {}).get("source_schema")
-    table = getattr(operation, "source_table", None) or operation.table_name or ""
-    return f"{schema}.{table}" if table and schema not in (None, "", "public") else table
 
 
 def _index(operation: Any, table: str) -> Form | None:

@@ -15,8 +15,8 @@ from safemig.migrations.from_sql import executed
 from safemig.migrations.online import batch, choices, sql_forms
 from safemig.migrations.online.choices import Choice, Text, number_at
 from safemig.migrations.online.decision import Form, InUse
-from safemig.migrations.online.sql_forms import table_text
 from safemig.migrations.render import AUTOCOMMIT, escaped
+from safemig.migrations.sql_operations import table_text
 from safemig.migrations.table_draft import quoted
 from safemig.sql.text import statements
 

@@ -9,7 +9,8 @@ from safemig.migrations.change import Change, Wanted
 from safemig.migrations.changes import changes
 from safemig.migrations.online.choices import Choice, Text, number_at, short
 from safemig.migrations.online.decision import Form, InUse, default_of
-from safemig.sql.identifiers import qualify_if_needed, quote_if_needed
+from safemig.migrations.sql_operations import table_text
+from safemig.sql.identifiers import quote_if_needed
 from safemig.sql.text import Statement, statements
 
 
@@ -113,12 +114,6 @@ def _written(statement: Statement, change: Change, form: Form) -> str:
         case "filled":
             return before + ";\n".join(_filled(table, operation))
     return statement.text
-
-
-def table_text(operation: Any) -> str:
-    """The table of an operation, as SQL writes it."""
-    schema = getattr(operation, "schema", None) or (getattr(operation, "kw", None) or {}).get("source_schema")
-    return qualify_if_needed(schema or "", getattr(operation, "source_table", None) or operation.table_name)
 
 
 def _filled(table: str, operation: Any) -> Iterator[str]:
