@@ -124,24 +124,22 @@ def _print(document: dict[str, Json]) -> None:
     notes = document["notes"]
     for note in notes if isinstance(notes, list) else []:
         out(f"note: {note}\n")
-    items, commands, counts = document["items"], document["commands"], document["counts"]
-    for item in items if isinstance(items, list) else []:
-        if isinstance(item, dict):
-            state = str(item["state"])
-            box = "[x]" if item["checked"] else "[ ]"
-            out(f"{_MARKS[state]} {item['line']:>4} {box} {item['text']}\n")
-            out(f"         {state.upper() if state == 'disproved' else state}: {item['reason']}\n")
-    for one in commands if isinstance(commands, list) else []:
-        if isinstance(one, dict):
-            said = f"is run after approval: {one['why']}" if one["runs"] else str(one["why"])
-            out(f"? {one['line']:>4} `{one['command']}` {said}\n")
+    items, counts = _rows(document["items"]), document["counts"]
+    for item in items:
+        state = str(item["state"])
+        box = "[x]" if item["checked"] else "[ ]"
+        out(f"{_MARKS[state]} {item['line']:>4} {box} {item['text']}\n")
+        out(f"         {state.upper() if state == 'disproved' else state}: {item['reason']}\n")
+    for command in _rows(document["commands"]):
+        why = f"is run after approval: {command['why']}" if command["runs"] else str(command["why"])
+        out(f"? {command['line']:>4} `{command['command']}` {why}\n")
     if isinstance(counts, dict):
         out(", ".join(f"{number} {state}" for state, number in counts.items()) + "\n")
-    waiting = (
-        [one for one in items if isinstance(one, dict) and one["state"] == "proposed"]
-        if isinstance(items, list)
-        else []
-    )
+    waiting = [str(item["line"]) for item in items if item["state"] == "proposed"]
     if waiting:
-        lines = ",".join(str(one["line"]) for one in waiting)
+        lines = ",".join(waiting)
         out(f"a person ticks what is proposed: safemig tick {document['spec']}:{lines}; all of it: --proposed\n")
+
+
+def _rows(value: Json) -> list[dict[str, Json]]:
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
