@@ -66,9 +66,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _common(sub: argparse.ArgumentParser) -> None:
+def _common(sub: argparse.ArgumentParser, *, opens: bool = True) -> None:
+    """``opens``: whether the command looks at the project, for which trust counts."""
     sub.add_argument("--project", default=".", metavar="DIR", help="a folder in the project (default: this one)")
-    sub.add_argument("--trust", default="", metavar="DIGEST", help="trust this folder if this is its digest")
+    if opens:
+        sub.add_argument("--trust", default="", metavar="DIGEST", help="trust this folder if this is its digest")
     sub.add_argument("-v", "--verbose", action="store_true", help="show the output of commands as it comes")
 
 
@@ -121,7 +123,7 @@ def _resume(sub: argparse.ArgumentParser) -> None:
 
 
 def _answer(sub: argparse.ArgumentParser) -> None:
-    _common(sub)
+    _common(sub, opens=False)
     sub.add_argument("--follow", action="store_true", help="stay for what is asked later, until the run ends")
     sub.add_argument("run", nargs="?", default="", metavar="RUN", help="the run (default: the newest)")
 
@@ -170,7 +172,8 @@ def _trust(sub: argparse.ArgumentParser) -> None:
 
 
 def _lint(sub: argparse.ArgumentParser) -> None:
-    _json_only(sub)
+    _common(sub, opens=False)
+    sub.add_argument("--json", action="store_true", help="print one JSON document")
     sub.add_argument("--risk", action="store_true", required=True, help="what each file may lose, with line and kind")
     sub.add_argument("files", nargs="+", metavar="FILE", help="a revision file")
 
@@ -178,7 +181,7 @@ def _lint(sub: argparse.ArgumentParser) -> None:
 def _show(sub: argparse.ArgumentParser) -> None:
     from safemig.cli.show import add_arguments
 
-    _common(sub)
+    _common(sub, opens=False)
     add_arguments(sub)
 
 
