@@ -165,6 +165,12 @@ def redact(text: str, secrets: Collection[str] = ()) -> str:
     return text
 
 
+def may_come_from(redacted: str, text: str) -> bool:
+    """Whether ``redacted`` may be ``text`` with its secrets hidden: all that is not hidden in it is the same."""
+    parts = redacted.split(MARK)
+    return redacted == text or (len(parts) > 1 and bool(re.fullmatch(r"[^\n]+?".join(map(re.escape, parts)), text)))
+
+
 def cannot_be_a_name(value: str) -> bool:
     """Whether a secret is long and mixed enough to be looked for by its value without destroying names."""
     if len(value) < _SHORTEST or MARK in value:

@@ -28,6 +28,8 @@ FREE_TEXT: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "tests": (("error_places", "*", "cause"), ("summary",), ("junit",), ("problems", "*"), ("status_lost", "*")),
     "rows": (("others", "*"),),
     "endpoint": (("text",), ("location",), ("unhealthy",)),
+    "items": (("judged", "*", "text"), ("judged", "*", "reason")),
+    "ticks": (("items", "*", "*"),),
 }
 
 
@@ -81,6 +83,7 @@ def clean_facts(facts: Facts, clean: Clean) -> Facts:
         problems=every(facts.problems),
         unread=every(facts.unread),
         unchosen=every(facts.unchosen),
+        spec=replace(facts.spec, items=every(facts.spec.items)) if facts.spec else None,
         commands={
             role: replace(fact, why=clean(fact.why), told=clean(fact.told)) for role, fact in facts.commands.items()
         },

@@ -12,6 +12,7 @@ from pathlib import Path
 from checks.evidence import Json
 from safemig.base import files
 from safemig.base.file_edit import unified
+from safemig.base.redaction import may_come_from
 from safemig.checklist import ticks
 from safemig.engine.item_context import KIND
 from safemig.engine.session import RunEnds, Session
@@ -55,12 +56,13 @@ async def offer(s: Session) -> Offer:
 
 def _offer(root: Path, path: str, rows: Iterable[dict[str, Json]]) -> Offer:
     content = files.content(root / path)
-    states = {(row["line"], row["text"]): (row["state"], str(row["reason"])) for row in rows}
+    states = {row["line"]: (str(row["text"]), row["state"], str(row["reason"])) for row in rows}
     known = [
-        (item, *states[item.line, item.text])
+        (item, *states[item.line][1:])
         for phase in read(root / path, root).phases
         for item in phase.items
-        if item.open and (item.line, item.text) in states
+        # The journal has the words without secrets; that the file is the same its digest says when it is written.
+        if item.open and item.line in states and may_come_from(states[item.line][0], item.text)
     ]
     proved = [(item, reason) for item, state, reason in known if state == "proved"]
     proposed = [(item, reason) for item, state, reason in known if state == "proposed"]

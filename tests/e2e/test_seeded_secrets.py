@@ -8,7 +8,7 @@ import pytest
 
 from safemig.journal.events import Event, Message
 from tests.e2e.test_demo_docker import missing
-from tests.e2e.world import Demo, ScriptedFace, demo
+from tests.e2e.world import PLAN, TICKED, Demo, ScriptedFace, demo
 from tests.safemig.base.test_seeded_secrets import PLACES
 
 pytestmark = pytest.mark.slow
@@ -47,10 +47,7 @@ def downgrade() -> None:
 
 
 def seed(world: Demo) -> None:
-    """Puts all of them into every input: environments, recipe, service, answers, tests and a revision.
-
-    The words of a checklist item stand in the journal as in its file, with which they are compared (docs/safety.md).
-    """
+    """Puts all of them into every input: environments, recipe, service, answers, tests, a revision and items."""
     folder = world.folder
     (folder / "seeded.txt").write_text(TEXT, encoding="utf-8")
     with (folder / ".env").open("a", encoding="utf-8") as file:
@@ -76,6 +73,12 @@ def seed(world: Demo) -> None:
     main.write_text(text + loud, encoding="utf-8")
     with (folder / "tests" / "conftest.py").open("a", encoding="utf-8") as file:
         file.write("\n\ndef pytest_report_header():\n    return open('seeded.txt').read().splitlines()\n")
+    plan = world.root / PLAN
+    items = plan.read_text(encoding="utf-8").splitlines(keepends=True)
+    items.insert(TICKED.stop, f"- [ ] Tell people that password={PLACED[2]} is gone, and {KNOWN[2]}\n")
+    made = items[TICKED.start - 1].rstrip("\n")
+    items[TICKED.start - 1] = f"{made} token={PLACED[4]}\n"
+    plan.write_text("".join(items), encoding="utf-8")
     revision = REVISION.format(text=TEXT.replace("\\", "/"), placed=PLACED[1], known=KNOWN[1])
     (folder / "alembic" / "versions" / "5a4b3c2d1e0f_say_more.py").write_text(revision, encoding="utf-8")
 
@@ -86,7 +89,8 @@ def answer(event: Event) -> Message:
 
 
 def leaking(text: str) -> list[str]:
-    return [value for value in SEEDS if value in text]
+    """The lines that hold a seed."""
+    return [line for line in text.splitlines() if any(value in line for value in SEEDS)]
 
 
 @pytest.mark.parametrize("runtime", ["process", pytest.param("docker", marks=pytest.mark.docker)])

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from safemig.base.action import Action
+from safemig.base.redaction import MARK, may_come_from
 from safemig.checklist import ticks
 from safemig.journal.events import SignalState
 from safemig.journal.state import RunState
@@ -68,7 +69,8 @@ def proved(summary: RunState, facts: Facts | None, plan: Plan | None, document: 
         return Proved()
     own = _own(phase, summary, facts, plan, root)
     said = _journalled(summary, spec)
-    states = {item.line: said[item.text] for item in phase.items if item.text in said}
+    found = {item.line: _said_of(said, item.text) for item in phase.items}
+    states = {line: state for line, state in found.items() if state is not None}
     lines = {line for line in own.lines if line not in states}
     lines |= {line for line, (state, _) in states.items() if state == "proved"}
     before = {"disproved": DISPROVED, "proposed": PROPOSED}
@@ -86,6 +88,13 @@ def _own(phase: Phase, summary: RunState, facts: Facts, plan: Plan, root: Path) 
         held = {line: f"{reasons[line]}, but {missing}" for line in lines}
         return Proved(frozenset(), {**reasons, **held})
     return Proved(lines, reasons)
+
+
+def _said_of(said: Mapping[str, tuple[str, str]], text: str) -> tuple[str, str] | None:
+    """What the journal, which has no secrets, says of the item with these words."""
+    if text in said:
+        return said[text]
+    return next((state for words, state in said.items() if MARK in words and may_come_from(words, text)), None)
 
 
 def _journalled(summary: RunState, spec: SpecFact) -> Mapping[str, tuple[str, str]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from safemig.base.redaction import cannot_be_a_name, redact
+from safemig.base.redaction import cannot_be_a_name, may_come_from, redact
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAK+/=\n-----END RSA PRIVATE KEY-----"
 
@@ -206,3 +206,20 @@ def test_time_grows_with_the_length_and_not_with_its_square(piece: str) -> None:
 
     # Linear is 8, square is 64; the floor keeps a busy machine's noise out of tiny figures.
     assert seconds(80_000) < 24 * max(seconds(10_000), 0.004)
+
+
+@pytest.mark.parametrize(
+    ("redacted", "text", "same"),
+    [
+        ("make it", "make it", True),
+        ("make it", "make that", False),
+        ("token=***", "token=abc", True),
+        ("token=***, and ***", "token=abc, and def", True),
+        ("token=***", "token=", False),
+        ("token=*** too", "token=abc", False),
+        ("a.c ***", "abc x", False),
+        ("token=***", "token=a\nb", False),
+    ],
+)
+def test_what_a_redacted_text_may_come_from(redacted: str, text: str, same: bool) -> None:
+    assert may_come_from(redacted, text) is same
