@@ -214,7 +214,7 @@ def _testing(facts: Facts, remedies: Sequence[Finding]) -> list[Step]:
                 edit_step(
                     f"remedy{suffix}-{count}",
                     "edit",
-                    f"{edit_title(action)} ({', '.join(remedy.packages)})",
+                    f"{edit_title(action)} ({', '.join(remedy.packages)})" if remedy.packages else edit_title(action),
                     "before",
                     action,
                     remedy.cause,
@@ -222,10 +222,13 @@ def _testing(facts: Facts, remedies: Sequence[Finding]) -> list[Step]:
             )
         steps += rebuild_steps(f"rebuild{suffix}", facts, remedy)
         steps += start_steps(f"restart{suffix}", facts, remedy.cause)
+        names = ", ".join(remedy.packages)
         look = look_step(
             f"check-image{suffix}",
             "check-image",
-            f"Check that image and packages are the new ones: {', '.join(remedy.packages)}",
+            f"Check that image and packages are the new ones: {names}"
+            if names
+            else "Check that the image is the new one",
             "before",
             cause=remedy.cause,
         )
