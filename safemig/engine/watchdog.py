@@ -144,6 +144,7 @@ def _data(told: Iterable[Record], commands: int, budget: float) -> dict[str, Jso
         "acts": any(isinstance(each, Ready) and each.acts for each in told),
         "off": _off(told),
         "proved": any(each.claimed for each in stalls),
+        "unproved": any(each.unproved for each in stalls),
         "retries": commands - 1,
         "cancelled": [
             {"waited": each.waited, "sessions": each.victims, "holders": [*each.holders]} for each in cancels
@@ -167,8 +168,10 @@ def notes(data: Mapping[str, Json]) -> tuple[str, ...]:
     found = []
     if data["off"]:
         found.append(f"this change was not protected to its end: {data['off']}")
-    elif data["acts"] and not data["proved"]:
-        found.append("this change was not protected: no session could be proved to be the command's")
+    elif data["acts"] and data["unproved"] and not data["proved"]:
+        found.append(
+            "this change was not protected: others waited behind a session that could not be proved to be the command's"
+        )
     if data["longest"]:
         found.append(stall_words(data))
     return tuple(found)

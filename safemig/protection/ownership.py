@@ -45,6 +45,11 @@ class Ownership:
         """The backends that are proved to be the command's."""
         return tuple(pid for pid, _ in self.claims)
 
+    def came(self, key: Key) -> bool:
+        """Whether that session was not there before the command."""
+        sessions = self.before.get("sessions")
+        return isinstance(sessions, list) and [*key] not in sessions
+
     def refresh(self, *, urgent: bool) -> None:
         """Looks up the sessions that came since the last time; ``urgent`` where one of them lets others wait."""
         moment = time.monotonic()

@@ -43,7 +43,8 @@ class Stall(msgspec.Struct, frozen=True, tag="stall"):
     """The longest wait behind the command, in seconds: whose (the application's name), behind whom, and how many
     sessions waited at once at most; ``sessions`` are the seconds of all of them together. All 0 where nobody waited.
     The last line; ``claimed`` is how many sessions were proved to be the command's, ``cpu`` the watchdog's own CPU time
-    in the ``watched`` seconds, its start left out."""
+    in the ``watched`` seconds, its start left out. ``unproved``: others waited behind a session that came since, of
+    which nothing proved that it was the command's."""
 
     seconds: float = 0.0
     application: str = ""
@@ -53,6 +54,7 @@ class Stall(msgspec.Struct, frozen=True, tag="stall"):
     claimed: int = 0
     cpu: float = 0.0
     watched: float = 0.0
+    unproved: bool = False
 
 
 Record = Ready | Off | Queued | Cancelled | Stall

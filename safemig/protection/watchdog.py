@@ -132,6 +132,9 @@ class Watchdog:
         unknown = [each for each in queue.waiters if each.key not in self.ownership.claims]
         self.ownership.refresh(urgent=bool(unknown))
         current = sort(queue, self.ownership.pids())
+        doubtful = [each for each in unknown if each.key not in self.ownership.claims and self.ownership.came(each.key)]
+        if any(queue.behind([each.pid]) for each in doubtful) and not current.waiting:
+            self.stall = msgspec.structs.replace(self.stall, unproved=True)
         self._measure(current)
         self._show(current)
         for waiter in gives_way(current, self.budget) if self.acts else ():

@@ -18,7 +18,7 @@ RECORDS = st.lists(
         st.builds(Off, TEXT),
         st.builds(Queued, TEXT, st.booleans()),
         st.builds(Cancelled, COUNT, SECONDS, COUNT, st.tuples(TEXT)),
-        st.builds(Stall, SECONDS, TEXT, st.tuples(TEXT), COUNT, SECONDS, COUNT, SECONDS, SECONDS),
+        st.builds(Stall, SECONDS, TEXT, st.tuples(TEXT), COUNT, SECONDS, COUNT, SECONDS, SECONDS, st.booleans()),
     )
 )
 
