@@ -20,6 +20,7 @@ class Recorder:
     def __init__(self, imports: tuple[str, ...]) -> None:
         from alembic.operations import Operations
         from alembic.runtime.migration import MigrationContext
+        from sqlalchemy.dialects import postgresql
 
         recorded: list[MigrateOperation] = []
 
@@ -27,7 +28,8 @@ class Recorder:
             def invoke(self, operation: MigrateOperation) -> Any:
                 recorded.append(operation)
 
-        context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True})
+        dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]  # in others a % stands twice
+        context = MigrationContext.configure(dialect=dialect, opts={"as_sql": True})
         self._recorded = recorded
         self._evaluation = _Recorded(Recording(context), context, imports, recorded)
 

@@ -169,11 +169,14 @@ def sql_of_operation(operation: MigrateOperation) -> tuple[str, ...]:
     from alembic.operations import Operations
     from alembic.operations.ops import ExecuteSQLOp
     from alembic.runtime.migration import MigrationContext
+    from sqlalchemy.dialects import postgresql
 
     if isinstance(operation, ExecuteSQLOp):
         return (str(operation.sqltext),)
     output = io.StringIO()
     options = {"as_sql": True, "output_buffer": output, "literal_binds": True}
-    context = MigrationContext.configure(dialect_name="postgresql", opts=options)
+    # paramstyle named: in the others a % is printed twice, as a driver wants it.
+    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    context = MigrationContext.configure(dialect=dialect, opts=options)
     Operations(context).invoke(operation)
     return tuple(text.strip() for text in output.getvalue().split(";\n\n") if text.strip())

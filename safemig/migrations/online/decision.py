@@ -117,7 +117,8 @@ def default_of(column: Any) -> str:
     value = getattr(column.server_default, "arg", None)
     if value is None or isinstance(value, str):
         return ""
-    return str(value.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]  # in others a % stands twice
+    return str(value.compile(dialect=dialect))
 
 
 _DECISIONS: Mapping[str, Callable[[Any, str], Form | None]] = {

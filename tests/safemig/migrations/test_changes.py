@@ -153,3 +153,16 @@ def test_what_cannot_be_read_is_said_and_has_no_downgrade(code: str, why: str) -
     assert any(why in change.problem for change in found if change.problem)
     assert _back(form) is None
     assert gentle(form, TABLES) == (form, ())
+
+
+@pytest.mark.parametrize(
+    ("up", "down"),
+    [
+        ('CREATE INDEX "per%cent" ON course (slug)', 'DROP INDEX "per%cent";'),
+        ('ALTER TABLE course ADD CONSTRAINT "5%" CHECK (id > 0)', 'ALTER TABLE course DROP CONSTRAINT "5%";'),
+        ('ALTER TABLE course ADD COLUMN "per%cent" integer', 'ALTER TABLE course DROP COLUMN "per%cent";'),
+    ],
+)
+def test_a_percent_sign_in_a_name_stands_once_in_the_way_back(up: str, down: str) -> None:
+    """Drivers want it twice in a statement; a revision file is no statement of a driver."""
+    assert derive(Wanted("sql", up, "", (), frozenset(), ("plan.md", 1))) == down
