@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from textual.pilot import Pilot
 
 from safemig.journal.events import Event, Message
 from tests.tui.recorded import CHECKLIST, Recording
+from tests.tui.screens import screen_text
 from tui.app import SafemigApp
 from tui.keys import Own
 from tui.screens.run import RunScreen
@@ -69,6 +71,12 @@ class Stage:
         """Keys of the person."""
         await self.pilot.press(*keys)
         await self.pilot.pause()
+
+    async def shows(self, words: str) -> None:
+        """Waits until the screen shows the words: a new layout takes the screen more than one turn on a busy machine."""
+        async with asyncio.timeout(20.0):
+            while words not in screen_text(self.app):
+                await self.pilot.pause()
 
     @property
     def answers(self) -> list[Message]:

@@ -58,7 +58,7 @@ async def test_a_narrow_screen_shows_the_pane_that_is_asked_for(tmp_path: Path) 
         assert s.screen.query_one("#checklist").display
         assert not s.screen.query_one("#log").display
         assert s.screen.query_one("#plan").display
-        assert "Create the migration" in screen_text(s.app)
+        await s.shows("Create the migration")
         await s.pilot.resize_terminal(40, 12)
         await s.pilot.pause()
         assert not s.screen.query_one("#plan").display

@@ -37,7 +37,7 @@ class ReportScreen(Screen[None]):
     ReportScreen #signals { height: auto; }
     ReportScreen.-narrow #signals { layout: vertical; }
     ReportScreen.-narrow SignalBlock { width: 100%; min-height: 6; }
-    ReportScreen #report { height: 1fr; }
+    ReportScreen #report { height: 1fr; scrollbar-gutter: stable; }
     ReportScreen #parts { height: auto; padding: 0 1; }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-wide")]  # noqa: RUF012  as Textual declares it
