@@ -165,6 +165,13 @@ def redact(text: str, secrets: Collection[str] = ()) -> str:
     return text
 
 
+def hide(text: str, secrets: Collection[str]) -> str:
+    """``text`` with ``***`` in place of those ``secrets`` alone, wherever they stand."""
+    for value in _values(frozenset(secrets)):
+        text = text.replace(value, MARK)
+    return text
+
+
 def may_come_from(redacted: str, text: str) -> bool:
     """Whether ``redacted`` may be ``text`` with its secrets hidden: all that is not hidden in it is the same."""
     parts = redacted.split(MARK)

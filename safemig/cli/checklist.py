@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from safemig.checklist import ticks
 from safemig.checklist.locations import World
 from safemig.checklist.plain_words import plain_words
 from safemig.cli.errors import UsageError
-from safemig.cli.opening import Opened, open_project, runs
+from safemig.cli.opening import Opened, look_at, open_project, runs
 from safemig.cli.printing import json_out, out
 from safemig.cli.trusting import not_looked
 from safemig.engine.item_commands import KIND as NAMED
@@ -21,7 +20,6 @@ from safemig.engine.item_context import KIND, look_around, shown, strings, subje
 from safemig.journal.state import RunState
 from safemig.plan_document.document import Phase, read
 from safemig.planning.collect.item_commands import folder_of
-from safemig.planning.collect.observe import observe
 from safemig.planning.facts import Facts, NamedFact
 from safemig.planning.notes import unchosen
 from safemig.planning.request import Request
@@ -41,7 +39,7 @@ def main(options: argparse.Namespace) -> int:
 def judged(opened: Opened, options: argparse.Namespace) -> dict[str, Json]:
     """The document of the phase's items as they are now, against what its runs have seen."""
     request = Request(options.spec, options.phase, purpose="items")
-    facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, request))
+    facts = look_at(opened, request)
     if facts.spec is None:
         raise UsageError(unchosen(facts) or "no phase was found here; name one with --spec NAME and --phase N")
     spec, key = facts.spec.path, facts.spec.phase

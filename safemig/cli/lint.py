@@ -8,6 +8,7 @@ from pathlib import Path
 from checks.evidence import Json
 from safemig.base.files import content
 from safemig.base.redaction import redact
+from safemig.cli.opening import hide_secrets_around
 from safemig.cli.printing import json_out, out
 from safemig.migrations.hazards import Risk, risks_of
 from safemig.reports.terminal import printable
@@ -17,6 +18,8 @@ MAX_BYTES = 2_000_000
 
 def main(options: argparse.Namespace) -> int:
     """0; 2 where a file cannot be read, which counts as a loss in what is printed."""
+    if (folder := Path(options.project).resolve()).is_dir():
+        hide_secrets_around(folder)
     texts, refused = dict[str, str](), dict[str, tuple[Risk, ...]]()
     for name in dict.fromkeys(options.files):
         try:

@@ -16,6 +16,7 @@ from safemig.base.action import digest_of
 from safemig.base.files import content
 from safemig.base.redaction import MARK
 from safemig.cli.errors import UsageError
+from safemig.cli.printing import hide_values
 from safemig.cli.trusting import NotTrusted, go_on, not_looked, own_programs_only, question, standing_of
 from safemig.consent.ownership import run_problem
 from safemig.consent.trust import Standing
@@ -28,6 +29,7 @@ from safemig.journal.state import RunState
 if TYPE_CHECKING:
     from safemig.engine.inbox import Inbox
     from safemig.engine.session import Session
+    from safemig.planning.facts import Facts
     from safemig.planning.request import Request
     from safemig.project.config import Config
     from safemig.project.layout import Project
@@ -75,7 +77,38 @@ def open_project(options: argparse.Namespace) -> Opened:
     if problem:
         project = replace(project, problems=(*project.problems, problem))
     runtime = open_runtime(project, config, project.root / ".safemig", trusted=standing.trusted)
+    hide_values(runtime.secrets)
     return Opened(project, config, runtime, standing)
+
+
+def look_at(opened: Opened, request: Request) -> Facts:
+    """The facts of the project and the world as they are now, without the secrets in what is written for a person."""
+    import asyncio
+
+    from safemig.base.redaction import redact
+    from safemig.engine.redact_evidence import clean_facts
+    from safemig.planning.collect.observe import observe
+
+    facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, request))
+    return clean_facts(facts, lambda text: redact(text, opened.runtime.secrets()))
+
+
+def hide_secrets_around(folder: Path) -> None:
+    """Hides what the project around ``folder`` holds as secrets, for a command that opens no project. Where its
+    configuration cannot be read, it names none."""
+    from safemig.project.config import Config, ConfigError, load
+    from safemig.project.config_trust import without_trust
+    from safemig.project.files import find_root
+    from safemig.project.layout import discover
+    from safemig.runtimes import open_runtime
+
+    root = find_root(folder)
+    try:
+        config = without_trust(load(root))
+    except (ConfigError, OSError):
+        config = Config()
+    project = discover(folder, config)
+    hide_values(open_runtime(project, config, root / ".safemig", trusted=False).secrets)
 
 
 def configuration(root: Path, options: argparse.Namespace) -> tuple[Config, Standing, Problem | None]:

@@ -1,4 +1,5 @@
-"""The one place where the command line writes: no control character of a file, a container or a server gets out."""
+"""The one place where the command line writes: no control character of a file, a container or a server gets out, and
+no secret that is known by its value."""
 
 from __future__ import annotations
 
@@ -6,11 +7,25 @@ import json
 import re
 import sys
 import unicodedata
+from collections.abc import Callable, Collection
 from typing import Any, TextIO
 
 from checks.text import harmless
+from safemig.base.redaction import hide
 
 _COLOURS = re.compile("\x1b\\[(?:0|1|2|31|32|33)m")  # those of safemig's own lines
+
+_known: list[Callable[[], Collection[str]]] = []
+
+
+def hide_values(secrets: Callable[[], Collection[str]]) -> None:
+    """From here on what ``secrets`` answers, anew at each writing, stands in nothing that is written."""
+    _known[:] = [secrets]
+
+
+def hidden(text: str) -> str:
+    """``text`` without the values that are known to be secret."""
+    return hide(text, [value for secrets in _known for value in secrets()])
 
 
 def out(text: str, *, coloured: bool = False) -> None:
@@ -23,14 +38,23 @@ def err(text: str, *, coloured: bool = False) -> None:
     _write(sys.stderr, text, coloured=coloured)
 
 
-def json_out(document: Any, *, indented: bool = False) -> None:
+def json_out(document: Any, *, indented: bool = False, hides: bool = True) -> None:
     """A JSON document on standard output, on one line or indented; in UTF-8 whatever the locale is."""
     import msgspec
 
-    raw = msgspec.json.encode(document)
+    raw = msgspec.json.encode(_hidden(msgspec.to_builtins(document)) if hides and _known else document)
     text = escaped((msgspec.json.format(raw) if indented else raw).decode())
     sys.stdout.buffer.write(text.encode() + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _hidden(value: Any) -> Any:
+    """The same document with each of its texts hidden in itself: in the encoded one a value could meet an escape."""
+    if isinstance(value, str):
+        return hidden(value)
+    if isinstance(value, dict):
+        return {name: _hidden(item) for name, item in value.items()}
+    return [_hidden(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def escaped(text: str) -> str:
@@ -45,6 +69,7 @@ def _controls(char: str) -> bool:
 
 
 def _write(stream: TextIO, text: str, *, coloured: bool) -> None:
+    text = hidden(text)
     if coloured:
         pieces = _COLOURS.split(text)
         signs = [*_COLOURS.findall(text), ""]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
+from safemig.base.redaction import redact
 from safemig.cli.opening import open_project, run_folder
-from safemig.cli.printing import escaped, out
+from safemig.cli.printing import escaped, hidden, out
+from safemig.engine.redact_evidence import clean_step
 from safemig.journal.fold import fold
 from safemig.journal.journal import read_events
 from safemig.planning.plan import Plan
@@ -17,14 +20,17 @@ from safemig.reports.formats import render
 
 def main(options: argparse.Namespace) -> int:
     """0 when there is a report."""
-    folder = run_folder(open_project(options).state, options.run)
+    opened = open_project(options)
+    folder = run_folder(opened.state, options.run)
     summary = fold(read_events(folder))
     plan = None
     if summary.plans:
         plan = msgspec.json.decode((folder / summary.plans[-1].file).read_bytes(), type=Plan)
+        shown = (clean_step(step, lambda text: redact(text, opened.runtime.secrets())) for step in plan.steps)
+        plan = replace(plan, steps=tuple(shown))
     text = render(summary, options.format, plan=plan)
     if options.out:
-        Path(options.out).write_text(text, encoding="utf-8")
+        Path(options.out).write_text(hidden(text), encoding="utf-8")
     else:
         out(escaped(text) if options.format == "json" else text)
     return 0

@@ -110,7 +110,7 @@ def _mode(options: argparse.Namespace) -> Mode | None:
 def _write(event: Event) -> None:
     """One line; when nobody reads any more the journal still has it."""
     try:
-        json_out(event)
+        json_out(event, hides=False)  # as it was journalled: a name that a person types stands in it
     except (BrokenPipeError, ValueError):
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  stays open until the end
 

@@ -50,10 +50,8 @@ def main(options: argparse.Namespace) -> int:
 
 def look(options: argparse.Namespace) -> int:
     """Two JSON lines: what lies in the project, then what the world is like."""
-    import asyncio
-
-    from safemig.cli.opening import open_project
-    from safemig.planning.collect.observe import ChoiceNeeded, observe, refuse_ties
+    from safemig.cli.opening import look_at, open_project
+    from safemig.planning.collect.observe import ChoiceNeeded, refuse_ties
     from safemig.planning.notes import lacks
     from safemig.planning.request import Request
 
@@ -62,7 +60,7 @@ def look(options: argparse.Namespace) -> int:
     try:
         refuse_ties(opened.project)
         request = Request(options.spec, options.phase)
-        facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, request))
+        facts = look_at(opened, request)
     except ChoiceNeeded as error:
         json_out({"choose": str(error), "candidates": list(error.candidates)})
         return 0

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 
 from checks.text import plain
-from safemig.cli.opening import RESUMABLE, open_project, runs
+from safemig.cli.opening import RESUMABLE, look_at, open_project, runs
 from safemig.cli.printing import json_out, out
-from safemig.planning.collect.observe import observe
 from safemig.planning.notes import lacks
 from safemig.planning.request import Request
 
@@ -19,7 +17,7 @@ LONG = ("running", "missing", "unread", "notes")  # lists of sentences: a line e
 def main(options: argparse.Namespace) -> int:
     """0 when the project could be read, whatever state it is in."""
     opened = open_project(options)
-    facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, Request()))
+    facts = look_at(opened, Request())
     unfinished = [name for name, past in runs(opened.state) if past.verdict in RESUMABLE and past.start]
     document = {
         "format": 1,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,12 +14,12 @@ from checks.schema.snapshot import Snapshot, TableHeld, last_name, part
 from safemig.base.redaction import redact
 from safemig.cli.errors import UsageError
 from safemig.cli.main import DRIFT, FAILED, PASSED
-from safemig.cli.opening import Opened, open_project
+from safemig.cli.opening import Opened, look_at, open_project
 from safemig.cli.printing import err, json_out, out
 from safemig.migrations import privileges
 from safemig.migrations.change import Wanted
 from safemig.migrations.privileges import Lacking, Wider
-from safemig.planning.collect.observe import observe, wanted_of
+from safemig.planning.collect.observe import wanted_of
 from safemig.planning.facts import Facts
 from safemig.planning.notes import unchosen
 from safemig.planning.request import Request
@@ -46,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
 
     opened = open_project(options)
     request = Request(options.spec, options.phase, purpose="schema")
-    facts = asyncio.run(observe(opened.project, opened.config, opened.runtime, request))
+    facts = look_at(opened, request)
     wanted = wanted_of(opened.project, facts)
     if wanted is None or facts.spec is None:
         raise UsageError(unchosen(facts) or "no spec describes a schema here; name one with --spec NAME and --phase N")

@@ -26,12 +26,14 @@ _LONGEST = 1_000_000
 
 def main(options: argparse.Namespace) -> int:
     """0, whatever the answer is: the line is judged and never run."""
+    from safemig.cli.opening import hide_secrets_around
     from safemig.project.files import find_root
 
     folder = Path(options.project).resolve()
     if not folder.is_dir():
         raise UsageError(f"--project {options.project}: there is no such folder")
     root = find_root(folder)
+    hide_secrets_around(folder)
     if options.why_lines:
         for line in _lines(options.why_lines):
             json_out(_short(line, _effects(line, folder, root)))
@@ -53,11 +55,14 @@ def _effects(line: str, folder: Path, root: Path) -> Effects:
 
 
 def _short(line: str, effects: Effects) -> dict[str, Json]:
+    """The line comes back as it was given, so that an answer is found by it."""
+    from safemig.base.redaction import redact
+
     return {
         "line": line,
         "effect": effects.effect,
         "touches": list(effects.touches),
-        "because": effects.why or LOOKS,
+        "because": redact(effects.why or LOOKS),
     }
 
 

@@ -14,6 +14,7 @@ import msgspec
 from checks.evidence import Evidence, Json
 from safemig.base.redaction import MARK
 from safemig.planning.facts import Facts, Finding
+from safemig.planning.plan import Step
 
 Clean = Callable[[str], str]
 
@@ -56,16 +57,17 @@ def clean_event(kind: str, data: Mapping[str, Json], clean: Clean) -> Mapping[st
     if kind == "evidence":
         seen = msgspec.convert(data["evidence"], Evidence)
         return {**data, "evidence": msgspec.to_builtins(clean_evidence(seen, clean))}
-    return {name: item if name in _NAMES else _text(item, clean) for name, item in data.items()}
+    return {name: item if name in _NAMES else clean_texts(item, clean) for name, item in data.items()}
 
 
-def _text(value: Json, clean: Clean) -> Json:
+def clean_texts(value: Json, clean: Clean) -> Json:
+    """A document with ``clean`` over each text of it but names and digests."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        return {name: item if name in _NAMES else _text(item, clean) for name, item in value.items()}
+        return {name: item if name in _NAMES else clean_texts(item, clean) for name, item in value.items()}
     if isinstance(value, list):
-        return [_text(item, clean) for item in value]
+        return [clean_texts(item, clean) for item in value]
     return value
 
 
@@ -100,6 +102,11 @@ def clean_finding(finding: Finding, clean: Clean) -> Finding:
         foreign=tuple(replace(risk, text=clean(risk.text)) for risk in finding.foreign),
         **_contents(finding, clean),
     )
+
+
+def clean_step(step: Step, clean: Clean) -> Step:
+    """A step as it is shown; what is run is the one that was planned."""
+    return msgspec.convert(clean_texts(msgspec.to_builtins(step), clean), Step)
 
 
 def _contents(read: Facts | Finding, clean: Clean) -> dict[str, Any]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from safemig.base.redaction import redact
+from safemig.engine.redact_evidence import clean_step
 from safemig.planning.facts import Facts
 from safemig.planning.plan import Plan
+from safemig.project.known_secrets import known_secrets
 
 
 def load_plan(folder: Path, name: str) -> Plan | None:
@@ -17,6 +23,15 @@ def load_plan(folder: Path, name: str) -> Plan | None:
         return msgspec.json.decode(raw, type=Plan) if raw else None
     except msgspec.MsgspecError:
         return None
+
+
+def shown_plan(plan: Plan | None, root: Path) -> Plan | None:
+    """The plan as it may be read on a screen or in a report: without the secrets in its texts. What is asked about and
+    run is the plan itself."""
+    if plan is None:
+        return None
+    secrets = known_secrets({root}, None, os.environ)
+    return replace(plan, steps=tuple(clean_step(step, partial(redact, secrets=secrets)) for step in plan.steps))
 
 
 def load_facts(folder: Path, name: str) -> Facts | None:

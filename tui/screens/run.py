@@ -29,7 +29,7 @@ from tui.panes.approval import ApprovalPanel
 from tui.panes.checklist import ChecklistRead, TickAsked
 from tui.panes.header import HeaderBar
 from tui.panes.plan import PlanPane
-from tui.panes.run_files import load_facts, load_plan, tail
+from tui.panes.run_files import load_facts, load_plan, shown_plan, tail
 from tui.panes.shell_line import ShellAsked
 from tui.panes.side_panes import PROVING, make_panes, shell_message, tick_file, tick_messages
 from tui.screens.editing import edit_text
@@ -227,7 +227,8 @@ class RunScreen(Screen[None]):
         title = self.summary.of(message.step).title
         if not title and self.plan is not None:
             title = next((step.title for step in self.plan.steps if step.id == message.step), "")
-        self.app.push_screen(TextScreen(title or message.step, step_text(self.plan, message.step, self.summary)))
+        text = step_text(shown_plan(self.plan, self.root), message.step, self.summary)
+        self.app.push_screen(TextScreen(title or message.step, text))
 
     def action_report(self) -> None:
         self.post_message(self.ReportAsked())
