@@ -18,6 +18,7 @@ from safemig.base.redaction import MARK
 from safemig.cli.errors import UsageError
 from safemig.cli.printing import hide_values
 from safemig.cli.trusting import NotTrusted, go_on, not_looked, own_programs_only, question, standing_of
+from safemig.consent.journal_key import journal_key, seal_problem
 from safemig.consent.ownership import run_problem
 from safemig.consent.trust import Standing
 from safemig.execution import command
@@ -168,7 +169,8 @@ def new_session(opened: Opened, request: Request, listen: Callable[[Event], None
         if past.in_flight and _still_running(state / "runs" / name, past):
             raise RunBusy(f"run {name} was killed and its command still runs; take it up with `safemig resume`")
     name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
-    journal = Journal(state / "runs" / name, name, _target(opened), listen)
+    key = journal_key(opened.project.root)
+    journal = Journal(state / "runs" / name, name, _target(opened), listen, key=key)
     asked = {"spec": request.spec, "phase": request.phase, "message": request.message}
     journal.save(REQUEST, msgspec.json.encode(asked))
     return Session(opened.project, opened.config, opened.runtime, journal, inbox, request)
@@ -180,14 +182,14 @@ def old_session(opened: Opened, name: str, listen: Callable[[Event], None], inbo
 
     require_trust(opened)
     state = state_folder(opened.project.root)
-    name = name or _newest_unfinished(state)
-    folder = run_folder(state, name)
-    if problem := run_problem(folder):
+    folder = run_folder(state, name or _newest_unfinished(state))
+    key = journal_key(opened.project.root)
+    if problem := run_problem(folder) or seal_problem(folder, key):
         raise UsageError(problem)
     past = fold(read_events(folder))
     if past.verdict not in RESUMABLE:
-        raise UsageError(f"run {name} has ended ({past.verdict}); start a new one with `safemig run`")
-    journal = Journal(folder, name, _target(opened), listen)
+        raise UsageError(f"run {folder.name} has ended ({past.verdict}); start a new one with `safemig run`")
+    journal = Journal(folder, folder.name, _target(opened), listen, key=key)
     return Session(opened.project, opened.config, opened.runtime, journal, inbox, _request(folder, past))
 
 

@@ -19,6 +19,7 @@ from checks.evidence import Json, now
 from checks.text import encodable
 from safemig.base.atomic import replace_file, sync_folder
 from safemig.journal.events import Event
+from safemig.journal.seal import sealed
 
 EVENTS = "events.jsonl"
 
@@ -68,25 +69,33 @@ def decode(lines: list[bytes], where: str) -> tuple[Event, ...]:
     return tuple(events)
 
 
-def read_events(folder: Path) -> tuple[Event, ...]:
-    """All events of a run; a torn last line (the engine died while writing) is not an event yet."""
+def read_lines(folder: Path) -> list[bytes]:
+    """The lines of a run's journal; a torn last one (the engine died while writing) is none yet."""
     path = folder / EVENTS
-    if not path.exists():
-        return ()
-    return decode(_complete_lines(path.read_bytes()), str(path))
+    return _complete_lines(path.read_bytes()) if path.exists() else []
+
+
+def read_events(folder: Path) -> tuple[Event, ...]:
+    """All events of a run."""
+    return decode(read_lines(folder), str(folder / EVENTS))
 
 
 class Journal:
-    """The only writer of a run's events. ``listen`` gets each event after it is durable."""
+    """The only writer of a run's events, sealed with ``key``. ``listen`` gets each event after it is durable."""
 
-    def __init__(self, folder: Path, run: str, target: str, listen: Callable[[Event], None]) -> None:
+    def __init__(
+        self, folder: Path, run: str, target: str, listen: Callable[[Event], None], *, key: bytes = b""
+    ) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         self.run = run
         self.target = target
         self._listen = listen
         self._path = folder / EVENTS
-        self.events: list[Event] = list(read_events(folder))
+        lines = read_lines(folder)
+        self._key = key
+        self._last = lines[-1] if lines else b""
+        self.events: list[Event] = list(decode(lines, str(self._path)))
         self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._size = self._complete_size()
         os.ftruncate(self._fd, self._size)
@@ -107,7 +116,9 @@ class Journal:
             event = replace(event, data=clean)
             raw = msgspec.json.encode(event)
         _ = event.body  # nothing is written that could not be read again
-        self._write(raw + b"\n")
+        line = sealed(self._key, self._last, raw)
+        self._write(line + b"\n")
+        self._last = line
         self.events.append(event)
         self._listen(event)
         return event

@@ -73,7 +73,7 @@ class Stage:
         await self.pilot.pause()
 
     async def shows(self, words: str) -> None:
-        """Waits until the screen shows the words: a new layout takes the screen more than one turn on a busy machine."""
+        """Waits until the screen shows the words: a new layout takes it more than one turn on a busy machine."""
         async with asyncio.timeout(20.0):
             while words not in screen_text(self.app):
                 await self.pilot.pause()

@@ -61,3 +61,19 @@ def test_another_request_than_the_journal_speaks_of_is_refused(opened: Opened) -
     (s.journal.folder / REQUEST).write_text(json.dumps(other), encoding="utf-8")
     with pytest.raises(UsageError, match="is not what the run has written"):
         taken_up(opened)
+
+
+def test_a_run_with_an_answer_that_another_program_wrote_is_not_taken_up(opened: Opened) -> None:
+    """An unpacked archive, or a container that has the folder, writes an approval for a step of its choice."""
+    s = begin(opened)
+    path = s.journal.folder / "events.jsonl"
+    first = json.loads(path.read_text(encoding="utf-8"))
+    answer = {"id": "q1", "digest": "0" * 64, "answer": "once", "by": "person", "rule": "", "reason": "", "title": "x"}
+    forged = {**first, "seq": 2, "kind": "approval.given", "step": "build", "data": answer}
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(forged) + "\n")
+    with pytest.raises(UsageError, match=r"line 2 of .* was not written by your safemig"):
+        taken_up(opened)
+    path.write_text(json.dumps(first) + "\n", encoding="utf-8")  # the same line, encoded by somebody else
+    with pytest.raises(UsageError, match="line 1 of"):
+        taken_up(opened)

@@ -1,0 +1,1 @@
+"""Who answered, and whose a file is."""
