@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from safemig.sql.identifiers import qualify_if_needed
@@ -11,6 +11,7 @@ from safemig.sql.text import tokens
 
 if TYPE_CHECKING:
     from alembic.operations.ops import MigrateOperation
+    from sqlalchemy.schema import SchemaItem
     from sqlalchemy.types import TypeEngine
 
 _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"}
@@ -28,8 +29,39 @@ def operation(statement: Statement) -> MigrateOperation | None:
 def _create_table(node: Node, text: str) -> MigrateOperation:
     from alembic.operations.ops import CreateTableOp
 
-    columns = [_column(inner, text) for kind, inner in map(kind_of, node.get("tableElts", ())) if kind == "ColumnDef"]
-    return CreateTableOp(_name(node["relation"]), columns, schema=_schema(node["relation"]))
+    elements = [kind_of(element) for element in node.get("tableElts", ())]
+    definitions = [inner for kind, inner in elements if kind == "ColumnDef"]
+    columns = [_column(inner, text, alone=False) for inner in definitions]
+    names = {inner["colname"] for inner in definitions}
+    constraints = [
+        _constraint(kind_of(constraint)[1], (inner["colname"],), text)
+        for inner in definitions
+        for constraint in inner.get("constraints", ())
+    ]
+    for kind, inner in elements:
+        keys = strings(inner.get("fk_attrs") or inner.get("keys"))
+        if kind == "Constraint" and names.issuperset(keys):
+            constraints.append(_constraint(inner, keys, text))
+    relation = node["relation"]
+    made = [*columns, *(constraint for constraint in constraints if constraint is not None)]
+    return CreateTableOp(_name(relation), made, schema=_schema(relation))
+
+
+def _constraint(node: Node, columns: Sequence[str], text: str) -> SchemaItem | None:
+    """The constraint of a table that is made; None for one of a column alone, and for a kind that SQLAlchemy lacks."""
+    import sqlalchemy as sa
+
+    name = node.get("conname")
+    match node.get("contype"):
+        case "CONSTR_PRIMARY":
+            return sa.PrimaryKeyConstraint(*columns, name=name)
+        case "CONSTR_UNIQUE":
+            return sa.UniqueConstraint(*columns, name=name)
+        case "CONSTR_FOREIGN":
+            return sa.ForeignKeyConstraint(columns, [f"….{at}" for at in range(len(columns))], name=name)
+        case "CONSTR_CHECK":
+            return sa.CheckConstraint(sa.text(_behind(text, node["location"], "CHECK")), name=name)
+    return None
 
 
 def _create_index(node: Node, _text: str) -> MigrateOperation:
@@ -129,8 +161,8 @@ def _add_constraint(table: Node, action: Node, _text: str) -> MigrateOperation |
     return None
 
 
-def _column(node: Node, text: str) -> Any:
-    """The column with what hangs on it; of its expressions only the default is told."""
+def _column(node: Node, text: str, *, alone: bool = True) -> Any:
+    """The column, ``alone`` with what hangs on it; of its expressions only the default is told."""
     import sqlalchemy as sa
 
     hanging: list[Any] = []
@@ -140,16 +172,16 @@ def _column(node: Node, text: str) -> Any:
             case "CONSTR_NOTNULL":
                 nullable = False
             case "CONSTR_DEFAULT":
-                default = sa.text(expression(text, constraint["location"] + len("DEFAULT")))
+                default = sa.text(_behind(text, constraint["location"], "DEFAULT"))
             case "CONSTR_IDENTITY":
                 hanging.append(sa.Identity())
             case "CONSTR_GENERATED":
                 hanging.append(sa.Computed("…"))
-            case "CONSTR_FOREIGN":
+            case "CONSTR_FOREIGN" if alone:
                 hanging.append(sa.ForeignKey("….…"))
             case "CONSTR_NULL":
                 pass
-            case _:
+            case _ if alone:
                 hanging.append(sa.CheckConstraint("…"))
     hanging += [sa.CheckConstraint("…")] if "collClause" in node else []
     type_ = _sql_type(node.get("typeName"), text)
@@ -173,6 +205,13 @@ def expression(text: str, offset: int) -> str:
             break
         end = token.end
     return text[begin : begin + end].strip()
+
+
+def _behind(text: str, offset: int, word: str) -> str:
+    """The expression behind that word of a constraint that begins at that byte, perhaps with its name."""
+    begin = len(text.encode()[:offset].decode(errors="ignore"))
+    end = next((begin + token.end for token in tokens(text[begin:]) if token.upper == word), begin)
+    return expression(text, len(text[:end].encode()))
 
 
 def _sql_type(node: Node | None, text: str) -> TypeEngine[Any]:

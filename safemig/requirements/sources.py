@@ -326,7 +326,6 @@ def _differences(
     document: Document, result: Wanted, used: Sequence[Piece], pieces: Sequence[Piece], others: Sequence[Document]
 ) -> Iterator[str]:
     """What the unused sources of this phase, of the rest of the document and of other documents say otherwise."""
-    own = {table: found for piece in used for table, found in table_outline.sketches(piece).items()}
     taken = set(map(_block_of, used))
     for other in [document, *(one for one in others if one.path != document.path)]:
         everything = [block for phase in other.phases for block in phase.blocks] + list(other.general)
@@ -334,9 +333,8 @@ def _differences(
         for piece in sorted(found, key=lambda one: (one.file != other.path, one.file, one.lines[0])):
             if piece.side == "down" or (other is document and _block_of(piece) in taken):
                 continue
-            for table, theirs in table_outline.sketches(piece).items():
-                if table in own:
-                    yield from table_outline.differences(own[table], result.origin[0], theirs, piece.file)
+            for mine in (one for one in used if set(one.created) & set(piece.created)):
+                yield from table_outline.contradictions(mine, piece)
     unused = [block for phase in document.phases for block in phase.blocks if _place(block, document.path) not in taken]
     yield from (
         f"{text} (not used: {result.origin[0]}:{result.origin[1]} is)"

@@ -53,6 +53,10 @@ class Type:
     sizes: tuple[int, ...] = ()
     arrays: str = ""
 
+    def __str__(self) -> str:
+        sizes = f"({','.join(map(str, self.sizes))})" if self.sizes else ""
+        return f"{self.base}{sizes}{self.arrays}"
+
 
 def read(text: str) -> Type | None:
     """``numeric(10,2)``, ``timestamp(3) with time zone``, ``varchar[]``; None for what is no plain name of a type."""
