@@ -85,6 +85,11 @@ def pending(graph: Graph, current: Collection[str]) -> tuple[str, ...]:
     return order.upgrades(_parents(graph.revisions, graph.labels), current)
 
 
+def is_one_history(graph: Graph) -> bool:
+    """Whether all revisions hang together by what they follow; a history of its own begins at another base."""
+    return order.hangs_together(_parents(graph.revisions, graph.labels))
+
+
 def _facts(
     folders: Sequence[Path], recursive: bool, cache: Path | None, problems: list[Problem]
 ) -> Iterator[tuple[str, Facts]]:

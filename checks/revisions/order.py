@@ -93,6 +93,17 @@ def circles(tree: Tree) -> tuple[tuple[str, ...], ...]:
     return tuple(found)
 
 
+def hangs_together(tree: Tree) -> bool:
+    """Whether one can get from any revision to any other along what they follow, up and down."""
+    beside: dict[str, list[str]] = {id: [] for id in tree}
+    for id, (down, _) in tree.items():
+        for parent in down:
+            if parent in tree:
+                beside[id].append(parent)
+                beside[parent].append(id)
+    return len(_reach(tree, [*tree][:1], beside.__getitem__)) == len(tree)
+
+
 def _reach(tree: Tree, starts: Iterable[str], onward: Callable[[str], Iterable[str]]) -> set[str]:
     """``starts`` and all that ``onward`` leads to, as far as it is in the tree."""
     seen: set[str] = set()

@@ -18,7 +18,7 @@ def at_border(call: Callable[[], int]) -> int:
     from safemig.cli.trusting import NotTrusted
     from safemig.consent.person_folder import PersonFolderError
     from safemig.journal.journal import JournalBroken, JournalUnwritable, RunBusy
-    from safemig.planning.collect.gaps import ChoiceNeeded, NoSuchSpec, NotReady
+    from safemig.planning.collect.gaps import ChoiceNeeded, NoSuchName, NotReady
     from safemig.project.config import ConfigError
     from safemig.requirements.spec_documents import SpecMissing
     from safemig.runtimes.base import Unreachable
@@ -31,7 +31,7 @@ def at_border(call: Callable[[], int]) -> int:
         RunBusy: 2,
         PersonFolderError: 2,
         SpecMissing: 2,
-        NoSuchSpec: 2,  # before the kind that it is one of
+        NoSuchName: 2,  # before the kind that it is one of
         ChoiceNeeded: 4,
         NotTrusted: 4,
         NotReady: 2,

@@ -161,6 +161,7 @@ def _type(reader: Reader, node: ast.expr, at: int) -> Value | None:
 
 def _own(reader: Reader, node: ast.Call, called: Value, at: int) -> Value:
     """A function of the file: it is followed with what it is given, operations among that."""
+    sure = reader.certain(node, at) and _runs_whole(called.code)
     given: list[Value] = []
     for argument_ in node.args:
         value = reader.value(argument_.value if isinstance(argument_, ast.Starred) else argument_, at, used=True)
@@ -170,7 +171,15 @@ def _own(reader: Reader, node: ast.Call, called: Value, at: int) -> Value:
             else [value]
         )
     named = {word.arg or "**": reader.value(word.value, at, used=True) for word in node.keywords}
-    return reader.follow(node, called, given, named)
+    return reader.follow(node, called, given, named, sure=sure)
+
+
+def _runs_whole(code: ast.AST | None) -> bool:
+    """Whether calling the function runs all of it: no coroutine, no generator, and nothing returns before its end."""
+    leaves = (ast.Return, ast.Yield, ast.YieldFrom)
+    if not isinstance(code, ast.FunctionDef) or code.decorator_list:
+        return False
+    return not any(isinstance(inner, leaves) for inner in ast.walk(code))
 
 
 def _imported(reader: Reader, node: ast.Call, dotted: str, at: int) -> Value:

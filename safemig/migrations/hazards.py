@@ -93,12 +93,12 @@ def _reading(text: str) -> _Reading:
             what = "its upgrade is wrapped, and what that does is not read"
             missing = "has no upgrade function, so what it does is not known"
             return _Reading(loading, problem=what if wrapped else missing)
-        reader.follow(tree, upgrade, ())
+        reader.follow(tree, upgrade, (), sure=True)
         up, reader.events = tuple(reader.events), []
         downgrade = reader.look_up("downgrade", scope)
         down = None
         if downgrade.kind == "function" and type(downgrade.code).__name__ == "FunctionDef":
-            reader.follow(tree, downgrade, ())
+            reader.follow(tree, downgrade, (), sure=True)
             down = tuple(reader.events)
     except (RecursionError, TooMuch):
         return _Reading(problem="nests or repeats more than can be followed, so what it does is not known")

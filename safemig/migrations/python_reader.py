@@ -325,9 +325,15 @@ class Reader(Surroundings):
     # The file's own functions
 
     def follow(
-        self, node: ast.AST, value: Value, given: Sequence[Value], named: dict[str, Value] | None = None
+        self,
+        node: ast.AST,
+        value: Value,
+        given: Sequence[Value],
+        named: dict[str, Value] | None = None,
+        *,
+        sure: bool = False,
     ) -> Value:
-        """Reads the function as it is called there; what it returns."""
+        """Reads the function as it is called there; what it returns. ``sure``: it is surely called, and runs whole."""
         self._calls += 1
         if self.depth >= MAX_DEPTH or self._calls > MAX_CALLS:
             return self.unknown(node, f"calls {value.name}() too often to be followed")
@@ -335,6 +341,7 @@ class Reader(Surroundings):
         assert isinstance(code, Function | ast.Lambda)
         bound = list(parameters(code.args, given, named or {}, lambda node: self.value(node, value.scope, used=True)))
         self.depth += 1
+        self.sure += sure
         try:
             if isinstance(code, ast.Lambda):
                 number = self.inner(value.scope, [], bound)
@@ -342,6 +349,7 @@ class Reader(Surroundings):
             returned = self.scopes[self.inner(value.scope, code.body, bound)].returns
         finally:
             self.depth -= 1
+            self.sure -= sure
         return reduce(joined, returned or [DATA])
 
 

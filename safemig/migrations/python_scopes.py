@@ -35,12 +35,14 @@ class Surroundings:
         self.events: list[Event] = []
         self.scopes: list[Scope] = []
         self.depth = self.guards = 0  # functions that called one another; ``with`` around the statement
+        self.sure = 0  # how many of those functions are surely called, and run to their end
         self.alone: ast.expr | None = None  # the expression that is a statement by itself
         self._steps = 0
 
     def certain(self, node: ast.AST, at: int) -> bool:
-        """Whether a call is run in any case: a statement of ``upgrade`` itself, in no branch, loop or guard."""
-        return node is self.alone and self.depth == 1 and not self.guards and not self.scopes[at].branches
+        """Whether a call is run in any case: a statement of ``upgrade``, or of a function that is so called and runs to
+        its end, in no branch, loop or guard."""
+        return node is self.alone and self.depth == self.sure and not self.guards and not self.scopes[at].branches
 
     def spend(self) -> None:
         """Counts one step; loops in loops and lists of lists grow beyond all bounds."""

@@ -134,6 +134,11 @@ _EXPRESSIONS = frozenset({
     "extract", "tuple_", "bindparam", "values", "any_", "all_", "label", "lateral", "over", "within_group", "array",
     "hstore", "aggregate_order_by", "conv", "join", "outerjoin", "alias", "funcfilter", "custom_op",
 })  # fmt: skip
+# What SQL writes without parentheses; SQLAlchemy has each as a function that it renders so.
+_VALUE_FUNCTIONS = frozenset({
+    "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "current_user", "session_user",
+    "user",
+})  # fmt: skip
 _CREATES = frozenset({"CreateTable", "CreateIndex", "CreateSequence", "CreateSchema", "AddConstraint"})
 TYPE_PLACES = frozenset({"Column", "column", "mapped_column", "cast", "type_coerce", "ARRAY", "bindparam"})
 
@@ -162,7 +167,9 @@ def _of_sqlalchemy(dotted: str, last: str, arguments: tuple[Value, ...]) -> Valu
     parts = dotted.split(".")
     if "func" in parts[:-1] or "functions" in parts[:-1]:
         name = tuple(parts[max(at for at, part in enumerate(parts) if part in ("func", "functions")) + 1 :])
-        return EXPRESSION if is_harmless(tuple(part.lower() for part in name)) else None
+        folded = tuple(part.lower() for part in name)
+        value_function = len(folded) == 1 and folded[0] in _VALUE_FUNCTIONS
+        return EXPRESSION if value_function or is_harmless(folded) else None
     if last in _CLASS_BUILDERS:
         return EXPRESSION
     if last == "inspect" or dotted.endswith(".Inspector.from_engine"):

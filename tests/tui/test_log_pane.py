@@ -125,3 +125,15 @@ async def test_no_control_of_the_output_reaches_the_screen(tmp_path: Path) -> No
 
 def controls(text: str) -> list[str]:
     return [char for char in text if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
+
+
+async def test_the_end_of_following_the_service_is_no_error(tmp_path: Path) -> None:
+    async with stage(tmp_path) as played:
+        played.command(1, "docker compose logs -f api", "logs", b"listening\n", how="stopped")
+        played.command(2, "make test", "test", b"3 passed\n", how="stopped")
+        await played.settle()
+        assert "is no longer followed after 1.2 s" in screen_text(played.app)
+        await played.press("l")
+        shown = screen_text(played.app)
+        assert "no longer followed" not in shown
+        assert "was stopped after 1.2 s" in shown

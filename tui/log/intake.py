@@ -12,6 +12,7 @@ from safemig.journal.events import CommandFinished, CommandOutput, CommandStarte
 from tui.log.store import LogStore
 
 OURS = "safemig"
+FOLLOWED = "logs"  # the step of the service's log, which the engine follows beside all others
 _SETTLE = 0.3  # seconds: in a replay a command's end comes at once, and only its events say what was when
 
 
@@ -51,7 +52,7 @@ class Intake:
     def _started(self, event: Event, started: CommandStarted) -> None:
         number, line = started.number, plain(started.line, 200)
         own = event.step == "!" or started.by == "person"
-        label = f"! {line}" if own else "service log" if event.step == "logs" else line
+        label = f"! {line}" if own else "service log" if event.step == FOLLOWED else line
         place = f"   in {started.cwd}" if started.cwd not in ("", ".") else ""
         self.store.note(f"{'!' if own else '$'} {line}{place}", label, event.step, "info", _moment(event))
         self.store.add_source(number, label, event.step, started.output)
@@ -71,9 +72,11 @@ class Intake:
             "ready": f"is ready{after} and goes on",
             "lost": "is lost: its supervisor was killed",
         }.get(how, f"ended ({how})")
+        followed = event.step == FOLLOWED  # by safemig itself: however that ends is no error of anybody
+        words = f"is no longer followed{after}" if followed else words
         bad = how in ("limit", "lost") or (how == "exit" and status != 0)
         label = self._lines.get(number, OURS)
-        level = "error" if bad else "warning" if how == "stopped" else "info"
+        level = "info" if followed else "error" if bad else "warning" if how == "stopped" else "info"
         self.store.note(words, label, event.step, level, moment)
 
     def _evidence(self, event: Event, evidence: Evidence) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checks.revisions.graph import is_one_history
 from safemig.project.derived_commands import to_name
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class ChoiceNeeded(Exception):
         self.candidates = tuple(candidates)
 
 
-class NoSuchSpec(ChoiceNeeded):
-    """Nothing is called as the spec that the person named."""
+class NoSuchName(ChoiceNeeded):
+    """Nothing is called as the spec or phase that the person named."""
 
 
 class NotReady(Exception):
@@ -76,7 +77,14 @@ def broken(graph: Graph, root: Path) -> tuple[str, ...]:
 def stops(graph: Graph, root: Path, *, merged: bool = False) -> tuple[str, ...]:
     """What makes a run pointless before its first step: Alembic itself would refuse these files, or do half."""
     found = [*broken(graph, root)]
-    if len(graph.heads) > 1 and not merged:
+    if len(graph.heads) > 1 and not merged and not is_one_history(graph):
+        found.append(
+            f"the code has {len(graph.heads)} heads ({', '.join(graph.heads)}) that have no revision in common: these "
+            f"are histories of their own (from {', '.join(graph.bases)}), which safemig does not merge, so no new "
+            "revision is planned; take the files of one away, or write the revision by hand if they are branches kept "
+            "on purpose"
+        )
+    elif len(graph.heads) > 1 and not merged:
         found.append(
             f"the code has {len(graph.heads)} heads ({', '.join(graph.heads)}), so no new revision is planned; "
             "merge them (`alembic merge heads`), or write the revision by hand if they are branches kept on purpose"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checks.revisions.graph import Graph
+from checks.revisions.graph import Graph, is_one_history
 from checks.revisions.style import Pattern
 from safemig.base import file_edit
 from safemig.migrations.change import Wanted
@@ -63,10 +63,10 @@ def with_merge(facts: Facts, project: Project, tree: AlembicTree, graph: Graph, 
     """The facts with a merge of the code's heads before everything else that is written.
 
     Heads that carry branch labels are kept apart on purpose: then the facts stay as they are. A label that cannot be
-    read (a note of the graph) is one, too.
+    read (a note of the graph) is one, too; and heads without a revision in common are histories of their own.
     """
     labelled = bool(graph.notes) or any(revision.labels for revision in graph.revisions.values())
-    if len(graph.heads) < 2 or labelled:
+    if len(graph.heads) < 2 or labelled or not is_one_history(graph):
         return facts
     try:
         made = author_merge(

@@ -22,7 +22,7 @@ from safemig.planning.collect.commands import commands_of, from_target
 from safemig.planning.collect.existing_tables import with_stated
 from safemig.planning.collect.gaps import (
     ChoiceNeeded,
-    NoSuchSpec,
+    NoSuchName,
     missing,
     notes,
     refuse_ties,
@@ -136,14 +136,14 @@ def _world(runtime: Runtime, tree: AlembicTree | None) -> tuple[Evidence, bool]:
 
 
 def _specs(project: Project, name: str) -> Specs:
-    """The project's specs, with those that only a person's ``name`` leads to. Raises NoSuchSpec where none does."""
+    """The project's specs, with those that only a person's ``name`` leads to. Raises NoSuchName where none does."""
     specs = read_specs(project)
     meant = by_name(specs.documents, name) if name else None
     if not isinstance(meant, Nothing):
         return specs
     named = read_named(project, name)
     if not named:
-        raise NoSuchSpec(meant.reason, meant.near, "name one with --spec NAME")
+        raise NoSuchName(meant.reason, meant.near, "name one with --spec NAME")
     known = {document.path for document in specs.documents}
     return replace(specs, documents=(*specs.documents, *(one for one in named if one.path not in known)))
 

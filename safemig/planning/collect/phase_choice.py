@@ -10,7 +10,7 @@ from checks.revisions.graph import Graph
 from safemig.migrations.change import Wanted
 from safemig.plan_document.document import Document, Phase
 from safemig.planning.collect.earlier_revisions import makers
-from safemig.planning.collect.gaps import ChoiceNeeded
+from safemig.planning.collect.gaps import ChoiceNeeded, NoSuchName
 from safemig.planning.collect.models import models_of
 from safemig.planning.collect.outdated_phases import NotLooked, differs
 from safemig.planning.facts import Facts
@@ -58,7 +58,7 @@ class Chooser:
         if isinstance(chosen, Tie):
             raise ChoiceNeeded("several specs fit", chosen.candidates, _HOW)
         if isinstance(chosen, Nothing) and (request.spec or request.phase):
-            raise ChoiceNeeded(chosen.reason, chosen.near, _HOW)
+            raise (NoSuchName if request.phase else ChoiceNeeded)(chosen.reason, chosen.near, _HOW)
         return chosen
 
     def differs(self, document: Document, phase: Phase) -> bool:

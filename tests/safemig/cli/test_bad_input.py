@@ -176,7 +176,7 @@ def test_revision_files_that_alembic_would_refuse(
         (("--spec", "raitings"), 2, ["raitings", "docs/ratings_plan.md"]),
         (("--spec", "../shop/plan.md"), 2, ["../shop/plan.md", "docs/ratings_plan.md"]),
         (("--spec", "docs/words.md"), 2, ["docs/words.md", "it holds nothing", "a checklist"]),
-        (("--spec", "ratings", "--phase", "7"), 4, ["'7'", "phase 1: Database"]),
+        (("--spec", "ratings", "--phase", "7"), 2, ["'7'", "phase 1: Database"]),
     ],
 )
 @pytest.mark.parametrize("command", [("plan",), AUTO, ("verify",)], ids=["plan", "run", "verify"])

@@ -8,6 +8,9 @@ import pytest
 
 from safemig.migrations.hazards import risks
 
+HELPER = "def make():\n"
+TRIGGER = "op.execute('CREATE TRIGGER g AFTER INSERT ON t EXECUTE FUNCTION f()')"
+
 
 def _risks(up: str) -> list[tuple[str, bool]]:
     text = (
@@ -31,6 +34,10 @@ def _risks(up: str) -> list[tuple[str, bool]]:
         ),
         ("op.drop_constraint('k', 't')\nop.create_primary_key('k', 't', ['a'])", "constraint dropped"),
         ("op.create_unique_constraint('k', 'u', ['a'])\nop.drop_constraint('k', 't')", "constraint dropped"),
+        (f"{HELPER}    return\n    op.create_table('t')\nmake()\n{TRIGGER}", "trigger"),
+        (f"{HELPER}    op.create_table('t')\nif a:\n    make()\n{TRIGGER}", "trigger"),
+        (f"{HELPER}    yield op.create_table('t')\nmake()\n{TRIGGER}", "trigger"),
+        (f"async {HELPER}    op.create_table('t')\nmake()\n{TRIGGER}", "trigger"),
         ("if a:\n    op.create_unique_constraint('k', 't', ['a'])\nop.drop_constraint('k', 't')", "constraint dropped"),
     ],
 )
@@ -42,6 +49,8 @@ def test_what_may_not_have_been_made_is_asked_about(up: str, kind: str) -> None:
     "up",
     [
         "op.create_table('t')\nop.execute('CREATE TRIGGER g AFTER INSERT ON t EXECUTE FUNCTION f()')",
+        f"{HELPER}    op.create_table('t')\nmake()\n{TRIGGER}",
+        f"{HELPER}    op.create_table('t')\n    {TRIGGER}\n\ndef all_():\n    make()\nall_()",
         "op.execute('CREATE TABLE s.t (); CREATE TRIGGER g AFTER INSERT ON s.t EXECUTE FUNCTION f()')",
         "op.create_check_constraint('k', 't', 'c IS NOT NULL')\nop.drop_constraint('k', 't')",
         "op.execute('ALTER TABLE t ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID')\n"

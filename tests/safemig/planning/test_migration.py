@@ -8,7 +8,7 @@ from pathlib import Path
 
 from checks.revisions.graph import Graph, read_graph
 from checks.revisions.style import read_pattern
-from safemig.planning.collect.gaps import unread_labels
+from safemig.planning.collect.gaps import stops, unread_labels
 from safemig.planning.collect.migration import pending_makers, with_head_files, with_merge
 from safemig.planning.facts import Facts, MigrationFact
 from safemig.planning.planner import draft
@@ -74,6 +74,23 @@ def test_a_label_that_cannot_be_read_keeps_its_branch_apart_and_is_named(tmp_pat
         "alembic/versions/c3_x.py:7: branch_labels is no literal, so it cannot be read without running the file; its "
         "branch counts as one that is kept apart, and no heads are merged",
     )
+
+
+def test_heads_of_histories_of_their_own_are_not_merged(tmp_path: Path) -> None:
+    """Two first revisions: what both make could be applied to no database."""
+    versions = _project(tmp_path)
+    second = REVISION.format(id="d4", down="None", labels="None", table="t_a1")
+    (versions / "d4_again.py").write_text(second)
+    (versions / "c3_x.py").unlink()
+    project, graph = discover(tmp_path), read_graph([versions])
+    assert project.tree is not None
+    facts = replace(FACTS, heads=graph.heads, pending=(), migration=None)
+    pattern = read_pattern(graph, versions, file_template=None)
+    assert with_merge(facts, project, project.tree, graph, pattern).merge is None
+    (stop,) = stops(graph, tmp_path)
+    assert "b2, d4" in stop
+    assert "no revision in common" in stop
+    assert "from a1, d4" in stop
 
 
 def test_heads_that_carry_labels_are_kept_apart(tmp_path: Path) -> None:
