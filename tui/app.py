@@ -12,6 +12,7 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.theme import Theme
 
 from safemig.journal.events import GOOD, MODES, ApprovalGiven, Event, Message, ModeChanged
 from safemig.journal.fold import take
@@ -22,7 +23,7 @@ from tui.keys import APP, Own
 from tui.notice import NoticeLine
 from tui.palette import doings
 from tui.screens.start import StartScreen
-from tui.theme import take_themes
+from tui.theme import keep_theme, take_themes
 from tui.words import clean
 
 RATE = 1 / 20  # seconds between two drains
@@ -37,6 +38,7 @@ class SafemigApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [*APP]
     CSS = """
     Screen { background: $background; color: $text; }
+    * { border-title-color: $foreground; border-subtitle-color: $foreground; }
     """
 
     def __init__(self, root: Path, options: argparse.Namespace, own: Own, feed: Feed | None = None) -> None:
@@ -64,6 +66,7 @@ class SafemigApp(App[int]):
 
     async def _first(self) -> None:
         """What waits until the first paint is done."""
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
         problems = [*self.own.problems]
         if self.own.keys:
             from tui.key_table import bindings
@@ -78,6 +81,11 @@ class SafemigApp(App[int]):
             await self.open_feed(self.feed)
         else:
             self.start_screen.begin_look()
+
+    def _keep_theme(self, theme: Theme) -> None:
+        problem = keep_theme(theme.name)
+        if problem:
+            self.notify(problem, severity="warning")
 
     # The run
 
@@ -300,7 +308,11 @@ class SafemigApp(App[int]):
             binding, node = active.binding, active.node
             name = binding.description or binding.tooltip
             yield SystemCommand(name, binding.tooltip, partial(self.run_action, binding.action, node))
-        yield SystemCommand("theme", "Choose dark, light, or the terminal's own colours", self.action_change_theme)
+        yield SystemCommand(
+            "theme",
+            "Choose dark, light, high contrast, or the terminal's own colours; the choice is kept",
+            self.action_change_theme,
+        )
 
     def notify(
         self,

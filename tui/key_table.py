@@ -17,7 +17,7 @@ Every key of the full-screen app. The name in the last column goes into the `key
 configuration file, `~/.config/safemig/config.yaml` (or below `$XDG_CONFIG_HOME`), to give it another key:
 
 ```yaml
-theme: light          # dark, light, ansi, ansi-light
+theme: light          # dark, light, contrast, contrast-light, ansi, ansi-light
 keys:
   app.quit: Q
   log.follow: "F,end"

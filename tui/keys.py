@@ -2,7 +2,7 @@
 
 ``$XDG_CONFIG_HOME/safemig/config.yaml`` (``~/.config/...``)::
 
-    theme: light            # dark, light, ansi, ansi-light
+    theme: light            # dark, light, contrast, contrast-light, ansi, ansi-light
     keys:
       app.quit: Q
       log.follow: "F,end"
@@ -39,24 +39,29 @@ def own_file(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(home) / "safemig" / "config.yaml"
 
 
-def read_own(path: Path) -> Own:
-    """The user's own configuration; what cannot be read is told and the defaults hold."""
+def read_own(path: Path, chosen: str = "dark") -> Own:
+    """The user's own configuration; what cannot be read is told and the defaults hold.
+
+    ``chosen`` is the theme that holds where the configuration names none.
+    """
     try:
         text = text_of(path)
     except FileNotFoundError:
-        return Own()
+        return Own(chosen)
     except (OSError, UnicodeDecodeError) as error:
-        return Own(problems=(f"{path} cannot be read: {error}",))
+        return Own(chosen, problems=(f"{path} cannot be read: {error}",))
     import yaml
 
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        return Own(problems=(f"{path} is not valid YAML: {str(error).splitlines()[0]}",))
+        return Own(chosen, problems=(f"{path} is not valid YAML: {str(error).splitlines()[0]}",))
     if not isinstance(document, dict):
-        return Own(problems=() if document is None else (f"{path} must be a mapping with `keys:` and `theme:`",))
+        return Own(
+            chosen, problems=() if document is None else (f"{path} must be a mapping with `keys:` and `theme:`",)
+        )
     problems = [f"{path}: unknown key {key!r}; known: keys, theme" for key in document if key not in ("keys", "theme")]
-    theme = document.get("theme", "dark")
+    theme = document.get("theme", chosen)
     if theme not in NAMES:
         problems.append(f"{path}: theme must be one of {', '.join(NAMES)}, not {theme!r}")
     keys = document.get("keys") or {}
@@ -64,7 +69,7 @@ def read_own(path: Path) -> Own:
         problems.append(f"{path}: `keys:` must be a mapping of a binding's id to its key")
         keys = {}
     words = {str(name): str(key) for name, key in keys.items()}
-    return Own(theme if theme in NAMES else "dark", words, tuple(problems))
+    return Own(theme if theme in NAMES else chosen, words, tuple(problems))
 
 
 def usable(keys: Mapping[str, str], known: Iterable[str]) -> tuple[dict[str, str], list[str]]:

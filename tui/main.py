@@ -17,13 +17,14 @@ from safemig.reports.terminal import render
 from tui.app import RESUMABLE, SafemigApp
 from tui.bridge import EngineFeed, Feed, JournalFeed
 from tui.keys import own_file, read_own
+from tui.theme import chosen_theme
 from tui.words import clean
 
 
 def open_screen(options: argparse.Namespace, root: Path, run: Path | None = None) -> int:
     """Shows the start, or the run in that folder; returns the run's exit code (0 when there was none)."""
     feed = JournalFeed(run) if run else None
-    app = SafemigApp(root, options, read_own(own_file()), feed)
+    app = SafemigApp(root, options, read_own(own_file(), chosen_theme()), feed)
     # No collection walks what the imports left, which stays for good: a full one takes 6 ms instead of 30, and five
     # times that on a busy machine, in which no key is answered.
     gc.freeze()

@@ -39,7 +39,7 @@ class LogPane(Widget, can_focus=True):
         layout: vertical;
         border: round $foreground 40%;
         background: $surface;
-        &:focus, &:focus-within { border: round $accent; }
+        &:focus, &:focus-within { border: round $primary; }
         & > Horizontal { height: 1fr; }
         & LogBar { width: 1; height: 1fr; }
         & > Static { height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }

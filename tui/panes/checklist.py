@@ -62,7 +62,7 @@ class ChecklistPane(ScrollView, can_focus=True):
         overflow-x: hidden;
         scrollbar-size-vertical: 1;
         scrollbar-gutter: stable;
-        &:focus { border: round $accent; }
+        &:focus { border: round $primary; }
         & > .checklist--phase { text-style: bold; color: $text-accent; }
         & > .checklist--ticked { color: $text-muted; }
         & > .checklist--evidence { color: $text-muted; text-style: italic; }

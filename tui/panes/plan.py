@@ -38,7 +38,7 @@ class PlanPane(VerticalScroll, can_focus=True):
 
     DEFAULT_CSS = """
     PlanPane { border: round $foreground 40%; background: $surface; scrollbar-size-vertical: 1; }
-    PlanPane:focus { border: heavy $accent; }
+    PlanPane:focus { border: heavy $primary; }
     PlanPane > Static { width: 100%; height: auto; }
     """
     HELP = "The plan: what this run does, in order. Enter opens a step. w: it writes; !!: it may destroy."

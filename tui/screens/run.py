@@ -50,7 +50,7 @@ class RunScreen(Screen[None]):
     RunScreen #right { width: 1fr; }
     RunScreen #log { height: 3fr; }
     RunScreen #checklist { height: 2fr; }
-    RunScreen #log:focus, RunScreen #log:focus-within, RunScreen #checklist:focus { border: heavy $accent; }
+    RunScreen #log:focus, RunScreen #log:focus-within, RunScreen #checklist:focus { border: heavy $primary; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [*ANSWERS, *PANES]
     HELP = "A run: 1 plan, 2 log, 3 checklist, ! shell line. A question at the bottom is answered with y, a, t, e or n."
