@@ -18,6 +18,7 @@ from safemig.planning.applying import FIRST_LOOK
 from safemig.planning.heads import NOTHING_TO_DO, found_there
 from safemig.planning.pending import ACCEPTED, UNCOMPARED
 from safemig.signals.comparison import Signal, judge
+from safemig.signals.words import signal_word
 
 EXIT_CODES: dict[Verdict, int] = {
     "passed": 0,
@@ -49,7 +50,7 @@ class Judged:
         found: list[str] = []
         for name, signal in self.signals.items():
             if not signal.ok:
-                words = "; ".join(signal.reasons) or ("could not look" if signal.ok is None else "not good")
+                words = "; ".join(signal.reasons) or signal_word(signal.ok, signal.after)
                 found.append(f"{name}: {words}")
         if self.asked and self.matches is not True:
             found.append("schema: not compared with the spec" if self.matches is None else "schema: not as asked for")
@@ -204,7 +205,7 @@ def state_words(s: Session) -> str:
     """What state things are in, for a person who has to act next."""
     current = revisions_at(s.past.last("revision"))
     seen = "" if current is None else f"last seen at {', '.join(current) or 'no revision'}"
-    words = [f"database: {seen or 'not looked at in this run'}"]
+    words = [f"database: {seen or 'not checked in this run'}"]
     if s.past.facts and s.facts.migration and s.past.of("create").status == "done":
         words.append(f"migration file {s.facts.migration.path} is written")
     if s.past.in_flight:

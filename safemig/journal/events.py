@@ -257,7 +257,7 @@ class StopAsked(msgspec.Struct, frozen=True):
 
 
 class SignalState(msgspec.Struct, frozen=True):
-    """``ok`` None: could not look."""
+    """``ok`` None: not checked, or not reached."""
 
     ok: bool | None = None
     before: str = ""

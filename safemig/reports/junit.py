@@ -9,13 +9,14 @@ from safemig.base.redaction import redact
 from safemig.journal.events import GOOD, SignalState
 from safemig.journal.state import RunState, StepState
 from safemig.reports.json_document import SIGNALS, verdict_of
+from safemig.signals.words import signal_word
 
 # XML 1.0 has no way to write these, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(summary: RunState) -> str:
-    """The XML document. What could not be looked at is an error, never a pass; what did not run is skipped."""
+    """The XML document. What was not checked is an error, never a pass; what did not run is skipped."""
     suite = ElementTree.Element("testsuite", name=_text(f"safemig {summary.target} {summary.run}".strip()))
     for name in SIGNALS:
         _signal(suite, name, summary.signals.get(name), summary)
@@ -56,7 +57,7 @@ def _signal(suite: ElementTree.Element, name: str, signal: SignalState | None, s
         return
     detail = "\n".join((*signal.reasons, f"before: {signal.before}", f"after: {signal.after}"))
     if signal.ok is None:
-        _outcome(case, "error", "could not look", detail)
+        _outcome(case, "error", signal_word(signal.ok, signal.after), detail)
     elif not signal.ok:
         _outcome(case, "failure", "; ".join(signal.reasons) or "not good", detail)
 

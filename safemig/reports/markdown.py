@@ -13,10 +13,10 @@ from safemig.planning.plan import Plan, Step
 from safemig.reports.json_document import SIGNALS, proposed, used_database, verdict_of
 from safemig.signals.comparison import container_problems, endpoint_problem, tests_good
 from safemig.signals.row_changes import doubts, losses
+from safemig.signals.words import NOT_REACHED, signal_word
 
 _TITLES = {"tests": "Tests", "container": "Container", "endpoints": "Endpoints"}
 _KINDS = {"tests": ("tests", "rows"), "container": ("container",), "endpoints": ("endpoint",)}
-_WORDS = {True: "good", False: "not good", None: "could not look"}
 
 
 def markdown(summary: RunState, plan: Plan | None) -> str:
@@ -99,7 +99,7 @@ def _signals(summary: RunState, _: Plan | None) -> Iterator[str]:
 
 
 def _word(signal: SignalState | None) -> str:
-    return "not judged" if signal is None else f"**{_WORDS[signal.ok]}**"
+    return NOT_REACHED if signal is None else f"**{signal_word(signal.ok, signal.after)}**"
 
 
 def _evidence(summary: RunState, name: str) -> Iterator[str]:
@@ -143,7 +143,7 @@ def _facts(evidence: Evidence | None) -> str:
     if evidence is None:
         return ""
     if not evidence.seen:
-        return f"could not look: {plain(evidence.reason)}"
+        return f"not checked: {plain(evidence.reason)}"
     if evidence.kind == "container":
         return plain(_services(evidence), 600)
     keys = _SHOWN.get(evidence.kind, tuple(evidence.data))

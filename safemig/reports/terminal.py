@@ -12,6 +12,7 @@ from safemig.journal import events as kinds
 from safemig.journal.events import GOOD, Body, Event
 from safemig.reports.json_document import used_database
 from safemig.signals.comparison import container_words, endpoint_problem, tests_words
+from safemig.signals.words import signal_word
 
 COLOURS = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
 STATES = {
@@ -174,8 +175,9 @@ def _(body: kinds.RunFinished, paint: Paint) -> Iterator[str]:
 
 def _signal(name: str, signal: kinds.SignalState, paint: Paint) -> Iterator[str]:
     before, after = printable(signal.before), printable(signal.after)
-    unknown = "not judged" if after == "not looked at" else "could not look"
-    word, shade = ("good", "good") if signal.ok else (unknown, "warn") if signal.ok is None else ("BAD", "bad")
+    shade = "good" if signal.ok else "warn" if signal.ok is None else "bad"
+    judged = signal_word(signal.ok, signal.after)
+    word = judged.upper() if signal.ok is False else judged
     yield f"  {name:<10} {paint(shade, word)}   before: {before}   after: {after}"
     yield from (f"             {printable(reason)}" for reason in signal.reasons)
 
@@ -183,7 +185,7 @@ def _signal(name: str, signal: kinds.SignalState, paint: Paint) -> Iterator[str]
 def evidence_words(evidence: Evidence) -> str:
     """One line about any evidence; "" for kinds that a person need not read as they come."""
     if not evidence.seen:
-        return f"could not look: {evidence.reason}"
+        return f"not checked: {evidence.reason}"
     words = _WORDS.get(evidence.kind)
     return words(evidence) if words else ""
 

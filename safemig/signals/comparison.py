@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from checks.evidence import Evidence, Json
 from safemig.signals.row_changes import doubts as doubts_about
 from safemig.signals.row_changes import losses
+from safemig.signals.words import NOT_REACHED
 
 SHOWN = 10  # failed tests that are named
 
 
 @dataclass(frozen=True)
 class Signal:
-    """``ok`` None means that it could not be looked at; it never counts as good."""
+    """``ok`` None means that it was not checked; it never counts as good."""
 
     ok: bool | None
     before: str
@@ -44,7 +45,7 @@ def judge(before: Moment, after: Moment) -> dict[str, Signal]:
 def tests_words(evidence: Evidence | None) -> str:
     """One line about a test run."""
     if evidence is None or not evidence.seen:
-        return f"could not look: {evidence.reason}" if evidence else "not looked at"
+        return f"not checked: {evidence.reason}" if evidence else NOT_REACHED
     data = evidence.data
     words = [f"{data[name]} {name}" for name in ("passed", "failed", "errors", "skipped") if data.get(name)]
     status = "" if data.get("exit_code") == 0 else f" (exit {data.get('exit_code')})"
@@ -144,7 +145,7 @@ def _services(evidence: Evidence) -> dict[str, Mapping[str, Json]]:
 def container_words(evidence: Evidence | None) -> str:
     """One line about the containers."""
     if evidence is None or not evidence.seen:
-        return f"could not look: {evidence.reason}" if evidence else "not looked at"
+        return f"not checked: {evidence.reason}" if evidence else NOT_REACHED
     words = []
     for name, service in sorted(_services(evidence).items()):
         health = f" ({service['health']})" if service.get("health") else ""
@@ -192,7 +193,7 @@ def _changed_for_worse(name: str, earlier: Mapping[str, Json], service: Mapping[
 def _container(before: Evidence | None, after: Evidence | None) -> Signal:
     words = (container_words(before), container_words(after))
     if after is None or not after.seen:
-        return Signal(None, *words, (after.reason if after else "not looked at",))
+        return Signal(None, *words, (after.reason if after else "the run ended before it",))
     problems = list(container_problems(after))
     if before is not None and before.seen:
         old, new = _services(before), _services(after)
@@ -209,7 +210,7 @@ def _container(before: Evidence | None, after: Evidence | None) -> Signal:
 def endpoint_problem(evidence: Evidence) -> str:
     """Why one endpoint is not good in itself; empty when it is."""
     if not evidence.seen:
-        return f"{evidence.subject}: could not look: {evidence.reason}"
+        return f"{evidence.subject}: not checked: {evidence.reason}"
     data = evidence.data
     status = data.get("status")
     if evidence.subject.startswith("script ") and status != 0:
@@ -228,7 +229,7 @@ def endpoint_problem(evidence: Evidence) -> str:
 def endpoints_words(looked: Sequence[Evidence]) -> str:
     """One line about the endpoints."""
     if not looked:
-        return "not looked at"
+        return NOT_REACHED
     good = [evidence for evidence in looked if not endpoint_problem(evidence)]
     bad = [endpoint_problem(evidence) for evidence in looked if endpoint_problem(evidence)]
     return f"{len(good)} of {len(looked)} good" + (f"; {bad[0]}" if bad else "")
@@ -237,16 +238,14 @@ def endpoints_words(looked: Sequence[Evidence]) -> str:
 def _endpoints(before: Sequence[Evidence], after: Sequence[Evidence]) -> Signal:
     words = (endpoints_words(before), endpoints_words(after))
     if not after:
-        return Signal(None, *words, ("no endpoint was looked at",))
+        return Signal(None, *words, ("no endpoint was checked",))
     if not any(evidence.seen for evidence in after):
         return Signal(None, *words, tuple(endpoint_problem(evidence) for evidence in after))
     earlier = {evidence.subject: evidence for evidence in before}
     problems = [problem for evidence in after if (problem := endpoint_problem(evidence))]
     for evidence in after:
         problems += _worse(earlier.get(evidence.subject), evidence)
-    problems += [
-        f"{subject} was not looked at again" for subject in earlier if subject not in {e.subject for e in after}
-    ]
+    problems += [f"{subject} was not checked again" for subject in earlier if subject not in {e.subject for e in after}]
     return Signal(not problems, *words, tuple(problems))
 
 

@@ -153,8 +153,8 @@ def test_nothing_is_proved_while_a_signal_is_not_good(root: Path) -> None:
     ("intent", "verdict", "words"),
     [
         ("test", "", "the tests after the change are still running"),
-        ("prove", "", "tests not looked at yet"),
-        ("", "interrupted", "tests not looked at after the change"),
+        ("prove", "", "tests not checked yet"),
+        ("", "interrupted", "tests not checked after the change"),
     ],
 )
 def test_what_is_not_looked_at_yet_is_not_called_bad(root: Path, intent: str, verdict: str, words: str) -> None:

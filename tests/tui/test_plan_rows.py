@@ -83,8 +83,8 @@ def test_progress(intent: str, output: str, text: str) -> None:
 def test_health_tells_could_not_look_from_bad(tmp_path: Path) -> None:
     run = Recording(tmp_path)
     run.begin()
-    assert service_health(fold(run.events)) == (None, "not looked at")
-    assert database_health(fold(run.events)) == (None, "not looked at")
+    assert service_health(fold(run.events)) == (None, "not checked")
+    assert database_health(fold(run.events)) == (None, "not checked")
     run.see("container", {"services": {"api": {"state": "running", "health": "unhealthy"}}})
     run.see("revision", {"current": []})
     summary = fold(run.events)

@@ -143,7 +143,7 @@ async def test_a_run_that_goes_on_shows_what_it_has_and_then_more(tmp_path: Path
         await pilot.pause()
         shown = screen_text(app)
         assert "NOT FINISHED" in shown
-        assert shown.count("· NOT JUDGED") == 3
+        assert shown.count("· NOT YET") == 3
         assert "api running (healthy)" in shown
         assert "Migrate the database to b8bf1fd366a3: started" in shown
         assert "The schema was not compared" in shown
@@ -160,11 +160,11 @@ async def test_a_bad_signal_says_so_in_words_with_its_reasons(tmp_path: Path) ->
     bad = SignalState(
         ok=False, before=good.before, after="6 passed, 1 failed", reasons=tuple(f"failed: test_{n}" for n in range(12))
     )
-    signals = {**summary.signals, "tests": bad, "endpoints": SignalState(None, good.before, "could not look")}
+    signals = {**summary.signals, "tests": bad, "endpoints": SignalState(None, good.before, "not checked")}
     shown = await all_text(replace(summary, verdict="failed", reason="tests", signals=signals), tmp_path)
     assert "FAILED" in shown
     assert "✗ NOT GOOD" in shown
-    assert "? COULD NOT LOOK" in shown
+    assert "? NOT CHECKED" in shown
     assert "6 passed, 1" in shown
     assert "- failed: test_9" in shown
     assert "- and 2 more, in the report" in shown

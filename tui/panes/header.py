@@ -15,7 +15,7 @@ from safemig.journal.state import RunState
 from safemig.planning.facts import Facts
 from tui.words import MODE_WORDS, PLANNED_WORDS, clean, duration, since
 
-UNKNOWN = "not looked at"
+UNKNOWN = "not checked"
 
 
 class HeaderBar(Widget):
@@ -131,7 +131,7 @@ def service_health(summary: RunState) -> tuple[bool | None, str]:
     if evidence is None:
         return None, UNKNOWN
     if not evidence.seen:
-        return None, "could not look"
+        return None, UNKNOWN
     services = evidence.data.get("services")
     bad = []
     for name, one in services.items() if isinstance(services, dict) else ():

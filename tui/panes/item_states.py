@@ -121,9 +121,9 @@ def _not_good(summary: RunState, facts: Facts) -> str:
     waiting = [name for name in SIGNALS if name not in signals]
     if waiting and not summary.verdict:
         running = summary.of(summary.running).intent == "test" and "tests" in waiting
-        return "the tests after the change are still running" if running else f"{', '.join(waiting)} not looked at yet"
+        return "the tests after the change are still running" if running else f"{', '.join(waiting)} not checked yet"
     if waiting:
-        return f"{', '.join(waiting)} not looked at after the change"
+        return f"{', '.join(waiting)} not checked after the change"
     if facts.migration is not None and _matches(summary) is not True:
         return "the schema was not found as asked for"
     return ""

@@ -8,10 +8,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from safemig.journal.events import SignalState
+from safemig.signals.words import signal_word
 from tui.words import clean
 
 TITLES = {"tests": "Tests", "container": "Container", "endpoints": "Endpoints"}
-WORDS = {True: "✓ GOOD", False: "✗ NOT GOOD", None: "? COULD NOT LOOK"}
+SIGNS = {"good": "✓", "not good": "✗", "not checked": "?", "not reached": "·", "not yet": "·"}
 STATES = {True: "-good", False: "-bad", None: "-unseen"}
 _REASONS = 10
 
@@ -47,12 +48,13 @@ class SignalBlock(Vertical):
         yield Static(classes="reasons")
 
     def show(self, state: SignalState | None, before: str = "") -> None:
-        """The signal; None, and what it was before, while nothing was looked at after the change."""
+        """The signal; None, and what it was before, while nothing was checked after the change."""
+        word = signal_word(state.ok, state.after) if state else "not yet"
         for one, name in STATES.items():
             self.set_class(state is not None and state.ok is one, name)
-        self._put("state", "· NOT JUDGED" if state is None else WORDS[state.ok])
+        self._put("state", f"{SIGNS[word]} {word.upper()}")
         for moment, words in (("before", state.before if state else before), ("after", state.after if state else "")):
-            self._put(moment, Content.assemble((moment.upper(), "bold"), "\n", clean(words) or "not looked at"))
+            self._put(moment, Content.assemble((moment.upper(), "bold"), "\n", clean(words) or "not reached"))
         reasons = [f"- {clean(reason)}" for reason in state.reasons] if state else []
         more = [f"- and {len(reasons) - _REASONS} more, in the report"] if len(reasons) > _REASONS else []
         self._put("reasons", "\n".join([*reasons[:_REASONS], *more]))

@@ -140,7 +140,7 @@ def looked(summary: RunState) -> Table | None:
         for subject in dict.fromkeys((*before, *after)):
             pair = (before.get(subject), after.get(subject))
             last = pair[1] or pair[0]
-            words = [clean(evidence_words(one), 300) if one else "not looked at" for one in pair]
+            words = [clean(evidence_words(one), 300) if one else "not reached" for one in pair]
             rows.append((clean(subject) or kind, *words, clean(last.repeat, 300) if last else ""))
     return Table("Looked at", (), ("WHAT", "BEFORE", "AFTER", "TO SEE IT AGAIN"), tuple(rows)) if rows else None
 

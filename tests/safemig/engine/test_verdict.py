@@ -39,12 +39,12 @@ def judged(ok: bool | None = True, matches: bool | None = True, asked: bool = Tr
     [
         (judged(), ()),
         (judged(matches=None, asked=False), ()),
-        (judged(None), ("container: could not look",)),
+        (judged(None), ("container: not checked",)),
         (judged(False), ("container: not good",)),
         (judged(False, True, True, "app is absent", "db is gone"), ("container: app is absent; db is gone",)),
         (judged(matches=None), ("schema: not compared with the spec",)),
         (judged(matches=False), ("schema: not as asked for",)),
-        (judged(None, None), ("container: could not look", "schema: not compared with the spec")),
+        (judged(None, None), ("container: not checked", "schema: not compared with the spec")),
     ],
 )
 def test_every_reason_is_named(result: Judged, reasons: tuple[str, ...]) -> None:

@@ -66,7 +66,7 @@ DONE = RunState(
     signals={
         "tests": SignalState(True, "3 passed", "4 passed"),
         "container": SignalState(False, "app running", "app exited", ("app is exited",)),
-        "endpoints": SignalState(None, "1 of 1 good", "could not look"),
+        "endpoints": SignalState(None, "1 of 1 good", "not checked"),
     },
     matches_spec=False,
     differences=({"key": "index public.ix_a", "aspect": "missing"},),
@@ -105,10 +105,10 @@ def test_the_markdown_tells_the_whole_story() -> None:
         "make migrate returned 1",
         "| Tests | **good** | 3 passed | 4 passed |",
         "| Container | **not good** | app running | app exited |",
-        "| Endpoints | **could not look** |",
+        "| Endpoints | **not checked** |",
         "- app is exited",
         "`repeat make test`",
-        "could not look: refused",
+        "not checked: refused",
         "## The first red state",
         "errors 2",
         "open point: the database is down",
@@ -136,7 +136,7 @@ def test_an_unfinished_run_says_so(waiting: tuple[Question, ...]) -> None:
     text = render(summary, "md")
     assert "**This run has not finished**" in text
     assert ("Waits for an answer: Build: `make build`" in text) is bool(waiting)
-    assert "not judged" in text
+    assert "not reached" in text
     assert "passed:" not in text.splitlines()[0]
     root = ElementTree.fromstring(render(summary, "junit"))
     assert len(root.findall("testsuite/testcase[@classname='safemig.signals']/error")) == 3
@@ -280,6 +280,6 @@ def test_the_first_red_state_is_what_was_seen_first_and_was_not_good() -> None:
     section = text.partition("## The first red state")[2].partition("\n## ")[0]
     assert "unhealthy degraded" in section
     assert "status 503" in section
-    assert "could not look: refused" in section
+    assert "not checked: refused" in section
     assert "make test" not in section
     assert "## The first red state" not in render(replace(DONE, evidence=seen[2:3]), "md", plan=PLAN)

@@ -25,7 +25,7 @@ QUESTION: dict[str, Any] = {
     "always": "",
     "tool": "",
 }
-SIGNAL = {"ok": None, "before": "7 passed", "after": "not looked at", "reasons": ["no test ran"]}
+SIGNAL = {"ok": None, "before": "7 passed", "after": "not reached", "reasons": ["no test ran"]}
 FINISHED: dict[str, Any] = {
     "verdict": "failed",
     "exit": 1,
@@ -65,7 +65,7 @@ def event(name: str, /, **data: Any) -> Event:
         (event("approval.asked", **{**QUESTION, "detail": "+one\n-two"}), ["+one", "-two"]),
         (
             event("run.finished", **FINISHED),
-            ["=== FAILED ===  the tests are red", "not judged", "BAD", "NOT as the spec asks"],
+            ["=== FAILED ===  the tests are red", "not reached", "NOT GOOD", "NOT as the spec asks"],
         ),
     ],
     ids=lambda value: value.kind if isinstance(value, Event) else "",

@@ -82,7 +82,7 @@ def test_all_good_before_and_after() -> None:
 def test_could_not_look_is_neither_good_nor_bad(name: str, after: Moment) -> None:
     found = signal(name, GOOD, after)
     assert found.ok is None
-    assert "not looked at" in found.after or "could not look" in found.after or found.after.startswith("0 of 1")
+    assert "not reached" in found.after or "not checked" in found.after or found.after.startswith("0 of 1")
 
 
 @pytest.mark.parametrize("before", [Moment(None, None), Moment(blind("tests"), blind("container"))])
@@ -158,8 +158,8 @@ def test_a_run_of_which_little_is_known_is_not_good(data: dict[str, Json], good:
 
 def test_words_for_tests() -> None:
     assert comparison.tests_words(run(3, 1, code=1)) == "3 passed, 1 failed (exit 1)"
-    assert comparison.tests_words(None) == "not looked at"
-    assert comparison.tests_words(blind("tests")) == "could not look: nobody answered"
+    assert comparison.tests_words(None) == "not reached"
+    assert comparison.tests_words(blind("tests")) == "not checked: nobody answered"
 
 
 JOB = service(id="9", state="exited", exit_code=0)
@@ -235,8 +235,8 @@ def test_a_service_that_is_gone_and_none_at_all() -> None:
         (answer(body=[{"slug": "x", "id": 1}]), answer(body=[{"id": 1}]), "has lost [].slug"),
         (answer(body={"a": 1}), answer(body=[1]), "has lost its object"),
         (answer(body={"rating": 4}), answer(body={"rating": "4"}), "rating was integer, is string"),
-        (answer(), answer("GET /other"), "GET / was not looked at again"),
-        (answer(), blind("endpoint", "GET /"), "could not look"),
+        (answer(), answer("GET /other"), "GET / was not checked again"),
+        (answer(), blind("endpoint", "GET /"), "not checked"),
     ],
 )
 def test_an_endpoint_that_is_worse_or_bad(before: Evidence, after: Evidence, word: str) -> None:
@@ -266,7 +266,7 @@ def test_an_endpoint_that_is_as_before_or_better(before: Evidence, after: Eviden
 
 
 def test_words_for_endpoints() -> None:
-    assert endpoints_words(()) == "not looked at"
+    assert endpoints_words(()) == "not reached"
     assert endpoints_words((answer(), answer("GET /b", 503))) == (
         "1 of 2 good; GET /b: the answer (503) is not the expected one"
     )
