@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -55,7 +56,7 @@ async def baseline(s: Session, step: Step) -> None:
     if pending := waiting(s):
         await _desire_revisions(s, step, pending, "pending")
         if s.facts.migration:
-            await check_spec(s, pending, _revision(s))
+            await check_spec(s, pending, _evaluated(s, step))
     elif s.facts.migration or s.facts.used:
         await desire_schema(s, step, drift)
     elif merges_only(s.facts):
@@ -91,7 +92,7 @@ async def desire_schema(s: Session, step: Step, drift: Drift) -> None:
     dump = await s.look(s.runtime.dump_schema)
     said: list[str] = []
     try:
-        revision = _revision(s)
+        revision = _evaluated(s, step)
         if s.facts.used or s.facts.adopted:  # it is there by now
             made = partial(desire_applied, dump, wanted, revision=revision if s.facts.adopted else None)
         else:
@@ -251,6 +252,17 @@ def _revision(s: Session) -> Wanted | None:
 
     planned = next((step.action for step in s.plan.steps if step.id == "create"), None)
     return of_revision(planned.text, planned.path) if planned else None
+
+
+def _evaluated(s: Session, step: Step) -> Wanted | None:
+    """As ``_revision``; None, and said, where what surrounds the statements (the project's template) is evaluated by
+    nothing but running it."""
+    migration = s.facts.migration
+    planned = next((one for one in s.facts.files if migration and one.revision == migration.revision), None)
+    if planned is None or not re.match(rf"{re.escape(planned.path)}:\d", planned.unread):
+        return _revision(s)
+    s.note(f"the migration was not run up, down and up again by itself: {planned.unread}", step.id, "warning")
+    return None
 
 
 def _planned(s: Session) -> Wanted | None:

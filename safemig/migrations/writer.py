@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from checks.revisions.style import Pattern
@@ -17,6 +18,7 @@ from safemig.migrations.change import Wanted
 from safemig.migrations.fixed_names import LONGEST_ID, NOTHING, Fixed
 from safemig.migrations.fragments import parse, reindent
 from safemig.migrations.from_sql import executed
+from safemig.migrations.script_template import Block, ScriptTemplate, TemplateUnread, fill, imported, names_in
 from safemig.sql.text import statements
 
 _INDENT = "    "
@@ -29,12 +31,14 @@ class CannotAuthor(Exception):
 
 @dataclass(frozen=True)
 class MigrationFile:
-    """A revision file that is still to be written. ``path`` is absolute or relative as ``versions`` was."""
+    """A revision file that is still to be written. ``path`` is absolute or relative as ``versions`` was; ``notes`` say
+    what of the project's template is not in it."""
 
     path: Path
     revision: str
     down: tuple[str, ...]
     text: str
+    notes: tuple[str, ...] = ()
 
 
 def author(
@@ -46,9 +50,11 @@ def author(
     message: str,
     moment: str,
     fixed: Fixed = NOTHING,
+    template: ScriptTemplate | None = None,
 ) -> MigrationFile:
     """The file that makes ``wanted``: same inputs, same text, same id. ``moment`` is ISO 8601, for the Create Date; the
-    id and the file's name are those that are ``fixed``, else in the project's pattern.
+    id and the file's name are those that are ``fixed``, else in the project's pattern. What surrounds the statements is
+    the project's ``template`` where it says more than the pattern and can be filled in.
 
     A downgrade that the spec does not give is derived; CannotAuthor (with undo.NoUndo as its cause) when there is
     none, and when the source has problems or gives no valid Python.
@@ -56,7 +62,7 @@ def author(
     if wanted.problems or not wanted.upgrade.strip():
         raise CannotAuthor("; ".join(wanted.problems) or f"{wanted.origin[0]} asks for no change of the schema")
     wanted = with_downgrade(wanted)
-    return _file(pattern, versions, down, wanted, message, _moment(moment, pattern.timezone), fixed)
+    return _file(pattern, versions, down, wanted, message, _moment(moment, pattern.timezone), fixed, template)
 
 
 def _file(
@@ -67,24 +73,77 @@ def _file(
     message: str,
     when: datetime,
     fixed: Fixed = NOTHING,
+    template: ScriptTemplate | None = None,
 ) -> MigrationFile:
     values = _values(pattern, wanted, down, message, when)
     revision = fixed.revision or _revision(pattern, values, message)
     name = fixed.file or pattern.file_template % {
         **values, "rev": revision, "slug": slug(message, pattern.truncate),
     }  # fmt: skip
-    text = _text(pattern, wanted, revision, down, message, when)
+    text, notes = "", tuple[str, ...]()
+    if template is not None and not template.is_plain:
+        try:
+            text = _filled(template, pattern, wanted, revision, down, message, when)
+        except TemplateUnread as error:
+            notes = (
+                f"{template.file}:{error.line}: {error.what}, so the file is written in the pattern of the newest "
+                "revisions: what the template adds to them, add it where the file is asked about",
+            )
+    text = text or _text(pattern, wanted, revision, down, message, when)
     if parse(text) is None:
         raise CannotAuthor(f"{wanted.origin[0]}:{wanted.origin[1]}: the statements do not make a valid Python file")
-    return MigrationFile(versions / f"{name}.py", revision, down, text)
+    return MigrationFile(versions / f"{name}.py", revision, down, text, notes)
 
 
 def author_merge(
-    pattern: Pattern, *, versions: Path, down: tuple[str, ...], message: str, moment: str
+    pattern: Pattern,
+    *,
+    versions: Path,
+    down: tuple[str, ...],
+    message: str,
+    moment: str,
+    template: ScriptTemplate | None = None,
 ) -> MigrationFile:
     """The file that joins those heads and changes nothing, in the project's pattern; CannotAuthor as ``author``."""
     nothing = Wanted("op", "", "", (), frozenset(), ("", 0))
-    return _file(pattern, versions, down, nothing, message, _moment(moment, pattern.timezone))
+    return _file(pattern, versions, down, nothing, message, _moment(moment, pattern.timezone), NOTHING, template)
+
+
+def _filled(
+    template: ScriptTemplate,
+    pattern: Pattern,
+    wanted: Wanted,
+    revision: str,
+    down: tuple[str, ...],
+    message: str,
+    when: datetime,
+) -> str:
+    """The template with what is known of this revision. TemplateUnread where it has no place for all of it;
+    CannotAuthor where several databases are migrated by it, and which of them is meant cannot be told."""
+    if template.databases and not template.database:
+        raise CannotAuthor(
+            f"{template.file} is for the databases {', '.join(template.databases)}, and which of them is meant cannot "
+            "be told: name its URL as database.url in safemig.yaml"
+        )
+    before = f"{template.database}_" if template.databases else ""
+    ups, downs = f"{before}upgrades", f"{before}downgrades"
+    sides = {ups: _statements(wanted, "up"), downs: _statements(wanted, "down")}
+    values: dict[str, object] = {
+        "message": _escaped(" ".join(message.split())), "up_revision": revision, "create_date": when,
+        "down_revision": down if len(down) > 1 else (down[0] if down else None),
+        "branch_labels": None, "depends_on": None, "imports": "",
+        **{name: Block(code or "pass") for name, code in sides.items()},
+    }  # fmt: skip
+    literals = {
+        "up_revision": _literal(revision, pattern.quote), "down_revision": _downs(down, pattern.quote),
+        "branch_labels": "None", "depends_on": "None", "message": repr(message),
+    }  # fmt: skip
+    known = imported(fill(template, values, literals))
+    values["imports"] = "\n".join(line for line in _needed(wanted, known) if not set(imported(line)) <= set(known))
+    lacking = {name for name, code in sides.items() if code} | ({"imports"} if values["imports"] else set())
+    if lacking := lacking - names_in(template):
+        raise TemplateUnread(1, f"the template has no place for {' and '.join(sorted(lacking))}")
+    return fill(template, values, literals)
 
 
 def with_downgrade(wanted: Wanted) -> Wanted:
@@ -161,8 +220,12 @@ def _text(pattern: Pattern, wanted: Wanted, revision: str, down: tuple[str, ...]
 
 
 def _fill(line: str, values: Mapping[str, str]) -> str:
-    filled = re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[0]), line)
-    return filled.replace("\\", "\\\\").replace('"""', "'''")
+    return _escaped(re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[0]), line))
+
+
+def _escaped(text: str) -> str:
+    """The text as it may stand in a docstring."""
+    return text.replace("\\", "\\\\").replace('"""', "'''")
 
 
 def _literal(text: str, quote: str) -> str:
@@ -179,16 +242,29 @@ def _downs(down: tuple[str, ...], quote: str) -> str:
 
 def _imports(pattern: Pattern, wanted: Wanted) -> list[str]:
     """The pattern's import lines, without what only its own file needed, with what these statements need."""
-    code = f"{wanted.upgrade}\n{wanted.downgrade}" if wanted.kind == "op" else ""
     around = [annotation for _, annotation in pattern.identifiers] + [pattern.upgrade, pattern.downgrade]
-    used = set(re.findall(r"(?<![\w.])\w+", "\n".join((code, *around))))
-    kept = _kept(pattern.imports, used)
-    needed = [line for line in _STANDARD if line not in kept and (line.endswith("op") or "sa" in used)]
-    needed += [line for line in wanted.imports if line not in (*kept, *_STANDARD)] if wanted.kind == "op" else []
+    kept = _kept(pattern.imports, _words("\n".join((_code(wanted), *around))))
+    return [*kept, *_needed(wanted, kept)]
+
+
+def _needed(wanted: Wanted, known: Sequence[str]) -> list[str]:
+    """The import lines that the statements need beside those that are ``known``."""
+    code = _code(wanted)
+    used = _words(code)
+    needed = [line for line in _STANDARD if line not in known and (line.endswith("op") or "sa" in used)]
+    needed += [line for line in wanted.imports if line not in (*known, *_STANDARD)] if wanted.kind == "op" else []
     if "postgresql" in used and re.search(r"\bpostgresql\s*\.", code):
         line = "from sqlalchemy.dialects import postgresql"
-        needed += [line] if line not in (*kept, *needed) else []
-    return [*kept, *needed]
+        needed += [line] if line not in (*known, *needed) else []
+    return needed
+
+
+def _code(wanted: Wanted) -> str:
+    return f"{wanted.upgrade}\n{wanted.downgrade}" if wanted.kind == "op" else ""
+
+
+def _words(code: str) -> set[str]:
+    return set(re.findall(r"(?<![\w.])\w+", code))
 
 
 def _kept(imports: Sequence[str], used: Collection[str]) -> list[str]:
@@ -209,14 +285,18 @@ def _kept(imports: Sequence[str], used: Collection[str]) -> list[str]:
     return kept
 
 
-def _function(head: str, docstring: str, wanted: Wanted, side: str) -> str:
-    code = wanted.upgrade if side == "up" else wanted.downgrade
+def _function(head: str, docstring: str, wanted: Wanted, side: Literal["up", "down"]) -> str:
     lines = [head, *([_INDENT + docstring] if docstring else [])]
-    if wanted.kind == "op":
-        body = reindent(code.strip("\n"), 0, _INDENT)
-        return "\n".join([*lines, body if _has_statement(code) else f"{body}\n{_INDENT}pass".lstrip("\n")])
-    found = [reindent(executed(statement), 0, _INDENT) for statement in statements(code)]
-    return "\n".join([*lines, *(found or [f"{_INDENT}pass"])])
+    return "\n".join([*lines, reindent(_statements(wanted, side) or "pass", 0, _INDENT)])
+
+
+def _statements(wanted: Wanted, side: Literal["up", "down"]) -> str:
+    """The statements of one direction without a margin; "" for none."""
+    code = wanted.upgrade if side == "up" else wanted.downgrade
+    if wanted.kind != "op":
+        return "\n".join(executed(statement) for statement in statements(code))
+    code = code.strip("\n")
+    return code if _has_statement(code) else f"{code}\npass".lstrip("\n") if code.strip() else ""
 
 
 def _has_statement(code: str) -> bool:

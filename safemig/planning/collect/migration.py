@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING
 from checks.revisions.graph import Graph, is_one_history
 from checks.revisions.style import Pattern
 from safemig.base import file_edit
+from safemig.base.files import text as text_of
 from safemig.migrations.change import Wanted
 from safemig.migrations.fixed_names import LONGEST_ID, NOTHING, Fixed
 from safemig.migrations.from_sql import in_operations
 from safemig.migrations.online.forms import gentle
+from safemig.migrations.script_template import ScriptTemplate, databases_in
 from safemig.migrations.writer import CannotAuthor, MigrationFile, author, author_merge, with_downgrade
 from safemig.planning.facts import Facts, MigrationFact
+from safemig.project.alembic_config import option, read_ini
+from safemig.project.database_url import parse_url
+
+_TEMPLATE = 65_536  # bytes of a script.py.mako
 
 if TYPE_CHECKING:
     from safemig.project.alembic_config import AlembicTree
@@ -45,13 +51,13 @@ def with_migration(
             facts = replace(facts, problems=(*facts.problems, *held))
         made = author(
             pattern, versions=tree.versions[0], down=facts.heads, wanted=full, message=message, moment=_now(),
-            fixed=fixed,
+            fixed=fixed, template=template_of(project, tree),
         )  # fmt: skip
     except CannotAuthor as error:
         why = f"the migration cannot be written: {error}"
         return replace(facts, missing=(*facts.missing, why), stops=(*facts.stops, why))
     fact = replace(_fact(project, made), tables=found.tables, choices=choices)
-    facts = replace(facts, problems=(*facts.problems, *fixed.notes))
+    facts = replace(facts, problems=(*facts.problems, *fixed.notes, *made.notes))
     if tree.hooks:
         hooks = f"{', '.join(tree.hooks)} ({tree.ini.relative_to(project.root).as_posix()})"
         said = f"the post-write hooks {hooks} are not run: run them on {fact.path} yourself"
@@ -70,14 +76,42 @@ def with_merge(facts: Facts, project: Project, tree: AlembicTree, graph: Graph, 
         return facts
     try:
         made = author_merge(
-            pattern, versions=tree.versions[0], down=tuple(sorted(graph.heads)), message="merge heads", moment=_now(-60)
-        )
+            pattern, versions=tree.versions[0], down=tuple(sorted(graph.heads)), message="merge heads",
+            moment=_now(-60), template=template_of(project, tree),
+        )  # fmt: skip
     except CannotAuthor:
         return facts
     pending = None if facts.pending is None else (*facts.pending, made.revision)
     mounted = _mounted(project, tree)
-    merge = _fact(project, made)
-    return replace(facts, merge=merge, heads=(made.revision,), pending=pending, reachable_source=mounted)
+    merge, problems = _fact(project, made), (*facts.problems, *made.notes)
+    return replace(
+        facts, merge=merge, heads=(made.revision,), pending=pending, reachable_source=mounted, problems=problems
+    )
+
+
+def template_of(project: Project, tree: AlembicTree) -> ScriptTemplate | None:
+    """The tree's script.py.mako; None where there is none that can be read."""
+    path = tree.script_location / "script.py.mako"
+    try:
+        text = text_of(path, most=_TEMPLATE)
+    except (OSError, UnicodeDecodeError):
+        return None
+    shown = path.relative_to(project.root).as_posix() if path.is_relative_to(project.root) else path.name
+    databases = _databases(tree)
+    meant = project.database.name if project.database else ""
+    named = {name: parse_url(url, "") for name, url in databases.items()}
+    fitting = [name for name, ref in named.items() if ref is not None and meant == ref.name]
+    fitting = fitting if len(databases) > 1 else [*databases]
+    return ScriptTemplate(shown, text, tuple(databases), fitting[0] if len(fitting) == 1 else "")
+
+
+def _databases(tree: AlembicTree) -> dict[str, str]:
+    """The databases of a configuration for several of them, each with its URL ("" where its section names none)."""
+    parser = read_ini(tree.ini) if tree.ini.suffix == ".ini" else None
+    if parser is None:
+        return {}
+    names = databases_in(option(parser, tree.section, "databases", tree.ini.parent) or "")
+    return {name: option(parser, name, "sqlalchemy.url", tree.ini.parent) or "" for name in names}
 
 
 def with_head_files(facts: Facts, project: Project, tree: AlembicTree, graph: Graph) -> Facts:
