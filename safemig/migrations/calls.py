@@ -33,6 +33,7 @@ from safemig.migrations.python_values import (
     shown,
     text_of,
 )
+from safemig.migrations.raw_text import check_raw_text
 from safemig.sql.hazards import Hazard
 from safemig.sql.type_changes import keeps, of_code
 
@@ -45,9 +46,6 @@ _NO_LITERAL = "runs statements that are no literal, so what they do is not known
 _BUILT_OF_TEXT = "builds a statement of text that is no literal, so what it does is not known"
 # No class of theirs that is not known already is a column's type.
 _NO_TYPES = sys.stdlib_module_names | {"sqlalchemy", "alembic"}
-_EDITS_TEXT = frozenset({"strip", "lstrip", "rstrip"})
-# Arguments whose plain string is a piece of SQL, by the last name of what is called.
-_RAW = {"Computed": (0, "sqltext"), "CheckConstraint": (0, "sqltext"), "create_check_constraint": (2, "condition")}
 
 
 def call(reader: Reader, node: ast.Call, at: int) -> Value:
@@ -187,28 +185,41 @@ def _imported(reader: Reader, node: ast.Call, dotted: str, at: int) -> Value:
     if dotted in ENDS:
         reader.raises(node, "SystemExit")
         return UNKNOWN
-    if last in _SQL_TEXT and dotted.startswith(("sqlalchemy.", "sqlmodel.")):
+    is_sql = last in _SQL_TEXT and dotted.startswith(("sqlalchemy.", "sqlmodel."))
+    if is_sql or dotted in ("textwrap.dedent", "inspect.cleandoc"):
         (value, *_) = (*_arguments(reader, node, at), UNKNOWN)
         if value.kind == "text":
-            return replace(value, sql=True)
-        reader.unknown(node, _BUILT_OF_TEXT if last == "literal_column" else _NO_LITERAL)
+            return replace(value, sql=True) if is_sql else value
+        if is_sql:
+            reader.unknown(node, _BUILT_OF_TEXT if last == "literal_column" else _NO_LITERAL)
         return DATA
-    if dotted in ("textwrap.dedent", "inspect.cleandoc"):
-        (value, *_) = (*_arguments(reader, node, at), UNKNOWN)
-        return value if value.kind == "text" else DATA
     given = _arguments(reader, node, at, types=last in TYPE_PLACES)
-    if last == "quoted_name" and len(node.args) + len(node.keywords) == 2:
-        quote = node.args[1] if len(node.args) > 1 else node.keywords[-1].value
-        given = given[:1] if isinstance(quote, ast.Constant) and quote.value is True else given
+    given = given[:1] if last == "quoted_name" and _is_always_quoted(node) else given
     made = of_import(dotted, given)
-    if made is None and last in ("update", "delete") and dotted.startswith("sqlalchemy"):
-        return _write(reader, node, last)
-    if made is None and last in ("Session", "sessionmaker", "scoped_session"):
-        return reader.unknown(node, f"works with an ORM session ({last}), and what it writes is not read")
-    if made is None or (is_of_python(dotted) and _hands_on(node, given)):
+    if made is None:
+        return _of_unknown(reader, node, dotted)
+    if is_of_python(dotted) and _hands_on(node, given):
         return _not_read(reader, node)
-    _raw(reader, node, last, at)
+    check_raw_text(reader, node, last, at)
     return replace(made, items=tuple(one for one in given if one.sql)) if made.kind == "expression" else made
+
+
+def _of_unknown(reader: Reader, node: ast.Call, dotted: str) -> Value:
+    """What is imported and not known to do nothing, with what is known of it."""
+    last = dotted.rpartition(".")[2]
+    if last in ("update", "delete") and dotted.startswith("sqlalchemy"):
+        return _write(reader, node, last)
+    if last in ("Session", "sessionmaker", "scoped_session"):
+        return reader.unknown(node, f"works with an ORM session ({last}), and what it writes is not read")
+    return _not_read(reader, node)
+
+
+def _is_always_quoted(node: ast.Call) -> bool:
+    """``quoted_name(name, True)`` or ``quoted_name(name, quote=True)``."""
+    if len(node.args) + len(node.keywords) != 2:
+        return False
+    quote = node.args[1] if len(node.args) > 1 else node.keywords[-1].value
+    return isinstance(quote, ast.Constant) and quote.value is True
 
 
 def _write(reader: Reader, node: ast.AST, method: str) -> Value:
@@ -247,20 +258,24 @@ def _method(reader: Reader, node: ast.Call, owner: Value, method: str, at: int) 
 
 def _of_text(reader: Reader, node: ast.Call, owner: Value, method: str, at: int) -> Value:
     given = _arguments(reader, node, at)
-    if owner.sql and method in ("bindparams", "columns", "execution_options"):
-        return owner
-    if method in _EDITS_TEXT and not given:
-        return replace(owner, name=getattr(owner.name, method)())
-    if method == "replace" and len(given) == 2 and all(one.kind == "text" for one in given):
-        made = replaced(owner.name, given[0].name, given[1].name)
-        return replace(made, sql=owner.sql)
-    if method == "join" and len(given) == 1 and given[0].items and all(one.kind == "text" for one in given[0].items):
-        return text_of([one.name for one in given[0].items], owner.name)
-    if method == "format" and all(one.kind == "text" for one in given) and None not in [w.arg for w in node.keywords]:
-        count = len(node.args)
-        words = {word.arg or "": one.name for word, one in zip(node.keywords, given[count:], strict=True)}
-        return formatted(owner.name, [one.name for one in given[:count]], words)
+    match method, given:
+        case "bindparams" | "columns" | "execution_options", _ if owner.sql:
+            return owner
+        case (("strip" | "lstrip" | "rstrip"), ()):
+            return replace(owner, name=getattr(owner.name, method)())
+        case "replace", (old, new) if _are_texts(given):
+            return replace(replaced(owner.name, old.name, new.name), sql=owner.sql)
+        case "join", (joined,) if joined.items and _are_texts(joined.items):
+            return text_of([item.name for item in joined.items], owner.name)
+        case "format", _ if _are_texts(given) and None not in [word.arg for word in node.keywords]:
+            count = len(node.args)
+            words = {word.arg or "": value.name for word, value in zip(node.keywords, given[count:], strict=True)}
+            return formatted(owner.name, [value.name for value in given[:count]], words)
     return DATA if of_method(Value("text"), method) else _not_read(reader, node)
+
+
+def _are_texts(values: Sequence[Value]) -> bool:
+    return all(value.kind == "text" for value in values)
 
 
 def _runs(reader: Reader, node: ast.Call, at: int) -> Value:
@@ -293,7 +308,7 @@ def _operation(reader: Reader, node: ast.Call, method: str, at: int, table: str 
     if method == "execute" and not table:
         return _runs(reader, node, at)
     given = _arguments(reader, node, at, types=method == "alter_column")
-    _raw(reader, node, method, at)
+    check_raw_text(reader, node, method, at)
     if method not in LOOKS and (method != "alter_column" or changes(node)):
         reader.acts(node, makes(node, method, table) if reader.certain(node, at) else "")
     if method == "batch_alter_table":
@@ -371,29 +386,3 @@ def _type_of(reader: Reader, node: ast.expr | None, at: int) -> str:
         return ""
     named = reader.value(function, at, used=True)
     return of_code(node) if named.kind == "imported" and named.name.startswith("sqlalchemy.") else ""
-
-
-def _raw(reader: Reader, node: ast.Call, called: str, at: int) -> None:
-    """Plain strings that become a piece of the statement as they stand."""
-    place, name = _RAW.get(called, (-1, ""))
-    texts = [argument(node, place, name)] if name else []
-    texts += [word.value for word in node.keywords if word.arg in ("postgresql_where", "sqlite_where", "where")]
-    for text in texts:
-        if text is None or is_none(text):
-            continue
-        value = reader.value(text, at)
-        if value.kind == "text":
-            reader.consume(text, replace(value, sql=True))
-        elif value.kind not in BUILT and not (value.kind == "data" and value.items):
-            reader.unknown(text, f"puts text that is no literal into the statement as it stands ({called})")
-    if called == "column" and len(node.args) > 2:
-        reader.unknown(node, "puts text into the statement as it stands (is_literal)")
-    for word in node.keywords:
-        if word.arg == "is_literal":
-            reader.unknown(word.value, "puts text into the statement as it stands (is_literal)")
-        if (word.arg or "").startswith("postgresql_") or word.arg in ("prefixes", "using"):
-            value = reader.value(word.value, at)
-            pieces = [inner.value for inner in ast.walk(word.value) if isinstance(inner, ast.Constant)]
-            pieces += [one.name for one in (value, *value.items) if one.kind == "text"]
-            if any(isinstance(piece, str) and (";" in piece or "--" in piece) for piece in pieces):
-                reader.unknown(word.value, f"puts text into the statement as it stands ({word.arg})")

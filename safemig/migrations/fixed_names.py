@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from safemig.migrations.change import Wanted
@@ -49,27 +49,32 @@ def fixed_names(
 ) -> Fixed:
     """The names that the phase of that document fixes and that can be used: ``taken`` are the ids and ``files`` the
     file names that the code has, ``down`` what the new revision follows."""
-    names = [one for one in _files(phase, document) if f"{one.text}.py" not in files]
-    file, several = _only("calls its file", [one for one in names if not _OPEN.search(one.text)])
-    ids = [one for one in _ids(phase, document) if not _OPEN.search(one.text)]
-    free = [one for one in ids if _ID.fullmatch(one.text) and one.text not in taken]
+    names = [given for given in _files(phase, document) if f"{given.text}.py" not in files]
+    file, several = _only("calls its file", _settled(names))
+    ids = _settled(_ids(phase, document))
+    free = [given for given in ids if _ID.fullmatch(given.text) and given.text not in taken]
     revision, more = _only("gives the id", free)
-    unused = (
-        f"{one.place} gives the revision the id {one.text!r}, which is not used: "
-        + ("another has it" if one.text in taken else f"write at most {LONGEST_ID} letters and digits")
-        for one in ids
-        if one not in free
-    )
+    unused = (_unused(given, taken) for given in ids if given not in free)
     elsewhere = (
-        f"{one.place} follows {one.text!r}, and the code's head is {', '.join(down) or 'none'}: that is followed"
-        for one in _assigned(phase, document, "down_revision")
-        if not _OPEN.search(one.text) and one.text not in down
+        f"{given.place} follows {given.text!r}, and the code's head is {', '.join(down) or 'none'}: that is followed"
+        for given in _settled(_assigned(phase, document, "down_revision"))
+        if given.text not in down
     )
     prefix, words = _parted(file or (names[0].text if names else ""), template)
     if file and not ids and prefix not in taken:
         revision = prefix
     message = next((one.text for one in _messages(phase, document)), words)
     return Fixed(message, revision, file, (*several, *more, *unused, *elsewhere))
+
+
+def _settled(given: Iterable[_Given]) -> list[_Given]:
+    """The names without a place that is left open."""
+    return [name for name in given if not _OPEN.search(name.text)]
+
+
+def _unused(given: _Given, taken: Collection[str]) -> str:
+    why = "another has it" if given.text in taken else f"write at most {LONGEST_ID} letters and digits"
+    return f"{given.place} gives the revision the id {given.text!r}, which is not used: {why}"
 
 
 def _only(word: str, given: Sequence[_Given]) -> tuple[str, tuple[str, ...]]:

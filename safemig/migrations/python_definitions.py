@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from safemig.migrations.python_scopes import run_at_definition
@@ -60,6 +61,13 @@ def asked_for_its_name(reader: Reader, node: ast.AST, own: Value) -> None:
                 reader.unknown(node, f"has the type {own.code.name}, and what that is in SQL is not known")
 
 
+def _is_simple(node: ast.ClassDef, bases: Sequence[Value], members: Iterable[Value]) -> bool:
+    """Whether nothing of the class is run when one is made: no method, and bases and members that are known."""
+    known = all(base.kind in ("expression", "data") or is_library_type(base) or base.simple for base in bases)
+    plain = all(member.kind in (*PLAIN, *BUILT) or is_library_type(member) for member in members)
+    return known and plain and not any(isinstance(inner, _BODIES) for inner in node.body)
+
+
 def make_class(reader: Reader, node: ast.ClassDef, at: int) -> None:
     """A class of the file; its body is run where it is made."""
     bases = [reader.value(base, at, used=True) for base in node.bases]
@@ -71,9 +79,6 @@ def make_class(reader: Reader, node: ast.ClassDef, at: int) -> None:
     members = reader.scopes[reader.inner(at, node.body)].names.values()
     if any(base.kind == "class" and not (base.simple or base.name) for base in bases):
         reader.unknown(node, f"derives {node.name} from a class whose methods are not followed")
-    simple = all(base.kind in ("expression", "data") or is_library_type(base) or base.simple for base in bases)
-    methods = any(isinstance(inner, _BODIES) for inner in node.body)
-    methods = methods or not all(one.kind in (*PLAIN, *BUILT) or is_library_type(one) for one in members)
-    known = simple and not (methods or node.keywords or wrapped)
+    known = not (node.keywords or wrapped) and _is_simple(node, bases, members)
     typed = bool(bases) and bases[0].kind == "imported" and bases[0].name.startswith("sqlalchemy")
     reader.bind(node.name, Value("class", node.name if typed else "", code=node, scope=at, simple=known), at)

@@ -166,57 +166,66 @@ def of_import(dotted: str, arguments: tuple[Value, ...] = ()) -> Value | None:
 def _of_sqlalchemy(dotted: str, last: str, arguments: tuple[Value, ...]) -> Value | None:
     parts = dotted.split(".")
     if "func" in parts[:-1] or "functions" in parts[:-1]:
-        name = tuple(parts[max(at for at, part in enumerate(parts) if part in ("func", "functions")) + 1 :])
-        folded = tuple(part.lower() for part in name)
-        value_function = len(folded) == 1 and folded[0] in _VALUE_FUNCTIONS
-        return EXPRESSION if value_function or is_harmless(folded) else None
+        name = _function_name(parts)
+        value_function = len(name) == 1 and name[0] in _VALUE_FUNCTIONS
+        return EXPRESSION if value_function or is_harmless(name) else None
     if last in _CLASS_BUILDERS:
         return EXPRESSION
     if last == "inspect" or dotted.endswith(".Inspector.from_engine"):
         return Value("inspector")
     if _ACTING & set(parts[1:]) or last in _NOT_TYPES:
         return None
-    if last in ("select", "union", "union_all", "intersect", "except_"):
-        return Value("query", "write" if any(one.kind == "write" for one in arguments) else "")
-    if last == "insert":
-        return Value("query", "insert")
-    if last in ("table", "Table", "MetaData"):
-        return Value("table")
+    match last:
+        case "select" | "union" | "union_all" | "intersect" | "except_":
+            return Value("query", "write" if any(argument.kind == "write" for argument in arguments) else "")
+        case "insert":
+            return Value("query", "insert")
+        case "table" | "Table" | "MetaData":
+            return Value("table")
+        case "quoted_name":  # quote=False puts the name into the statement as it is
+            return EXPRESSION if len(arguments) == 1 else None
     if last.lower() in ("enum", "domain"):
         return Value("enum")
-    if last == "quoted_name":  # quote=False puts the name into the statement as it is
-        return EXPRESSION if len(arguments) == 1 else None
     if last in _CREATES:
         return Value("query", "ddl")
     return EXPRESSION if last[:1].isupper() or last in _EXPRESSIONS else None
 
 
+def _function_name(parts: Sequence[str]) -> tuple[str, ...]:
+    """The name of the SQL function behind ``func``, a schema's in front of it."""
+    behind = max(at for at, part in enumerate(parts) if part in ("func", "functions")) + 1
+    return tuple(part.lower() for part in parts[behind:])
+
+
 def of_method(value: Value, method: str) -> Value | None:
     """What a method of that value gives; None for one that is not known to change nothing."""
-    if value.kind in PLAIN:
-        return DATA if method in _DATA_METHODS else None
-    if value.kind == "table" and method in ("insert", "select"):
-        return Value("query", "insert" if method == "insert" else "")
-    if value.kind == "table" and method == "reflect":
-        return DATA
-    if value.kind in ("table", "enum", "expression") and method in ("create", "create_all"):
-        return Value("data", "ddl")
-    if value.kind == "enum" and method == "drop":
-        return Value("data", "ddl")
-    if value.kind == "query" and method in _EXPRESSION_METHODS:
-        gives_part = method in ("cte", "subquery", "scalar_subquery", "as_scalar", "alias", "exists", "label")
-        return EXPRESSION if gives_part else Value("query", value.name)
-    if value.kind in BUILT:
-        return EXPRESSION if method in _EXPRESSION_METHODS else None
-    if value.kind == "inspector":
-        return DATA if method.startswith(("get_", "has_")) else None
-    if value.kind == "connection":
-        if method in ("connect", "execution_options"):
+    match value.kind, method:
+        case "table", "insert":
+            return Value("query", "insert")
+        case "table", "select":
+            return Value("query", "")
+        case "table", "reflect":
+            return DATA
+        case ("table" | "enum" | "expression", "create" | "create_all") | ("enum", "drop"):
+            return Value("data", "ddl")
+        case "query", _ if method in _EXPRESSION_METHODS:
+            return EXPRESSION if method in _GIVE_PART else Value("query", value.name)
+        case "inspector", _:
+            return DATA if method.startswith(("get_", "has_")) else None
+        case "connection", "connect" | "execution_options":
             return value
-        return DATA if method in _CONNECTION_LOOKS else None
-    if value.kind == "context":
-        return DATA if method in _CONTEXT_LOOKS else None
+        case "connection", _:
+            return DATA if method in _CONNECTION_LOOKS else None
+        case "context", _:
+            return DATA if method in _CONTEXT_LOOKS else None
+        case kind, _ if kind in PLAIN:
+            return DATA if method in _DATA_METHODS else None
+        case kind, _ if kind in BUILT:
+            return EXPRESSION if method in _EXPRESSION_METHODS else None
     return None
+
+
+_GIVE_PART = frozenset({"cte", "subquery", "scalar_subquery", "as_scalar", "alias", "exists", "label"})
 
 
 def attribute(value: Value, name: str) -> Value:

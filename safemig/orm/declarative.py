@@ -12,17 +12,18 @@ from safemig.migrations.from_python import LANGUAGES, argument, literal
 from safemig.migrations.table_draft import Shape, piece_of, quoted
 from safemig.orm.declarative_nodes import (
     annotated_types,
+    annotation_map,
+    arguments_of_column,
     assigned,
+    assignment,
     bare,
     enum_labels,
-    is_declared,
     is_enum,
     is_excerpt,
     is_item,
     is_optional,
     last,
     mapped_type,
-    returned,
     true,
     type_key,
     without_none,
@@ -77,31 +78,14 @@ class _Reader:
 
     def __init__(self, tree: ast.Module, above: int, others: Sequence[ast.Module]) -> None:
         self._tree, self._above = tree, above
-        self._others = {node.name: node for one in others for node in one.body if isinstance(node, ast.ClassDef)}
-        self._classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-        self._dialect = {
-            alias.asname or alias.name
-            for node in tree.body
-            if isinstance(node, ast.ImportFrom) and "postgresql" in (node.module or "")
-            for alias in node.names
-        }
-        self._aliases = {
-            alias.asname: alias.name
-            for node in tree.body
-            if isinstance(node, ast.ImportFrom)
-            for alias in node.names
-            if alias.asname
-        }
+        self._others = dict(pair for other in others for pair in _classes(other))
+        self._classes = dict(_classes(tree))
+        imports = [(node, alias) for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+        self._dialect = {name.asname or name.name for node, name in imports if "postgresql" in (node.module or "")}
+        self._aliases = {name.asname: name.name for _, name in imports if name.asname}
         known = self._others | self._classes
         self._enums = {name: node for name, node in known.items() if is_enum(node)}
-        maps = [assigned(node, "type_annotation_map") for node in known.values()]
-        self._types = {
-            type_key(key): value
-            for one in maps
-            if isinstance(one, ast.Dict)
-            for key, value in zip(one.keys, one.values, strict=True)
-            if key is not None
-        }
+        self._types = dict(pair for node in known.values() for pair in annotation_map(node))
         self._annotated = dict(pair for one in (*others, tree) for pair in annotated_types(one))
 
     def models(self) -> Iterable[Shape]:
@@ -156,17 +140,14 @@ class _Reader:
         return [node, *found]
 
     def _attribute(self, statement: ast.stmt, shape: Shape) -> None:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            name, annotation, value = statement.target.id, statement.annotation, statement.value
-        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            name, annotation, value = statement.targets[0].id, None, statement.value
-        elif isinstance(statement, ast.FunctionDef) and is_declared(statement):
-            name, annotation, value = statement.name, statement.returns, returned(statement)
-            if value is None and (not name.startswith("__") or name == "__table_args__"):
-                what = f"{name} of table {shape.table} is computed; write it out"
-                shape.problems.append((self._above + statement.lineno, what))
-        else:
+        read = assignment(statement)
+        if read is None:
             return
+        name, annotation, value = read
+        computed = isinstance(statement, ast.FunctionDef) and value is None
+        if computed and (not name.startswith("__") or name == "__table_args__"):
+            what = f"{name} of table {shape.table} is computed; write it out"
+            shape.problems.append((self._above + statement.lineno, what))
         mapped = mapped_type(annotation)
         call = value if isinstance(value, ast.Call) else None
         if call is not None and last(call.func) == "deferred" and call.args and isinstance(call.args[0], ast.Call):
@@ -185,18 +166,9 @@ class _Reader:
 
     def _column(self, name: str, mapped: ast.expr | None, call: ast.Call | None, line: int, shape: Shape) -> None:
         mapped, call = self._resolved(mapped, call)
-        args = list(call.args) if call else []
-        if args and literal(args[0]):
-            name, args = literal(args[0]), args[1:]
-        kind = argument(call, -1, "type_") if call else None
-        if kind is None and args and not is_item(args[0]):
-            kind, args = args[0], args[1:]
-        type_code = self._code(self._typed(kind)) if kind is not None else self._plain(mapped)
-        if kind is None:
-            type_code = self._followed(args, type_code, f"{shape.table}.{name}", line, shape)
-        if not type_code:
-            shape.problems.append((line, f"the type of column {shape.table}.{name} is not said; write it out"))
-            type_code = "sa.Integer()"
+        named, kind, args = arguments_of_column(call)
+        name = named or name
+        type_code = self._type_code(kind, mapped, args, f"{shape.table}.{name}", line, shape)
         options = {word.arg: word.value for word in call.keywords if word.arg} if call else {}
         parts = [quoted(name), type_code, *(self._code(one) for one in args)]
         primary = true(options.get("primary_key"))
@@ -207,13 +179,24 @@ class _Reader:
         if unique and not index:
             parts.append("unique=True")
         shape.elements.append((f"sa.Column({', '.join(parts)})", line))
-        for one in args:
-            if isinstance(one, ast.Call):
-                shape.fixed |= {literal(argument(one, -1, "name"))} - {""}
+        shape.fixed |= {literal(argument(one, -1, "name")) for one in args if isinstance(one, ast.Call)} - {""}
         if index:
             code = [quoted(f"ix_{shape.table}_{name}"), quoted(shape.table), f"[{quoted(name)}]"]
             code += ["unique=True"] if unique else []
             shape.after.append((f"op.create_index({', '.join([*code, *_schema(shape)])})", line))
+
+    def _type_code(
+        self, kind: ast.expr | None, mapped: ast.expr | None, args: Sequence[ast.expr], column: str, line: int,
+        shape: Shape,
+    ) -> str:  # fmt: skip
+        """The column's type as code; where nothing tells it, a problem is noted and any type stands in its place."""
+        if kind is not None:
+            code = self._code(self._typed(kind))
+        else:
+            code = self._followed(args, self._plain(mapped), column, line, shape)
+        if not code:
+            shape.problems.append((line, f"the type of column {column} is not said; write it out"))
+        return code or "sa.Integer()"
 
     def _resolved(self, mapped: ast.expr | None, call: ast.Call | None) -> tuple[ast.expr | None, ast.Call | None]:
         """The type and the column with what ``Annotated[…]`` says of them; the column's own words count first."""
@@ -315,6 +298,10 @@ class _Reader:
     def _code(self, node: ast.expr) -> str:
         fresh = ast.parse(ast.unparse(node), mode="eval").body  # the block's own tree stays as it is
         return _double_quoted(ast.unparse(_Qualified(self._dialect, self._aliases).visit(fresh)))
+
+
+def _classes(tree: ast.Module) -> Iterable[tuple[str, ast.ClassDef]]:
+    return ((node.name, node) for node in tree.body if isinstance(node, ast.ClassDef))
 
 
 class _Qualified(ast.NodeTransformer):

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from safemig.migrations.fragments import parse
-from safemig.migrations.from_python import literal
+from safemig.migrations.from_python import argument, literal
 
 
 def assigned(node: ast.ClassDef, name: str) -> ast.expr | None:
@@ -20,6 +20,37 @@ def assigned(node: ast.ClassDef, name: str) -> ast.expr | None:
         if any(isinstance(one, ast.Name) and one.id == name for one in targets):
             return statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
     return None
+
+
+def assignment(statement: ast.stmt) -> tuple[str, ast.expr | None, ast.expr | None] | None:
+    """Name, annotation and value of an attribute of a class, a ``declared_attr`` among these; None for all else."""
+    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        return statement.target.id, statement.annotation, statement.value
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        return statement.targets[0].id, None, statement.value
+    if isinstance(statement, ast.FunctionDef) and is_declared(statement):
+        return statement.name, statement.returns, returned(statement)
+    return None
+
+
+def annotation_map(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
+    """The types that the class's ``type_annotation_map`` gives, by what stands in annotations."""
+    value = assigned(node, "type_annotation_map")
+    for key, type_ in zip(value.keys, value.values, strict=True) if isinstance(value, ast.Dict) else ():
+        if key is not None:
+            yield type_key(key), type_
+
+
+def arguments_of_column(call: ast.Call | None) -> tuple[str, ast.expr | None, list[ast.expr]]:
+    """The name and the type that a column is given, and what else it is given by position; "" and None for none."""
+    if call is None:
+        return "", None, []
+    name, args = (literal(call.args[0]) if call.args else ""), call.args
+    args = args[1:] if name else args
+    kind = argument(call, -1, "type_")
+    if kind is None and args and not is_item(args[0]):
+        return name, args[0], args[1:]
+    return name, kind, args
 
 
 def is_excerpt(node: ast.ClassDef) -> bool:

@@ -125,20 +125,25 @@ def _attribute(text: str, one: Fresh) -> str:
     if node is None:
         raise CannotEdit(f"there is no class {one.owner} to add {one.name} to")
     lines = text.split("\n")
-    plain = [each for each in node.body if isinstance(each, ast.Assign | ast.AnnAssign)]
-    relations = [each for each in plain if _is_relationship(each)]
-    is_method = isinstance(ast.parse(one.code).body[0], ast.FunctionDef | ast.AsyncFunctionDef)
-    after = (([] if is_method else relations or plain) or node.body)[-1]
+    after, opens = _neighbour(node, ast.parse(one.code).body[0])
     indent = lines[after.lineno - 1][: after.col_offset]
     if indent.strip():
         raise CannotEdit(f"line {after.lineno} of {one.owner} holds several statements; give each a line of its own")
-    is_relation = _is_relationship(ast.parse(one.code).body[0])
-    gap = [""] if is_method or (is_relation and not relations) else []
+    gap = [""] if opens else []
     at = after.end_lineno or after.lineno
     fresh = reindent(_indented(one.code, _indent(text)), 0, indent).split("\n")
     below = [""] if at < len(lines) and lines[at].strip() else []
     between = below if not _goes_on(node, at) else []
     return "\n".join([*lines[:at], *gap, *fresh, *between, *lines[at:]])
+
+
+def _neighbour(node: ast.ClassDef, fresh: ast.stmt) -> tuple[ast.stmt, bool]:
+    """The statement of the class behind which the new one stands, and whether a paragraph begins with that."""
+    if isinstance(fresh, ast.FunctionDef | ast.AsyncFunctionDef):
+        return node.body[-1], True
+    plain = [each for each in node.body if isinstance(each, ast.Assign | ast.AnnAssign)]
+    relations = [each for each in plain if _is_relationship(each)]
+    return (relations or plain or node.body)[-1], _is_relationship(fresh) and not relations
 
 
 def _goes_on(node: ast.ClassDef, at: int) -> bool:

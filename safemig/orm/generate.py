@@ -103,18 +103,15 @@ def trimmed(made: Generated, table: str, name: str, style: Style) -> Trimmed:
     Relationships are left to the phase's items, foreign keys come to their columns, what SQLAlchemy takes from the
     annotation or makes anyway is left out.
     """
-    tree = parse(made.text)
-    nodes = [node for node in (tree.body if tree else []) if isinstance(node, ast.ClassDef)]
-    node = next((one for one in nodes if model_class(one).table == table), None)
-    if tree is None or node is None:
+    body = getattr(parse(made.text), "body", [])
+    node = next((one for one in body if isinstance(one, ast.ClassDef) and model_class(one).table == table), None)
+    if node is None:
         return Trimmed()
     own = _Table(table, style, made)
     own.read(node)
-    known = {one.bound: one for one in imports_of(tree.body) if one.name}
+    known = {one.bound: one for one in imports_of(body) if one.name}
     known |= {word: Import(module, word) for word, module in (*_STANDARD.items(), *_OWN.items())}
-    columns = [one for one in node.body if isinstance(one, ast.AnnAssign) and not _relates(one)]
-    columns = sorted((one for one in columns if _column_of(one) != _FILLER), key=lambda one: _place(one, made.columns))
-    statements = [own.column(one) for one in columns]
+    statements = [own.column(one) for one in _columns(node, made)]
     if style.kind == "dataclass":
         _by_keyword(statements)
     style = replace(style, hidden=frozenset(target_name(one) for one in statements))
@@ -133,6 +130,12 @@ def trimmed(made: Generated, table: str, name: str, style: Style) -> Trimmed:
     ]
     body = [_wrapped(f"    {line}", style.width) for line in lines[1]]
     return Trimmed("\n".join([*head, "", *body]), tuple(sorted(asked)))
+
+
+def _columns(node: ast.ClassDef, made: Generated) -> list[ast.AnnAssign]:
+    """The columns of the class in the table's order."""
+    columns = [one for one in node.body if isinstance(one, ast.AnnAssign) and not _relates(one)]
+    return sorted((one for one in columns if _column_of(one) != _FILLER), key=lambda one: _place(one, made.columns))
 
 
 class _Table:

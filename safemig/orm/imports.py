@@ -224,26 +224,28 @@ def _section(module: str, level: int, own: str) -> int:
 
 
 def _new_line(lines: list[str], tree: ast.Module, one: Import, own: str) -> str:
+    at, fresh = _place(lines, tree, one, own)
+    lines[at:at] = fresh
+    return "\n".join(lines)
+
+
+def _place(lines: Sequence[str], tree: ast.Module, one: Import, own: str) -> tuple[int, list[str]]:
+    """Before which 0-based line the import stands, and its line with the empty ones that part it from others."""
     section = _section(one.module, one.level, own)
-    nodes = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    places = [(_section_of(node, own), node) for node in nodes]
-    same = [node for number, node in places if number == section]
+    earlier, same, later = (
+        [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) and test(_section_of(node, own))]
+        for test in (section.__gt__, section.__eq__, section.__lt__)
+    )
     if same:
         above = [node for node in same if _order(lines[node.lineno - 1]) < _order(one.line)]
-        at = (above[-1].end_lineno or 0) if above else same[0].lineno - 1
-        lines[at:at] = [one.line]
-        return "\n".join(lines)
-    earlier = [node for number, node in places if number < section]
-    later = [node for number, node in places if number > section]
+        return (above[-1].end_lineno or 0) if above else same[0].lineno - 1, [one.line]
     if earlier:
-        lines[earlier[-1].end_lineno or 0 : earlier[-1].end_lineno or 0] = ["", one.line]
-    elif later:
-        lines[later[0].lineno - 1 : later[0].lineno - 1] = [one.line, ""]
-    else:
-        has_doc = bool(tree.body) and isinstance(tree.body[0], ast.Expr)
-        end = (tree.body[0].end_lineno or 0) if has_doc else 0
-        lines[end:end] = ["", one.line, ""] if end else [one.line, ""] if any(lines) else [one.line]
-    return "\n".join(lines)
+        return earlier[-1].end_lineno or 0, ["", one.line]
+    if later:
+        return later[0].lineno - 1, [one.line, ""]
+    if tree.body and isinstance(tree.body[0], ast.Expr):  # the docstring
+        return tree.body[0].end_lineno or 0, ["", one.line, ""]
+    return 0, [one.line, ""] if any(lines) else [one.line]
 
 
 def _order(line: str) -> tuple[bool, str]:

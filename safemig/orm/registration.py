@@ -20,29 +20,38 @@ def collected(
 ) -> tuple[dict[str, str], bool]:
     """New texts of the files that import the models beside the new file ``path``, and whether there is any: without
     one neither the application nor Alembic's env.py would see the new classes."""
-    parent = PurePosixPath(path).parent
-    siblings = {PurePosixPath(one.path).stem for one in models.files if PurePosixPath(one.path).parent == parent} - {
-        PurePosixPath(path).stem,
-        "__init__",
-    }
+    parent, stem = PurePosixPath(path).parent, PurePosixPath(path).stem
+    files = [PurePosixPath(file.path) for file in models.files]
+    siblings = {file.stem for file in files if file.parent == parent} - {stem, "__init__"}
     if not siblings:
         return {}, True
     package = module_of(str(parent / "__init__.py"), folder)
     found: dict[str, str] = {}
     reached = False
     for where, text in texts.items():
-        tree = parse(text) if where != path and _may_collect(where, parent, text, siblings) else None
-        if tree is None:
-            continue
-        inside = parent == PurePosixPath(where).parent
-        lines = [(node, there) for node in tree.body if (there := _modules(node, package, near=inside) & siblings)]
-        listed = {one for _, there in lines for one in there}
-        if listed and (where == str(parent / "__init__.py") or listed == siblings):
+        last = _last_import(where, text, parent, package, siblings) if where != path else None
+        if last is not None:
             reached = True
-            fresh = _with_line(text, lines[-1][0], PurePosixPath(path).stem, names, siblings)
+            fresh = _with_line(text, last, stem, names, siblings)
             found |= {where: fresh} if fresh != text else {}
     near = [text for where, text in texts.items() if where == str(parent / "__init__.py") or where.endswith("env.py")]
     return found, reached or any(_SEARCHES.search(text) for text in near)
+
+
+def _last_import(
+    where: str, text: str, parent: PurePosixPath, package: str, siblings: Collection[str]
+) -> ast.stmt | None:
+    """The last import of a sibling in a file that imports them all, the package's own any of them; None elsewhere."""
+    tree = parse(text) if _may_collect(where, parent, text, siblings) else None
+    inside = parent == PurePosixPath(where).parent
+    lines = [
+        (node, there)
+        for node in (tree.body if tree else ())
+        if (there := _modules(node, package, near=inside).intersection(siblings))
+    ]
+    listed = {module for _, there in lines for module in there}
+    whole = bool(listed) and (where == str(parent / "__init__.py") or listed == siblings)
+    return lines[-1][0] if whole else None
 
 
 def _may_collect(where: str, parent: PurePosixPath, text: str, siblings: Collection[str]) -> bool:
@@ -111,29 +120,33 @@ def in_all(text: str, names: Sequence[str]) -> str:
         if not isinstance(node.value, ast.List | ast.Tuple) or not node.value.elts:
             continue
         listed = [ast.literal_eval(one) for one in node.value.elts if isinstance(one, ast.Constant)]
-        final = node.value.elts[-1]
-        lines = text.split("\n")
-        quote = lines[final.lineno - 1][final.col_offset : final.col_offset + 1]
-        multi = node.value.lineno != (node.value.end_lineno or 0)
-        for name in [name for name in names if name not in listed]:
-            elements = node.value.elts
-            later = next((e for e, said in zip(elements, listed, strict=False) if said > name), None)
-            if later is not None and listed == sorted(listed):
-                row, column = later.lineno - 1, later.col_offset
-                if multi and lines[row][:column].strip() == "":
-                    lines.insert(row, f"{lines[row][:column]}{quote}{name}{quote},")
-                else:
-                    lines[row] = f"{lines[row][:column]}{quote}{name}{quote}, {lines[row][column:]}"
-            else:
-                row, column = (final.end_lineno or 0) - 1, final.end_col_offset or 0
-                if multi:
-                    rest = lines[row][column:]
-                    lines[row] = lines[row][:column] + (rest if rest.startswith(",") else f",{rest}")
-                    lines.insert(row + 1, f"{' ' * final.col_offset}{quote}{name}{quote},")
-                else:
-                    lines[row] = f"{lines[row][:column]}, {quote}{name}{quote}{lines[row][column:]}"
-            return in_all("\n".join(lines), names)
+        missing = next((name for name in names if name not in listed), None)
+        if missing is not None:
+            return in_all(_with_element(text, node.value, missing, listed), names)
     return text
+
+
+def _with_element(text: str, value: ast.List | ast.Tuple, name: str, listed: Sequence[str]) -> str:
+    """The text with one more name in that list of names: before the next in a sorted list, else at its end."""
+    lines, final = text.split("\n"), value.elts[-1]
+    quote = lines[final.lineno - 1][final.col_offset : final.col_offset + 1]
+    fresh, multi = f"{quote}{name}{quote}", value.lineno != (value.end_lineno or 0)
+    later = next((element for element, other in zip(value.elts, listed, strict=False) if other > name), None)
+    if later is not None and list(listed) == sorted(listed):
+        row, column = later.lineno - 1, later.col_offset
+        if multi and lines[row][:column].strip() == "":
+            lines.insert(row, f"{lines[row][:column]}{fresh},")
+        else:
+            lines[row] = f"{lines[row][:column]}{fresh}, {lines[row][column:]}"
+        return "\n".join(lines)
+    row, column = (final.end_lineno or 0) - 1, final.end_col_offset or 0
+    rest = lines[row][column:]
+    if multi:
+        lines[row] = lines[row][:column] + (rest if rest.startswith(",") else f",{rest}")
+        lines.insert(row + 1, f"{' ' * final.col_offset}{fresh},")
+    else:
+        lines[row] = f"{lines[row][:column]}, {fresh}{rest}"
+    return "\n".join(lines)
 
 
 def for_checkers(text: str, codes: Sequence[str], path: str, places: Mapping[str, str], folder: str) -> str:
@@ -152,23 +165,31 @@ def for_checkers(text: str, codes: Sequence[str], path: str, places: Mapping[str
         return text
     plain = text.replace("\r\n", "\n")
     shown = [f"    {one.line}" for one in wanted]
-    if blocks:
-        lines = plain.split("\n")
-        there = [node for node in blocks[0].body if isinstance(node, ast.Import | ast.ImportFrom)]
-        for line in reversed(shown):
-            above = [node.end_lineno or 0 for node in there if lines[node.lineno - 1] < line]
-            at = above[-1] if above else blocks[0].body[0].lineno - 1
-            lines.insert(at, line)
-        plain = "\n".join(lines)
-    else:
-        plain = add(plain, [Import("typing", "TYPE_CHECKING")])
-        tree = parse(plain)
-        nodes = [node for node in (tree.body if tree else []) if isinstance(node, ast.Import | ast.ImportFrom)]
-        at = nodes[-1].end_lineno or 0
-        lines = plain.split("\n")
-        lines[at:at] = ["", "if TYPE_CHECKING:", *shown]
-        plain = "\n".join(lines)
+    plain = _in_block(plain, blocks[0], shown) if blocks else _with_block(plain, shown)
     return plain.replace("\n", "\r\n") if "\r\n" in text else plain
+
+
+def _in_block(text: str, block: ast.If, shown: Sequence[str]) -> str:
+    """The text with those imports in its block for type checkers, in their order."""
+    lines = text.split("\n")
+    for line in reversed(shown):
+        above = [node.end_lineno or 0 for node in _imports(block.body) if lines[node.lineno - 1] < line]
+        lines.insert(above[-1] if above else block.body[0].lineno - 1, line)
+    return "\n".join(lines)
+
+
+def _with_block(text: str, shown: Sequence[str]) -> str:
+    """The text with a block for type checkers behind its imports."""
+    text = add(text, [Import("typing", "TYPE_CHECKING")])
+    tree = parse(text)
+    at = _imports(tree.body if tree else [])[-1].end_lineno or 0
+    lines = text.split("\n")
+    lines[at:at] = ["", "if TYPE_CHECKING:", *shown]
+    return "\n".join(lines)
+
+
+def _imports(body: Sequence[ast.stmt]) -> list[ast.Import | ast.ImportFrom]:
+    return [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def names_types(models: Models) -> bool:

@@ -71,10 +71,7 @@ def carrying(steps: Sequence[Step], facts: Facts, findings: Sequence[Finding]) -
     """The steps, each with the revisions that it will in fact apply: those that no step before it has applied."""
     current, waiting = _at_start(facts, findings)
     seen = _after_start(findings)
-    planned = {fact.revision for fact in (facts.merge, facts.migration) if fact}
-    every = (*(one.revision for one in facts.files), *(one.revision for one in facts.risks))
-    left = tuple(name for name in dict.fromkeys(every) if name not in planned) if waiting is None else waiting
-    unknown = waiting is None
+    left, unknown = _unplanned(facts) if waiting is None else waiting, waiting is None
     carried: list[Step] = []
     for step in steps:
         if step.id == "revision" and seen is not None:
@@ -87,7 +84,8 @@ def carrying(steps: Sequence[Step], facts: Facts, findings: Sequence[Finding]) -
             left, unknown = (), False
         elif applying and (left or unknown):
             # What a generated file holds is read only after the step that generates it has ended.
-            names = tuple(dict.fromkeys(NEW if name in written and step.id == "generate" else name for name in left))
+            unread = written if step.id == "generate" else ()
+            names = tuple(dict.fromkeys(NEW if name in unread else name for name in left))
             step_applying = _carry(step, facts, names, applying, current, unknown=unknown)
             carried.append(_moving(step_applying, facts))
             # A reloader may not see a new file (uvicorn's own, without watchfiles, does not), and a build may find no
@@ -96,6 +94,13 @@ def carrying(steps: Sequence[Step], facts: Facts, findings: Sequence[Finding]) -
             continue
         carried.append(_moving(step, facts))
     return carried
+
+
+def _unplanned(facts: Facts) -> tuple[str, ...]:
+    """The revisions that there are, without those that the plan writes."""
+    planned = {fact.revision for fact in (facts.merge, facts.migration) if fact}
+    every = (*(file.revision for file in facts.files), *(risk.revision for risk in facts.risks))
+    return tuple(name for name in dict.fromkeys(every) if name not in planned)
 
 
 def _written(step: Step, facts: Facts, findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -47,22 +47,36 @@ def changing(facts: Facts, findings: Sequence[Finding], pending: tuple[str, ...]
 
 def pending_step(facts: Facts, findings: Sequence[Finding], pending: tuple[str, ...], phase: Phase) -> Step:
     """The step that applies the pending revisions."""
-    listed = ", ".join(pending)
     current = revisions(facts, findings, pending)[0]
+    title = f"Apply the pending revisions: {', '.join(pending)}"
+    return _upgrade(facts, "pending", title, phase, pending, (current or (), facts.heads))
+
+
+def upgrade_step(facts: Facts, names: tuple[str, ...]) -> Step:
+    """The step that applies the new revisions by the project's own command."""
+    title = f"Migrate the database to {', '.join(names) or NEW}"
+    return _upgrade(facts, "migrate", title, "change", names, (facts.heads, names or (NEW,)))
+
+
+def _upgrade(
+    facts: Facts, name: str, title: str, phase: Phase, names: tuple[str, ...], ends: tuple[Sequence[str], Sequence[str]]
+) -> Step:
+    """A step from one of the ``ends`` to the other."""
+    listed = ", ".join(names) or NEW
     step = command_step(
-        "pending",
+        name,
         "upgrade",
-        f"Apply the pending revisions: {listed}",
+        title,
         phase,
         facts.commands["migrate"],
         facts,
         changes=f"database schema, by revision {listed}",
-        undo=downgrade_line(facts, ", ".join(current or ()) or "base"),
+        undo=downgrade_line(facts, ", ".join(ends[0]) or "base"),
         assumes=("schema", "heads"),
         reaches=f"revision {listed}",
-        done_when=f"the database is at {', '.join(facts.heads)}",
+        done_when=f"the database is at {', '.join(ends[1])}",
     )
-    return applying(step, facts, pending)
+    return applying(step, facts, names)
 
 
 def pending_change(facts: Facts, findings: Sequence[Finding], pending: tuple[str, ...], *, more: bool) -> list[Step]:

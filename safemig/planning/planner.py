@@ -16,7 +16,6 @@ from safemig.planning.facts import Facts, Finding, MigrationFact
 from safemig.planning.heads import found_there, merges_only, shares_migration
 from safemig.planning.notes import notes, open_points, phase_words
 from safemig.planning.pending import (
-    NEW,
     changing,
     desire_step,
     generated,
@@ -25,6 +24,7 @@ from safemig.planning.pending import (
     pending_step,
     points,
     uncompared,
+    upgrade_step,
 )
 from safemig.planning.pending import revisions as revisions_of
 from safemig.planning.plan import Phase, Plan, Step, child
@@ -310,21 +310,7 @@ def _changing(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
     if steps and not migrates_by_command(facts):
         steps += restarted(steps, facts)
     elif steps:
-        revision = ", ".join(names) or NEW
-        step = command_step(
-            "migrate",
-            "upgrade",
-            f"Migrate the database to {revision}",
-            "change",
-            facts.commands["migrate"],
-            facts,
-            changes=f"database schema, by revision {revision}",
-            undo=downgrade_line(facts, ", ".join(facts.heads) or "base"),
-            assumes=("schema", "heads"),
-            reaches=f"revision {revision}",
-            done_when=f"the database is at {revision}",
-        )
-        steps.append(applying(step, facts, names))
+        steps.append(upgrade_step(facts, names))
     steps = [*first, *steps]
     if steps or facts.used:
         steps.append(

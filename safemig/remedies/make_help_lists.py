@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from safemig.shell.makefile import Makefile, Target
 
@@ -17,16 +17,7 @@ def list_phony(lines: list[str], after: str, *, forced: bool, block: Sequence[st
     """Name the target in the .PHONY list that names the example; ``forced``: in one of its own if need be."""
     if any(line.startswith(".PHONY") for line in block):
         return
-    lists = []
-    index = 0
-    while index < len(lines):
-        end = index
-        if re.match(r"\.PHONY\s*:", lines[index]):
-            while lines[end].endswith("\\") and end + 1 < len(lines):
-                end += 1
-            words = [word for line in lines[index : end + 1] for word in line.rstrip("\\").split("#")[0].split()]
-            lists.append((index, end, words))
-        index = end + 1
+    lists = list(_phony_lists(lines))
     if any(NAME in words for _, _, words in lists):
         return
     chosen = next((found for found in lists if after in found[2]), lists[-1] if lists else None)
@@ -44,6 +35,19 @@ def list_phony(lines: list[str], after: str, *, forced: bool, block: Sequence[st
             return
     body, hash_, comment = lines[last].partition("#")
     lines[last] = f"{body.rstrip()} {NAME}{'  ' if hash_ else ''}{hash_}{comment}"
+
+
+def _phony_lists(lines: Sequence[str]) -> Iterator[tuple[int, int, list[str]]]:
+    """First and last 0-based line of each .PHONY list, and its words."""
+    index = 0
+    while index < len(lines):
+        end = index
+        if re.match(r"\.PHONY\s*:", lines[index]):
+            while lines[end].endswith("\\") and end + 1 < len(lines):
+                end += 1
+            words = [word for line in lines[index : end + 1] for word in line.rstrip("\\").split("#")[0].split()]
+            yield index, end, words
+        index = end + 1
 
 
 def list_help(lines: list[str], makefile: Makefile, target: Target, said: str) -> None:

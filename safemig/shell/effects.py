@@ -177,16 +177,19 @@ def _named(words: Words, place: _Place, part: Part | None) -> Effects:
         return _python(words, args, place)
     if name == "make" and place.make and not (place.moved or place.contained):
         return place.make(args)
-    if name == "git" and place.moved:
-        # A folder can bring a configuration of git that runs commands.
-        return unknown(words)
-    if name == "kill" and part is not None and any(each.words[:1] not in ((), ("cat",)) for each in part.inner):
-        return unknown(words)
     if name in (".", "source") and len(args) == 1 and args[0].endswith("/activate"):
         return reads() if _is_environment(args[0].removesuffix("/activate"), place) else unknown(words)
-    if name in _TESTS and not place.contained and not _of_this_project(args):
-        return unknown(words)
-    return _tool(name, words, args)
+    return unknown(words) if _reaches_out(name, args, place, part) else _tool(name, words, args)
+
+
+def _reaches_out(name: str, args: Words, place: _Place, part: Part | None) -> bool:
+    """Whether the tool may do more here than its words say."""
+    match name:
+        case "git":  # a folder can bring a configuration of git that runs commands
+            return place.moved
+        case "kill":
+            return part is not None and any(each.words[:1] not in ((), ("cat",)) for each in part.inner)
+    return name in _TESTS and not place.contained and not _of_this_project(args)
 
 
 def _xargs(words: Words, args: Words, place: _Place) -> Effects:
@@ -236,16 +239,9 @@ def _is_environment(folder: str, place: _Place) -> bool:
 
 
 def _tool(name: str, words: Words, args: Words) -> Effects:
-    if name in ("test", "[", "[["):
-        # Bash evaluates a subscript here, and that may be a command.
-        risky = any("$(" in word or "`" in word for word in args) or "-v" in args or "-R" in args
-        return unknown(words) if risky or _hides_operator(args if name == "test" else args[:-1]) else reads()
-    if name == "set":
-        plain = all(re.fullmatch(r"[-+][eux]+o?|[-+]o|pipefail|errexit|nounset", word) for word in args)
-        return reads() if plain else unknown(words)
-    if name == "printf" and any(word.startswith("-v") or word[:1] == HOLE for word in args[:1]):
-        return unknown(words)
-    if name == "wait" and not all(re.fullmatch(rf"-n|%?\d+|{HOLE}", word) for word in args):
+    if name in ("test", "[", "[[", "set"):
+        return reads() if _is_plain_builtin(name, args) else unknown(words)
+    if name in ("printf", "wait") and not _is_plain_builtin(name, args):
         return unknown(words)
     if name in PRINTERS:
         return reads()
@@ -258,6 +254,20 @@ def _tool(name: str, words: Words, args: Words) -> Effects:
     if name in DESTROYERS:
         return destroys(*DESTROYERS[name])
     return from_table(name, args) or unknown(words)
+
+
+def _is_plain_builtin(name: str, args: Words) -> bool:
+    """Whether a builtin of the shell is given nothing that may be evaluated, or change what follows."""
+    match name:
+        case "set":
+            return all(re.fullmatch(r"[-+][eux]+o?|[-+]o|pipefail|errexit|nounset", word) for word in args)
+        case "printf":
+            return not any(word.startswith("-v") or word[:1] == HOLE for word in args[:1])
+        case "wait":
+            return all(re.fullmatch(rf"-n|%?\d+|{HOLE}", word) for word in args)
+    # Bash evaluates a subscript in a test, and that may be a command.
+    risky = any("$(" in word or "`" in word for word in args) or "-v" in args or "-R" in args
+    return not (risky or _hides_operator(args if name == "test" else args[:-1]))
 
 
 def _hides_operator(given: Words) -> bool:

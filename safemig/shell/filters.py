@@ -46,8 +46,8 @@ def awk(args: Words) -> Effects:
     return reads()
 
 
-def sed(args: Words) -> Effects:
-    """Substitutions and line ranges; a sed program can also run commands and write files."""
+def _sed_programs(args: Words) -> tuple[bool, list[str], list[str]] | None:
+    """Whether files are edited in place, the programs, and the files; None behind an option that is not known."""
     in_place = False
     programs: list[str] = []
     rest = list(args)
@@ -58,9 +58,18 @@ def sed(args: Words) -> Effects:
         elif re.fullmatch(r"-i(\.\w+)?|--in-place", option):
             in_place = True
         elif option not in ("-n", "-E", "-r", "-u", "-nE", "-nr"):
-            return unknown(("sed", *args))
+            return None
     if not programs and rest:
         programs.append(rest.pop(0))
+    return in_place, programs, rest
+
+
+def sed(args: Words) -> Effects:
+    """Substitutions and line ranges; a sed program can also run commands and write files."""
+    read = _sed_programs(args)
+    if read is None:
+        return unknown(("sed", *args))
+    in_place, programs, rest = read
     if any(word.startswith(("-", HOLE)) for word in rest):
         return unknown(("sed", *args))
     if not programs or not all(HOLE not in each and _SED_SAFE.fullmatch(each) for each in programs):

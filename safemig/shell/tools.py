@@ -124,19 +124,12 @@ def uv(args: Words) -> Effects:
     """uv without ``uv run``, which is a wrapper of another command."""
     command, rest = (args[0] if args else ""), args[1:]
     if command == "pip":
-        if rest[:1] == ("install",) and "--python" in rest:
-            at = rest.index("--python")
-            if at + 1 < len(rest) and (re.fullmatch(r"[\d.]+", rest[at + 1]) or is_virtualenv(rest[at + 1])):
-                rest = (*rest[:at], *rest[at + 2 :])
-        return from_table("pip", rest) or unknown(("uv", *args))
+        return from_table("pip", _without_python(rest)) or unknown(("uv", *args))
     if command == "venv":
         parsed = Known("-q --quiet --python= -p= --seed").parse(rest)
         versions = parsed.values("--python", "-p") if parsed else ()
-        if (
-            parsed
-            and all(map(is_virtualenv, parsed.operands))
-            and all(re.fullmatch(r"[\w.,<>=]+", v) for v in versions)
-        ):
+        plain = all(re.fullmatch(r"[\w.,<>=]+", version) for version in versions)
+        if parsed and plain and all(map(is_virtualenv, parsed.operands)):
             return writes("packages", "uv venv makes a virtual environment")
     elif command in ("sync", "lock", "add"):
         if Known(_UV).parse(rest) is not None:
@@ -149,6 +142,14 @@ def uv(args: Words) -> Effects:
     ):
         return reads()
     return unknown(("uv", *args))
+
+
+def _without_python(rest: Words) -> Words:
+    """The words of ``uv pip install`` without ``--python`` and the version or virtual environment that it names."""
+    at = rest.index("--python") if rest[:1] == ("install",) and "--python" in rest else len(rest)
+    named = rest[at + 1 : at + 2]
+    known = bool(named) and (re.fullmatch(r"[\d.]+", named[0]) or is_virtualenv(named[0]))
+    return (*rest[:at], *rest[at + 2 :]) if known else rest
 
 
 _FIND = names(

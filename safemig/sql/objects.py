@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -82,24 +82,22 @@ def _target(statement: Statement) -> tuple[str, str, str]:
     if at is None or own[at].upper not in RELATIONS:
         return statement.head.lower(), " ".join(token.text for token in own[:6]), ""
     kind = own[at].upper.lower()
-    at += 1
-    while at < len(own) and own[at].upper in ("IF", "NOT", "EXISTS", "CONCURRENTLY", "ONLY"):
-        at += 1
-    if own[at : at + 1] and own[at].upper == "ON":
-        name = ""
-    else:
-        name, at = qualified(own, at)
-    table = name if kind == "table" else ""
-    if kind in ("index", "trigger", "policy"):
-        on = next((place for place, token in enumerate(own) if place >= at and token.upper == "ON"), None)
-        after = on + 1 if on is not None else len(own)
-        if own[after : after + 1] and own[after].upper == "ONLY":
-            after += 1
-        table = qualified(own, after)[0]
+    at = _behind(own, at + 1, ("IF", "NOT", "EXISTS", "CONCURRENTLY", "ONLY"))
+    name, at = ("", at) if own[at : at + 1] and own[at].upper == "ON" else qualified(own, at)
     if kind == "table" and statement.head == "ALTER":
         change = " ".join(token.text for token in own[at:])
-        return "alter", f"{name} {change}", table
-    return kind, name, table
+        return "alter", f"{name} {change}", name
+    if kind in ("index", "trigger", "policy"):
+        on = next((place for place, token in enumerate(own) if place >= at and token.upper == "ON"), len(own))
+        return kind, name, qualified(own, _behind(own, on + 1, ("ONLY",)))[0]
+    return kind, name, name if kind == "table" else ""
+
+
+def _behind(own: Sequence[Token], at: int, words: Collection[str]) -> int:
+    """The first place from that one on where none of the words stands."""
+    while at < len(own) and own[at].upper in words:
+        at += 1
+    return at
 
 
 def _constraints(own: tuple[Token, ...]) -> Iterable[str]:

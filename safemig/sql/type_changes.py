@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _TYPE = re.compile(r"([a-z\"][\w .\"]*?)\s*(?:\(([\d, -]+)\))?(?: (with|without) time zone)?((?:\[\])*)", re.I)
@@ -84,20 +85,26 @@ def of_code(node: ast.expr | None) -> str:
     name = function.attr if isinstance(function, ast.Attribute) else function.id
     base = _OF_CODE.get(name.lower(), "")
     takes = _PARAMETERS.get(base, ())
-    given = dict(zip(takes, call.args, strict=False)) if call and len(call.args) <= len(takes) else {}
-    given |= {word.arg or "**": word.value for word in (call.keywords if call else ())}
-    values = {key: one.value if isinstance(one, ast.Constant) else None for key, one in given.items()}
-    values.pop("asdecimal", None)
+    values = _arguments(call, takes) if call else {}
+    if not base or values is None or ("scale" in values and "precision" not in values):
+        return ""
     zone = values.pop("timezone", False)
     sizes = [str(values.pop(key)) for key in takes if isinstance(values.get(key), int)]
-    strange = call is not None and len(call.args) > len(takes)
-    strange = strange or not isinstance(zone, bool) or ("scale" in given and "precision" not in given)
-    if not base or values or strange:
+    if values or not isinstance(zone, bool):
         return ""
     size = f"({','.join(sizes)})" if sizes else ""
     if base in ("timestamp", "time"):
         return f"{base}{size} {'with' if zone else 'without'} time zone"
     return f"{base}{size}"
+
+
+def _arguments(call: ast.Call, takes: Sequence[str]) -> dict[str, object] | None:
+    """What the type is given by name, None for what is no literal; None for more than it takes."""
+    if len(call.args) > len(takes):
+        return None
+    given = dict(zip(takes, call.args, strict=False)) | {word.arg or "**": word.value for word in call.keywords}
+    given.pop("asdecimal", None)
+    return {name: node.value if isinstance(node, ast.Constant) else None for name, node in given.items()}
 
 
 def converts(before: str, after: str) -> bool:

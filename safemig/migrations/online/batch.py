@@ -65,33 +65,37 @@ def _name(node: ast.stmt) -> str:
 
 def _plain(text: str, name: str, batch: ast.Call) -> str:
     """One operation of the batch with the table in its place; "" where it cannot stand alone."""
-    tree = parse(text)
-    node = tree.body[0] if tree and len(tree.body) == 1 else None
-    call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
-    if call is None or not isinstance(call.func, ast.Attribute) or ast.unparse(call.func.value) != name:
+    read = _operation(text, name)
+    if read is None:
         return ""
-    method = call.func.attr
-    options = {word.arg for word in call.keywords}
-    if method not in _PLACES or options & {None, "insert_before", "insert_after", "table_name"}:
-        return ""
-    place, table = _PLACES[method], quoted(literal(argument(batch, 0, "table_name")))
-    schema = literal(argument(batch, -1, "schema"))
-    if len(call.args) < place or (len(call.args) == place == 0):
-        return ""
+    method, call = read
+    place = _PLACES[method]
+    table, schema = quoted(literal(argument(batch, 0, "table_name"))), literal(argument(batch, -1, "schema"))
     edits = _names(call, name, text)
     if len(call.args) > place:
         edits.append((_offset(text, call.args[place]), 0, f"{table}, "))
+    elif method in ("drop_index", "drop_constraint", "create_check_constraint"):
+        edits.append((_end(text, call.args[-1]), 0, f", table_name={table}"))
     else:
-        word = "table_name=" if method in ("drop_index", "drop_constraint", "create_check_constraint") else ""
-        last = call.args[-1]
-        edits.append((_end(text, last), 0, f", {word}{table}" if word else ""))
-        if not word:
-            return ""
+        return ""
     if schema:
         word = "source_schema" if method == "create_foreign_key" else "schema"
         tail = max(_end(text, one) for one in (*call.args, *(word.value for word in call.keywords)))
         edits.append((tail, 0, f", {word}={quoted(schema)}"))
     return _edited(text, edits)
+
+
+def _operation(text: str, name: str) -> tuple[str, ast.Call] | None:
+    """Method and call of an operation of the batch whose arguments leave a place for the table; None for all else."""
+    tree = parse(text)
+    node = tree.body[0] if tree and len(tree.body) == 1 else None
+    call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+    if call is None or not isinstance(call.func, ast.Attribute) or ast.unparse(call.func.value) != name:
+        return None
+    options = {word.arg for word in call.keywords}
+    if call.func.attr not in _PLACES or options & {None, "insert_before", "insert_after", "table_name"}:
+        return None
+    return (call.func.attr, call) if call.args and len(call.args) >= _PLACES[call.func.attr] else None
 
 
 def _names(call: ast.Call, name: str, text: str) -> list[tuple[int, int, str]]:

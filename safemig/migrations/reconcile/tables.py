@@ -87,14 +87,9 @@ def restate(wanted: Wanted, target: Engine, base: Snapshot) -> Restated:
     aim = _shown(wanted, target, tables, types)
     present = _present(wanted, first, target, tables)
     keys = {_key(table) for table in tables}
-    # PostgreSQL names what the spec leaves unnamed: such a constraint may be there under another name.
-    names = {name for full in wanted.named for name in (full, full.lower(), full[:LONGEST_NAME])}
-    unnamed = frozenset(
-        key for key, value in aim.snapshot.objects.items()
-        if key.startswith(("constraint ", "index ")) and table_of(key, value) in keys and _last(key) not in names
-    )  # fmt: skip
     differences = [
-        one for one in compare(aim.snapshot, present.snapshot, open_names=unnamed, ignore=frozenset())
+        one for one in compare(aim.snapshot, present.snapshot, open_names=_unnamed(wanted, aim.snapshot, keys),
+                               ignore=frozenset())
         if _concerns(one, keys, aim.snapshot, present.snapshot, types)
     ]  # fmt: skip
     hanging = _hanging(wanted, first, target, differences, present.snapshot)
@@ -105,6 +100,15 @@ def restate(wanted: Wanted, target: Engine, base: Snapshot) -> Restated:
     moved = frozenset(f"table {table}" for table, one, _ in made if one.moves)
     found, derived = _written(wanted, own, tables, made, present.snapshot, types)
     return Restated(found, kept, notes=notes, moved=moved, derived=derived)
+
+
+def _unnamed(wanted: Wanted, aim: Snapshot, keys: Collection[str]) -> frozenset[str]:
+    """The constraints and indexes that the spec leaves unnamed: PostgreSQL may have named them otherwise."""
+    names = {name for full in wanted.named for name in (full, full.lower(), full[:LONGEST_NAME])}
+    return frozenset(
+        key for key, value in aim.objects.items()
+        if key.startswith(("constraint ", "index ")) and table_of(key, value) in keys and _last(key) not in names
+    )  # fmt: skip
 
 
 def _key(table: str) -> str:
@@ -344,10 +348,13 @@ def _written(
     that follows from them where the spec's own is used."""
     text, backs, problems = Text([], []), list[str](), list[str]()
     left = tuple(table for table in wanted.tables if table not in tables)
-    for _, change, line in [change for change in made if change[0] in types]:
-        # First, and taken back last: all columns then have the type that they have now.
-        text.add(change.up, number_at(wanted.upgrade_lines, line - 1, wanted.origin[1]))
-        backs.append(change.down)
+
+    def add(keys: Collection[str]) -> None:
+        for _, change, line in (change for change in made if change[0] in keys):
+            text.add(change.up, number_at(wanted.upgrade_lines, line - 1, wanted.origin[1]))
+            backs.append(change.down)
+
+    add(types)  # first, and taken back last: all columns then have the type that they have now
     own = tuple(enum_types.without(own, types))
     whole, fits = "\n".join(one.text for one in own), _fits(wanted, tables, types)
     for number, one in enumerate(own):
@@ -358,13 +365,11 @@ def _written(
                 step = replace(wanted, upgrade=one.text, tables=left, downgrade="")
                 backs.append(downgrade.derive(step, whole=whole))
             except downgrade.NoUndo as error:
-                file, line = wanted.place(one.line)
-                problems.append(f"{file}:{line}: {error.text!r} has no downgrade that follows from it; write one")
+                file, place = wanted.place(one.line)
+                problems.append(f"{file}:{place}: {error.text!r} has no downgrade that follows from it; write one")
         for table in tables:
             if number == _last_of(own, table):
-                for _, change, line in [change for change in made if change[0] == _key(table)]:
-                    text.add(change.up, number_at(wanted.upgrade_lines, line - 1, wanted.origin[1]))
-                    backs.append(change.down)
+                add({_key(table)})
     derived = "\n".join(back for back in reversed(backs) if back)
     down = wanted.downgrade if fits else derived
     lines = wanted.downgrade_lines if fits else ()

@@ -14,7 +14,7 @@ from checks.revisions.graph import Graph, UnknownRevision, pending, read_graph
 from checks.revisions.style import Pattern, read_pattern
 from safemig.base import file_edit
 from safemig.migrations.change import Wanted
-from safemig.migrations.fixed_names import fixed_names, message_of
+from safemig.migrations.fixed_names import Fixed, fixed_names, message_of
 from safemig.plan_document.document import Document, Phase
 from safemig.plan_document.migrating import asks_migration
 from safemig.planning.applying import upgrades
@@ -63,7 +63,38 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         world = unseen("revision", world.subject, world.repeat, unnamed)
     specs = await asyncio.to_thread(_specs, project, request.spec)
     documents = specs.documents
-    facts = Facts(
+    facts = _of_project(project, config, runtime, request, graph, world)
+    facts = _with_startup(replace(_with_revision(facts, graph, world), in_use=used), project)
+    chooser = Chooser(facts, project, runtime, documents, graph)
+    chosen = await asyncio.to_thread(chooser.choose, request)
+    facts = replace(facts, problems=(*facts.problems, *filter(None, (specs.unread,)), *chooser.notes))
+    facts = _with_test_target(facts, project)
+    if tree and isinstance(chosen, Choice):
+        facts = _with_spec(facts, project, config, runtime, tree, graph, chosen, chooser)
+        facts = with_named(facts, project, chosen.phase)
+    elif isinstance(chosen, Nothing):
+        facts = replace(facts, unchosen=(chosen.reason, *chosen.near))
+    if not request.message:
+        facts = replace(facts, left_open=tuple(_left_open(documents, chosen, config.ticks.words)))
+    facts = _with_revision_files(facts, project, tree, graph) if tree else facts
+    phases = [(chosen.document, chosen.phase)] if isinstance(chosen, Choice) else _phases(documents, request)
+    facts = replace(facts, undone=tuple(text for document, phase in phases for text in undone(document, phase)))
+    told = (*unread_labels(graph, project.root), *([unnamed] if unnamed not in ("", world.reason) else []))
+    stopping = (*stops(graph, project.root, merged=facts.merge is not None), *_elsewhere(runtime))
+    stopping = (*stopping, unnamed) if unnamed and unnamed == world.reason else stopping
+    return replace(
+        facts,
+        missing=(*missing(project, _played(facts)), *stopping, *facts.missing),
+        stops=(*stopping, *facts.stops),
+        problems=(*notes(project), *told, *facts.problems),
+    )
+
+
+def _of_project(
+    project: Project, config: Config, runtime: Runtime, request: Request, graph: Graph, world: Evidence
+) -> Facts:
+    """What the project says of itself, whatever is asked for."""
+    return Facts(
         target=_target(project, config),
         runtime=runtime.name,
         folder=_relative(project, project.folder),
@@ -78,34 +109,13 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         unread=() if world.seen else (world.reason,),
         message=request.message,
     )
-    facts = _with_startup(replace(_with_revision(facts, graph, world), in_use=used), project)
-    chooser = Chooser(facts, project, runtime, documents, graph)
-    chosen = await asyncio.to_thread(chooser.choose, request)
-    facts = replace(facts, problems=(*facts.problems, *filter(None, (specs.unread,)), *chooser.notes))
-    facts = _with_test_target(facts, project)
-    if tree and isinstance(chosen, Choice):
-        facts = _with_spec(facts, project, config, runtime, tree, graph, chosen, chooser)
-        facts = with_named(facts, project, chosen.phase)
-    elif isinstance(chosen, Nothing):
-        facts = replace(facts, unchosen=(chosen.reason, *chosen.near))
-    if not request.message:
-        facts = replace(facts, left_open=tuple(_left_open(documents, chosen, config.ticks.words)))
-    if tree and not graph.problems and not (facts.merge or facts.stops) and (facts.spec is None or not facts.missing):
+
+
+def _with_revision_files(facts: Facts, project: Project, tree: AlembicTree, graph: Graph) -> Facts:
+    """The facts with a merge where several heads are left, and with what the files of revisions hold."""
+    if not graph.problems and not (facts.merge or facts.stops) and (facts.spec is None or not facts.missing):
         facts = with_merge(facts, project, tree, graph, _pattern(tree, graph))
-    if tree:
-        facts = with_head_files(facts, project, tree, graph)
-        facts = with_contents(facts, project, tree, graph)
-    phases = [(chosen.document, chosen.phase)] if isinstance(chosen, Choice) else _phases(documents, request)
-    facts = replace(facts, undone=tuple(text for document, phase in phases for text in undone(document, phase)))
-    told = (*unread_labels(graph, project.root), *([unnamed] if unnamed not in ("", world.reason) else []))
-    stopping = (*stops(graph, project.root, merged=facts.merge is not None), *_elsewhere(runtime))
-    stopping = (*stopping, unnamed) if unnamed and unnamed == world.reason else stopping
-    return replace(
-        facts,
-        missing=(*missing(project, _played(facts)), *stopping, *facts.missing),
-        stops=(*stopping, *facts.stops),
-        problems=(*notes(project), *told, *facts.problems),
-    )
+    return with_contents(with_head_files(facts, project, tree, graph), project, tree, graph)
 
 
 def _graph(project: Project, tree: AlembicTree | None) -> Graph:
@@ -265,18 +275,7 @@ def _with_spec(
 ) -> Facts:
     document, phase = chosen.document, chosen.phase
     found = wanted(document, phase, [other for other in chooser.documents if other.path != document.path])
-    spec = SpecFact(
-        document.path,
-        document.sha256,
-        phase.key,
-        phase.title or document.title,
-        tuple(item.text for item in phase.items if not item.checked),
-        f"{found.origin[0]}:{found.origin[1]}" if found else "",
-        found.differences if found else (),
-        found is not None,
-        chosen.why,
-        beside=document.beside,
-    )
+    spec = _spec(chosen, found)
     facts = replace(facts, spec=spec)
     if found is None:
         known = frozenset(table for revision in graph.revisions.values() for table in revision.creates)
@@ -304,16 +303,36 @@ def _with_spec(
         return facts
     if facts.merge:  # it has taken the next number
         pattern = replace(pattern, next_counter=pattern.next_counter + 1)
-    fixed = fixed_names(
-        phase,
+    fixed = _fixed_names(chosen, pattern, graph, facts.heads)
+    message = message_of(phase, written, fixed.message)
+    return with_migration(facts, project, config, tree, message, written, pattern, fixed)
+
+
+def _spec(chosen: Choice, found: Wanted | None) -> SpecFact:
+    document, phase = chosen.document, chosen.phase
+    return SpecFact(
         document.path,
+        document.sha256,
+        phase.key,
+        phase.title or document.title,
+        tuple(item.text for item in phase.items if not item.checked),
+        f"{found.origin[0]}:{found.origin[1]}" if found else "",
+        found.differences if found else (),
+        found is not None,
+        chosen.why,
+        beside=document.beside,
+    )
+
+
+def _fixed_names(chosen: Choice, pattern: Pattern, graph: Graph, heads: tuple[str, ...]) -> Fixed:
+    return fixed_names(
+        chosen.phase,
+        chosen.document.path,
         template=pattern.file_template,
         taken=graph.revisions,
         files=[Path(revision.file).name for revision in graph.revisions.values()],
-        down=facts.heads,
+        down=heads,
     )
-    message = message_of(phase, written, fixed.message)
-    return with_migration(facts, project, config, tree, message, written, pattern, fixed)
 
 
 def _pattern(tree: AlembicTree, graph: Graph) -> Pattern:

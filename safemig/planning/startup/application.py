@@ -179,9 +179,7 @@ class Program:
                 self._enter(target)
             return ()
         self._look(node, module)
-        values = [value for name, value in ast.iter_fields(node) if name not in ("annotation", "returns")]
-        children = [each for value in values for each in (value if isinstance(value, list) else [value])]
-        return [each for each in children if isinstance(each, ast.AST)]
+        return _below(node)
 
     def _enter(self, dotted: str) -> None:
         """Importing a name runs every package on the way and the module itself."""
@@ -337,3 +335,10 @@ def _strings(node: ast.AST) -> Iterator[str]:
         yield "".join(str(each.value) if isinstance(each, ast.Constant) else "…" for each in node.values)
     elif isinstance(node, ast.Starred):
         yield from _strings(node.value)
+
+
+def _below(node: ast.AST) -> list[ast.AST]:
+    """The nodes right below, without annotations: these are not run."""
+    values = [value for name, value in ast.iter_fields(node) if name not in ("annotation", "returns")]
+    children = [each for value in values for each in (value if isinstance(value, list) else [value])]
+    return [each for each in children if isinstance(each, ast.AST)]

@@ -115,8 +115,7 @@ def _python(rest: tuple[str, ...], world: World) -> Iterator[Invocation]:
 def _served(name: str, rest: tuple[str, ...], world: World) -> Iterator[Invocation]:
     """The application that a server's command line names."""
     options = dict(itertools.pairwise(rest))
-    again = "--reload" in rest or (name == "fastapi" and "dev" in rest)
-    again = again or (name == "flask" and ("--debug" in rest or world.variable("FLASK_DEBUG") in ("1", "true")))
+    again = _reloads(name, rest, world)
     folder = options.get("--app-dir") or options.get("--chdir") or ""
     settings = world.find(options.get("-c") or options.get("--config") or "") if name == "gunicorn" else None
     if settings is not None and settings.is_file():
@@ -129,12 +128,20 @@ def _served(name: str, rest: tuple[str, ...], world: World) -> Iterator[Invocati
         module, _, attribute = named.partition(":")
         attribute = attribute.partition("(")[0]
         yield Invocation("module", module, attribute=attribute, reloads=again, folder=folder)
-    elif name == "fastapi":
-        given = tuple(word for word in rest if word.endswith(".py")) or _FASTAPI
-        path = next((path for word in given if (path := world.find(word))), None)
-        yield Invocation("file", path=path, reloads=again) if path else Invocation("nothing")
-    else:
-        yield Invocation("nothing")
+        return
+    given = tuple(word for word in rest if word.endswith(".py")) or _FASTAPI if name == "fastapi" else ()
+    path = next((path for word in given if (path := world.find(word))), None)
+    yield Invocation("file", path=path, reloads=again) if path else Invocation("nothing")
+
+
+def _reloads(name: str, rest: tuple[str, ...], world: World) -> bool:
+    """Whether the server starts the application again when a file of it changes."""
+    match name:
+        case "fastapi" if "dev" in rest:
+            return True
+        case "flask" if "--debug" in rest or world.variable("FLASK_DEBUG") in ("1", "true"):
+            return True
+    return "--reload" in rest
 
 
 def _flask(options: dict[str, str], world: World) -> Iterator[Invocation]:

@@ -214,6 +214,21 @@ class _Reading:
     # Make
 
     def _make(self, rest: list[str], world: World, at: _At) -> None:
+        path, names = self._asked_of_make(rest, world)
+        own = self.project.makefile
+        makefile = own if own and own.path == path else _makefile(path, self.project.root)
+        if makefile is None:
+            return
+        place = world if world.service else World(world.root, makefile.path.parent)
+        for name in names or [target.name for target in makefile.targets[:1]]:
+            for text, file, number in recipe_of(makefile, name):
+                key = (file, number, text, world.service)
+                if key not in self._seen:
+                    self._seen.add(key)
+                    self.line(text, place, at.below(file, number))
+
+    def _asked_of_make(self, rest: list[str], world: World) -> tuple[Path | None, list[str]]:
+        """The Makefile and the targets that make's command line names."""
         names: list[str] = []
         path = next((path for name in ("GNUmakefile", "makefile", "Makefile") if (path := world.find(name))), None)
         own = self.project.makefile
@@ -226,16 +241,7 @@ class _Reading:
                 path = given / "Makefile" if given and given.is_dir() else given
             elif not word.startswith("-") and "=" not in word:
                 names.append(word)
-        makefile = own if own and own.path == path else _makefile(path, self.project.root)
-        if makefile is None:
-            return
-        place = world if world.service else World(world.root, makefile.path.parent)
-        for name in names or [target.name for target in makefile.targets[:1]]:
-            for text, file, number in recipe_of(makefile, name):
-                key = (file, number, text, world.service)
-                if key not in self._seen:
-                    self._seen.add(key)
-                    self.line(text, place, at.below(file, number))
+        return path, names
 
     # Python
 

@@ -180,21 +180,28 @@ def _fields(listed_fields: list[str]) -> dict[str, str]:
 
 
 def _changed_table(name: str, aspect: str, wanted: Attributes, found: Attributes) -> tuple[str, bool] | None:
-    table = f"ALTER TABLE {dotted(name)}"
-    if aspect == "row_security":
-        return f"{table} {'ENABLE' if wanted.get(aspect) else 'DISABLE'} ROW LEVEL SECURITY;", False
-    if aspect == "force_row_security":
-        return f"{table} {'' if wanted.get(aspect) else 'NO '}FORCE ROW LEVEL SECURITY;", False
-    if aspect == "persistence":
-        return f"{table} SET {'UNLOGGED' if wanted.get(aspect) else 'LOGGED'};", False
-    if aspect == "replica_identity" and wanted.get(aspect) != "index":
-        return f"{table} REPLICA IDENTITY {str(wanted.get(aspect, 'default')).upper()};", False
+    table, value = f"ALTER TABLE {dotted(name)}", wanted.get(aspect)
     had, has = listed(found, "inherits"), listed(wanted, "inherits")
-    if aspect == "inherits" and not {"partition_bound"} & {*wanted, *found}:
-        sql = [f"{table} NO INHERIT {one};" for one in had if one not in has]
-        return "\n".join([*sql, *(f"{table} INHERIT {one};" for one in has if one not in had)]), True
-    if aspect != "partition_bound":
-        return None
+    match aspect:
+        case "row_security":
+            return f"{table} {'ENABLE' if value else 'DISABLE'} ROW LEVEL SECURITY;", False
+        case "force_row_security":
+            return f"{table} {'' if value else 'NO '}FORCE ROW LEVEL SECURITY;", False
+        case "persistence":
+            return f"{table} SET {'UNLOGGED' if value else 'LOGGED'};", False
+        case "replica_identity" if value != "index":
+            return f"{table} REPLICA IDENTITY {str(wanted.get(aspect, 'default')).upper()};", False
+        case "inherits" if "partition_bound" not in {*wanted, *found}:
+            sql = [f"{table} NO INHERIT {one};" for one in had if one not in has]
+            return "\n".join([*sql, *(f"{table} INHERIT {one};" for one in has if one not in had)]), True
+        case "partition_bound":
+            return _changed_partition(name, wanted, found)
+    return None
+
+
+def _changed_partition(name: str, wanted: Attributes, found: Attributes) -> tuple[str, bool] | None:
+    """Off the one table and onto the other."""
+    had, has = listed(found, "inherits"), listed(wanted, "inherits")
     sql = [f"ALTER TABLE {had[0]} DETACH PARTITION {dotted(name)};"] if "partition_bound" in found and had else []
     if "partition_bound" in wanted and has:
         sql.append(f"ALTER TABLE {has[0]} ATTACH PARTITION {dotted(name)} {wanted['partition_bound']};")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from checks.schema.difference import Difference, table_of
@@ -159,42 +159,70 @@ def column_sql(name: str, attributes: Attributes) -> str:
 def _table(name: str, wanted: Snapshot) -> str:
     """The table with its columns, constraints, indexes and comments; "" for forms that need more than these."""
     attributes = wanted.objects[f"table {name}"]
-    simple = {"comment", "persistence", "row_security", "force_row_security", "options", "replica_identity"}
     partition = objects.partition(name, attributes)
-    parted = attributes.get("form") == "partitioned"
-    more = {"form", "partition_key"} if parted else set()
-    more |= {"partition_bound"} if partition else set()
-    if set(attributes) - simple - more - {"inherits"} or attributes.get("replica_identity") == "index":
+    if not _is_plain(attributes, bool(partition)):
         return ""
     mine = {
         key: value for key, value in wanted.objects.items()
         if table_of(key, value) == name and not value.get("inherited")
     }  # fmt: skip
-    columns = sorted(
-        ((key, value) for key, value in mine.items() if key.startswith("column ")), key=lambda one: _position(one[1])
-    )
-    own = [(key, value) for key, value in mine.items() if key.startswith("constraint ")]
+    columns, own = _of_kind("column", mine), _of_kind("constraint", mine)
     if partition:
         sql = [partition, *(create(key, wanted) for key, _ in own)]
     else:
-        lines = [column_sql(last(key.partition(" ")[2]), value) for key, value in columns]
-        lines += [f"CONSTRAINT {last(key.partition(' ')[2])} {value['definition']}" for key, value in own]
-        unlogged = "UNLOGGED " if attributes.get("persistence") else ""
-        below = f" INHERITS ({', '.join(above)})" if (above := listed(attributes, "inherits")) else ""
-        below += f" PARTITION BY {attributes['partition_key']}" if parted else ""
-        below += f" WITH ({options.options(attributes)})" if "options" in attributes else ""
-        sql = [f"CREATE {unlogged}TABLE {dotted(name)} (\n    " + ",\n    ".join(lines) + f"\n){below};"]
-        sql += [one for key, value in columns for one in _column_more(key.partition(" ")[2], value)]
-        sql += [one for key, value in own for one in _stored(key.partition(" ")[2], value)]
+        sql = [*_create(name, attributes, columns, own)]
     sql += [create(key, wanted) for key in mine if key.startswith("index ") and not _follows(key, wanted)]
     sql += [create(key, wanted) for key in mine if key.startswith(("trigger ", "policy ", "rule "))]
-    for aspect, word in (("row_security", "ENABLE"), ("force_row_security", "FORCE")):
-        sql += [f"ALTER TABLE {dotted(name)} {word} ROW LEVEL SECURITY;"] if attributes.get(aspect) else []
-    if "replica_identity" in attributes:
-        sql.append(f"ALTER TABLE {dotted(name)} REPLICA IDENTITY {str(attributes['replica_identity']).upper()};")
-    sql += [comment(f"table {name}", attributes)] if "comment" in attributes else []
-    sql += [comment(key, value) for key, value in (*columns, *(() if partition else own)) if "comment" in value]
+    sql += _settings(name, attributes)
+    told = [(f"table {name}", attributes), *columns, *(() if partition else own)]
+    sql += [comment(key, value) for key, value in told if "comment" in value]
     return "\n".join(sql)
+
+
+_Objects = Sequence[tuple[str, Attributes]]
+
+
+def _of_kind(kind: str, objects_: Mapping[str, Attributes]) -> _Objects:
+    """The objects of one kind, columns in the order of the table."""
+    return sorted(
+        ((key, value) for key, value in objects_.items() if key.startswith(f"{kind} ")),
+        key=lambda pair: _position(pair[1]),
+    )
+
+
+def _is_plain(attributes: Attributes, is_partition: bool) -> bool:
+    """Whether a table of these attributes needs no more than what is written here."""
+    known = {
+        "comment", "persistence", "row_security", "force_row_security", "options", "replica_identity", "inherits",
+    }  # fmt: skip
+    known |= {"form", "partition_key"} if attributes.get("form") == "partitioned" else set()
+    known |= {"partition_bound"} if is_partition else set()
+    return known.issuperset(attributes) and attributes.get("replica_identity") != "index"
+
+
+def _create(name: str, attributes: Attributes, columns: _Objects, constraints: _Objects) -> Iterator[str]:
+    """CREATE TABLE with its columns and constraints, and what is said of these in statements of their own."""
+    lines = [column_sql(last(key.partition(" ")[2]), value) for key, value in columns]
+    lines += [f"CONSTRAINT {last(key.partition(' ')[2])} {value['definition']}" for key, value in constraints]
+    unlogged = "UNLOGGED " if attributes.get("persistence") else ""
+    parents = listed(attributes, "inherits")
+    below = f" INHERITS ({', '.join(parents)})" if parents else ""
+    below += f" PARTITION BY {attributes['partition_key']}" if attributes.get("form") == "partitioned" else ""
+    below += f" WITH ({options.options(attributes)})" if "options" in attributes else ""
+    yield f"CREATE {unlogged}TABLE {dotted(name)} (\n    " + ",\n    ".join(lines) + f"\n){below};"
+    for key, value in columns:
+        yield from _column_more(key.partition(" ")[2], value)
+    for key, value in constraints:
+        yield from _stored(key.partition(" ")[2], value)
+
+
+def _settings(name: str, attributes: Attributes) -> Iterator[str]:
+    """What is set once the table is there."""
+    for aspect, word in (("row_security", "ENABLE"), ("force_row_security", "FORCE")):
+        if attributes.get(aspect):
+            yield f"ALTER TABLE {dotted(name)} {word} ROW LEVEL SECURITY;"
+    if "replica_identity" in attributes:
+        yield f"ALTER TABLE {dotted(name)} REPLICA IDENTITY {str(attributes['replica_identity']).upper()};"
 
 
 def _follows(key: str, wanted: Snapshot) -> bool:
