@@ -11,6 +11,7 @@ from typing import Literal
 from checks.evidence import Json, now
 from safemig.base import file_edit
 from safemig.base.action import EFFECTS, Action
+from safemig.base.rebase import base_of
 from safemig.consent.person_folder import project_folder
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.tick_preview import lines_of, offer, offer_words
@@ -141,7 +142,7 @@ async def _edit(s: Session, step: Step, text: str) -> None:
         fresh = _reworded(action, line)
         fresh = planned if line == planned.line else action if line == action.line else fresh
     else:
-        before = file_edit.read(s.root, action.path) if action.before is not None else None
+        before = base_of(action)
         fresh = replace(action, text=text, diff=file_edit.unified(action.path, before, text))
     if fresh.digest != action.digest:
         time = f"edit {len(earlier) + 1}, " if earlier else ""
@@ -220,7 +221,8 @@ def _held(action: Action) -> dict[str, Json]:
 async def _ask(s: Session, step: Step, judgement: decision.Judgement) -> Message:
     action = step.action
     what = s.clean(action.line) if action.kind == "command" else f"write {action.path}"
-    detail = action.diff or action.text or "\n".join([*map(s.clean, step.detail), recipe_of(s, action.target)]).strip()
+    more = [*map(s.clean, step.detail), recipe_of(s, action.target)]
+    detail = "\n".join([action.diff or action.text, *more]).strip()
     changes, proposed = step.changes, ""
     if step.intent == "tick":
         words = await offer_words(s)

@@ -20,6 +20,7 @@ from safemig.engine.approval import approve_plan, ask_person, permit
 from safemig.engine.guard import guarded
 from safemig.engine.invalid_indexes import name_unfinished
 from safemig.engine.lock_watch import watching
+from safemig.engine.moved_files import file_as_now, file_holds
 from safemig.engine.ownership import before_of, claim, end_leftovers, files_of, mark_of
 from safemig.engine.project_scripts import CHECK
 from safemig.engine.recipe_changes import AnotherStepFirst, recipe_as_now, recipe_holds
@@ -224,20 +225,25 @@ async def _permitted(s: Session, step: Step) -> Step | None:
     for _ in range(READINGS):
         acting = _acting(s, step)
         if not acting:
-            step = await _read_again(s, await recipe_as_now(s, step))
+            step = await _read_again(s, await file_as_now(s, await recipe_as_now(s, step)))
             await preconditions.check(s, step)
         asked = s.past.asked
         permitted = await permit(s, step)
         if permitted is None or acting:
             return permitted
-        if await s.look(partial(_changed, s, permitted)) or not await s.look(partial(recipe_holds, s, permitted)):
+        if not await s.look(partial(_holds, s, permitted)):
             s.check_stop()
             step = permitted
             continue  # what changed meanwhile is read again, and asked about as it is
         if s.past.asked != asked:  # what was answered is the action as it stood when it was asked
             await preconditions.check(s, permitted)
         return permitted
-    raise RunEnds("stale", f"before “{step.title}”: the files that it applies keep changing while it is asked about")
+    raise RunEnds("stale", f"before “{step.title}”: the files that it is about keep changing while it is asked about")
+
+
+def _holds(s: Session, step: Step) -> bool:
+    """Whether what was asked about is still as it was."""
+    return not _changed(s, step) and recipe_holds(s, step) and file_holds(s, step)
 
 
 def _changed(s: Session, step: Step) -> tuple[str, ...]:

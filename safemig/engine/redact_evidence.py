@@ -99,6 +99,7 @@ def clean_finding(finding: Finding, clean: Clean) -> Finding:
     return replace(
         finding,
         cause=clean(finding.cause),
+        new=clean(finding.new),
         foreign=tuple(replace(risk, text=clean(risk.text)) for risk in finding.foreign),
         **_contents(finding, clean),
     )

@@ -214,7 +214,8 @@ class Finding:
     which nothing tells what it makes of the schema. ``remedy``: cause, actions (the edits, in order), packages, and
     ``install`` where no build of the project installs them. ``edited``: step, and the action that the person made of
     it. ``recipe``: the commands as they are now, each with its role as text and what is new in it as diff. ``there``:
-    everything that the phase asks for is there. ``contents``: files and scripts that are not as they were planned.
+    everything that the phase asks for is there. ``moved``: step, the edit of its file as it is now, and what
+    is ``new`` in that. ``contents``: files and scripts that are not as they were planned.
     Where revisions were read again (also with ``database`` and ``edited``): files, scripts, and the risks
     of these files.
     """
@@ -233,3 +234,4 @@ class Finding:
     in_use: bool = False
     foreign: tuple[RiskFact, ...] = ()
     revisions: tuple[str, ...] = ()
+    new: str = ""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from safemig.base.action import Action
+from safemig.planning import moved
 from safemig.planning.applying import after_start, carrying, first_look, migrates_by_command, restarted, upgrades
 from safemig.planning.contents import applying, as_written, reread
 from safemig.planning.facts import Facts, Finding, MigrationFact
@@ -74,8 +75,8 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
         *_proving(facts),
     ]
     steps = marked(_checked(carrying(steps, facts, findings), facts, proofs(facts, findings)), findings)
-    edited = {finding.step: finding.actions[0] for finding in findings if finding.name == "edited"}
-    steps = uncompared(steps, findings)
+    edited = {finding.step: finding.actions[0] for finding in findings if finding.name in ("edited", moved.NAME)}
+    steps = moved.marked(uncompared(steps, findings), findings)
     steps = as_written([replace(step, action=edited.get(step.id, step.action)) for step in steps], facts)
     return Plan(1, facts.target, tuple(steps), (*open_points(facts, findings), *points(findings)), tuple(notes(facts)))
 
