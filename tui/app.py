@@ -115,6 +115,8 @@ class SafemigApp(App[int]):
     async def begin(self, command: str, run: str = "") -> None:
         """Starts an engine: a new run in the mode shown, or an unfinished run taken up."""
         mode = self.start_mode if self.run_screen is None else self._wanted or self.summary.mode
+        for line in self.screen.query(NoticeLine):
+            line.close()  # that a run has ended is no word for the one that begins
         await self.open_feed(engine_feed(self.options, command, mode, run))
 
     def _drain(self) -> None:

@@ -36,7 +36,7 @@ def places() -> list[tuple[str, type[DOMNode]]]:
     from tui.panes.plan import PlanPane
     from tui.panes.side_panes import classes
     from tui.screens.dialogs import LeaveScreen, StopScreen
-    from tui.screens.editing import EditScreen
+    from tui.screens.editing import DiscardScreen, EditScreen
     from tui.screens.run import RunScreen
     from tui.screens.start import StartScreen
     from tui.screens.step import TextScreen
@@ -51,6 +51,7 @@ def places() -> list[tuple[str, type[DOMNode]]]:
         *classes(),
         ("A step, a question or help opened", TextScreen),
         ("Editing a proposed file", EditScreen),
+        ("Discarding an edited text", DiscardScreen),
         ("Leave or stay", LeaveScreen),
         ("Stopping a change of the database", StopScreen),
     ]

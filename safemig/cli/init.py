@@ -17,7 +17,8 @@ def main(options: argparse.Namespace) -> int:
     from safemig.requirements.spec_documents import with_specs
 
     opened = open_project(options)
-    path = opened.project.root / "safemig.yaml"
+    # In a folder whose configuration works on a copy or on a folder below, its own file is the one that holds.
+    path = opened.config.file or opened.project.root / "safemig.yaml"
     if path.exists() and not options.force:
         raise UsageError(f"{path} exists already; edit it, or replace it with --force")
     replace_file(path, template(with_specs(opened.project)).encode())

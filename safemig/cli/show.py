@@ -103,6 +103,7 @@ def _project(opened: Opened) -> dict[str, Json]:
         }
         for name, past in runs(opened.state)
     ]
+    configured = opened.config.file or next((path for path in [project.root / FILE] if path.exists()), None)
     makefile = project.makefile.path.relative_to(project.root).as_posix() if project.makefile else ""
     specs: list[Json] = [path.relative_to(project.root).as_posix() for path in project.specs]
     return {
@@ -112,7 +113,7 @@ def _project(opened: Opened) -> dict[str, Json]:
         "runtime": opened.runtime.name,
         "environment": opened.config.environment,
         "specs": specs,
-        "configured": (project.root / FILE).exists(),
+        "configured": str(configured or ""),
         "template": template(project),
         "problems": [f"{one.what} ({one.where}): {one.next}" for one in project.problems],
         "runs": rows,

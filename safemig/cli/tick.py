@@ -69,18 +69,19 @@ def _waiting(options: argparse.Namespace) -> int:
 
 def _lines(options: argparse.Namespace) -> int:
     name, _, lines = options.place.rpartition(":")
-    path = Path(name)
+    path = _named(name, options)
     if not name or path.is_dir():
         raise UsageError(f"{options.place}: say FILE:LINES, for example docs/plan.md:12,14-16")
     if not path.is_file():
-        raise UsageError(f"{name}: there is no such file")
+        raise UsageError(f"{name}: there is no such file, neither here nor in the project's root")
     wanted = numbers(lines)
     raw = content(path)
     document = read(path, path.parent)
     items = [item for phase in document.phases for item in phase.items if item.line in wanted]
-    missing = sorted(wanted - {item.line for item in items})
-    if missing:
-        raise UsageError(f"{name}: no checklist item stands on line {', '.join(map(str, missing))}")
+    missing = sorted(named_alone(lines) - {item.line for item in items})
+    if missing or not items:
+        where = f"line {', '.join(map(str, missing))}" if missing else f"the lines {lines}"
+        raise UsageError(f"{name}: no checklist item stands on {where}")
     fresh = [item for item in items if not item.checked]
     if fresh:
         root = _root(options, path)
@@ -90,6 +91,12 @@ def _lines(options: argparse.Namespace) -> int:
         word = "already ticked" if item.checked else "[x]"
         out(f"{name}:{item.line} {word} {item.text}\n")
     return 0
+
+
+def _named(name: str, options: argparse.Namespace) -> Path:
+    """The file as it is named from here; where there is none, as `safemig checklist` names it, from the root."""
+    path = Path(name)
+    return path if path.exists() else find_root(Path(options.project).absolute()) / path
 
 
 def _root(options: argparse.Namespace, path: Path) -> Path:
@@ -123,3 +130,10 @@ def numbers(text: str) -> frozenset[int]:
             raise UsageError(f"{part}: not a range of lines")
         found.update(range(start, end + 1))
     return frozenset(found)
+
+
+def named_alone(text: str) -> frozenset[int]:
+    """ "3,5-7" -> 3: such a line has to hold an item, while a range passes over other lines, as a selection in an
+    editor does. Raises UsageError."""
+    alone = [part for part in text.split(",") if "-" not in part]
+    return numbers(",".join(alone)) if alone else frozenset()

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.widgets import Input
 
-from tests.tui.recorded import plan
 from tests.tui.screens import screen_text
 from tests.tui.stage import stage
 from tui.panes.approval import SETTLE
-from tui.screens.editing import EditScreen
 from tui.screens.step import TextScreen
 
 
@@ -251,78 +247,6 @@ async def test_a_command_is_edited_in_place_and_asked_again(tmp_path: Path) -> N
         await s.play()
         await s.press("e", "space", "x", "enter")
         assert [(one.answer, one.text) for one in s.answers] == [("edit", "make migrate x")]
-
-
-async def test_a_file_is_edited_here_when_no_editor_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("EDITOR", raising=False)
-    monkeypatch.delenv("VISUAL", raising=False)
-    async with stage(tmp_path) as s:
-        s.run.ask("create")
-        await s.play()
-        await s.press("e")
-        assert isinstance(s.app.screen, EditScreen)
-        await s.press("x", "ctrl+s")
-        assert [one.answer for one in s.answers] == ["edit"]
-        assert s.answers[0].text.startswith('x"""add course_rating')
-
-
-async def test_a_text_left_as_it_was_asks_nothing_anew_and_keys_right_behind_each_other_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("EDITOR", raising=False)
-    monkeypatch.delenv("VISUAL", raising=False)
-    async with stage(tmp_path) as s:
-        s.run.ask("create")
-        await s.play()
-        await s.press("e", "ctrl+s")
-        assert s.answers == []
-        assert "the text was left as it was" in screen_text(s.app)
-        await s.press("e")
-        s.app.simulate_key("z")
-        s.app.simulate_key("ctrl+s")
-        await s.pilot.pause()
-        await s.pilot.pause()
-        assert [one.text[:4] for one in s.answers] == ['z"""']
-
-
-EDITOR = """\
-#!/bin/sh
-printf 'edited\\n' > "$1"
-exit {code}
-"""
-
-
-@pytest.mark.parametrize(("code", "texts", "words"), [(0, ["edited\n"], ""), (1, [], "nothing was changed")])
-async def test_a_file_is_edited_in_the_persons_own_editor(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, texts: list[str], words: str
-) -> None:
-    script = tmp_path / "my editor"
-    script.write_text(EDITOR.format(code=code))
-    script.chmod(0o755)
-    monkeypatch.delenv("VISUAL", raising=False)
-    monkeypatch.setenv("EDITOR", f"'{script}'")
-    async with stage(tmp_path) as s:
-        monkeypatch.setattr(s.app, "suspend", nullcontext)
-        s.run.ask("create")
-        await s.play()
-        await s.press("e")
-        assert [one.text for one in s.answers] == texts
-        assert words in screen_text(s.app)
-
-
-async def test_an_edited_question_can_be_edited_again(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
-        s.run.ask("migrate")
-        await s.play()
-        await s.press("e", *" A=1", "enter")
-        first = plan()
-        edited = replace(first.step("migrate").action, line="make migrate A=1")
-        steps = tuple(replace(one, action=edited) if one.id == "migrate" else one for one in first.steps)
-        s.run.revise(replace(first, revision=2, steps=steps), "edited")
-        s.run.ask("migrate", "q2", what="make migrate A=1", digest=edited.digest)
-        await s.play()
-        await s.press("e", *" B=2", "enter")
-        assert [one.text for one in s.answers] == ["make migrate A=1", "make migrate A=1 B=2"]
 
 
 async def test_of_a_long_diff_the_changes_come_first_and_every_answer_stays(tmp_path: Path) -> None:

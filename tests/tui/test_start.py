@@ -28,7 +28,7 @@ PROJECT: dict[str, Json] = {
     "runtime": "docker",
     "environment": "development",
     "specs": ["specs/01_ratings_plan.md"],
-    "configured": False,
+    "configured": "",
     "template": "# What safemig knows\nruntime: docker\n",
     "problems": [],
     "runs": [],
@@ -146,7 +146,7 @@ async def test_i_writes_the_proposal_only_where_there_is_none(tmp_path: Path, mo
 
     async with app.run_test(size=(100, 30)) as pilot:
         monkeypatch.setattr(app.start_screen, "_do", do)
-        app.start_screen.show_look({**PROJECT, "configured": True})
+        app.start_screen.show_look({**PROJECT, "configured": "/work/shop/safemig.yaml"})
         await pilot.press("i")
         await pilot.pause()
         assert done == []

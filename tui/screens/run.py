@@ -32,7 +32,7 @@ from tui.panes.plan import PlanPane
 from tui.panes.run_files import load_facts, load_plan, shown_plan, tail
 from tui.panes.shell_line import ShellAsked
 from tui.panes.side_panes import PROVING, make_panes, shell_message, tick_file, tick_messages
-from tui.screens.editing import edit_text
+from tui.screens.editing import edit_text, first_change
 from tui.screens.step import TextScreen, question_text, step_text
 from tui.words import clean
 
@@ -339,4 +339,4 @@ class RunScreen(Screen[None]):
             elif text is not None and now is not None and now.id == question:
                 self.approval.decide("edit", text=text)
 
-        edit_text(self.app, action.path, action.text, take)
+        edit_text(self.app, action.path, action.text, first_change(action.diff), take)

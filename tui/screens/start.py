@@ -303,7 +303,7 @@ def start_lines(look: Look, unfinished: str, *, busy: bool) -> Iterable[Content]
         yield _row("note", clean(str(one)))
     yield Content("")
     if look.get("configured"):
-        yield Content("safemig.yaml is there and holds.")
+        yield Content(f"{clean(_text(look, 'configured'))} holds.")
     else:
         yield Content.styled("There is no safemig.yaml; none is needed. i writes this proposal:", "bold")
         yield from (Content.styled(f"  {line}", "$text-muted") for line in clean_lines(_text(look, "template")))

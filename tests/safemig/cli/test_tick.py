@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safemig.cli.errors import UsageError
 from safemig.cli.interactive import _lines_of
 from safemig.cli.main import run_cli
-from safemig.cli.tick import numbers
+from safemig.cli.tick import named_alone, numbers
 from safemig.engine.tick_preview import lines_of
 
 PLAN = (
@@ -60,6 +60,11 @@ def test_what_is_no_line(text: str) -> None:
         numbers(text)
 
 
+def test_a_range_may_pass_over_lines_and_a_line_alone_may_not() -> None:
+    assert named_alone("3, 5-7 ,9") == {3, 9}
+    assert named_alone("5-7") == frozenset()
+
+
 @given(st.sets(st.integers(1, 500), min_size=1, max_size=8))
 @settings(deadline=None)
 def test_numbers_come_back(wanted: set[int]) -> None:
@@ -91,6 +96,25 @@ def test_one_byte_changes_and_what_is_ticked_stays(plan: Path, capsys: pytest.Ca
     ]
 
 
+def test_a_selection_passes_over_the_lines_between_the_items(plan: Path) -> None:
+    assert run_cli(["tick", "my plan.md:1-4,7-10"]) == 0
+    assert (
+        plan.read_bytes() == PLAN.replace("[ ] Create", "[x] Create").replace("[ ] numbered", "[x] numbered").encode()
+    )
+
+
+def test_a_plan_is_named_from_the_root_as_the_checklist_names_it(plan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (plan.parent / ".git").mkdir()
+    below = plan.parent / "backend"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    assert run_cli(["tick", "my plan.md:4"]) == 0
+    assert b"[x] Create the table" in plan.read_bytes()
+    (below / "my plan.md").write_text("# Other\n## Phase 1\n- [ ] Beside me\n")
+    assert run_cli(["tick", "my plan.md:3"]) == 0
+    assert "[x] Beside me" in (below / "my plan.md").read_text(), "what lies here comes first, as for every command"
+
+
 def test_ticking_again_changes_nothing_and_says_so(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli(["tick", "my plan.md:4"]) == 0
     once, made = plan.read_bytes(), plan.stat()
@@ -107,6 +131,8 @@ def test_ticking_again_changes_nothing_and_says_so(plan: Path, capsys: pytest.Ca
         ("my plan.md:3", "line 3"),
         ("my plan.md:4,8", "line 8"),
         ("my plan.md:4-6,99", "line 99"),
+        ("my plan.md:7-9", "the lines 7-9"),
+        ("my plan.md:11-860", "the lines 11-860"),
         ("my plan.md:x", "numbers and ranges"),
         ("my plan.md:", "numbers and ranges"),
         ("my plan.md", "FILE:LINES"),
