@@ -32,7 +32,7 @@ class Pattern:
     and ``downgrade`` are the ``def`` lines (empty: there is no such function), the docstrings theirs with quotes.
     ``quote`` is the quote the project prefers. ``downgrade_style`` says what the last downgrades do. ``names`` maps
     pk, fk, uq, ck, ix to the naming template seen (keys as in SQLAlchemy's naming_convention); ``newest`` is the file
-    that all this was read from.
+    that all this was read from, ``recent`` are the files of the last ones, newest first.
     """
 
     id_style: style_naming.IdStyle = "hash"
@@ -57,6 +57,7 @@ class Pattern:
     downgrade_style: Literal["written", "pass", "raises", "absent"] = "written"
     names: Mapping[str, str] = field(default_factory=dict)
     newest: str = ""
+    recent: tuple[str, ...] = ()
 
 
 def read_pattern(
@@ -105,6 +106,7 @@ def read_pattern(
         downgrade_style=style_header.downgrade_style(list(sources.values())),
         names=style_naming.conventions(list(sources.values())),
         newest=newest,
+        recent=tuple(revision.file for revision in recent),
     )
 
 

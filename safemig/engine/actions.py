@@ -27,6 +27,7 @@ from safemig.engine.session import RunEnds, Session
 from safemig.engine.settle import settled
 from safemig.engine.ticking import judge_items, tick_items
 from safemig.engine.unapplied import pending_of, unapplied
+from safemig.engine.write_hooks import run_hook
 from safemig.execution import command
 from safemig.planning.applying import FIRST_LOOK
 from safemig.planning.collect import revision_contents
@@ -244,6 +245,7 @@ STEPS: Mapping[str, Callable[[Session, Step], Awaitable[str | None]]] = {
     "upgrade": _upgrade,
     "edit": _edit,
     "create": _edit,
+    "hook": run_hook,
     "generate": _generate,
     "desire": desire,
     "test": _test,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse
+from safemig.migrations.render import COMMIT
 from safemig.migrations.sqlalchemy_values import is_batch, is_enum, is_function_namespace, is_schema_value, is_type
 from safemig.sql.parser import MAX_CHARACTERS
 from safemig.sql.text import Statement, statements
@@ -203,7 +204,8 @@ class Evaluation:
         if isinstance(node, ast.Import | ast.ImportFrom):
             self._import(node)
         elif isinstance(node, ast.Expr):
-            self._value(node.value)
+            if ast.unparse(node) != COMMIT:  # of a transaction that env.py has begun: here there is none
+                self._value(node.value)
         elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             self._scope[node.targets[0].id] = self._value(node.value)
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:

@@ -86,7 +86,7 @@ _EXPRESSION_METHODS = frozenset({
     "items", "copy", "with_entities", "has_key", "regexp_match", "op_",
 })  # fmt: skip
 _CONNECTION_LOOKS = frozenset({
-    "begin", "begin_nested", "in_transaction", "get_isolation_level", "get_transaction", "scalar_one",
+    "begin", "begin_nested", "commit", "in_transaction", "get_isolation_level", "get_transaction", "scalar_one",
 })  # fmt: skip
 _CONTEXT_LOOKS = frozenset({
     "autocommit_block", "begin_transaction", "get_current_revision", "get_current_heads", "is_transactional_ddl",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 WIDTH = 88
 INDENT = "    "
 AUTOCOMMIT = "with op.get_context().autocommit_block():"
+COMMIT = "op.get_bind().commit()"  # of a transaction that env.py has begun: where it does, a block needs this before it
 
 
 class Lossy(Exception):

@@ -68,10 +68,11 @@ def _losing(step: Step, risks: Sequence[RiskFact]) -> Step:
     return replace(step, action=action, changes=f"{step.changes}; {says}", undo=step.undo + undo)
 
 
-def as_written(steps: Sequence[Step], facts: Facts) -> list[Step]:
+def as_written(steps: Sequence[Step], facts: Facts, findings: Sequence[Finding] = ()) -> list[Step]:
     """The steps, each with the contents that the edits before it leave behind: the plan writes some of the files. What
     changed in such a file afterwards has been read from it."""
-    later = {fact.path for fact in facts.files if fact.diff} | {fact.path for fact in facts.scripts if fact.diff}
+    later = {fact.path for one in findings if one.name == "contents" for fact in one.files}
+    later |= {fact.path for fact in facts.files if fact.diff} | {fact.path for fact in facts.scripts if fact.diff}
     written: dict[str, str] = {}
     made: list[Step] = []
     for step in steps:

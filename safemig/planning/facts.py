@@ -30,9 +30,18 @@ class CommandFact:
 
 
 @dataclass(frozen=True)
+class HookFact:
+    """A post-write hook of Alembic's configuration, and how it is run on a file."""
+
+    name: str
+    command: CommandFact
+
+
+@dataclass(frozen=True)
 class MigrationFact:
     """The migration file to be written. ``path`` is relative to the project's root; ``choices`` are the forms taken
-    for their locks, each with why; ``beside`` the edits of files that name the current head."""
+    for their locks, each with why; ``beside`` the edits of files that name the current head, ``hooks`` the programs
+    that Alembic would run on the file."""
 
     path: str
     text: str
@@ -42,6 +51,7 @@ class MigrationFact:
     diff: str = ""
     choices: tuple[str, ...] = ()
     beside: tuple[Action, ...] = ()
+    hooks: tuple[HookFact, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ Intent = Literal[
     "check-image",  # image and package are the new ones
     "baseline",  # the state just before the change
     "create",  # write the migration file
+    "hook",  # run a post-write hook of Alembic on it
     "desire",  # find the wanted schema, where what it stands on comes about in the change
     "generate",  # let the project's own command write the migration file (models without a spec)
     "verify",  # the schema is what was asked for

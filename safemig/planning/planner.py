@@ -37,6 +37,7 @@ from safemig.planning.steps import (
     edit_step,
     edit_title,
     head_steps,
+    hook_steps,
     look_step,
     named_step,
     rebuild_steps,
@@ -77,7 +78,7 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
     steps = marked(_checked(carrying(steps, facts, findings), facts, proofs(facts, findings)), findings)
     edited = {finding.step: finding.actions[0] for finding in findings if finding.name in ("edited", moved.NAME)}
     steps = moved.marked(uncompared(steps, findings), findings)
-    steps = as_written([replace(step, action=edited.get(step.id, step.action)) for step in steps], facts)
+    steps = as_written([replace(step, action=edited.get(step.id, step.action)) for step in steps], facts, findings)
     return Plan(1, facts.target, tuple(steps), (*open_points(facts, findings), *points(findings)), tuple(notes(facts)))
 
 
@@ -185,7 +186,8 @@ def _merging(facts: Facts, *, again: bool) -> list[Step]:
         "edit", path=fact.path, before=None, text=fact.text, diff=fact.diff, effect="write", touches=("files",)
     )
     title = f"Write the merge revision {fact.revision} of the heads {', '.join(fact.down)}"
-    steps = [edit_step("merge", "edit", title, "before", action), *head_steps(fact, "before")]
+    hooks = hook_steps("merge-hook", fact, facts, "before")
+    steps = [edit_step("merge", "edit", title, "before", action), *hooks, *head_steps(fact, "before")]
     if again and not facts.reachable_source:
         cause = "the source is baked into the image, so the merge revision must be built in"
         steps += [*build_steps("build-merge", facts, cause), *start_steps("start-merge", facts, cause)]
@@ -256,6 +258,7 @@ def _written(facts: Facts, fact: MigrationFact) -> list[Step]:
             assumes=("file", "heads", "schema"),
         )
     )
+    steps += hook_steps("hook", fact, facts, "change")
     steps += head_steps(fact, "change")
     if not facts.reachable_source:
         cause = "the source is baked into the image, so the migration file must be built in"

@@ -94,6 +94,23 @@ def head_steps(fact: MigrationFact, phase: Phase) -> list[Step]:
     ]
 
 
+def hook_steps(step_id: str, fact: MigrationFact, facts: Facts, phase: Phase) -> list[Step]:
+    """The post-write hooks of Alembic on the file that was written."""
+    return [
+        command_step(
+            f"{step_id}-{number}",
+            "hook",
+            f"Run the post-write hook {hook.name} on {fact.path}",
+            phase,
+            hook.command,
+            facts,
+            changes=f"{fact.path}, which is read again afterwards",
+            undo=f"delete {fact.path}",
+        )
+        for number, hook in enumerate(fact.hooks, 1)
+    ]
+
+
 def named_step(number: int, named: NamedFact, phase: Phase, facts: Facts) -> Step:
     """A command that an item names, before or after the change: one action, so that one answer is for both."""
     moment = " before the change" if phase == "before" else ""

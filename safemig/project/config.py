@@ -130,6 +130,7 @@ class _Reader:
         keys = value.keys(tuple(MigrationConfig.__dataclass_fields__))
         return MigrationConfig(
             gentle=read_key(keys, "gentle", Node.flag, True),
+            autocommit=read_key(keys, "autocommit", Node.flag, None),
             uncompared=read_key(keys, "uncompared", lambda each: each.one_of(("ask", "accept")), "ask"),
         )
 

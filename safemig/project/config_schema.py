@@ -112,9 +112,11 @@ class PermissionConfig:
 @dataclass(frozen=True)
 class MigrationConfig:
     """``gentle``: operations on tables in use are written in the form that holds locks least. ``uncompared``: whether a
-    revision of which nothing tells beforehand what it makes of the schema is asked about, or accepted."""
+    revision of which nothing tells beforehand what it makes of the schema is asked about, or accepted. ``autocommit``:
+    whether env.py lets an autocommit block work, None where its own lines are to tell."""
 
     gentle: bool = True
+    autocommit: bool | None = None
     uncompared: str = "ask"
 
 

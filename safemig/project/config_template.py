@@ -31,9 +31,11 @@ _ENDPOINTS = """
 """
 _MIGRATION = """
 # gentle: indexes, constraints and NOT NULL on tables in use are written so that others wait least.
+# autocommit: whether a CREATE INDEX CONCURRENTLY works in a revision (env.py tells it where its lines do).
 # uncompared: a revision of which nothing tells beforehand what it makes of the schema: ask, or accept it.
 #migration:
 #  gentle: true
+#  autocommit: true
 #  uncompared: ask
 """
 _PROTECTION = """

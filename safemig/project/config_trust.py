@@ -11,8 +11,9 @@ from checks.evidence import Json
 from safemig.project.config_schema import Config, DatabaseConfig, EndpointConfig, MigrationConfig, PermissionConfig
 
 # Whoever writes these can neither have something run nor have less asked, refused or compared. Every other key counts.
+_MIGRATION = ("migration.gentle", "migration.autocommit")
 HARMLESS = frozenset(
-    ("file", "specs", "timeouts", "settle", "health", "migration.gentle", "permissions.ask", "permissions.deny")
+    ("file", "specs", "timeouts", "settle", "health", *_MIGRATION, "permissions.ask", "permissions.deny")
 )
 # What an entry of a list has where nothing is said.
 _ELEMENTS: Mapping[str, Json] = {
@@ -52,7 +53,7 @@ def without_trust(config: Config) -> Config:
         permissions=PermissionConfig(ask=rules.ask, deny=rules.deny),
         specs=config.specs,
         vocabulary=config.vocabulary,
-        migration=MigrationConfig(gentle=config.migration.gentle),
+        migration=MigrationConfig(gentle=config.migration.gentle, autocommit=config.migration.autocommit),
         settle=config.settle,
     )
 

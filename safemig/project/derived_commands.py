@@ -102,6 +102,12 @@ def by_python(place: Place, url: str) -> Derived:
     return Derived(lines, tuple(problems))
 
 
+def in_service(place: Place, compose: Compose, service: Service, line: str, folder: str) -> str:
+    """The line as it is run in the running container of the service, in that folder of it."""
+    inside = _Inside(place, compose, service, image_of(service, place.root), compose_call(place.folder, compose))
+    return inside.run(line, folder)
+
+
 def judged(line: str) -> str:
     """A derived line without the ways to the project's own files outside of the service's folder: what it does is the
     same."""
@@ -135,8 +141,8 @@ class _Inside:
             return Derived({}, self.place.unplayed("migrate", why))
         folder = home.rpartition("/")[0]
         plain = _alembic(tree, tree.ini.parent, "")
-        lines = {"migrate": self._run(plain["migrate"], folder)}
-        create = self._run(plain["create"].replace(MESSAGE, _WORD), folder)
+        lines = {"migrate": self.run(plain["migrate"], folder)}
+        create = self.run(plain["create"].replace(MESSAGE, _WORD), folder)
         # Of a folder that is not mounted the new file would stay in the container; in a shell's quotes no message fits.
         if all(self._mounted(versions) for versions in tree.versions) and not re.search("[\"']", create):
             lines["create"] = create.replace(_WORD, MESSAGE)
@@ -150,9 +156,9 @@ class _Inside:
         if not inside:
             why = f"{name}/ is not seen in the container of {self.service.name}: nothing mounts or copies it"
             return Derived({}, self.place.unplayed("test", why))
-        return Derived({"test": self._run(f"python -m pytest {name}", inside.rpartition("/")[0])})
+        return Derived({"test": self.run(f"python -m pytest {name}", inside.rpartition("/")[0])})
 
-    def _run(self, line: str, folder: str) -> str:
+    def run(self, line: str, folder: str) -> str:
         """The line as the container's own command is run: with the same runner, in that folder."""
         workdir = workdir_of(self.service, self.image)
         moved = "" if folder == workdir else f"-w {shlex.quote(folder)} "

@@ -183,10 +183,12 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
         "check": changes(
             "files",
             "may rewrite source files",
-            "--fix --select= --ignore= --diff -q --no-fix --no-cache --unsafe-fixes",
+            "--fix --select= --ignore= --diff -q --no-fix --no-cache --unsafe-fixes --line-length= --exit-zero",
             operands=all_inside,
         ),
-        "format": changes("files", "may rewrite source files", "--check --diff -q --no-cache", operands=all_inside),
+        "format": changes(
+            "files", "may rewrite source files", "--check --diff -q --no-cache --line-length=", operands=all_inside
+        ),
     },
     "initdb": {
         "": changes(

@@ -32,7 +32,7 @@ def commands_of(project: Project, config: Config, message: str = "") -> dict[str
     if project.makefile:
         found = {role: from_target(project.makefile, name) for role, name in project.roles.items()}
     else:
-        found = {role: _derived(line) for role, line in project.lines.items()}
+        found = {role: derived_command(line) for role, line in project.lines.items()}
     for role, line in config.commands.items():
         found[role] = named(from_line(line, project.makefile), role, config.effects.get(role))
     if "create" in found:
@@ -69,7 +69,7 @@ def named(fact: CommandFact, role: str, effect: Effect | None) -> CommandFact:
     return replace(fact, effect="write", touches=touches, why=f"safemig.yaml names it (commands.{role}); {fact.why}")
 
 
-def _derived(line: str) -> CommandFact:
+def derived_command(line: str) -> CommandFact:
     """A command that was derived from the project's files, where it has no Makefile."""
     effects = effect_of_line(judged(line))
     return CommandFact(line, effect=effects.effect, touches=effects.touches, why=effects.why)

@@ -15,12 +15,17 @@ from safemig.base.files import text as text_of
 from safemig.migrations.change import Wanted
 from safemig.migrations.fixed_names import LONGEST_ID, NOTHING, Fixed
 from safemig.migrations.from_sql import in_operations
+from safemig.migrations.online.autocommit import uses_blocks, written
+from safemig.migrations.online.choices import Choice
 from safemig.migrations.online.forms import gentle
 from safemig.migrations.script_template import ScriptTemplate, databases_in
 from safemig.migrations.writer import CannotAuthor, MigrationFile, author, author_merge, with_downgrade
-from safemig.planning.facts import Facts, MigrationFact
+from safemig.planning.collect.commands import derived_command
+from safemig.planning.collect.outside_transaction import env_notes, env_script, way_of
+from safemig.planning.facts import Facts, HookFact, MigrationFact
 from safemig.project.alembic_config import option, read_ini
 from safemig.project.database_url import parse_url
+from safemig.project.write_hooks import write_hooks
 
 _TEMPLATE = 65_536  # bytes of a script.py.mako
 
@@ -44,11 +49,8 @@ def with_migration(
     choices: tuple[str, ...] = ()
     try:
         full = in_operations(with_downgrade(found), pattern.quote)
-        if config.migration.gentle:
-            full, chosen = gentle(full, set(found.touched) - set(found.tables))
-            choices = tuple(f"{one.what}: {one.why}" for one in chosen if not one.kept)
-            held = tuple(f"holds locks: {one.what}: {one.why}" for one in chosen if one.kept)
-            facts = replace(facts, problems=(*facts.problems, *held))
+        full, choices, said = _formed(full, found, config, project, tree, pattern)
+        facts = replace(facts, problems=(*facts.problems, *said))
         made = author(
             pattern, versions=tree.versions[0], down=facts.heads, wanted=full, message=message, moment=_now(),
             fixed=fixed, template=template_of(project, tree),
@@ -58,11 +60,27 @@ def with_migration(
         return replace(facts, missing=(*facts.missing, why), stops=(*facts.stops, why))
     fact = replace(_fact(project, made), tables=found.tables, choices=choices)
     facts = replace(facts, problems=(*facts.problems, *fixed.notes, *made.notes))
-    if tree.hooks:
-        hooks = f"{', '.join(tree.hooks)} ({tree.ini.relative_to(project.root).as_posix()})"
-        said = f"the post-write hooks {hooks} are not run: run them on {fact.path} yourself"
-        facts = replace(facts, problems=(*facts.problems, said))
+    facts, fact = _hooked(facts, fact, project, tree)
     return replace(facts, migration=fact, reachable_source=_mounted(project, tree))
+
+
+def _formed(
+    plain: Wanted, found: Wanted, config: Config, project: Project, tree: AlembicTree, pattern: Pattern
+) -> tuple[Wanted, tuple[str, ...], tuple[str, ...]]:
+    """The change in the form that holds locks least, as far as env.py carries it; the forms chosen, and what else the
+    plan says of them and of env.py."""
+    env = env_script(project, tree)
+    full, chosen = plain, tuple[Choice, ...]()
+    if config.migration.gentle:
+        full, chosen = gentle(plain, set(found.touched) - set(found.tables))
+    said = list(env_notes(env))
+    if uses_blocks(full):
+        way, notes = way_of(env, project, pattern, config.migration.autocommit)
+        full = written(plain if way.kind == "plain" else full, way)
+        chosen = tuple(one for one in chosen if one.kept or way.kind != "plain")
+        said += notes
+    said += [f"holds locks: {one.what}: {one.why}" for one in chosen if one.kept]
+    return full, tuple(f"{one.what}: {one.why}" for one in chosen if not one.kept), tuple(said)
 
 
 def with_merge(facts: Facts, project: Project, tree: AlembicTree, graph: Graph, pattern: Pattern) -> Facts:
@@ -83,10 +101,17 @@ def with_merge(facts: Facts, project: Project, tree: AlembicTree, graph: Graph, 
         return facts
     pending = None if facts.pending is None else (*facts.pending, made.revision)
     mounted = _mounted(project, tree)
-    merge, problems = _fact(project, made), (*facts.problems, *made.notes)
-    return replace(
-        facts, merge=merge, heads=(made.revision,), pending=pending, reachable_source=mounted, problems=problems
-    )
+    facts, merge = _hooked(facts, _fact(project, made), project, tree)
+    facts = replace(facts, problems=(*facts.problems, *made.notes))
+    return replace(facts, merge=merge, heads=(made.revision,), pending=pending, reachable_source=mounted)
+
+
+def _hooked(facts: Facts, fact: MigrationFact, project: Project, tree: AlembicTree) -> tuple[Facts, MigrationFact]:
+    """The file with the post-write hooks that are run on it, and the facts with those that are not."""
+    hooks = write_hooks(project, tree, project.root / fact.path)
+    run = tuple(HookFact(hook.name, derived_command(hook.line)) for hook in hooks if hook.line)
+    problems = tuple(hook.why for hook in hooks if hook.why)
+    return replace(facts, problems=(*facts.problems, *problems)), replace(fact, hooks=run)
 
 
 def template_of(project: Project, tree: AlembicTree) -> ScriptTemplate | None:
