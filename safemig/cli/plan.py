@@ -11,6 +11,7 @@ from safemig.base.redaction import redact
 from safemig.cli.opening import look_at, open_project
 from safemig.cli.printing import escaped, out
 from safemig.engine.redact_evidence import clean_texts
+from safemig.planning.collect.impact import with_impact
 from safemig.planning.planner import draft
 from safemig.planning.request import Request
 from safemig.planning.text import plan_lines
@@ -20,7 +21,7 @@ def main(options: argparse.Namespace) -> int:
     """0 when a plan could be made, open points or not; 4 when discovery leaves a choice to a person."""
     opened = open_project(options)
     request = Request(options.spec, options.phase, options.message)
-    facts = look_at(opened, request)
+    facts = with_impact(look_at(opened, request), opened.runtime, opened.config)
     plan = draft(facts)
 
     def clean(text: str) -> str:

@@ -21,7 +21,7 @@ from safemig.engine.session import RunEnds, Session
 from safemig.journal.events import Event, Message, Mode, Sender
 from safemig.journal.journal import ProjectLock, state_folder
 from safemig.planning.collect.gaps import ChoiceNeeded, refuse_gaps
-from safemig.planning.collect.observe import observe
+from safemig.planning.collect.impact import observe_change
 from safemig.planning.facts import Facts
 from safemig.planning.request import Request
 
@@ -44,7 +44,7 @@ async def _serve(options: argparse.Namespace) -> int:
     if options.command != "resume":
         refuse_gaps(opened.project)
         request = Request(options.spec, options.phase, options.message)
-        facts = await observe(opened.project, opened.config, opened.runtime, request)
+        facts = await observe_change(opened.project, opened.config, opened.runtime, request)
     lock = ProjectLock(state_folder(opened.project.root))
     try:
         session = _session(options, opened, inbox)
@@ -94,7 +94,7 @@ async def _observe(opened: Opened, s: Session, facts: Facts | None) -> Facts:
     """The facts that were looked at before the run began, so that a choice nobody has made begins none; a run that
     was killed before it had any looks now."""
     try:
-        facts = facts or await observe(opened.project, opened.config, opened.runtime, s.request)
+        facts = facts or await observe_change(opened.project, opened.config, opened.runtime, s.request)
     except ChoiceNeeded as error:
         raise RunEnds("waiting", str(error)) from None
     if facts.stops:

@@ -15,6 +15,7 @@ from checks.schema.snapshot import Snapshot
 from safemig.engine import observation
 from safemig.engine.approval import ask_person
 from safemig.engine.drift import carried, look_drift, plain, words
+from safemig.engine.impact import look_impact
 from safemig.engine.pending_revisions import check_spec, desired_of, kept_schema, spec_differences, waiting
 from safemig.engine.red_baseline import ask_red
 from safemig.engine.session import RunEnds, Session
@@ -53,6 +54,7 @@ async def baseline(s: Session, step: Step) -> None:
     if problems:
         await _ask_unhealthy(s, step, problems)
     await ask_red(s, step)
+    await look_impact(s, step)
     if pending := waiting(s):
         await _desire_revisions(s, step, pending, "pending")
         if s.facts.migration:
@@ -206,6 +208,7 @@ async def desire_union(s: Session, step: Step) -> None:
 async def desire(s: Session, step: Step) -> None:
     """The wanted schema of what follows: the generated revision's, or the spec's on top of the pending ones."""
     written = generated(s.findings)
+    await look_impact(s, step)
     if written is not None:
         await _desire_revisions(s, step, written.revisions, _applied_by(s, written.revisions))
     elif s.facts.migration:

@@ -29,6 +29,13 @@ FREE_TEXT: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "tests": (("error_places", "*", "cause"), ("summary",), ("junit",), ("problems", "*"), ("status_lost", "*")),
     "rows": (("others", "*"),),
     "endpoint": (("text",), ("location",), ("unhealthy",)),
+    "impact": (
+        ("statements", "*", "statements", "*", "sql"),
+        ("statements", "*", "failure"),
+        ("hazards", "*", "text"),
+        ("asked", "*"),
+        ("untraced",),
+    ),
     "items": (("judged", "*", "text"), ("judged", "*", "reason")),
     "ticks": (("items", "*", "*"),),
 }

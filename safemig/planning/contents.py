@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from safemig.base.action import FileDigest
 from safemig.planning.facts import Facts, Finding, RevisionFact, RiskFact, ScriptFact
+from safemig.planning.impact import hurting
 from safemig.planning.plan import Step, sha256_of
 
 _SCRIPTS = 20  # names of scripts that a question lists
@@ -19,7 +20,8 @@ def reread(facts: Facts, findings: Sequence[Finding]) -> Facts:
         files = {fact.revision: fact for fact in (*facts.files, *finding.files)}
         scripts = {fact.path: fact for fact in (*facts.scripts, *finding.scripts)}
         risks = (*(one for one in facts.risks if one.revision not in fresh), *finding.risks)
-        facts = replace(facts, files=tuple(files.values()), scripts=tuple(scripts.values()), risks=risks)
+        impact = finding.impact or facts.impact
+        facts = replace(facts, files=tuple(files.values()), scripts=tuple(scripts.values()), risks=risks, impact=impact)
     return facts
 
 
@@ -34,7 +36,7 @@ def applying(step: Step, facts: Facts, revisions: Sequence[str]) -> Step:
     action = replace(step.action, contents=contents, asks=asks)
     step = replace(step, action=action, detail=tuple(_detail(facts, files)), cause=step.cause or asks)
     step = replace(step, assumes=(*step.assumes, "contents") if contents else step.assumes)
-    return _risky(step, [one for one in facts.risks if one.revision in revisions])
+    return hurting(_risky(step, [one for one in facts.risks if one.revision in revisions]), facts, files)
 
 
 def sql_of(step: Step, facts: Facts) -> tuple[str, ...]:

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from checks.database.statement_trace import RevisionTrace
+from checks.database.table_size import TableSize
 from safemig.base.action import Action, Effect
 from safemig.plan_document.document import Source
+from safemig.protection.impact import Limits
 
 ApplyingRole = Literal["build", "start", "write", "test"]
 
@@ -154,6 +157,17 @@ class NamedFact:
 
 
 @dataclass(frozen=True)
+class ImpactFact:
+    """What the revisions do, run on a throwaway server, and how large the live tables are; ``untraced`` says why that
+    could not be told."""
+
+    traces: tuple[RevisionTrace, ...] = ()
+    sizes: tuple[TableSize, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    untraced: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything the planner may use. ``current`` and ``pending`` are None when they could not be read. With ``merge``,
     a merge of the code's heads that is to be written first, ``heads`` and ``pending`` are those that it leads to.
@@ -166,6 +180,8 @@ class Facts:
     although no revision makes them: ``migration`` leaves them. ``undone`` are statements on rows that nothing writes.
     ``applies`` are the places at which the project applies revisions by itself, ``start_unread`` whether more may do
     so at a start that could not be read; ``database_alone`` starts the database and nothing else.
+
+    ``impact`` is None where nothing was traced: no table is in use, or the database did not answer.
 
     ``missing`` keeps a run from its end, ``stops`` (a part of it) from its beginning. ``unchosen`` says why no phase of
     a spec was chosen, then which phases there are; ``left_open`` are open items that ask for a migration then, in
@@ -213,6 +229,7 @@ class Facts:
     problems: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     message: str = ""
+    impact: ImpactFact | None = None
 
 
 @dataclass(frozen=True)
@@ -226,6 +243,7 @@ class Finding:
     it. ``recipe``: the commands as they are now, each with its role as text and what is new in it as diff. ``there``:
     everything that the phase asks for is there. ``moved``: step, the edit of its file as it is now, and what
     is ``new`` in that. ``contents``: files and scripts that are not as they were planned.
+    ``impact``: what these revisions do to the tables in use, found once the database answered.
     Where revisions were read again (also with ``database`` and ``edited``): files, scripts, and the risks
     of these files.
     """
@@ -245,3 +263,4 @@ class Finding:
     foreign: tuple[RiskFact, ...] = ()
     revisions: tuple[str, ...] = ()
     new: str = ""
+    impact: ImpactFact | None = None

@@ -36,6 +36,7 @@ FILE = "safemig.yaml"
 _SIZE = 1_000_000
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _DAY = 86_400.0
+_HUGE = 1e15  # bytes, or rows
 
 
 def load(root: Path) -> Config:
@@ -142,6 +143,8 @@ class _Reader:
             session_budget=read_key(keys, "session_budget", lambda each: each.number(0, _DAY), 0.0),
             deadline=read_key(keys, "deadline", lambda each: each.number(0.1, _DAY), 60.0),
             over_budget="fail" if fails else "warn",
+            large_bytes=read_key(keys, "large_bytes", lambda each: each.number(1, _HUGE), 100e6),
+            large_rows=read_key(keys, "large_rows", lambda each: each.number(1, _HUGE), 1e6),
         )
 
     def tests(self, value: Node) -> SuiteConfig:

@@ -45,6 +45,9 @@ _PROTECTION = """
 #  victim_budget: 0.1
 #  deadline: 60
 #  over_budget: warn
+# From which size on (bytes with indexes, or rows) a person is asked before a change makes others wait for a table.
+#  large_bytes: 100000000
+#  large_rows: 1000000
 """
 _TICKS = """
 # proposed: tick unasked (in auto mode) also what has evidence, but says more than was proved.

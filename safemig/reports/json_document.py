@@ -5,6 +5,7 @@ from __future__ import annotations
 from checks.evidence import Evidence, Json
 from safemig.journal.events import FactsKept, SignalState
 from safemig.journal.state import Approval, ItemState, RunState, Seen, StepState
+from safemig.reports import impact
 
 SIGNALS = ("tests", "container", "endpoints")
 
@@ -38,6 +39,7 @@ def document(summary: RunState) -> dict[str, Json]:
         "rows": [_rows_document(one) for one in summary.evidence if one.evidence.kind == "rows"],
         "databases": [_database_document(one.evidence) for one in summary.evidence if one.evidence.kind == "database"],
         "protection": [dict(one.evidence.data) for one in summary.evidence if one.evidence.kind == "protection"],
+        "impact": [{"revisions": one.subject, **one.data} for one in impact.of_run(summary)],
         "revision": {"before": _listed(summary.before), "after": _listed(summary.after)},
         "schema": {
             "matches_spec": summary.matches_spec,

@@ -10,6 +10,7 @@ from safemig.base.markdown import block, code, plain, table
 from safemig.journal.events import SignalState
 from safemig.journal.state import CommandState, RunState, StepState
 from safemig.planning.plan import Plan, Step
+from safemig.reports import impact
 from safemig.reports.json_document import SIGNALS, proposed, used_database, verdict_of
 from safemig.signals.comparison import container_problems, endpoint_problem, tests_good
 from safemig.signals.row_changes import doubts, losses
@@ -31,6 +32,7 @@ def markdown(summary: RunState, plan: Plan | None) -> str:
         _approvals,
         _own,
         _databases,
+        impact.section,
         _schema,
         _items,
         _ticks,

@@ -10,6 +10,7 @@ from checks.revisions.current import revisions_at
 from checks.text import plain
 from safemig.journal import events as kinds
 from safemig.journal.events import GOOD, Body, Event
+from safemig.reports import impact
 from safemig.reports.json_document import used_database
 from safemig.signals.comparison import container_words, endpoint_problem, tests_words
 from safemig.signals.words import signal_word
@@ -230,6 +231,7 @@ _WORDS: Mapping[str, Callable[[Evidence], str]] = {
     "revision": _revision_words,
     "comparison": _comparison_words,
     "drift": _drift_words,
+    "impact": impact.words,
     "database": _database_words,
     "protection": lambda evidence: "" if evidence.data.get("longest") else "nobody waited behind the change",
     "named": lambda evidence: f"{evidence.subject} {evidence.data.get('ended')}",

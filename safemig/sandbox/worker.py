@@ -19,6 +19,7 @@ from typing import IO, Any, Literal
 
 import msgspec
 
+from checks.database.statement_trace import RevisionTrace
 from safemig.base.redaction import redact
 from safemig.migrations.change import Wanted
 from safemig.migrations.offline_sql import Rendered, render
@@ -26,6 +27,7 @@ from safemig.migrations.reconcile.tables import Restated
 from safemig.sandbox import already_made as there
 from safemig.sandbox import chain as chains
 from safemig.sandbox import desired
+from safemig.sandbox import trace as traces
 from safemig.sandbox.chain import Chained
 from safemig.sandbox.desired import Desired, RevisionFails, SpecFails
 from safemig.sandbox.restore import ScratchFails
@@ -45,7 +47,7 @@ _START = (
 class Order(msgspec.Struct, frozen=True):
     """One call: the function's name and what it is called with."""
 
-    name: Literal["desire", "desire_applied", "restated", "union", "rendered", "chain", "already_made"]
+    name: Literal["desire", "desire_applied", "restated", "union", "rendered", "chain", "already_made", "trace"]
     dump: str
     wanted: Wanted | None
     revision: Wanted | None = None
@@ -66,6 +68,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
         "rendered",
         "chained",
         "made",
+        "traced",
         "SpecFails",
         "RevisionFails",
         "ScratchFails",
@@ -76,6 +79,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     restated: Restated | None = None
     rendered: tuple[Rendered, ...] = ()
     made: tuple[str, ...] | None = None
+    traced: tuple[RevisionTrace, ...] = ()
     file: str = ""
     line: int = 0
     message: str = ""
@@ -142,6 +146,11 @@ def chain(
     found = _call(Order("chain", "", None, chain=tuple(steps), mark=mark, written=tuple(written)), scratch).chained
     assert found is not None
     return found
+
+
+def trace(dump: str, steps: Sequence[Wanted | None], scratch: Scratch) -> tuple[RevisionTrace, ...]:
+    """As ``safemig.sandbox.trace.trace``."""
+    return _call(Order("trace", dump, None, chain=tuple(steps)), scratch).traced
 
 
 def _call(order: Order, scratch: Scratch) -> Said:
@@ -244,6 +253,8 @@ def _answer(order: Order) -> Said:
     try:
         if order.name == "chain":
             return Said("chained", chained=chains.chain(order.chain, order.mark, _asked, order.written))
+        if order.name == "trace":
+            return Said("traced", traced=traces.trace(dump, order.chain, _asked))
         if wanted is None:
             return Said("desired", desired.union(dump, order.pending, _asked))
         if order.name == "already_made":
