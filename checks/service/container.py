@@ -124,8 +124,11 @@ def _container_log(
         text, cut = _head(container, since)
         head = [_stamped(line) for line in text.decode("utf-8", "replace").splitlines()]
         last = [line for _, line in head]
-        if cut:
-            last = container.logs(tail=TAIL, since=since).decode("utf-8", "replace").splitlines()
+        # One that ends again and again has often said nothing yet since it was started last.
+        again = bool(container.attrs.get("RestartCount")) and len(last) < TAIL
+        if cut or again:
+            text = container.logs(tail=TAIL, since=None if again else since)
+            last = text.decode("utf-8", "replace").splitlines()
     except APIError as wrong:
         # The logging driver may not support reading.
         return _unread(plain(str(wrong), 300))

@@ -107,8 +107,9 @@ def _attached(s: Session, number: int) -> bool:
 
 
 async def wait_database(s: Session, step: Step, ended: Ended | None = None) -> None:
-    """Waits until PostgreSQL accepts connections; raises RunEnds when it does not in time."""
+    """Waits until PostgreSQL accepts connections; raises RunEnds when it does not in time, or has ended meanwhile."""
     seconds = s.config.timeout("database")
+    ended = ended or partial(_database_ended, s, await s.look(s.runtime.instances))
     async with waiting(s, "the database to accept connections", seconds) as wait:
         while why := await s.look(lambda: s.runtime.wait_database(min(DATABASE_SLICE, wait.left))):
             if cause := refused(s.clean(why), data_volume(s)):
@@ -116,9 +117,19 @@ async def wait_database(s: Session, step: Step, ended: Ended | None = None) -> N
             if wait.left <= 0:
                 s.check_stop()
                 raise RunEnds("failed", f"{step.title}: the database does not accept connections: {s.clean(why)}")
-            if ended and (gone := await ended()):
+            if gone := await ended():
                 raise RunEnds("failed", f"{step.title}: {gone.words}")
             await wait.pause(0)
+
+
+async def _database_ended(s: Session, calm: Mapping[str, Instance]) -> Gone | None:
+    """How the database's own container has ended, with the last lines of its log."""
+    own = s.project.database_service
+    now = {name: each for name, each in (await s.look(s.runtime.instances)).items() if name.partition("#")[0] == own}
+    for name, gone in ended_services({}, calm, now, own).items():
+        services = await s.look(s.runtime.look_services)
+        return Gone(f"the database's container {name} {gone.words}{_behind(s, last_lines(services, name))}")
+    return None
 
 
 async def _came_up(s: Session, step: Step, before: Mapping[str, Instance]) -> None:
@@ -210,7 +221,8 @@ async def _ended(
     ended = ended_services(before, calm or now, now, s.facts.service if whole else "")
     if not ended:
         return None
-    services = await observation.look_services(s, step.id, "start")
+    await observation.look_services(s, step.id, "start")  # of this moment once: what was journalled may be older
+    services = await s.look(s.runtime.look_services)
     texts = [f"{name} {gone.words}{_behind(s, last_lines(services, name))}" for name, gone in ended.items()]
     return Gone("; ".join(texts), again=all(gone.again for gone in ended.values()))
 
@@ -230,6 +242,7 @@ async def _unhealthy(s: Session, step: Step) -> str:
 def _behind(s: Session, text: str) -> str:
     if not text:
         return ""
+    text = s.clean(text)
     cause = known_cause(text.replace(" / ", "\n"), data_volume(s))
     return f"; its last lines: {text}" + (f"; {cause.next}" if cause else "")
 

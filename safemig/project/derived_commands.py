@@ -62,16 +62,19 @@ class Place:
         return (Problem(why, str(self.folder), to_name(role)),)
 
 
-def by_compose(place: Place, compose: Compose, service: Service) -> Derived:
-    """The commands through ``docker compose``: of the application's service and of what it depends on."""
+def by_compose(place: Place, compose: Compose, service: Service, server: str) -> Derived:
+    """The commands through ``docker compose``: of the application's service and of what it depends on; and of the
+    database's service ``server``, which a service of another compose file often does not name."""
     call = compose_call(place.folder, compose)
     image = image_of(service, place.root)
+    needed = _with_needed(compose, service)
+    alone = [server] if server in compose.services and server not in needed else []
     lines = {
-        "start": f"{call} up -d --wait {service.name}",
+        "start": f"{call} up -d --wait {' '.join([*alone, service.name])}",
         "stop": f"{call} stop {service.name}",
         "logs": f"{call} logs {service.name}",
     }
-    if built := _built(compose, service):
+    if built := [name for name in needed if compose.services[name].build is not None]:
         lines["build"] = f"{call} build {' '.join(built)}"
     problems: list[Problem] = []
     inside = _Inside(place, compose, service, image, call)
@@ -214,12 +217,12 @@ def _usual(folder: Path) -> tuple[Path, ...]:
     return tuple(path.resolve() for path in (first, override) if path is not None) if first else ()
 
 
-def _built(compose: Compose, service: Service) -> list[str]:
-    """The service and what it depends on, as far as they are built here."""
+def _with_needed(compose: Compose, service: Service) -> list[str]:
+    """The service and what it depends on."""
     names, waiting = [], [service.name]
     while waiting:
         name = waiting.pop(0)
         if name in compose.services and name not in names:
             names.append(name)
             waiting += compose.services[name].depends_on
-    return [name for name in names if compose.services[name].build is not None]
+    return names

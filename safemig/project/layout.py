@@ -105,13 +105,14 @@ class _Search:
         runtime = self.runtime(doings, compose)
         service = self.service(compose, doings, trees, problems) if runtime != "process" else self.config.service
         tied = any(each.candidates for each in problems)
-        derived = Derived() if makefile or tied else self.derived(folder, compose, service, tree, runtime)
-        problems.extend(derived.problems)
         targets = self.targets(doings, compose, service, runtime)
         roles = {role: names[0] for role, names in targets.items()}
         inside = compose if runtime != "process" else None
         places = database.Places(self.root, folder, inside, service, (tree,) if tree else trees, self.environ)
         found = self.database(places)
+        server = self.database_service(places.compose, found, problems)
+        derived = Derived() if makefile or tied else self.derived(folder, compose, service, server, tree, runtime)
+        problems.extend(derived.problems)
         named = tuple(spec_files.named(self.root, word) for word in self.config.specs)
         specs = [path for entry in named for path in entry.files]
         project = Project(
@@ -124,7 +125,7 @@ class _Search:
             specs=tuple(dict.fromkeys(specs)) if named else spec_files.likely(self.files.markdown, self.root),
             runtime=runtime,
             service=service,
-            database_service=self.database_service(places.compose, found, problems),
+            database_service=server,
             url=self.url(makefile, doings, compose, service, runtime, roles, derived.lines.get("start", "")),
             database=found,
             roles=roles,
@@ -168,13 +169,19 @@ class _Search:
         return "docker" if compose is not None and _serves(compose) else "process"
 
     def derived(
-        self, folder: Path, compose: Compose | None, service: str, tree: AlembicTree | None, runtime: str | None
+        self,
+        folder: Path,
+        compose: Compose | None,
+        service: str,
+        server: str,
+        tree: AlembicTree | None,
+        runtime: str | None,
     ) -> Derived:
         """The commands where no Makefile has any; none where a tie leaves it open which Makefile it is."""
         place = Place(self.root, folder, tree, frozenset(self.config.commands))
         if runtime == "docker":
             served = compose.services.get(service) if compose else None
-            return by_compose(place, compose, served) if compose and served else Derived()
+            return by_compose(place, compose, served, server) if compose and served else Derived()
         return by_python(place, self.config.url)
 
     def targets(

@@ -14,6 +14,8 @@ import pytest
 
 from safemig.cli.opening import open_project
 from safemig.engine.ownership import files_of, mark_of
+from safemig.engine.service_start import wait_database
+from safemig.engine.session import RunEnds
 from safemig.execution import command
 from tests.safemig.bad_projects import write
 from tests.safemig.composed import needs_docker
@@ -128,6 +130,27 @@ async def test_a_container_that_exits_is_told_at_once(folder: Path) -> None:
 async def test_a_container_that_is_started_again_and_again_is_told(folder: Path) -> None:
     make(folder, "docker compose up -d", source=MOUNTED, more="restart: always")
     write(folder, "server.py", "raise SystemExit('no shelf to stand on')\n")
+    reason = await before_start(folder).reason()
+    assert "api ends and is started again and again" in reason
+    assert "no shelf to stand on" in reason
+
+
+async def test_a_database_that_exits_is_told_at_once_where_it_is_started_alone(folder: Path) -> None:
+    make(folder, "docker compose up -d", source=MOUNTED)
+    text = (folder / "compose.yaml").read_text()
+    (folder / "compose.yaml").write_text(text.replace("POSTGRES_PASSWORD: secret, ", ""))
+    compose(folder, "up", "-d", "db")
+    began = time.monotonic()
+    started = before_start(folder)
+    with pytest.raises(RunEnds, match=r"container db has ended \(exit code 1\); its last lines: .*password"):
+        await wait_database(started.session, started.step)
+    assert time.monotonic() - began < 30
+
+
+async def test_the_last_lines_are_those_of_the_start_that_failed(folder: Path) -> None:
+    """A container that ends again and again has said nothing yet when it has just been started once more."""
+    make(folder, "docker compose up -d", source=MOUNTED, more="restart: always")
+    write(folder, "server.py", "import time\ntime.sleep(2)\nraise SystemExit('no shelf to stand on')\n")
     reason = await before_start(folder).reason()
     assert "api ends and is started again and again" in reason
     assert "no shelf to stand on" in reason

@@ -229,6 +229,29 @@ def test_files_that_compose_would_not_take_by_itself(tmp_path: Path) -> None:
     assert commands_of(found, own)["current"].effect == "destructive"  # a line of a person's is judged as it stands
 
 
+@pytest.mark.parametrize(
+    ("depends", "start"),
+    [
+        ("", "up -d --wait store api"),
+        ("depends_on: [store]", "up -d --wait api"),
+        ("depends_on: [jobs]", "up -d --wait api"),
+    ],
+)
+def test_a_database_that_the_service_of_another_file_does_not_name_is_started_too(
+    depends: str, start: str, tmp_path: Path
+) -> None:
+    url = "postgresql://a:b@store/shop"
+    api = f'services:\n  api:\n    build: .\n    environment: {{DATABASE_URL: "{url}"}}\n    {depends}\n'
+    files = {
+        "Dockerfile": "FROM python:3.12\nWORKDIR /app\nCOPY . .\n",
+        "docker-compose.yml": 'services: {store: {image: "postgres:15"}}\n',
+        "docker-compose.prod.yml": f"{api}  jobs: {{image: alpine, depends_on: [store]}}\n",
+    }
+    both = ProjectConfig(compose=("docker-compose.yml", "docker-compose.prod.yml"))
+    found = find(write(write(write(tmp_path, MIGRATIONS), APP), files), Config(project=both))
+    assert found.lines["start"] == f"docker compose -f docker-compose.yml -f docker-compose.prod.yml {start}"
+
+
 def test_a_compose_file_of_the_database_alone(tmp_path: Path) -> None:
     files = {"compose.yaml": 'services: {db: {image: "postgres:15"}}\n', "uv.lock": "", "pyproject.toml": PYPROJECT}
     found = find(write(write(write(tmp_path, MIGRATIONS), APP), files))
