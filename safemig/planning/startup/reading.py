@@ -245,8 +245,10 @@ class _Reading:
 
     # Python
 
-    def _python(self, each: Invocation, world: World, at: _At) -> None:
-        program = Program((*world.modules(), *((each.path.parent,) if each.path else ())))
+    def _python(self, each: Invocation, world: World, at: _At, beside: tuple[Path, ...] = ()) -> None:
+        """``beside`` is the folder of the script that serves it, where Python looks for modules first."""
+        own = (each.path.parent,) if each.path else ()
+        program = Program((*beside, *world.modules(), *own))
         if each.kind == "code":
             program.code(each.text, at.file, at.line)
         elif each.path is not None:
@@ -264,7 +266,7 @@ class _Reading:
             elif SERVED.fullmatch(reached.text) and below.depth < _DEEPEST:
                 module, _, attribute = reached.text.partition(":")
                 served = Invocation("module", module, attribute=attribute)
-                self._python(served, world, at.below(reloads=reached.reloads))
+                self._python(served, world, at.below(reloads=reached.reloads), own if each.program else ())
 
     def _dark(self, what: str, why: str, world: World, at: _At) -> None:
         """Python that is run and cannot be followed: it may apply revisions, whatever else was understood."""

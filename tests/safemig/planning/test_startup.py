@@ -322,6 +322,22 @@ def test_start_commands_that_apply_revisions_when_they_start(line: str, roles: s
     assert {place.role for place in startup(tmp_path, files, Config(commands={"start": line})).places} == roles
 
 
+@pytest.mark.parametrize(
+    ("web", "roles", "unread"), [(LIFESPAN, {"start", "write"}, False), (PLAIN_APP, set(), False), ("", set(), True)]
+)
+def test_what_a_script_serves_may_lie_beside_it(web: str, roles: set[str], unread: bool, tmp_path: Path) -> None:
+    """Python looks for modules in the folder of the script that it runs, wherever it was called."""
+    files = {
+        "Makefile": LOCAL.format(flags=""),
+        "site/serve.py": RUNS_AS_PROGRAM.replace("shop.web", "web"),
+        "shop/schema.py": UP_TO_DATE,
+        **({"site/web.py": web} if web else {}),
+    }
+    found = startup(tmp_path, files, Config(commands={"start": "python site/serve.py"}))
+    assert {place.role for place in found.places} == roles
+    assert found.unread is unread
+
+
 UPGRADES = """\
 from alembic import command
 from alembic.config import Config
