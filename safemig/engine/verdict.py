@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -31,6 +31,7 @@ EXIT_CODES: dict[Verdict, int] = {
 }
 
 SHOWN = 3  # open items that a reason names
+UNTESTED = "nothing runs them; name the command in safemig.yaml (commands: test: ...)"
 NOTHING_ASKED = "no change was asked for, and none was made"
 UNTOLD = "no change was asked for; whether “{}” made one is not known: the database could not be read before it"
 
@@ -66,12 +67,20 @@ def judged(s: Session) -> Judged:
     differences = comparison.data.get("differences") if comparison else None
     unread = comparison.data.get("not_checked") if comparison else None
     return Judged(
-        judge(before, after),
+        _told(s, judge(before, after)),
         matches if isinstance(matches, bool) else None,
         _compares(s) or _asks_schema(s),
         tuple(d for d in differences if isinstance(d, dict)) if isinstance(differences, list) else (),
         tuple(map(str, unread)) if isinstance(unread, list) else (),
     )
+
+
+def _told(s: Session, signals: dict[str, Signal]) -> dict[str, Signal]:
+    """The signals, with what settles it where nothing runs tests."""
+    tests = signals["tests"]
+    if tests.ok is not None or tests.reasons or "test" in s.facts.commands or s.facts.test_command is not None:
+        return signals
+    return {**signals, "tests": replace(tests, reasons=(UNTESTED,))}
 
 
 def _compares(s: Session) -> bool:

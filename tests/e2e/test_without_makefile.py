@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from tests.e2e.test_demo_docker import missing
 from tests.e2e.without_makefile import DOCKER, PROCESS, Shape, make_shape
 from tests.e2e.world import LINE, RUN_SECONDS
+from tests.python_tools import TOOLS, use_tool
 from tests.trusting import trusting
 
 RUN = ["run", "--mode", "auto", "--json"]
@@ -52,9 +52,9 @@ def check_passed(shape: Shape) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", PROCESS)
-def test_as_processes(kind: str, tmp_path: Path) -> None:
-    if kind in ("poetry", "pdm") and shutil.which(kind) is None:
-        pytest.skip(f"{kind} is not installed here")
+def test_as_processes(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if kind in TOOLS:
+        use_tool(kind, monkeypatch)
     shape = make_shape(tmp_path / "courses", kind)
     try:
         check_passed(shape)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.spine.project import FIRST, free_port
 
 DOCKER = ("compose", "compose below", "compose elsewhere")
-PROCESS = ("uv", "poetry", "pdm", "environment", "pyproject")
+PROCESS = ("uv", "poetry", "pdm", "pipenv", "environment", "pyproject")
 APPLICATION = """\
 from fastapi import FastAPI
 
@@ -81,6 +81,17 @@ TOOLS = {
     "poetry": "\n[tool.poetry]\npackage-mode = false\n",
     "pdm": "\n[tool.pdm]\ndistribution = false\n",
 }
+PIPFILE = """\
+[packages]
+fastapi = "*"
+uvicorn = "*"
+alembic = "*"
+sqlalchemy = "*"
+psycopg = {extras = ["binary"], version = "*"}
+
+[dev-packages]
+pytest = "*"
+"""
 ALEMBIC = '\n[tool.alembic]\nscript_location = "%(here)s/migrations"\nprepend_sys_path = ["."]\n'
 DOCKERFILE = """\
 FROM python:3.12-slim
@@ -133,6 +144,9 @@ def make_shape(root: Path, kind: str) -> Shape:
         _write(root, {"pytest.ini": "[pytest]\npythonpath = .\n"})
         subprocess.run([sys.executable, "-m", "venv", root / ".venv"], check=True)
         return Shape(root, (), ".venv/bin/alembic upgrade heads")
+    if kind == "pipenv":
+        _write(root, {"Pipfile": PIPFILE, "pytest.ini": "[pytest]\npythonpath = .\n"})
+        return Shape(root, (), "pipenv run alembic upgrade heads")
     tool = "uv" if kind == "pyproject" else kind
     _write(root, {"pyproject.toml": PYPROJECT + TOOLS[tool] + (ALEMBIC if kind == "pyproject" else "")})
     if kind == "pyproject":

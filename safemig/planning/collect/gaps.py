@@ -129,6 +129,14 @@ def _unplayed(project: Project, role: str, what: str) -> str:
     return f"{lacking} name the command in safemig.yaml (commands: {role}: ...)"
 
 
+def untested(project: Project, commands: Collection[str]) -> tuple[str, ...]:
+    """That nothing runs tests, where no Makefile is there to take a target and no other open point says it."""
+    known = any(problem.next == to_name("test") for problem in project.problems)
+    if "test" in commands or project.makefile or known:
+        return ()
+    return (f"nothing runs tests here, and without them a run cannot end as passed; {to_name('test')}",)
+
+
 def notes(project: Project) -> tuple[str, ...]:
     """What the main job can begin without, and a person should know."""
     unplayed = {f"no make target does {role!r}" for role, _ in ROLES}

@@ -29,6 +29,7 @@ from safemig.planning.collect.gaps import (
     stops,
     unread_labels,
     unread_table,
+    untested,
 )
 from safemig.planning.collect.item_commands import with_named
 from safemig.planning.collect.migration import pending_makers, with_head_files, with_merge, with_migration
@@ -86,7 +87,7 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
         facts,
         missing=(*missing(project, _played(facts)), *stopping, *facts.missing),
         stops=(*stopping, *facts.stops),
-        problems=(*notes(project), *told, *facts.problems),
+        problems=(*notes(project), *untested(project, facts.commands), *told, *facts.problems),
     )
 
 

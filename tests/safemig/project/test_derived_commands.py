@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from safemig.planning.collect.commands import commands_of
+from safemig.planning.collect.gaps import untested
 from safemig.project.config_schema import Config, ProjectConfig
 from safemig.project.derived_commands import judged
 from safemig.project.layout import Project, discover
@@ -209,6 +210,24 @@ def test_what_dockerignore_leaves_out_is_not_in_the_image(tmp_path: Path) -> Non
     assert "test" not in found.lines
     assert "tests/ is not seen in the container of api" in open_points(found)
     assert "migrate" in found.lines
+
+
+@pytest.mark.parametrize(
+    ("files", "commands", "said"),
+    [
+        ({"uv.lock": "", "pyproject.toml": PYPROJECT}, {"test": "uv run pytest"}, False),
+        ({"uv.lock": "", "pyproject.toml": PYPROJECT}, {}, True),
+        ({"Makefile": "migrate:\n\talembic upgrade head\n"}, {}, False),  # the plan proposes a target
+    ],
+)
+def test_that_nothing_runs_tests_is_said_before_anything_is_done(
+    files: Mapping[str, str], commands: dict[str, str], said: bool, tmp_path: Path
+) -> None:
+    app = {path: text for path, text in APP.items() if not path.startswith("tests/")}
+    config = Config(commands=dict(commands))
+    found = find(write(write(write(tmp_path, MIGRATIONS), app), files), config)
+    told = " ".join(untested(found, commands_of(found, config)))
+    assert ("set commands.test in safemig.yaml" in told) is said
 
 
 def test_files_that_compose_would_not_take_by_itself(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from checks.evidence import Evidence, Json, unseen
 from safemig.remedies import diagnosis, test_imports, uv_lock
+from tests.python_tools import TOOLS, use_tool
 
 CLIENT = "from fastapi.testclient import TestClient\n\ndef test_a():\n    assert TestClient\n"
 HTTPX = "import httpx\nfrom fastapi.testclient import TestClient\n"
@@ -106,6 +107,22 @@ def test_uv_itself_says_that_pytest_is_missing(tmp_path: Path) -> None:
     )
     assert ended.returncode != 0
     assert _packages(ended.stderr, declared=()) == ("pytest",), ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_other_tools_themselves_say_so(tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # without the pytest that runs these tests
+    use_tool(tool, monkeypatch)
+    extra = {"poetry": "\n[tool.poetry]\npackage-mode = false\n", "pdm": "\n[tool.pdm]\ndistribution = false\n"}
+    project = '[project]\nname = "x"\nversion = "0"\nrequires-python = ">=3.11"\n'
+    if tool == "pipenv":
+        (tmp_path / "Pipfile").write_text("[packages]\n")
+    else:
+        (tmp_path / "pyproject.toml").write_text(project + extra[tool])
+    ended = subprocess.run([tool, "run", "pytest", "tests"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert _packages(ended.stdout + ended.stderr, declared=()) == ("pytest",), ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize(("known", "packages"), [((), ("setuptools<82",)), (("setuptools",), ())])
