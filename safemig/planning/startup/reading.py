@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from safemig.base.files import head
 from safemig.planning.facts import AppliesFact, ApplyingRole, CommandFact
 from safemig.planning.startup.application import Program
+from safemig.planning.startup.containers import built, start_of, started
 from safemig.planning.startup.invocation import APPLIES, SERVED, Invocation, invocations
 from safemig.planning.startup.world import World, container
 from safemig.project import services as services_of
@@ -177,10 +178,10 @@ class _Reading:
             elif service is not None:
                 self._service(compose, service, at)
         elif command in ("up", "start", "restart", "create"):
-            for service in _started(compose, rest):
+            for service in started(compose, rest):
                 self._service(compose, service, at)
         elif command == "build":
-            for service in _built(compose, rest):
+            for service in built(compose, rest):
                 self._image(compose, service, at)
 
     def _image(self, compose: Compose, service: Service, at: _At) -> None:
@@ -196,7 +197,7 @@ class _Reading:
         self._seen.add(("service", service.name))
         world = container(compose, service, self.project.root)
         known, self._understood, self._unknown = self._understood, False, False
-        texts = list(_start(compose, service, world))
+        texts = list(start_of(compose, service, world))
         if texts:
             _, file, number = texts[-1]
             self.line(" ".join(text for text, _, _ in texts), world, at.below(file, number))
@@ -318,56 +319,6 @@ class _Reading:
 
 def _short(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _start(compose: Compose, service: Service, world: World) -> Iterator[tuple[str, Path, int]]:
-    """Entry point and command of a container, with file and line; an entry point of compose's takes the image's CMD
-    away."""
-    image, build = world.image, service.build
-    file = build.context / build.dockerfile if build else compose.files[0]
-    if service.entrypoint is not None:
-        yield shlex.join(service.entrypoint), *_key(compose, service.name, "entrypoint")
-    elif image and image.entrypoint:
-        yield image.entrypoint.text, file, image.entrypoint.number
-    if service.argv is not None:
-        yield shlex.join(service.argv), *_key(compose, service.name, "command")
-    elif image and image.command and service.entrypoint is None:
-        yield image.command.text, file, image.command.number
-
-
-def _started(compose: Compose, names: Sequence[str]) -> Iterator[Service]:
-    """The services that ``up`` starts: the named ones with what they depend on, else all without a profile."""
-    chosen = [name for name in names if name in compose.services]
-    if not chosen:
-        yield from (each for each in compose.services.values() if not each.profiles)
-        return
-    known: set[str] = set()
-    while chosen:
-        name = chosen.pop()
-        if name not in known and name in compose.services:
-            known.add(name)
-            chosen += compose.services[name].depends_on
-            yield compose.services[name]
-
-
-def _built(compose: Compose, names: Sequence[str]) -> Iterator[Service]:
-    chosen = [name for name in names if name in compose.services] or list(compose.services)
-    yield from (compose.services[name] for name in chosen)
-
-
-def _key(compose: Compose, service: str, key: str) -> tuple[Path, int]:
-    """File and line of a service's key; the reading of the files themselves keeps no lines."""
-    for path in reversed(compose.files):
-        inside = ""
-        for number, text in enumerate(head(path, 2_000_000).splitlines(), 1):
-            named = re.match(r"(\s+)([\w.-]+):\s*(#.*)?$", text)
-            if named and named[2] == service:
-                inside = named[1]
-            elif inside and text.strip() and not text.startswith(inside + " "):
-                inside = ""
-            elif inside and re.match(rf"\s+{key}\s*:", text):
-                return path, number
-    return compose.files[0], 0
 
 
 def _lines(body: str) -> Iterator[tuple[int, str]]:
