@@ -10,7 +10,7 @@ from checks.evidence import Json
 from checks.schema.snapshot import Snapshot
 
 # Alembic's own bookkeeping is no part of what a project asks for.
-VERSION_TABLE = frozenset({"table public.alembic_version"})
+_VERSION_TABLE = re.compile(r"table .*\.alembic_version")
 _PARTS_OF_TABLE = ("column", "constraint", "trigger", "policy", "rule")
 _TYPE = r"(?:character varying|text|bpchar|character)"
 
@@ -40,13 +40,14 @@ def compare(
     found: Snapshot,
     *,
     open_names: frozenset[str] = frozenset(),
-    ignore: frozenset[str] = VERSION_TABLE,
+    ignore: frozenset[str] | None = None,
     untouched: tuple[Snapshot, Snapshot] | None = None,
 ) -> tuple[Difference, ...]:
     """All differences, sorted by key; none means that the schemas are the same.
 
     ``open_names`` are keys of constraints, indexes and sequences in ``wanted`` whose names nobody fixed: they are
-    matched by definition. ``ignore`` are keys to leave out, for a table with all that hangs on it. A table that is
+    matched by definition. ``ignore`` are keys to leave out, for a table with all that hangs on it; by default those of
+    Alembic's own tables. A table that is
     missing or unexpected is one difference, its columns and constraints are not listed again.
 
     ``untouched`` is (copy, original) of one schema, such as the one restored from a dump and the one dumped: an object
@@ -59,7 +60,8 @@ def compare(
     changed = {
         key for key in wanted.objects.keys() | found.objects.keys() if wanted.objects.get(key) != found.objects.get(key)
     }
-    left, right = _without(wanted, changed, ignore), _without(found, changed, ignore)
+    left_out = version_tables(wanted, found) if ignore is None else ignore
+    left, right = _without(wanted, changed, left_out), _without(found, changed, left_out)
     renamed = _matches(left, right, open_names)
     taken = set(renamed.values())
     differences: list[Difference] = []
@@ -100,6 +102,18 @@ def _compare(
             continue
         if canonical(_renamed(mine, renamed)) != canonical(other):
             yield Difference(key, name, mine, other)
+
+
+def version_tables(*snapshots: Snapshot) -> frozenset[str]:
+    """The keys of Alembic's own tables in all schemas: by their name, or by the key that Alembic gives each."""
+    own = set()
+    for snapshot in snapshots:
+        for key, value in snapshot.objects.items():
+            if _VERSION_TABLE.fullmatch(key):
+                own.add(key)
+            elif key.endswith("_pkc") and value.get("definition") == "PRIMARY KEY (version_num)":
+                own.add(f"table {table_of(key, value)}")
+    return frozenset(own)
 
 
 def _unordered(name: str, value: Json) -> Json:

@@ -15,7 +15,7 @@ import msgspec
 from checks.attempts import async_attempts
 from checks.evidence import Evidence
 from checks.revisions.current import revisions_at
-from checks.schema.difference import Difference, compare, short
+from checks.schema.difference import Difference, compare, short, version_tables
 from checks.schema.snapshot import Snapshot
 from safemig.engine import observation
 from safemig.engine.approval import ask_person
@@ -210,8 +210,9 @@ def _remember(s: Session, step: Step, moved: Moved) -> None:
 def moved_since(s: Session, mark: Mark, fresh: Mark) -> Moved | None:
     """What has become of the database between the two marks; None for nothing."""
     tree = observation.tree_of(s)
-    own = frozenset({f"table {tree.version_table_schema or 'public'}.{tree.version_table}"})
-    differences = compare(mark.snapshot, fresh.snapshot, ignore=own)
+    own = f"table {tree.version_table_schema or 'public'}.{tree.version_table}"
+    alembics = version_tables(mark.snapshot, fresh.snapshot)
+    differences = compare(mark.snapshot, fresh.snapshot, ignore=alembics | {own})
     if not differences and mark.current == fresh.current:
         return None
     return Moved(mark.current, fresh.current, differences)

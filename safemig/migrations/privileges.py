@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,10 @@ _UNSEEN = (
 )  # fmt: skip
 # Statements whose whole effect a snapshot of the schema shows, or that leave none.
 SHOWN = ("CREATE", "ALTER", "DROP", "COMMENT", "SET", "RESET", "BEGIN", "START", "COMMIT", "END")
+# Statements without these words name no role.
+_NAMING = frozenset(
+    {"GRANT", "REVOKE", "OWNER", "OWNED", "AUTHORIZATION", "POLICY", "ROLE", "USER", "PRIVILEGES", "MAPPING"}
+)
 _LONGEST = 120  # letters of a statement that are shown
 _TABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 _ALL = {"table": _TABLE, "sequence": ("USAGE", "SELECT", "UPDATE"), "schema": ("USAGE", "CREATE")}
@@ -93,7 +97,9 @@ def beside_schema(statement: Statement) -> bool:
         return True
     words = " ".join(token.upper for token in statement.tokens)
     kind = " ".join(token.upper for token in statement.tokens[1:3])
-    return statement.head in ("CREATE", "ALTER", "DROP") and (kind.startswith(_UNSEEN) or "OWNER TO" in words)
+    return statement.head in ("CREATE", "ALTER", "DROP") and (
+        kind.startswith(_UNSEEN) or "OWNER TO" in words or "TABLESPACE" in words
+    )
 
 
 def roles_of(steps: Iterable[Wanted]) -> frozenset[str]:
@@ -102,10 +108,14 @@ def roles_of(steps: Iterable[Wanted]) -> frozenset[str]:
 
 
 def roles(wanted: Wanted) -> frozenset[str]:
-    """The roles that the spec's GRANT and REVOKE name; they have to exist before it can be made."""
-    trees = [tree for _, tree, _ in _parsed(wanted) if tree is not None]
+    """The roles that the change and its way back name (in GRANT, OWNER TO, POLICY … TO and others); they have to exist
+    before it can be made. Those that it makes itself are none of them."""
+    both = (*_statements(wanted), *_statements(replace(wanted, upgrade=wanted.downgrade)))
+    own = [one for one, _ in both if _NAMING & {token.upper for token in one.tokens}]
+    trees = _trees(tuple(dict.fromkeys(one.text for one in own))).values()
     named = (node for tree in trees for _, node in nodes(tree.node) if node.get("roletype") == "ROLESPEC_CSTRING")
-    return frozenset(str(node["rolename"]) for node in named)
+    made = {str(tree.node.get("role")) for tree in trees if tree.kind == "CreateRoleStmt"}
+    return frozenset(str(node["rolename"]) for node in named) - made
 
 
 def wider(connection: psycopg.Connection[Any], grants: tuple[Granted, ...]) -> tuple[Wider, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from checks.attempts import attempts
 from checks.evidence import Evidence, Json
+from safemig.postgres.session_settings import SessionSettings, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +50,17 @@ def wait_connection(
         except (Unreachable, psycopg.Error) as error:
             problem = str(error).strip()
     return problem
+
+
+def settings_of(connect: Callable[[], AbstractContextManager[psycopg.Connection]]) -> SessionSettings:
+    """What a session of that connection begins with; nothing where there is none."""
+    import psycopg
+
+    try:
+        with connect() as connection:
+            return read(connection)
+    except (Unreachable, psycopg.Error):
+        return SessionSettings()
 
 
 def not_trusted(folder: Path) -> Unreachable:
@@ -114,8 +126,12 @@ class Runtime(Protocol):
     def dump_schema(self) -> str:
         """pg_dump --schema-only --no-owner --no-privileges, without psql's backslash commands."""
 
+    def session_settings(self) -> SessionSettings:
+        """What database and role give a session of the application (search_path and others); nothing when it cannot
+        be asked."""
+
     def scratch(self) -> AbstractContextManager[str]:
-        """The conninfo of an empty database on a throwaway server like the application's."""
+        """The conninfo of an empty database on a throwaway server like the application's, with its settings."""
 
     def start_database(self) -> None:
         """process: start PostgreSQL where the URL wants it and nothing listens. docker: nothing."""

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Literal
 from checks.evidence import Evidence, Json, now, unseen
 from checks.service import container as look_container
 from safemig.execution.instance import Instance
+from safemig.postgres.session_settings import SessionSettings, give
 from safemig.runtimes import backends, docker_clients, docker_database, docker_ownership, exec_sessions
-from safemig.runtimes.base import Unreachable, not_trusted, wait_connection
+from safemig.runtimes.base import Unreachable, not_trusted, settings_of, wait_connection
 from safemig.runtimes.database_owner import ServerPlace, ServiceClients, clients_in
 from safemig.runtimes.docker_engine import (
     address,
@@ -194,11 +195,16 @@ class DockerRuntime:
         container = self._database()
         return docker_database.dump(container, self._login(container))
 
+    def session_settings(self) -> SessionSettings:
+        """As the application's own role gets them."""
+        return settings_of(self.connect)
+
     @contextlib.contextmanager
     def scratch(self) -> Iterator[str]:
         """A container from the image that the database runs."""
         image = str(self._database().attrs.get("Image", ""))
         with scratch(self._client(), image, self.folder) as conninfo:
+            give(self.session_settings(), conninfo)
             yield conninfo
 
     def start_database(self) -> None:

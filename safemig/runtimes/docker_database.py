@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 IDENTITY = "SELECT system_identifier::text FROM pg_control_system()"
 CONNECT_SECONDS = 5
-LOCK_WAIT = "--lock-wait-timeout=5000"  # ms; pg_dump would wait for a held table for ever
+# pg_dump would wait for a held table for ever (ms); a throwaway server has neither the tablespaces nor the providers.
+NOT_ELSEWHERE = ("--lock-wait-timeout=5000", "--no-tablespaces", "--no-security-labels")
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _through_port(
 
 def dump(container: Container, login: Login) -> str:
     """The schema as pg_dump of the server's own version writes it."""
-    command = ["pg_dump", "--schema-only", "--no-owner", "--no-privileges", LOCK_WAIT]
+    command = ["pg_dump", "--schema-only", "--no-owner", "--no-privileges", *NOT_ELSEWHERE]
     code, out, err = run_inside(container, command, environment=login.environment)
     if code != 0:
         raise Unreachable(

@@ -20,11 +20,12 @@ from safemig.execution.instance import Instance
 from safemig.execution.port_owner import listener, listens, log_of, started
 from safemig.execution.service_output import output_of
 from safemig.postgres import server as postgres
+from safemig.postgres.session_settings import SessionSettings, give
 from safemig.runtimes import backends, database_container, database_owner, own_server, process_ownership
-from safemig.runtimes.base import APPLICATION, Unreachable, wait_connection
+from safemig.runtimes.base import APPLICATION, Unreachable, settings_of, wait_connection
 from safemig.runtimes.connection_target import Target, target_of
 from safemig.runtimes.docker_clients import published_here
-from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, LOCK_WAIT, without_commands
+from safemig.runtimes.docker_database import CONNECT_SECONDS, IDENTITY, NOT_ELSEWHERE, without_commands
 from safemig.runtimes.environment import children_environment
 from safemig.runtimes.instances import of_process
 
@@ -176,7 +177,7 @@ class ProcessRuntime:
             "--schema-only",
             "--no-owner",
             "--no-privileges",
-            LOCK_WAIT,
+            *NOT_ELSEWHERE,
             "-h",
             target.host,
             "-p",
@@ -199,12 +200,17 @@ class ProcessRuntime:
             )
         return without_commands(done.stdout)
 
+    def session_settings(self) -> SessionSettings:
+        """As the application's own role gets them."""
+        return settings_of(self.connect)
+
     @contextlib.contextmanager
     def scratch(self) -> Iterator[str]:
         """A throwaway server, of the database's own major where this machine has one."""
         try:
             use = postgres.find_binaries(self._major(), self.binaries)
             with postgres.throwaway(use, database="scratch") as conninfo:
+                give(self.session_settings(), conninfo)
                 yield conninfo
         except postgres.PostgresError as error:
             raise Unreachable(error.what, error.where, error.next) from error

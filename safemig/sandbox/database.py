@@ -12,6 +12,7 @@ from safemig.sandbox.restore import ScratchFails
 
 if TYPE_CHECKING:
     from safemig.postgres.binaries import Binaries
+    from safemig.postgres.session_settings import SessionSettings
     from safemig.runtimes.base import Runtime
 
 T = TypeVar("T")
@@ -43,7 +44,8 @@ def on_scratch(runtime: Runtime, call: Callable[[Scratch], T], say: Callable[[st
         wanted = None  # the embedded server, which has the extensions that come with PostgreSQL
     try:
         binaries = find_binaries(wanted)
-        result = call(lambda: _own(binaries))
+        settings = runtime.session_settings()
+        result = call(lambda: _own(binaries, settings))
     except (PostgresError, ScratchFails):
         raise first from None
     except SpecFails:
@@ -76,8 +78,10 @@ def _major(runtime: Runtime) -> int | None:
 
 
 @contextmanager
-def _own(binaries: Binaries) -> Iterator[str]:
+def _own(binaries: Binaries, settings: SessionSettings) -> Iterator[str]:
     from safemig.postgres.server import throwaway
+    from safemig.postgres.session_settings import give
 
     with throwaway(binaries, database="scratch") as conninfo:
+        give(settings, conninfo)
         yield conninfo

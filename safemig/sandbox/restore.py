@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 # pg_dump writes commands to psql among the SQL: \restrict and \unrestrict since its fixes of August 2025.
@@ -42,11 +42,14 @@ def load(dump: str, conninfo: str, roles: Collection[str] = ()) -> str:
         # A superuser until all is handed over: PostgreSQL gives foreign-data wrappers and event triggers to no other.
         _run(connection, "CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}", owner, password=password)
         _run(connection, "ALTER DATABASE {} OWNER TO {}", connection.info.dbname, owner)
+        made = list[str]()
         for role in sorted(roles):
             if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
                 _run(connection, "CREATE ROLE {} NOLOGIN", role)
+                made.append(role)
         try:
             _restore(dump, make_conninfo(conninfo, user=loader, password=password))
+            _let_own(connection, owner, made)
             _hand_over(connection, loader, owner)
         except psycopg.Error as error:
             raise ScratchFails(f"the scratch database cannot be handed to an ordinary role: {error}") from error
@@ -54,6 +57,16 @@ def load(dump: str, conninfo: str, roles: Collection[str] = ()) -> str:
             _run(connection, "ALTER ROLE {} NOLOGIN NOSUPERUSER", loader)
             _run(connection, "ALTER ROLE {} NOSUPERUSER", owner)
         return make_conninfo(conninfo, user=owner, password=password, options=limit)
+
+
+def _let_own(connection: Any, owner: str, roles: Sequence[str]) -> None:
+    """What the owner has may be given to the roles (OWNER TO): it is one of them, and they may make what it may."""
+    query = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+    schemas = connection.execute(query).fetchall() if roles else []
+    for role in roles:
+        _run(connection, "GRANT {} TO {}", role, owner)
+        for (schema,) in schemas:
+            _run(connection, "GRANT USAGE, CREATE ON SCHEMA {} TO {}", schema, role)
 
 
 def _hand_over(connection: Any, loader: str, owner: str) -> None:

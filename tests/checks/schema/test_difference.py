@@ -170,3 +170,18 @@ def test_no_difference_exactly_for_equal_schemas(one: Snapshot, other: Snapshot)
     assert compare(one, one) == ()
     assert bool(compare(one, other)) == (one.objects != other.objects)
     assert bool(compare(one, other)) == bool(compare(other, one))
+
+
+@pytest.mark.parametrize(
+    "name", ["public.alembic_version", "tenant_a.alembic_version", "meta.meta_versions", '"Odd".alembic_version']
+)
+def test_alembics_own_table_is_none_of_the_projects_in_any_schema(dsn: str, name: str) -> None:
+    schema, _, table = name.partition(".")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
+        before = take(connection)
+        key = f"CONSTRAINT {table}_pkc PRIMARY KEY (version_num)"
+        connection.execute(f"CREATE TABLE {name} (version_num varchar(32) NOT NULL, {key})".encode())
+        assert compare(before, take(connection)) == ()
+        connection.execute(f"CREATE TABLE {schema}.course (version_num text PRIMARY KEY)".encode())
+        assert [one.aspect for one in compare(before, take(connection))] == ["unexpected"]
