@@ -125,6 +125,37 @@ def rewrites(column: str, table: str, what: str) -> Choice:
     )
 
 
+def partitioned_index(what: str, table: str) -> Choice:
+    """An index of a partitioned table."""
+    return Choice(
+        f"{what} of {table} is made or dropped as the spec writes it",
+        f"{table} is partitioned, and PostgreSQL takes CONCURRENTLY only for its partitions: nobody may write to any "
+        "of them meanwhile. Where that is too long, the spec may say it in steps: CREATE INDEX … ON ONLY the table, "
+        "CREATE INDEX CONCURRENTLY on each partition, ALTER INDEX … ATTACH PARTITION",
+        kept=True,
+    )
+
+
+def partitioned_unique(name: str, table: str) -> Choice:
+    """A unique constraint on a partitioned table."""
+    return Choice(
+        f"unique constraint {name} on {table} is added as the spec writes it",
+        f"{table} is partitioned, and PostgreSQL takes no index that is there for a constraint of it: nobody may read "
+        "or write it until the indexes of all partitions are built",
+        kept=True,
+    )
+
+
+def partitioned_key(name: str, table: str) -> Choice:
+    """A foreign key of a partitioned table."""
+    return Choice(
+        f"constraint {name} on {table} is added as the spec writes it",
+        f"{table} is partitioned, where PostgreSQL before 18 adds no foreign key NOT VALID: all of it is read under a "
+        "lock that stops writers",
+        kept=True,
+    )
+
+
 def batch(table: str, why: str) -> Choice:
     """A batch that stays one."""
     return Choice(

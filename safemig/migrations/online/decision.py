@@ -25,10 +25,12 @@ class Form:
 
 @dataclass(frozen=True)
 class InUse:
-    """The tables in use, and the tables of the indexes that the change itself makes."""
+    """The tables in use, the tables of the indexes that the change itself makes, and the partitioned tables and
+    indexes."""
 
     tables: frozenset[str]
     indexes: Mapping[str, str]
+    partitioned: frozenset[str] = frozenset()
 
     def form(self, change: Change) -> Form | None:
         """The form of the change; None where it stays as it is."""
@@ -39,13 +41,39 @@ class InUse:
         known = self.indexes.get(getattr(change.operation, "index_name", "") or "")
         table = found.table or known if found else ""
         # An index whose table is told nowhere was there before, and so was its table.
-        return found if found and (table in self.tables or table is None) else None
+        if found is None or not (table in self.tables or table is None):
+            return None
+        if {table, getattr(change.operation, "index_name", "")} & self.partitioned:
+            return _of_partitioned(found, change.operation)
+        return found
 
 
-def in_use(tables: Iterable[str], own: Iterable[Change]) -> InUse:
-    """What is in use where the changes ``own`` are made."""
+def in_use(
+    tables: Iterable[str], up: Iterable[Change], down: Iterable[Change], partitioned: Iterable[str] = ()
+) -> InUse:
+    """What is in use where the changes ``up`` are made, and taken back by ``down``, and what of it is partitioned."""
+    made, made_again = _made_indexes(up), _made_indexes(down)
+    # An index that goes was there before: the way back tells on which table.
+    gone = {getattr(one.operation, "index_name", "") for one in up if type(one.operation).__name__ == "DropIndexOp"}
+    known = {table for name, table in made_again.items() if name in gone - made.keys()}
+    return InUse(frozenset({*tables, *known}), {**made_again, **made}, frozenset(partitioned))
+
+
+def _made_indexes(own: Iterable[Change]) -> dict[str, str]:
     made = [one.operation for one in own if type(one.operation).__name__ == "CreateIndexOp"]
-    return InUse(frozenset(tables), {getattr(one, "index_name", ""): table_of(one) for one in made})
+    return {getattr(one, "index_name", ""): table_of(one) for one in made}
+
+
+def _of_partitioned(form: Form, operation: Any) -> Form:
+    """What PostgreSQL refuses on a partitioned table stays as the spec writes it."""
+    if form.kind == "concurrently":
+        what = f"index {operation.index_name or '(unnamed)'}"
+        return Form("kept", form.table, choices.partitioned_index(what, form.table or "its table"))
+    if form.kind == "indexed":
+        return Form("kept", form.table, choices.partitioned_unique(operation.constraint_name, form.table))
+    if type(operation).__name__ == "CreateForeignKeyOp":
+        return Form("kept", form.table, choices.partitioned_key(operation.constraint_name, form.table))
+    return form
 
 
 def _is_conditional(change: Change) -> bool:

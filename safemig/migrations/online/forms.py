@@ -15,8 +15,11 @@ from safemig.migrations.online.decision import in_use
 _DROPS = re.compile(r"(?i)drop[_\s]+index")
 
 
-def gentle(wanted: Wanted, existing_tables: Collection[str]) -> tuple[Wanted, tuple[Choice, ...]]:
+def gentle(
+    wanted: Wanted, existing_tables: Collection[str], partitioned: Collection[str] = ()
+) -> tuple[Wanted, tuple[Choice, ...]]:
     """``wanted`` in the form that holds locks least on ``existing_tables``, with what was chosen and why.
+    ``partitioned`` are those tables, and indexes, that are partitioned.
 
     What cannot be read, or is in such a form already, stays as the spec writes it. The schema that results is the same.
     """
@@ -25,7 +28,7 @@ def gentle(wanted: Wanted, existing_tables: Collection[str]) -> tuple[Wanted, tu
     tables = {table.removeprefix("public.") for table in existing_tables} - set(wanted.tables)
     if not tables and not _DROPS.search(wanted.upgrade):
         return wanted, ()  # spares most plans the 0.3 s in which SQLAlchemy and Alembic are loaded
-    use = in_use(tables, (*changes(wanted), *changes(wanted, "down")))
+    use = in_use(tables, changes(wanted), changes(wanted, "down"), partitioned)
     change = sql_forms.change if wanted.kind == "sql" else python_forms.change
     up, up_lines, choices = change(wanted, use)
     if all(choice.kept for choice in choices):

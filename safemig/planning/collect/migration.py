@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,12 +44,13 @@ def with_migration(
     found: Wanted,
     pattern: Pattern,
     fixed: Fixed = NOTHING,
+    partitioned: Collection[str] = (),
 ) -> Facts:
     """The facts with the file that makes ``found``, or with the reason why it cannot be written."""
     choices: tuple[str, ...] = ()
     try:
         full = in_operations(with_downgrade(found), pattern.quote)
-        full, choices, said = _formed(full, found, config, project, tree, pattern)
+        full, choices, said = _formed(full, found, config, project, tree, pattern, partitioned)
         facts = replace(facts, problems=(*facts.problems, *said))
         made = author(
             pattern, versions=tree.versions[0], down=facts.heads, wanted=full, message=message, moment=_now(),
@@ -65,14 +66,20 @@ def with_migration(
 
 
 def _formed(
-    plain: Wanted, found: Wanted, config: Config, project: Project, tree: AlembicTree, pattern: Pattern
+    plain: Wanted,
+    found: Wanted,
+    config: Config,
+    project: Project,
+    tree: AlembicTree,
+    pattern: Pattern,
+    partitioned: Collection[str],
 ) -> tuple[Wanted, tuple[str, ...], tuple[str, ...]]:
     """The change in the form that holds locks least, as far as env.py carries it; the forms chosen, and what else the
     plan says of them and of env.py."""
     env = env_script(project, tree)
     full, chosen = plain, tuple[Choice, ...]()
     if config.migration.gentle:
-        full, chosen = gentle(plain, set(found.touched) - set(found.tables))
+        full, chosen = gentle(plain, set(found.touched) - set(found.tables), partitioned)
     said = list(env_notes(env))
     if uses_blocks(full):
         way, notes = way_of(env, project, pattern, config.migration.autocommit)

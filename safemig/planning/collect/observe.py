@@ -34,6 +34,7 @@ from safemig.planning.collect.gaps import (
 from safemig.planning.collect.item_commands import with_named
 from safemig.planning.collect.migration import pending_makers, with_head_files, with_merge, with_migration
 from safemig.planning.collect.models import code_left_out, with_models
+from safemig.planning.collect.partitioned import partitioned
 from safemig.planning.collect.phase_choice import Chooser
 from safemig.planning.collect.revision_contents import with_contents
 from safemig.planning.facts import Facts, SpecFact
@@ -306,7 +307,8 @@ def _with_spec(
         pattern = replace(pattern, next_counter=pattern.next_counter + 1)
     fixed = _fixed_names(chosen, pattern, graph, facts.heads)
     message = message_of(phase, written, fixed.message)
-    return with_migration(facts, project, config, tree, message, written, pattern, fixed)
+    divided = partitioned(written, runtime, graph) if config.migration.gentle else frozenset()
+    return with_migration(facts, project, config, tree, message, written, pattern, fixed, divided)
 
 
 def _spec(chosen: Choice, found: Wanted | None) -> SpecFact:

@@ -12,6 +12,7 @@ import pytest
 from checks.evidence import Json
 from safemig.migrations.change import Wanted
 from safemig.postgres.server import find_binaries
+from safemig.postgres.session_settings import SessionSettings
 from safemig.runtimes.base import Runtime, Unreachable
 from safemig.sandbox.database import on_scratch
 from safemig.sandbox.desired import SpecFails, desire
@@ -34,6 +35,9 @@ class _Runtime:
         if self.version is None:
             raise REFUSED
         return {"version": self.version}
+
+    def session_settings(self) -> SessionSettings:
+        return SessionSettings((("search_path", "app, public"),))
 
     @contextmanager
     def scratch(self) -> Iterator[str]:
