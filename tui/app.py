@@ -14,7 +14,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 
-from safemig.journal.events import GOOD, MODES, ApprovalGiven, Event, Message, ModeChanged
+from safemig.journal.events import GOOD, MODES, RESUMABLE, ApprovalGiven, Event, Message, ModeChanged
 from safemig.journal.fold import take
 from safemig.journal.state import RunState
 from safemig.reports.terminal import granted_words
@@ -28,7 +28,6 @@ from tui.words import clean
 
 RATE = 1 / 20  # seconds between two drains
 BATCH = 2000  # events folded in one drain, so that keys are answered in between
-RESUMABLE = ("", "interrupted", "waiting")
 
 
 class SafemigApp(App[int]):
@@ -53,6 +52,7 @@ class SafemigApp(App[int]):
         self._stops = 0
         self._again = False
         self._live = feed is not None
+        self._report: Any = None  # its module is loaded when it is asked for
 
     def get_default_screen(self) -> Screen[Any]:
         """The start is painted before anything is looked at; a run that is to be shown takes its place."""
@@ -145,6 +145,8 @@ class SafemigApp(App[int]):
         for event in new:
             if isinstance(event.body, ApprovalGiven) and event.body.grant and self.stoppable:
                 self.notify(clean(granted_words(event.body)), timeout=15)
+        if self._report is not None and self._report.is_current:
+            self._report.show(self.summary)
         if screen.take(new, self.summary):
             self.bell()
             self.title_terminal(f"? {screen.approval.question.title}")
@@ -221,7 +223,8 @@ class SafemigApp(App[int]):
     def on_run_screen_report_asked(self) -> None:
         from tui.panes.side_panes import report_screen
 
-        self.push_screen(report_screen(self.summary, self.run_screen.folder))
+        self._report = report_screen(self.summary, self.run_screen.folder)
+        self.push_screen(self._report)
 
     # Keys that hold everywhere
 

@@ -10,11 +10,11 @@ import signal
 import sys
 from pathlib import Path
 
-from safemig.journal.events import Event
+from safemig.journal.events import RESUMABLE, Event
 from safemig.journal.fold import take
 from safemig.journal.state import RunState
 from safemig.reports.terminal import render
-from tui.app import RESUMABLE, SafemigApp
+from tui.app import SafemigApp
 from tui.bridge import EngineFeed, Feed, JournalFeed
 from tui.keys import own_file, read_own
 from tui.theme import chosen_theme

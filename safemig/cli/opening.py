@@ -22,7 +22,7 @@ from safemig.consent.journal_key import journal_key, seal_problem
 from safemig.consent.ownership import run_problem
 from safemig.consent.trust import Standing
 from safemig.execution import command
-from safemig.journal.events import Event
+from safemig.journal.events import RESUMABLE, Event
 from safemig.journal.fold import fold
 from safemig.journal.journal import Journal, RunBusy, read_events, state_folder
 from safemig.journal.state import RunState
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from safemig.project.problem import Problem
     from safemig.runtimes.base import Runtime
 
-RESUMABLE = {"", "interrupted", "waiting"}
 REQUEST = "request.json"
 
 

@@ -88,8 +88,9 @@ def look(options: argparse.Namespace) -> int:
 
 
 def _project(opened: Opened) -> dict[str, Json]:
-    from safemig.cli.opening import RESUMABLE, runs
+    from safemig.cli.opening import runs
     from safemig.cli.trusting import question
+    from safemig.journal.events import RESUMABLE
     from safemig.project.config import FILE, template
     from safemig.requirements.spec_documents import with_specs
 
@@ -125,8 +126,9 @@ def _project(opened: Opened) -> dict[str, Json]:
 
 def abandon(root: Path, name: str) -> int:
     """Gives an unfinished run up for good: its journal says so, and what it has changed stays as it is."""
-    from safemig.cli.opening import RESUMABLE, run_folder
+    from safemig.cli.opening import run_folder
     from safemig.execution import command
+    from safemig.journal.events import RESUMABLE
     from safemig.journal.fold import fold
     from safemig.journal.journal import Journal, ProjectLock, read_events, state_folder
 

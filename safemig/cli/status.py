@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from checks.text import plain
-from safemig.cli.opening import RESUMABLE, look_at, open_project, runs
+from safemig.cli.opening import look_at, open_project, runs
 from safemig.cli.printing import json_out, out
+from safemig.journal.events import RESUMABLE
 from safemig.planning.notes import lacks
 from safemig.planning.request import Request
 

@@ -23,6 +23,7 @@ Verdict = Literal["passed", "unchanged", "failed", "refused", "interrupted", "wa
 Answer = Literal["once", "always", "tool", "proposed", "edit", "no"]
 Strings: TypeAlias = tuple[str, ...]
 GOOD: tuple[Verdict, ...] = ("passed", "unchanged")  # the service was proved, and nothing is left to be done
+RESUMABLE: frozenset[str] = frozenset({"", "interrupted", "waiting"})  # "": it has no verdict yet
 MODES: tuple[Mode, ...] = ("default", "plan", "auto")
 
 

@@ -13,7 +13,7 @@ from functools import singledispatch
 from msgspec import UNSET
 
 from safemig.journal import events as kinds
-from safemig.journal.events import Body, Event, StepOutline
+from safemig.journal.events import RESUMABLE, Body, Event, StepOutline
 from safemig.journal.state import (
     Approval,
     CommandState,
@@ -197,7 +197,9 @@ def _(body: kinds.ApprovalAsked, state: RunState, event: Event) -> None:
     if event.step and not state.of(event.step).title:
         step = _listed(state, event.step)
         step.title, step.effect = body.title, body.effect
-    state.waiting = (*(other for other in state.waiting if other.id != body.id), question)
+    # A step has one question: the newest one takes the place of what was asked before an edit or a change of its files.
+    kept = (other for other in state.waiting if other.id != body.id and (other.step != event.step or not event.step))
+    state.waiting = (*kept, question)
     _tell(state, event, f"asked: {body.title}")
 
 
@@ -253,6 +255,7 @@ def _(body: kinds.StopAsked, state: RunState, event: Event) -> None:
 def _(body: kinds.RunFinished, state: RunState, event: Event) -> None:
     """``in_flight`` stays: a run that waits or was stopped is taken up again there."""
     state.verdict, state.exit, state.reason, state.state = body.verdict, body.exit, body.reason, body.state
+    state.waiting = state.waiting if body.verdict in RESUMABLE else ()
     state.signals = body.signals
     state.matches_spec, state.differences = body.schema.matches_spec, body.schema.differences
     state.not_checked = body.schema.not_checked

@@ -91,6 +91,29 @@ async def test_ctrl_c_stops_the_step_and_a_second_one_asks_to_quit(tmp_path: Pat
         assert [message.type for message in s.feed.sent] == ["stop"]
 
 
+async def test_an_open_report_tells_of_the_run_as_it_goes(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        await s.press("R")
+        assert "Build the images: done" not in screen_text(s.app)
+        s.run.done("build")
+        s.run.finish("failed", 1, "the build ended with 2")
+        await s.play()
+        await s.shows("the build ended with 2")
+
+
+async def test_the_shell_line_is_there_while_an_engine_works_and_only_then(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        await s.shows("catalogue · ! shell")
+        await s.press("!", *"ls")
+        s.run.finish()
+        s.feed.code = 0
+        await s.play()
+        assert "! shell" not in screen_text(s.app)
+        await s.press("!", "l", "s", "enter")
+        assert not s.screen.panes.command_line.is_open
+        assert s.feed.sent == []
+
+
 async def test_a_shell_line_goes_to_the_engine_with_its_folder(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         await s.press("exclamation_mark", *"ls", "enter")
@@ -305,7 +328,7 @@ async def test_a_notice_hides_nothing_and_goes_by_itself(tmp_path: Path) -> None
         await s.pilot.pause()
         text = screen_text(s.app)
         assert "! Kept: [b]said" in text
-        for words in ("FAILED", "$ make build", "2 Log", "catalogue · ! shell", "q quit"):
+        for words in ("FAILED", "$ make build", "2 Log", "q quit"):
             assert words in text
         s.screen.query_one(NoticeLine).close()
         await s.pilot.pause()

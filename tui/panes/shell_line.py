@@ -72,6 +72,12 @@ class CommandLine(Vertical):
         # At once: focus() waits for its turn, and a y typed meanwhile would answer the question at hand.
         self.screen.set_focus(self.query_one(ShellInput))
 
+    def offer(self, offered: bool) -> None:
+        """Shows the line while there is an engine that would run and record what is typed, and only then."""
+        if not offered and self.is_open:
+            self.leave()
+        self.display = offered
+
     def leave(self) -> None:
         """Empties the line and gives the focus back to what had it."""
         self.remove_class("-open")

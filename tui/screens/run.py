@@ -138,6 +138,7 @@ class RunScreen(Screen[None]):
         """Whether an engine hears what is said here, and whether the run could be taken up."""
         if (attached, resumable) != (self.attached, self.resumable):
             self.attached, self.resumable = attached, resumable
+            self.panes.command_line.offer(attached)
             self.approval.show(self.summary.waiting if attached else (), self.plan)
             self.query_one(PlanPane).show(self.plan, self.summary, self._progress, live=attached)
             self.refresh_bindings()
@@ -207,7 +208,7 @@ class RunScreen(Screen[None]):
         if self.attached:
             self.post_message(self.Told(shell_message(message)))
         else:
-            self.panes.command_line.say("no engine works on this run, so that nothing would keep the output")
+            self.notify(f"the run has ended; `{clean(message.line)}` was not run", severity="warning", markup=False)
 
     def on_tick_asked(self, message: TickAsked) -> None:
         """Through the engine, which journals it; straight into the file when none runs."""
@@ -242,7 +243,9 @@ class RunScreen(Screen[None]):
         """Answers exist only while a question is open, and never while somebody types."""
         if action == "resume":
             return self.resumable and not self._typing()
-        if action in ("shell", "pane", "next_pane"):
+        if action == "shell":
+            return self.attached and not self._typing()
+        if action in ("pane", "next_pane"):
             return not self._typing()
         if action not in ANSWERING:
             return True

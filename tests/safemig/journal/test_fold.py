@@ -187,6 +187,28 @@ def test_a_question_waits_until_it_is_answered() -> None:
     assert len(fold(other).waiting) == 1
 
 
+def test_a_step_has_one_question_and_a_run_that_has_ended_has_none() -> None:
+    edited = [
+        START,
+        ("approval.asked", "a", asked("q1", "x1", "A")),
+        ("approval.asked", "b", asked("q2", "x2", "B")),
+        ("approval.asked", "a", asked("q3", "x3", "A as edited")),
+    ]
+    assert [question.id for question in fold(story(*edited)).waiting] == ["q2", "q3"]
+    ended: dict[str, Json] = {
+        "exit": 0,
+        "reason": "",
+        "state": "",
+        "signals": {},
+        "schema": {},
+        "ticked": [],
+        "revision": {},
+    }
+    for verdict, waiting in (("passed", 0), ("failed", 0), ("refused", 0), ("waiting", 2), ("interrupted", 2)):
+        whole = story(*edited, ("run.finished", "", {"verdict": verdict, **ended}))
+        assert len(fold(whole).waiting) == waiting
+
+
 def test_output_and_commands_are_ranges_of_files() -> None:
     assert fold(WHOLE[:7]).commands[1].end == 40
     command = fold(WHOLE).commands[1]
