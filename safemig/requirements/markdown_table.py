@@ -95,7 +95,7 @@ def unread(block: Block) -> Unread | None:
     """Why a block that looks like the columns of a table is not read as them; None where it is read, or is none."""
     if not concerns(block) or pieces(block) or _lead(block.vocabulary).exists.search(block.lead):
         return None
-    if not _DATABASE.search(block.text):
+    if not _may_describe(block):
         return None
     why = _why(block)
     names = frozenset(name.removeprefix("public.") for name in re.findall(rf"`({_NAME})`", block.lead))
@@ -107,6 +107,22 @@ _DATABASE = re.compile(
     r"\b(?i:primary key|not null|foreign key|references|[pf]k|unique|on delete|\w*serial|varchar|timestamptz|bigint|"
     r"smallint|numeric|jsonb|bytea)\b|\b(?:INTEGER|INT|TEXT|BOOLEAN|DATE|TIMESTAMP|UUID)\b"
 )
+
+
+def _may_describe(block: Block) -> bool:
+    """Whether the words in or above the block may be those of a database: SQL's own, or plain types below a table's
+    name, of which one at least is no type of JSON."""
+    if _DATABASE.search(block.text):
+        return True
+    if block.language != TABLE or not table_name(block):
+        return False
+    table = grid(block)
+    types = [first_type(text)[0] for at in _typed(table) for text in table.below(at)]
+    of_table = any(pattern.search(block.lead) for pattern in _lead(block.vocabulary).names)
+    return bool(types) if of_table else any(type_ and type_.lower() not in _JSON for type_ in types)
+
+
+_JSON = frozenset({"integer", "int", "float", "boolean", "bool", "string"})
 
 
 def _why(block: Block) -> str:
@@ -125,16 +141,25 @@ def _why(block: Block) -> str:
 
 
 def _unknown_headers(table: Grid) -> str:
-    """What to do about headers that are not known and stand over names and types; "" where there are none."""
+    """What to do about headers that are not known and stand over names, and types or SQL's own words; "" where there
+    are none."""
     places = range(len(table.headers))
-    typed = [at for at in places if table.kinds[at] in ("", "type") and _are_types(table.below(at))]
-    named = [at for at in places if table.kinds[at] in ("", "name") and at not in typed and _are_names(table.below(at))]
-    if not typed or not named:
+    typed = _typed(table)
+    ruled = [
+        at for at in places if table.kinds[at] in ("", "words") and at not in typed and _are_rules(table.below(at))
+    ]
+    named = [
+        at for at in places
+        if table.kinds[at] in ("", "name") and at not in (*typed, *ruled) and _are_names(table.below(at))
+    ]  # fmt: skip
+    if not (typed or ruled) or not named:
         return ""
-    wanted = [("column", named[0], "name"), ("type", typed[0], "type")]
-    unknown = [(key, table.headers[at]) for key, at, kind in wanted if table.kinds[at] != kind]
+    meant = [("column", named[0], "name"), *(("type", at, "type") for at in typed[:1])]
+    # Beside types SQL's own words are read below any header.
+    meant += [("constraints", at, "words") for at in ruled[:1] if not typed]
+    unknown = [(key, table.headers[at]) for key, at, kind in meant if table.kinds[at] != kind]
     if not unknown:
-        return ""
+        return "" if typed else _NO_TYPES
     headers = " and ".join(repr(header) for _, header in unknown)
     entries = ", ".join(f"{key}: [{json.dumps(header, ensure_ascii=False)}]" for key, header in unknown)
     known = " and ".join(key.capitalize() for key, _ in unknown)
@@ -145,9 +170,29 @@ def _unknown_headers(table: Grid) -> str:
     )
 
 
+_NO_TYPES = (
+    "this looks like the columns of a table, but no column of it is known to hold their types; write these below the "
+    "header Type, or name your word for that under vocabulary.header.type in safemig.yaml"
+)
+
+
+def _typed(table: Grid) -> list[int]:
+    """The columns of the Markdown table that hold types of a database, by header or by what stands below it."""
+    places = range(len(table.headers))
+    return [at for at in places if table.kinds[at] in ("", "type") and _are_types(table.below(at))]
+
+
 def _are_types(texts: list[str]) -> bool:
-    typed = sum(bool(first_type(text)[0]) and not is_interface_type(text) for text in texts)
+    typed = sum(bool(first_type(text)[0]) and (_is_sql(text) or not is_interface_type(text)) for text in texts)
     return typed * 2 > len(texts)
+
+
+def _are_rules(texts: list[str]) -> bool:
+    return sum(map(_is_sql, texts)) * 2 > len(texts)
+
+
+def _is_sql(text: str) -> bool:
+    return _DATABASE.search(text) is not None
 
 
 def _are_names(texts: list[str]) -> bool:

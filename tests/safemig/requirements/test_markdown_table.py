@@ -132,6 +132,33 @@ def test_each_description_makes_the_table_that_the_sql_makes(text: str, postgres
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("| Fält | Slag |\n|---|---|\n| id | integer |\n| sum | integer |", "'Fält' and 'Slag' are not known"),
+        ("| Trường | Kiểu |\n|---|---|\n| id | uuid |\n| at | timestamp |", "'Trường' and 'Kiểu' are not known"),
+        ("| Step | Type |\n|---|---|\n| one | integer |\n| two | text |", "'Step' is not known"),
+        ("| Column | Slag |\n|---|---|\n| id | serial primary key |\n| note | text not null |", "'Slag' is not known"),
+        (
+            "| Fält | Regler |\n|---|---|\n| id | primary key |\n| note | not null |",
+            "'Fält' and 'Regler' are not known",
+        ),
+        (
+            "| Column | Slag | Krav |\n|---|---|---|\n| id | heltal | primary key |\n| b | sträng | unique |",
+            "'Krav' is not",
+        ),
+        ("| Column | Rules |\n|---|---|\n| id | integer, primary key |\n| note | text, not null |", "hold their types"),
+    ],
+)
+def test_columns_below_unknown_headers_are_an_open_point(rows: str, words: str) -> None:
+    """Also where no type stands in capitals, and where SQL's own words stand below headers alone."""
+    (problem,) = _found(f"## Table `x`\n\n{rows}\n").problems
+    assert problem.startswith("plan.md:3: this looks like the columns of a table, but ")
+    assert words in problem
+    assert "vocabulary" in problem
+    assert "safemig.yaml" in problem
+
+
 def test_the_lines_are_those_of_the_rows() -> None:
     found = _found(ENGLISH)
     line = next(n for n, code in enumerate(found.upgrade.split("\n"), 1) if '"stars"' in code)
@@ -145,7 +172,8 @@ def test_the_lines_are_those_of_the_rows() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "## Table `x`\n| Step | Type |\n|---|---|\n| one | integer |\n| two | text |",
+        "## Steps of `x`\n| Step | Kind |\n|---|---|\n| one | integer |\n| two | boolean |",
+        "Query parameters:\n\n| Parameter | Kind |\n|---|---|\n| page | integer |\n| words | text |",
         "## Table `x`\n| Role | Permission |\n|---|---|\n| admin | all |",
         "## Endpoints of `x`\n| Method | Path | Type |\n|---|---|---|\n| GET | /x | integer |",
         "## Table `x`\n| Field | Type |\n|---|---|\n| id | integer |\n| name | string |",
