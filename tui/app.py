@@ -94,7 +94,7 @@ class SafemigApp(App[int]):
         """The screen of the run; None before there is one. (Its module is loaded after the first paint.)"""
         from tui.screens.run import RunScreen
 
-        return next((one for one in self.screen_stack if isinstance(one, RunScreen)), None)
+        return next((screen for screen in self.screen_stack if isinstance(screen, RunScreen)), None)
 
     async def open_feed(self, feed: Feed) -> None:
         """Shows the run that ``feed`` tells of, in the screen that is there or in a fresh one."""

@@ -69,7 +69,7 @@ class KeyBar(Widget):
                 continue  # it would only ask to quit, and push a key out that does something
             if binding.description and active.enabled and name not in found:
                 found[name] = (BarKey(self.app.get_key_display(binding), binding.description, key), binding.show)
-        pinned = {name: next((one for one in names if one in found), "") for names in PINNED for name in names}
+        pinned = {name: next((name for name in names if name in found), "") for names in PINNED for name in names}
         always = tuple(found[name][0] for name in dict.fromkeys(pinned.values()) if name)
         rest = [(name, one) for name, (one, show) in found.items() if show and name not in pinned]
         rest.sort(key=lambda one: FIRST.get(one[0], len(FIRST)))

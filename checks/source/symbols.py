@@ -148,7 +148,9 @@ def _definitions(body: Iterable[ast.stmt], owner: str, *, inside: bool) -> Itera
 
 
 def _kind_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Kind:
-    decorators = (_last(one.func if isinstance(one, ast.Call) else one) for one in node.decorator_list)
+    decorators = (
+        _last(decorator.func if isinstance(decorator, ast.Call) else decorator) for decorator in node.decorator_list
+    )
     return "property" if any(name.endswith("property") for name in decorators) else "method"
 
 

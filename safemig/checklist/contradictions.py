@@ -85,7 +85,7 @@ def _shown(names: Sequence[Found]) -> list[tuple[str, str]]:
 def _definitions(found: Sequence[Found]) -> list[tuple[str, str]]:
     """What the database says of the objects; not the kind of a class or function."""
     objects = [one for one in found if one.span.kind in ("name", "object", "clause")]
-    return [(place, text) for one in objects for place, text in one.places.items() if ": " not in place]
+    return [(place, text) for object_ in objects for place, text in object_.places.items() if ": " not in place]
 
 
 def denied(item: Item, found: Sequence[Found]) -> str:
@@ -103,12 +103,12 @@ def beyond(text: Said, found: Sequence[Found], came: Sequence[Found], *, revised
     """What the item says beyond what came about, so that a person decides; "" when nothing. ``revised``: what came
     about in the database did so by a revision that the run wrote."""
     checkable = [one for one in found if one.state != "neutral"]
-    for one in checkable:
-        if one.state in ("unseen", "unknown"):
-            return one.text
+    for item in checkable:
+        if item.state in ("unseen", "unknown"):
+            return item.text
         # What only ended well adds nothing and takes nothing away: the rest of the item has to have come about.
-        if one not in came and one.state != "holds" and not any(belongs(one, other) for other in came):
-            return f"{one.text}, and what is to be done with it cannot be looked up"
+        if item not in came and item.state != "holds" and not any(belongs(item, other) for other in came):
+            return f"{item.text}, and what is to be done with it cannot be looked up"
     changed = next((one for one in came if one.state == "changed"), None)
     if changed and not _claims(found):
         return f"it does not say what {changed.span.text} becomes"

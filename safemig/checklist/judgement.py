@@ -47,7 +47,7 @@ def judge_item(item: Item, proofs: Proofs, worlds: Worlds = NOTHING, words: Plai
     checkable = [one for one in found if one.state != "neutral"]
     if not checkable:
         return Judged(item, False, "it names nothing that can be looked up")
-    came = [one for one in checkable if _came_about(one, found)]
+    came = [item for item in checkable if _came_about(item, found)]
     otherwise = other_kind(text, found, known.also_work) if text.plain else ""
     if against := _against(text, checkable, came) or denied(item, found) or otherwise:
         return Judged(item, False, against, checkable=_hopeful(item, checkable))
@@ -69,11 +69,11 @@ def _more_than_shown(text: Said, found: Sequence[Found], came: Sequence[Found], 
 def _against(text: Said, checkable: Sequence[Found], came: Sequence[Found]) -> str:
     """Why nothing speaks for the item, or something against it; "" when there is evidence for it and none against."""
     for state in ("missing", "absent"):
-        lacking = [one for one in checkable if _state(one) == state and not one.went]
+        lacking = [item for item in checkable if _state(item) == state and not item.went]
         if lacking:
             return "; ".join(dict.fromkeys(one.text for one in lacking))
     if not came:
-        first = next((one for one in checkable if one.state in ("unseen", "unknown")), checkable[0])
+        first = next((item for item in checkable if item.state in ("unseen", "unknown")), checkable[0])
         return first.text if first.state in ("unseen", "unknown") else f"{first.text}; it proves nothing"
     made = [one for one in came if one.state == "made"]
     if text.asks_for("removing") and made and not any(one.went for one in came):
@@ -108,5 +108,5 @@ def _evidence(one: Found) -> str:
 def _hopeful(item: Item, checkable: Sequence[Found]) -> bool:
     """Whether an open item may still come true."""
     known = {"made", "there", "holds", "absent", "missing"}
-    waits = any(one.state in {"absent", "missing"} for one in checkable)
-    return waits and not item.checked and {one.state for one in checkable} <= known
+    waits = any(item.state in {"absent", "missing"} for item in checkable)
+    return waits and not item.checked and {item.state for item in checkable} <= known

@@ -85,14 +85,14 @@ def _of_which(came: Sequence[Found]) -> str:
     """A column, attribute or method whose table or class the item does not tell."""
     owners = {_name(one) for one in came if kinds_of(one) & {"table", "class"} and "." not in _name(one)}
     members = [one for one in came if kinds_of(one) & {"column", "attribute", "method"} and not _is_described(one)]
-    for one in members if owners else ():
-        tables = {place.partition(" ")[2].rpartition(".")[0] for place in one.places if place.startswith("column ")}
-        if "." in one.span.text:
+    for member in members if owners else ():
+        tables = {place.partition(" ")[2].rpartition(".")[0] for place in member.places if place.startswith("column ")}
+        if "." in member.span.text:
             continue
         if len(owners) > 1:
-            return f"it does not say which of {' and '.join(sorted(owners))} {one.span.text} is of"
+            return f"it does not say which of {' and '.join(sorted(owners))} {member.span.text} is of"
         if tables and not tables & owners:
-            return f"{one.span.text} is a column of {tables.pop()}, which the item does not name"
+            return f"{member.span.text} is a column of {tables.pop()}, which the item does not name"
     return ""
 
 

@@ -324,7 +324,7 @@ def _batch(reader: Reader, node: ast.Call) -> Value:
     words = {word.arg: word.value for word in node.keywords}
     recreate = argument(node, 2, "recreate")
     made_anew = "copies the table into a new one and drops it (recreate), which takes what others have hung on it"
-    if None in words or any(isinstance(one, ast.Starred) for one in node.args):
+    if None in words or any(isinstance(argument, ast.Starred) for argument in node.args):
         reader.unknown(node, "alters a table by arguments that are no literal, so what they do is not known")
     elif recreate is not None and literal(recreate) not in ("auto", "never"):
         reader.note(node, Hazard("data loss", made_anew))
@@ -363,7 +363,7 @@ def _alters(reader: Reader, node: ast.Call, at: int, *, in_batch: bool) -> Hazar
     words = {word.arg: word.value for word in node.keywords}
     type_, using, renamed = words.get("type_"), words.get("postgresql_using"), words.get("new_column_name")
     column = literal(argument(node, 0 if in_batch else 1, "column_name")) or "…"
-    if None in words or any(isinstance(one, ast.Starred) for one in node.args) or len(node.args) > 2:
+    if None in words or any(isinstance(argument, ast.Starred) for argument in node.args) or len(node.args) > 2:
         return Hazard("unknown", "alters a column by arguments that are no literal, so what they do is not known")
     if using is not None and not is_none(using):
         return Hazard("data loss", "changes a type with USING, and what does not fit the new one is lost")

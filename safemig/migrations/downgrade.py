@@ -48,12 +48,12 @@ def _way_back(statement: Sequence[Change], own: Sequence[Change], wanted: Wanted
         one for change in reversed(statement) for one in reversed(list(_reversed(change, own, wanted.tables)))
     ]
     if wanted.kind == "op":
-        return "\n".join(_code(one, wanted) for one in operations)
-    return "\n".join(_listed([sql for one in operations for sql in render.sql_of_operation(one)]))
+        return "\n".join(_code(operation, wanted) for operation in operations)
+    return "\n".join(_listed([sql for operation in operations for sql in render.sql_of_operation(operation)]))
 
 
 def _in_language(sql: str, wanted: Wanted) -> str:
-    return sql if wanted.kind == "sql" else "\n".join(executed(one) for one in statements(sql))
+    return sql if wanted.kind == "sql" else "\n".join(executed(statement) for statement in statements(sql))
 
 
 def _code(operation: MigrateOperation, wanted: Wanted) -> str:

@@ -250,7 +250,7 @@ class Evaluation:
                 raise _refusal(node, "the name is not known")
             return self._scope[node.id]
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
-            values = [self._value(one) for one in node.elts]
+            values = [self._value(element) for element in node.elts]
             return values if isinstance(node, ast.List) else tuple(values)
         if isinstance(node, ast.Dict) and all(node.keys):
             return {self._value(k): self._value(v) for k, v in zip(node.keys, node.values, strict=True) if k}
@@ -273,8 +273,10 @@ class Evaluation:
             if isinstance(left, str) and isinstance(right, str) and len(left) + len(right) <= MAX_CHARACTERS:
                 return left + right
         elif isinstance(node, ast.JoinedStr):
-            parts = [self._value(one.value if isinstance(one, ast.FormattedValue) else one) for one in node.values]
-            plain = all(not isinstance(one, ast.FormattedValue) or one.format_spec is None for one in node.values)
+            parts = [
+                self._value(value.value if isinstance(value, ast.FormattedValue) else value) for value in node.values
+            ]
+            plain = all(not isinstance(value, ast.FormattedValue) or value.format_spec is None for value in node.values)
             if plain and all(isinstance(part, str | int) for part in parts):
                 texts = [str(part) for part in parts]
                 if sum(map(len, texts)) <= MAX_CHARACTERS:
@@ -350,7 +352,7 @@ class Evaluation:
             raise _refusal(node, f"{type(error).__name__}: {error}") from error
 
     def _arguments(self, node: ast.Call) -> tuple[list[Any], Mapping[str, Any]]:
-        positional = [self._value(one) for one in node.args]
+        positional = [self._value(argument) for argument in node.args]
         if any(keyword.arg is None for keyword in node.keywords):
             raise _refusal(node, "** is not evaluated")
         named = {keyword.arg: self._value(keyword.value) for keyword in node.keywords if keyword.arg}

@@ -63,7 +63,7 @@ def fixed_names(
     prefix, words = _parted(file or (names[0].text if names else ""), template)
     if file and not ids and prefix not in taken:
         revision = prefix
-    message = next((one.text for one in _messages(phase, document)), words)
+    message = next((message.text for message in _messages(phase, document)), words)
     return Fixed(message, revision, file, (*several, *more, *unused, *elsewhere))
 
 
@@ -123,7 +123,7 @@ def _assigned(phase: Phase, document: str, name: str) -> Iterator[_Given]:
                 continue
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             text = literal(node.value)
-            if text and any(isinstance(one, ast.Name) and one.id == name for one in targets):
+            if text and any(isinstance(target, ast.Name) and target.id == name for target in targets):
                 yield _Given(text, f"{block.file or document}:{block.line + node.lineno - 1}")
 
 

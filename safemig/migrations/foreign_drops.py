@@ -48,7 +48,7 @@ def _drops(root: ast.AST, table: str = "") -> Iterator[tuple[int, str, str, tupl
     for node in ast.iter_child_nodes(root):
         inner = table
         if isinstance(node, ast.With):
-            inner = next((_first(one.context_expr) for one in node.items if _is_batch(one.context_expr)), table)
+            inner = next((_first(item.context_expr) for item in node.items if _is_batch(item.context_expr)), table)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _DROPS:
             kind = _DROPS[node.func.attr]
             on_batch = bool(table) and ast.unparse(node.func.value) != "op"

@@ -84,7 +84,7 @@ def _quoted(text: str, statement: Statement) -> str:
 def _new_types(text: str) -> Iterator[tuple[tuple[str, str], str]]:
     """The types that columns have after the statements, by table and column."""
     for _, tree in trees(text):
-        for action in (kind_of(one)[1] for one in tree.node.get("cmds", ())) if tree else ():
+        for action in (kind_of(command)[1] for command in tree.node.get("cmds", ())) if tree else ():
             if tree and action.get("subtype") == "AT_AlterColumnType":
                 named = kind_of(action["def"])[1].get("typeName")
                 yield (relation(tree.node["relation"]), action["name"]), type_text(named)
@@ -218,20 +218,20 @@ class _Reading:
 
     def _above(self, comment: Token, element: Sequence[Token], elements: Sequence[Sequence[Token]]) -> bool:
         last = max((one[-1].end for one in elements if one[-1].end < element[0].start), default=0)
-        alone = all(not self._beside(comment, one) for one in elements)
+        alone = all(not self._beside(comment, element) for element in elements)
         return last < comment.start < element[0].start and alone
 
     def _index(self, node: Node) -> Code:
         known = {"idxname", "relation", "accessMethod", "indexParams", "whereClause", "unique"}
-        items = [kind_of(one)[1] for one in node["indexParams"]]
+        items = [kind_of(parameter)[1] for parameter in node["indexParams"]]
         plain = {"name": "", "ordering": "SORTBY_DEFAULT", "nulls_ordering": "SORTBY_NULLS_DEFAULT"}
-        if set(node) - known or "idxname" not in node or any({**one, "name": ""} != plain for one in items):
+        if set(node) - known or "idxname" not in node or any({**item, "name": ""} != plain for item in items):
             raise Lossy
         table, schema = _relation(node)
         method = node.get("accessMethod", "btree")
         options = [f"unique={bool(node.get('unique'))}", *schema]
         options += [f"postgresql_using={string(method)}"] if method != "btree" else []
-        parts = [string(node["idxname"]), string(table), listed([one["name"] for one in items]), *options]
+        parts = [string(node["idxname"]), string(table), listed([item["name"] for item in items]), *options]
         if "whereClause" not in node:
             return Code("op.create_index", tuple(parts))
         own = self.statement.tokens
@@ -267,7 +267,7 @@ class _Reading:
         return Code("op.alter_column", (string(table), string(action["name"]), *types, *schema))
 
     def _dropped(self, node: Node) -> Code:
-        names = [strings(kind_of(one)[1].get("items")) for one in node["objects"]]
+        names = [strings(kind_of(object_)[1].get("items")) for object_ in node["objects"]]
         plain = set(node) == {"objects", "removeType", "behavior"} and node["behavior"] == "DROP_RESTRICT"
         if not plain or len(names) != 1 or len(names[0]) not in (1, 2):
             raise Lossy

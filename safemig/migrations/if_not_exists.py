@@ -40,13 +40,13 @@ def other_form(wanted: Wanted, target: Engine, base: Snapshot) -> tuple[int, str
     if not _GUARD.search(wanted.upgrade):
         return None
     with target.connect() as connection, connection.begin() as transaction:
-        for one in parts(wanted):
-            text = _OPERATION_CONCURRENTLY.sub("", _CONCURRENTLY.sub("", one.text))
+        for part in parts(wanted):
+            text = _OPERATION_CONCURRENTLY.sub("", _CONCURRENTLY.sub("", part.text))
             step = replace(wanted, upgrade=text + (";" if wanted.kind == "sql" else ""), upgrade_lines=())
-            for each in _targets(one):
+            for each in _targets(part):
                 if each.key in base.objects and _differs(step, each, connection, base):
                     transaction.rollback()
-                    return one.line, each.key
+                    return part.line, each.key
             _run(step, connection)
         transaction.rollback()
     return None
@@ -61,7 +61,7 @@ def _differs(step: Wanted, target: _Target, connection: Connection, base: Snapsh
         savepoint.rollback()
     made = replace(after, objects={key: value for key, value in after.objects.items() if key == target.key})
     there = replace(base, objects={target.key: base.objects[target.key]})
-    return any(one.aspect != "position" for one in compare(made, there))
+    return any(difference.aspect != "position" for difference in compare(made, there))
 
 
 def _run(step: Wanted, connection: Connection) -> None:

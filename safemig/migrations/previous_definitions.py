@@ -37,7 +37,7 @@ def needed(wanted: Wanted) -> bool:
     """Whether a downgrade is to be derived for a statement whose way back only the schema before it tells."""
     if wanted.downgrade.strip() or not _MAY_BE.search(wanted.upgrade):
         return False
-    return any(_replaces(one) or _column(one) for one in changes(wanted))
+    return any(_replaces(change) or _column(change) for change in changes(wanted))
 
 
 def with_types(wanted: Wanted, before: Snapshot) -> Wanted:
@@ -108,14 +108,14 @@ def _way(before: Snapshot, after: Snapshot) -> tuple[str, tuple[str, ...]] | Non
     """The SQL from ``after`` to ``before`` and what it makes anew; None where no such SQL is known."""
     differences = dependencies.ordered(compare(before, after, ignore=frozenset()), before, after)
     sql, anew = list[str](), list[str]()
-    for one in differences:
-        found = mend(one, before, after)
-        kind = one.key.partition(" ")[0]
-        if kind not in _KINDS or found is None or _materialized(one.key, before):
+    for difference in differences:
+        found = mend(difference, before, after)
+        kind = difference.key.partition(" ")[0]
+        if kind not in _KINDS or found is None or _materialized(difference.key, before):
             return None
         sql.append(found.sql)
-        made = one.aspect == "missing" or (found.destructive and one.aspect != "unexpected")
-        anew += [one.key] if made and kind not in ("trigger", "rule") else []
+        made = difference.aspect == "missing" or (found.destructive and difference.aspect != "unexpected")
+        anew += [difference.key] if made and kind not in ("trigger", "rule") else []
     return "\n".join(dict.fromkeys(sql)), tuple(anew)
 
 

@@ -214,13 +214,13 @@ def _grant(tree: Tree | None, place: tuple[str, int]) -> Granted | None:
         return None
     node = tree.node
     kind = _KINDS.get(str(node.get("objtype")))
-    named = [kind_of(one)[1] for one in node.get("privileges", ())]
+    named = [kind_of(privilege)[1] for privilege in node.get("privileges", ())]
     if kind is None or node.get("targtype") != "ACL_TARGET_OBJECT" or any("cols" in one for one in named):
         return None
     privileges = tuple(str(one["priv_name"]).upper() for one in named) or _ALL[kind]
     objects = tuple(relation(inner) if outer == "RangeVar" else str(inner.get("sval"))
                     for outer, inner in map(kind_of, node.get("objects", ())))  # fmt: skip
-    return Granted(privileges, kind, objects, tuple(_role(kind_of(one)[1]) for one in node["grantees"]), place)
+    return Granted(privileges, kind, objects, tuple(_role(kind_of(grantee)[1]) for grantee in node["grantees"]), place)
 
 
 def _role(node: Node) -> str:

@@ -20,7 +20,7 @@ _BODIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 def make_function(reader: Reader, node: Function, at: int) -> None:
     """A function of the file, followed where it is called."""
-    plain = not [one for one in node.decorator_list if not _decorates(reader, one, at)]
+    plain = not [decorator for decorator in node.decorator_list if not _decorates(reader, decorator, at)]
     if node.name == "__getattr__" and reader.scopes[at].parent is None:
         reader.unknown(node, "answers for names that the file has not, and what that does is not read")
     signature(reader, node.args, at)
@@ -75,7 +75,7 @@ def make_class(reader: Reader, node: ast.ClassDef, at: int) -> None:
         reader.value(word.value, at)
     if node.keywords:
         reader.unknown(node, f"makes the class {node.name} by another one, and what that does is not read")
-    wrapped = [one for one in node.decorator_list if not _decorates(reader, one, at)]
+    wrapped = [decorator for decorator in node.decorator_list if not _decorates(reader, decorator, at)]
     members = reader.scopes[reader.inner(at, node.body)].names.values()
     if any(base.kind == "class" and not (base.simple or base.name) for base in bases):
         reader.unknown(node, f"derives {node.name} from a class whose methods are not followed")

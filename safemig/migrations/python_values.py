@@ -305,7 +305,7 @@ def filled(text: Value, given: Value) -> Value:
         return DATA
     names = [*(part.name for part in parts), ""]
     return text_of(
-        [piece for pair in zip((one.replace("\0", "%") for one in pieces), names, strict=True) for piece in pair]
+        [piece for pair in zip((piece.replace("\0", "%") for piece in pieces), names, strict=True) for piece in pair]
     )
 
 

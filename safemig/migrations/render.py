@@ -36,15 +36,15 @@ class Code:
     parts: tuple[str | Code, ...]
 
     def flat(self) -> str:
-        return f"{self.name}({', '.join(one if isinstance(one, str) else one.flat() for one in self.parts)})"
+        return f"{self.name}({', '.join(part if isinstance(part, str) else part.flat() for part in self.parts)})"
 
     def lines(self, margin: int = 0, *, broken: bool = False) -> list[str]:
         """The call as black writes it at that margin; ``broken``: its arguments below each other in any case."""
         if not broken and margin + len(self.flat()) + 1 <= WIDTH:
             return [self.flat()]
         found = [f"{self.name}("]
-        for one in self.parts:
-            inner = [one] if isinstance(one, str) else one.lines(margin + len(INDENT))
+        for part in self.parts:
+            inner = [part] if isinstance(part, str) else part.lines(margin + len(INDENT))
             found += [INDENT + line for line in inner[:-1]]
             found.append(f"{INDENT}{inner[-1]},")
         return [*found, ")"]

@@ -111,7 +111,7 @@ def _parts(template: ScriptTemplate) -> Iterator[str | _Expression]:
             if not variable or not template.databases:
                 raise TemplateUnread(node.lineno, f"{node.text!r} is not evaluated")
             for database in template.databases:
-                yield from (_part(one, {variable: database}) for one in nodes[at:end])
+                yield from (_part(node, {variable: database}) for node in nodes[at:end])
             at = end + 1
         elif isinstance(node, parsetree.Code):
             names |= _databases_of(node.text, node.lineno)
@@ -145,7 +145,7 @@ def _databases_of(code: str, line: int) -> set[str]:
             continue
         if not (isinstance(node, ast.Assign) and ast.unparse(node.value) == _DATABASES):
             raise TemplateUnread(line + node.lineno - 1, f"{ast.unparse(node)!r} is not evaluated")
-        names |= {one.id for one in node.targets if isinstance(one, ast.Name)}
+        names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
     if tree is None:
         raise TemplateUnread(line, "a block of Python cannot be read")
     return names
@@ -172,7 +172,7 @@ def _value(part: _Expression, values: Mapping[str, object], literals: Mapping[st
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 return of(body) if of(test) else of(orelse)
             case ast.BoolOp(op=ast.Or(), values=options):
-                return next((value for one in options if (value := of(one))), "")
+                return next((value for option in options if (value := of(option))), "")
             case ast.Call(func=ast.Name(id="repr"), args=[ast.Name(id=name)], keywords=[]) if name in literals:
                 return literals[name]
             case ast.Call(func=ast.Name(id="str"), args=[one], keywords=[]):
@@ -236,7 +236,7 @@ def imported(text: str) -> Sequence[str]:
     found: list[str] = []
     for node in tree.body if tree else ():
         if isinstance(node, ast.Import):
-            found += [ast.unparse(ast.Import([one])) for one in node.names]
+            found += [ast.unparse(ast.Import([name])) for name in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found += [ast.unparse(ast.ImportFrom(node.module, [one], node.level)) for one in node.names]
+            found += [ast.unparse(ast.ImportFrom(node.module, [name], node.level)) for name in node.names]
     return found

@@ -167,7 +167,7 @@ def _column(node: Node, text: str, *, alone: bool = True) -> Any:
 
     hanging: list[Any] = []
     default, nullable = None, True
-    for constraint in (kind_of(one)[1] for one in node.get("constraints", ())):
+    for constraint in (kind_of(constraint)[1] for constraint in node.get("constraints", ())):
         match constraint.get("contype"):
             case "CONSTR_NOTNULL":
                 nullable = False
@@ -259,7 +259,7 @@ def _comment(node: Node, _text: str) -> MigrateOperation | None:
 def _drop(node: Node, _text: str) -> MigrateOperation | None:
     from alembic.operations.ops import DropIndexOp, DropTableOp
 
-    objects = [strings(kind_of(one)[1].get("items")) for one in node.get("objects", ())]
+    objects = [strings(kind_of(object_)[1].get("items")) for object_ in node.get("objects", ())]
     if len(objects) != 1 or node.get("behavior") == "DROP_CASCADE":
         return None
     schema = objects[0][-2] if len(objects[0]) > 1 else None

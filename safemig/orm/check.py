@@ -64,17 +64,17 @@ def of_statements(text: str, enums: Mapping[str, Sequence[str]]) -> tuple[Wanted
     database has them already: ``enums`` are its own, both by schema.name."""
     kept: list[Statement] = []
     there: dict[str, tuple[str, ...]] = {}
-    for one in statements(text):
-        words = [token.upper for token in one.tokens[:3]]
-        if one.head not in ("CREATE", "COMMENT") or not set(words[1:]) & _CREATES:
+    for statement in statements(text):
+        words = [token.upper for token in statement.tokens[:3]]
+        if statement.head not in ("CREATE", "COMMENT") or not set(words[1:]) & _CREATES:
             continue
-        name = qualified(one.tokens, 2)[0] if words[1] == "TYPE" else ""
+        name = qualified(statement.tokens, 2)[0] if words[1] == "TYPE" else ""
         name = name if "." in name else f"public.{name}"
         if name in enums:
-            strings = [token.text for token in one.tokens if token.kind == "string"]
+            strings = [token.text for token in statement.tokens if token.kind == "string"]
             there[name] = tuple(text[1:-1].replace("''", "'") for text in strings)
         else:
-            kept.append(one)
+            kept.append(statement)
     found = objects_of(";\n".join(one.text for one in kept))
     code = ";\n".join(one.text.strip() for one in kept) + ";"
     wanted = Wanted(

@@ -86,7 +86,7 @@ class _Reader:
         known = self._others | self._classes
         self._enums = {name: node for name, node in known.items() if is_enum(node)}
         self._types = dict(pair for node in known.values() for pair in annotation_map(node))
-        self._annotated = dict(pair for one in (*others, tree) for pair in annotated_types(one))
+        self._annotated = dict(pair for other in (*others, tree) for pair in annotated_types(other))
 
     def models(self) -> Iterable[Shape]:
         """The shapes of the declarative classes."""
@@ -170,7 +170,7 @@ class _Reader:
         name = named or name
         type_code = self._type_code(kind, mapped, args, f"{shape.table}.{name}", line, shape)
         options = {word.arg: word.value for word in call.keywords if word.arg} if call else {}
-        parts = [quoted(name), type_code, *(self._code(one) for one in args)]
+        parts = [quoted(name), type_code, *(self._code(argument) for argument in args)]
         primary = true(options.get("primary_key"))
         if "nullable" not in options and not primary:
             parts.append(f"nullable={mapped is None or is_optional(mapped)}")
@@ -213,7 +213,11 @@ class _Reader:
 
     def _followed(self, args: Sequence[ast.expr], assumed: str, column: str, line: int, shape: Shape) -> str:
         """SQLAlchemy gives a foreign key without a type that of what it refers to, whatever its annotation says."""
-        calls = [one for one in args if isinstance(one, ast.Call) and last(one.func) == "ForeignKey" and one.args]
+        calls = [
+            argument
+            for argument in args
+            if isinstance(argument, ast.Call) and last(argument.func) == "ForeignKey" and argument.args
+        ]
         target = literal(calls[0].args[0]) if calls else ""
         shown = self._type_of(target) if target else ""
         if target and not shown and assumed in ("sa.Integer()", "sa.String()"):
@@ -227,10 +231,14 @@ class _Reader:
         for node in self._classes.values():
             value = assigned(node, column) if literal(assigned(node, "__tablename__")) == table else None
             args = value.args if isinstance(value, ast.Call) else []
-            kinds = [one for one in args if not is_item(one) and not literal(one)]
+            kinds = [argument for argument in args if not is_item(argument) and not literal(argument)]
             if kinds:
                 return self._code(self._typed(kinds[0]))
-            marks = [one for one in node.body if isinstance(one, ast.AnnAssign) and last(one.target) == column]
+            marks = [
+                statement
+                for statement in node.body
+                if isinstance(statement, ast.AnnAssign) and last(statement.target) == column
+            ]
             if value is not None and marks:
                 return self._plain(mapped_type(marks[0].annotation))
         return ""
@@ -246,7 +254,7 @@ class _Reader:
             shape.elements.append((self._code(part), line))
             shape.fixed |= {literal(argument(part, -1, "name"))} - {""}
         elif name == "Index" and part.args:
-            columns = [self._index_item(one) for one in part.args[1:]]
+            columns = [self._index_item(argument) for argument in part.args[1:]]
             rest = [f"{word.arg}={self._code(word.value)}" for word in part.keywords if word.arg]
             shape.fixed |= {literal(part.args[0])} - {""}
             call = [self._code(part.args[0]), quoted(shape.table), f"[{', '.join(columns)}]", *rest, *_schema(shape)]
@@ -262,8 +270,12 @@ class _Reader:
         ):
             if node.func.attr in ("desc", "asc"):  # created_at.desc()
                 return f"sa.text({quoted(f'{node.func.value.id} {node.func.attr.upper()}')})"
-            if node.func.value.id == "func" and all(isinstance(one, ast.Name) or literal(one) for one in node.args):
-                inner = ", ".join(one.id if isinstance(one, ast.Name) else literal(one) for one in node.args)
+            if node.func.value.id == "func" and all(
+                isinstance(argument, ast.Name) or literal(argument) for argument in node.args
+            ):
+                inner = ", ".join(
+                    argument.id if isinstance(argument, ast.Name) else literal(argument) for argument in node.args
+                )
                 return f"sa.text({quoted(f'{node.func.attr}({inner})')})"
         return self._code(node)
 

@@ -17,7 +17,7 @@ def assigned(node: ast.ClassDef, name: str) -> ast.expr | None:
             targets = statement.targets
         elif isinstance(statement, ast.AnnAssign):
             targets = (statement.target,)
-        if any(isinstance(one, ast.Name) and one.id == name for one in targets):
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             return statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
     return None
 
@@ -65,8 +65,14 @@ def is_enum(node: ast.ClassDef) -> bool:
 
 def enum_labels(node: ast.ClassDef, *, by_value: bool) -> tuple[str, ...]:
     """SQLAlchemy keeps an enum's names, with ``values_callable`` its values."""
-    members = [one for one in node.body if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name)]
-    named = [(one.targets[0].id, literal(one.value)) for one in members if isinstance(one.targets[0], ast.Name)]
+    members = [
+        statement
+        for statement in node.body
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+    ]
+    named = [
+        (member.targets[0].id, literal(member.value)) for member in members if isinstance(member.targets[0], ast.Name)
+    ]
     return tuple(value if by_value else name for name, value in named if not name.startswith("_"))
 
 
@@ -77,18 +83,22 @@ def annotated_types(tree: ast.Module) -> Iterator[tuple[str, tuple[ast.expr, ast
         value = node.value if isinstance(node, ast.Assign) else None
         if isinstance(target, ast.Name) and isinstance(value, ast.Subscript) and last(value.value) == "Annotated":
             parts = value.slice.elts if isinstance(value.slice, ast.Tuple) else [value.slice]
-            calls = [one for one in parts[1:] if isinstance(one, ast.Call) and last(one.func) == "mapped_column"]
+            calls = [part for part in parts[1:] if isinstance(part, ast.Call) and last(part.func) == "mapped_column"]
             yield target.id, (parts[0], calls[0] if calls else None)
 
 
 def is_declared(node: ast.FunctionDef) -> bool:
     """Whether the method is a ``declared_attr`` of some form."""
-    return any("declared_attr" in ast.unparse(one) for one in node.decorator_list)
+    return any("declared_attr" in ast.unparse(decorator) for decorator in node.decorator_list)
 
 
 def returned(node: ast.FunctionDef) -> ast.expr | None:
     """What a function of one statement returns."""
-    body = [one for one in node.body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
+    body = [
+        statement
+        for statement in node.body
+        if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+    ]
     return body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
 
 

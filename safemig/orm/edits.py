@@ -35,9 +35,9 @@ def with_code(
     fresh = text.removeprefix(mark).replace("\r\n", "\n")
     indent = _indent(fresh)
     added: list[ast.AST] = []
-    for one in attributes:
-        fresh = _attribute(fresh, one)
-        added += ast.parse(one.code).body
+    for attribute in attributes:
+        fresh = _attribute(fresh, attribute)
+        added += ast.parse(attribute.code).body
     for code in classes:
         fresh = _definition(fresh, _indented(code, indent))
         added += ast.parse(code).body

@@ -104,17 +104,24 @@ def trimmed(made: Generated, table: str, name: str, style: Style) -> Trimmed:
     annotation or makes anyway is left out.
     """
     body = getattr(parse(made.text), "body", [])
-    node = next((one for one in body if isinstance(one, ast.ClassDef) and model_class(one).table == table), None)
+    node = next(
+        (
+            statement
+            for statement in body
+            if isinstance(statement, ast.ClassDef) and model_class(statement).table == table
+        ),
+        None,
+    )
     if node is None:
         return Trimmed()
     own = _Table(table, style, made)
     own.read(node)
-    known = {one.bound: one for one in imports_of(body) if one.name}
+    known = {imported.bound: imported for imported in imports_of(body) if imported.name}
     known |= {word: Import(module, word) for word, module in (*_STANDARD.items(), *_OWN.items())}
-    statements = [own.column(one) for one in _columns(node, made)]
+    statements = [own.column(column) for column in _columns(node, made)]
     if style.kind == "dataclass":
         _by_keyword(statements)
-    style = replace(style, hidden=frozenset(target_name(one) for one in statements))
+    style = replace(style, hidden=frozenset(target_name(statement) for statement in statements))
     asked: set[Import] = set()
     lines: list[list[str]] = [[], []]
     for kind, parts in ((0, own.arguments), (1, statements)):
@@ -134,8 +141,10 @@ def trimmed(made: Generated, table: str, name: str, style: Style) -> Trimmed:
 
 def _columns(node: ast.ClassDef, made: Generated) -> list[ast.AnnAssign]:
     """The columns of the class in the table's order."""
-    columns = [one for one in node.body if isinstance(one, ast.AnnAssign) and not _relates(one)]
-    return sorted((one for one in columns if _column_of(one) != _FILLER), key=lambda one: _place(one, made.columns))
+    columns = [statement for statement in node.body if isinstance(statement, ast.AnnAssign) and not _relates(statement)]
+    return sorted(
+        (column for column in columns if _column_of(column) != _FILLER), key=lambda one: _place(one, made.columns)
+    )
 
 
 class _Table:
@@ -221,8 +230,8 @@ class _Table:
 def _by_keyword(statements: Sequence[ast.stmt]) -> None:
     """A dataclass takes no default before what has none, except by keyword; the table's order stays so."""
     required = False
-    for one in reversed(statements):
-        value = one.value if isinstance(one, ast.AnnAssign) else None
+    for statement in reversed(statements):
+        value = statement.value if isinstance(statement, ast.AnnAssign) else None
         words = value.keywords if isinstance(value, ast.Call) else []
         if any(word.arg == "default" for word in words):
             words += [ast.keyword("kw_only", ast.Constant(True))] if required else []

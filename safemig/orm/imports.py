@@ -48,9 +48,9 @@ def imports_of(body: Iterable[ast.stmt]) -> tuple[Import, ...]:
     found: list[Import] = []
     for node in body:
         if isinstance(node, ast.Import):
-            found += [Import(one.name, "", one.asname or "") for one in node.names]
+            found += [Import(name.name, "", name.asname or "") for name in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
-            found += [Import(node.module or "", one.name, one.asname or "", node.level) for one in node.names]
+            found += [Import(node.module or "", name.name, name.asname or "", node.level) for name in node.names]
     return tuple(found)
 
 
@@ -71,7 +71,7 @@ def free_names(nodes: Sequence[ast.AST]) -> frozenset[str]:
 
 def bound_names(tree: ast.Module) -> frozenset[str]:
     """The names that a file's own statements bind."""
-    names = {one.bound for one in imports_of(tree.body)}
+    names = {imported.bound for imported in imports_of(tree.body)}
     for node in tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             names.add(node.name)
@@ -84,7 +84,7 @@ def bound_names(tree: ast.Module) -> frozenset[str]:
 def called_names(nodes: Sequence[ast.AST]) -> frozenset[str]:
     """The names that the code calls: the ``Enum`` of ``Enum(Mood)`` is SQLAlchemy's, that of a base is not."""
     calls = [one.func for node in nodes for one in ast.walk(node) if isinstance(one, ast.Call)]
-    return frozenset(one.id for one in calls if isinstance(one, ast.Name))
+    return frozenset(call.id for call in calls if isinstance(call, ast.Name))
 
 
 def means(one: Import, nodes: Sequence[ast.AST], called: Collection[str]) -> bool:
@@ -99,7 +99,7 @@ def means(one: Import, nodes: Sequence[ast.AST], called: Collection[str]) -> boo
 def clashes(names: Iterable[str], tree: ast.Module, spec: Sequence[Import], called: Collection[str]) -> tuple[str, ...]:
     """The names that the file has from elsewhere than the code takes them from: a module ``datetime``, another
     ``Enum``."""
-    there = {one.bound: one for one in imports_of(tree.body)}
+    there = {imported.bound: imported for imported in imports_of(tree.body)}
     said: list[str] = []
     for name in sorted(names):
         mine = there.get(name)
@@ -171,7 +171,7 @@ def _apart(text: str) -> str:
         if isinstance(below, ast.ClassDef) and isinstance(above, ast.Import | ast.ImportFrom):
             lines = text.split("\n")
             end = above.end_lineno or above.lineno
-            begin = min([below.lineno, *(one.lineno for one in below.decorator_list)]) - 1
+            begin = min([below.lineno, *(decorator.lineno for decorator in below.decorator_list)]) - 1
             between = lines[end:begin]
             if not any(line.strip() for line in between):
                 lines[end:begin] = ["", ""]

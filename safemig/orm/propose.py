@@ -73,7 +73,11 @@ def propose(asked: Asked, models: Models, texts: Mapping[str, str], *, folder: s
         "autogenerate would drop its tables"
         for path in unreached
     ]
-    tables = {one.name: table for one in asked.definitions if (table := table_of(one)) and one.name in plan.files}
+    tables = {
+        definition.name: table
+        for definition in asked.definitions
+        if (table := table_of(definition)) and definition.name in plan.files
+    }
     tables |= {f"{one.name}.__table__": one.table for one in plan.fresh if one.table}
     tables |= _extended(plan.given, models)
     listed = tuple((each.owner, each.name) for each in plan.given)
@@ -88,10 +92,14 @@ def propose_or_leave(
     try:
         return propose(whole, models, texts, folder=folder, width=width)
     except CannotEdit as error:
-        more = [one for one in whole.definitions if one not in alone.definitions and models.find(one.name)]
+        more = [
+            definition
+            for definition in whole.definitions
+            if definition not in alone.definitions and models.find(definition.name)
+        ]
         if not more:
             raise
-        fewer = tuple(one for one in whole.definitions if one not in more)
+        fewer = tuple(definition for definition in whole.definitions if definition not in more)
         made = propose(replace(whole, definitions=fewer), models, texts, folder=folder, width=width)
         said = (f"line {one.line}: the code for {one.name} is left out: {error}" for one in more)
         return replace(made, problems=(*made.problems, *said))
@@ -99,7 +107,7 @@ def propose_or_leave(
 
 def _refuse_doubles(asked: Asked, models: Models) -> None:
     """Raises CannotEdit where a class that is to be changed stands in several files: which of them is a guess."""
-    names = [one.name for one in asked.definitions] + [owner for owner, _ in asked.relations]
+    names = [definition.name for definition in asked.definitions] + [owner for owner, _ in asked.relations]
     for name in dict.fromkeys(names):
         places = [file.path for file in models.files if any(one.name == name for one in file.classes)]
         if len(places) > 1:
@@ -179,16 +187,16 @@ def _text(path: str, before: str, asked: Asked, models: Models, plan: _Plan, fol
     there = {file.path: {one.name for one in file.classes} for file in models.files}.get(path, set())
     classes, attributes = plan.added.get(path, []), plan.attributes.get(path, [])
     known, spec = [*_known(models, path), *_defined(models, path, folder), *asked.imports], asked.imports
-    first = [one for one in attributes if one.owner in there]
+    first = [attribute for attribute in attributes if attribute.owner in there]
     text = with_code(
         before or _head(models, path), classes=classes, attributes=first, known=known, spec=spec, own=own, width=width
     )
-    later = [one for one in attributes if one.owner not in there]
+    later = [attribute for attribute in attributes if attribute.owner not in there]
     if later:
         text = with_code(text, attributes=later, known=known, spec=spec, own=own, width=width)
     if names_types(models):
         places = {known.name: file.path for file in models.files for known in file.classes} | plan.files
-        text = for_checkers(text, [*classes, *(one.code for one in attributes)], path, places, folder)
+        text = for_checkers(text, [*classes, *(attribute.code for attribute in attributes)], path, places, folder)
     windows = not before and bool(models.files) and all("\r\n" in file.text for file in models.files)
     return text.replace("\n", "\r\n") if windows else text
 
@@ -200,12 +208,12 @@ def _first_path(models: Models, folder: str) -> str:
 def _known(models: Models, path: str) -> list[Import]:
     """The imports of the models' files, this file's first; relative ones only from the same folder."""
     parent = PurePosixPath(path).parent
-    files = sorted(models.files, key=lambda one: one.path != path)
+    files = sorted(models.files, key=lambda file: file.path != path)
     found: list[Import] = []
     for file in files:
         tree = parse(file.text)
         here = PurePosixPath(file.path).parent == parent
-        found += [one for one in imports_of(tree.body if tree else []) if here or not one.level]
+        found += [imported for imported in imports_of(tree.body if tree else []) if here or not imported.level]
     return found
 
 

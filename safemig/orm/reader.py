@@ -144,9 +144,9 @@ def read_models(texts: Mapping[str, str]) -> Models:
 
 def _rule(node: ast.ClassDef) -> Callable[[str], str] | None:
     """How a base class makes the table's name of the class's: in small letters, or with underscores between words."""
-    for one in node.body:
-        if isinstance(one, ast.FunctionDef) and one.name == "__tablename__":
-            plain = re.search(r"return \w+\.__name__\.lower\(\)$", ast.unparse(one))
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef) and statement.name == "__tablename__":
+            plain = re.search(r"return \w+\.__name__\.lower\(\)$", ast.unparse(statement))
             return str.lower if plain else snake
     return None
 
@@ -248,7 +248,9 @@ def module_of(path: str, folder: str) -> str:
 
 def _bound(node: ast.ClassDef) -> tuple[str, ...]:
     names = [target_name(statement) for statement in node.body]
-    names += [one.name for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
+    names += [
+        statement.name for statement in node.body if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
     return tuple(name for name in names if name)
 
 
@@ -300,10 +302,14 @@ def _keys(node: ast.ClassDef) -> Iterator[ForeignKey]:
 
 def _several_columns(node: ast.ClassDef, nulls: Mapping[str, bool]) -> Iterator[ForeignKey]:
     """The foreign keys of ``__table_args__``: under their first column, null where one of the columns may be."""
-    arguments = [one.value for one in node.body if target_name(one) == "__table_args__" and isinstance(one, ast.Assign)]
+    arguments = [
+        statement.value
+        for statement in node.body
+        if target_name(statement) == "__table_args__" and isinstance(statement, ast.Assign)
+    ]
     for part in ast.walk(arguments[0]) if arguments else ():
         if isinstance(part, ast.Call) and last(part.func) == "ForeignKeyConstraint" and len(part.args) > 1:
-            lists = [one.elts if isinstance(one, ast.List | ast.Tuple) else [] for one in part.args[:2]]
+            lists = [argument.elts if isinstance(argument, ast.List | ast.Tuple) else [] for argument in part.args[:2]]
             columns, targets = ([text_of(one) for one in each] for each in lists)
             if columns and targets:
                 null = any(nulls.get(column, True) for column in columns)

@@ -66,16 +66,16 @@ def _may_collect(where: str, parent: PurePosixPath, text: str, siblings: Collect
 def _modules(node: ast.stmt, package: str, *, near: bool) -> set[str]:
     """The modules of the package that the statement imports."""
     if isinstance(node, ast.Import):
-        return {one.name.removeprefix(f"{package}.") for one in node.names if one.name.startswith(f"{package}.")}
+        return {name.name.removeprefix(f"{package}.") for name in node.names if name.name.startswith(f"{package}.")}
     if not isinstance(node, ast.ImportFrom):
         return set()
     whole = node.module or ""
     if near and node.level == 1:
-        return {whole} if whole else {one.name for one in node.names}
+        return {whole} if whole else {name.name for name in node.names}
     if node.level:
         return set()
     if whole == package:
-        return {one.name for one in node.names}
+        return {name.name for name in node.names}
     return {whole.removeprefix(f"{package}.")} if whole.startswith(f"{package}.") else set()
 
 
@@ -88,7 +88,7 @@ def _with_line(text: str, node: ast.stmt, stem: str, names: Sequence[str], sibli
     else:
         assert isinstance(node, ast.ImportFrom)
         module = node.module or ""
-        by_module = bool({one.name for one in node.names} & siblings)
+        by_module = bool({name.name for name in node.names} & siblings)
         inner = module if by_module else ".".join([*module.split(".")[:-1], stem])
         wanted = [Import(inner, name, "", node.level) for name in ([stem] if by_module else names)]
     fresh = _beside(plain, node, wanted)
@@ -119,7 +119,7 @@ def in_all(text: str, names: Sequence[str]) -> str:
             continue
         if not isinstance(node.value, ast.List | ast.Tuple) or not node.value.elts:
             continue
-        listed = [ast.literal_eval(one) for one in node.value.elts if isinstance(one, ast.Constant)]
+        listed = [ast.literal_eval(element) for element in node.value.elts if isinstance(element, ast.Constant)]
         missing = next((name for name in names if name not in listed), None)
         if missing is not None:
             return in_all(_with_element(text, node.value, missing, listed), names)

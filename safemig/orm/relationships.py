@@ -110,8 +110,8 @@ def _leading(
 
 def _back(other: ModelClass, owner: ModelClass, name: str) -> Relationship | None:
     """The other side of ``owner.name`` in that class."""
-    sides = [one for one in other.relationships if one.target == owner.name]
-    return next((one for one in sides if one.options.get("back_populates", "").strip("\"'") == name), None)
+    sides = [relationship for relationship in other.relationships if relationship.target == owner.name]
+    return next((side for side in sides if side.options.get("back_populates", "").strip("\"'") == name), None)
 
 
 def _joins(back: Relationship, key: ForeignKey) -> bool:
@@ -143,7 +143,9 @@ def _across(owner: ModelClass, name: str, other: ModelClass, back: Relationship,
 
 
 def _to_many(owner: ModelClass, name: str, other: ModelClass, key: ForeignKey, models: Models) -> list[Fresh]:
-    back = _back(other, owner, name) or next((one for one in other.relationships if _is_plain(one, owner)), None)
+    back = _back(other, owner, name) or next(
+        (relationship for relationship in other.relationships if _is_plain(relationship, owner)), None
+    )
     siblings = [one for one in _all(models) if "cascade" in one.options or "passive_deletes" in one.options]
     options: dict[str, str] = {}
     both = _both_sides(models)
@@ -151,12 +153,12 @@ def _to_many(owner: ModelClass, name: str, other: ModelClass, key: ForeignKey, m
         options["back_populates"] = f'"{back.name}"'
     elif not back and both:
         options["back_populates"] = f'"{snake(owner.name)}"'
-    if sum(_same_table(owner.table, one.table) for one in other.keys) > 1:
+    if sum(_same_table(owner.table, key.table) for key in other.keys) > 1:
         options["foreign_keys"] = f'"{other.name}.{key.column}"'
     # Without a cascade SQLAlchemy would set the key of a deleted owner's rows to null, which the column refuses.
     if key.ondelete == "CASCADE" or not key.null:
         options["cascade"] = '"all, delete-orphan"'
-    if key.ondelete == "CASCADE" and any("passive_deletes" in one.options for one in siblings):
+    if key.ondelete == "CASCADE" and any("passive_deletes" in sibling.options for sibling in siblings):
         options["passive_deletes"] = "True"
     made = [_fresh(owner.name, name, other.name, options, models, many=not key.unique, null=key.unique)]
     if not back and both:
@@ -173,9 +175,9 @@ def _is_plain(one: Relationship, owner: ModelClass) -> bool:
 
 def _to_one(owner: ModelClass, name: str, other: ModelClass, key: ForeignKey, models: Models) -> list[Fresh]:
     options: dict[str, str] = {}
-    for one in other.relationships:
-        if one.options.get("back_populates", "").strip("\"'") == name and one.target == owner.name:
-            options["back_populates"] = f'"{one.name}"'
+    for relationship in other.relationships:
+        if relationship.options.get("back_populates", "").strip("\"'") == name and relationship.target == owner.name:
+            options["back_populates"] = f'"{relationship.name}"'
     return [_fresh(owner.name, name, other.name, options, models, many=False, null=key.null)]
 
 

@@ -50,15 +50,15 @@ def with_parts(wanted: Asked, models: Models) -> Asked:
     is not said is named as left out, classes of something else are none of the models'."""
     taken: list[Definition] = []
     problems: list[str] = []
-    for one in wanted.parts:
-        if isinstance(one.node, ast.ClassDef):
-            taken += [one] if models.find(one.name) else []
+    for part in wanted.parts:
+        if isinstance(part.node, ast.ClassDef):
+            taken += [part] if models.find(part.name) else []
             continue
-        owners = [owner for owner, name in wanted.members if name == one.name and models.find(owner)]
+        owners = [owner for owner, name in wanted.members if name == part.name and models.find(owner)]
         if len(dict.fromkeys(owners)) == 1:
-            taken.append(_of_class(one, owners[0]))
-        elif any(one.name == name for _, name in wanted.members) or wanted.anything:
-            problems.append(f"line {one.line}: it is not said which model gets {one.name}; it is left out")
+            taken.append(_of_class(part, owners[0]))
+        elif any(part.name == name for _, name in wanted.members) or wanted.anything:
+            problems.append(f"line {part.line}: it is not said which model gets {part.name}; it is left out")
     if not (taken or problems):
         return wanted
     return replace(wanted, definitions=(*wanted.definitions, *taken), problems=(*wanted.problems, *problems), parts=())

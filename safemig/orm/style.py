@@ -44,7 +44,7 @@ def style_of(models: Models, path: str, texts: Iterable[str], width: int = WIDTH
         tree = parse(file.text)
         if tree is not None:
             taken |= dict.fromkeys(bound_names(tree))
-            taken |= {one.bound: one for one in imports_of(tree.body)}
+            taken |= {imported.bound: imported for imported in imports_of(tree.body)}
     nearest = parse(order[0].text) if order else None
     owner = models.base.rpartition(".")[0]
     uses = any(re.search(rf"\b{re.escape(owner)}\.(?:Column|mapped_column)\(", file.text) for file in models.files)

@@ -58,7 +58,7 @@ def _weight(read: Makefile, files: Found, trees: Sequence[AlembicTree]) -> int:
 def _nested(paths: Sequence[Path]) -> bool:
     """Whether one of the folders lies in another."""
     folders = [path.parent for path in paths]
-    return any(one != other and one.is_relative_to(other) for one in folders for other in folders)
+    return any(folder != other and folder.is_relative_to(other) for folder in folders for other in folders)
 
 
 def _outside(paths: Sequence[Path], root: Path) -> list[Path]:

@@ -61,7 +61,9 @@ def without_trust(config: Config) -> Config:
 def _plain(config: Config) -> dict[str, Json]:
     """As data, without what counts for nothing."""
     names = [name for name in Config.__dataclass_fields__ if name not in (*HARMLESS, "scripts")]
-    scripts: list[Json] = [{"name": one.name, "script": one.file, "python": one.code} for one in config.scripts]
+    scripts: list[Json] = [
+        {"name": script.name, "script": script.file, "python": script.code} for script in config.scripts
+    ]
     data: dict[str, Json] = msgspec.to_builtins({name: getattr(config, name) for name in names})
     return {**data, "endpoints.scripts": scripts}
 

@@ -49,7 +49,7 @@ def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 def _imported(tree: ast.Module) -> Iterator[tuple[str, str, str, int]]:
     for node in tree.body:
         if isinstance(node, ast.ImportFrom):
-            yield from ((one.asname or one.name, node.module or "", one.name, node.level) for one in node.names)
+            yield from ((name.asname or name.name, node.module or "", name.name, node.level) for name in node.names)
 
 
 def _elsewhere(file: Path, root: Path, module: str, name: str, level: int, depth: int) -> ast.expr | None:

@@ -317,7 +317,7 @@ def _schema(summary: RunState, _: Plan | None) -> Iterator[str]:
     yield from (line for one in summary.not_checked for line in ("", f"Not checked: {code(one)}"))
     if summary.differences:
         yield ""
-        keys = list(dict.fromkeys(key for one in summary.differences for key in one))
+        keys = list(dict.fromkeys(key for difference in summary.differences for key in difference))
         rows = (
             [code(_short(difference[key])) if key in difference else "" for key in keys]
             for difference in summary.differences
@@ -384,4 +384,4 @@ def _timeline(summary: RunState, _: Plan | None) -> Iterator[str]:
     if summary.timeline:
         yield "## Timeline"
         yield ""
-        yield from table(("When", "What"), ((plain(one.wall), plain(one.text, 400)) for one in summary.timeline))
+        yield from table(("When", "What"), ((plain(entry.wall), plain(entry.text, 400)) for entry in summary.timeline))

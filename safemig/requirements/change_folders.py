@@ -81,7 +81,7 @@ def _join(checklist: Document, beside: Sequence[Document]) -> Document:
         for block in _blocks(other):
             phase = _phase_of(checklist, other.path, block)
             blocks.setdefault(phase.key, []).append(replace(block, file=other.path))
-    phases = tuple(replace(one, blocks=(*one.blocks, *blocks.get(one.key, ()))) for one in checklist.phases)
+    phases = tuple(replace(phase, blocks=(*phase.blocks, *blocks.get(phase.key, ()))) for phase in checklist.phases)
     denied = tuple(f"{other.path}:{line}" for other in beside for line in other.unchanged)
     read = tuple(Source(other.path, other.sha256) for other in beside)
     return replace(checklist, phases=phases, beside=read, denied=denied)

@@ -233,7 +233,7 @@ def _checks(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _actions(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    found = tuple((one[1].lower(), " ".join(one[2].upper().split())) for one in _ON.finditer(text))
+    found = tuple((match[1].lower(), " ".join(match[2].upper().split())) for match in _ON.finditer(text))
     return _ON.sub(" ", text), found
 
 
@@ -262,5 +262,7 @@ def _bounds(name: str, text: str, cells: _Cells) -> tuple[str, tuple[str, ...]]:
         low, high = found["a"] or found["c"], found["b"] or found["d"]
         return text[: found.start()] + " " + text[found.end() :], (f"{name} BETWEEN {low} AND {high}",)
     signs = {"≥": ">=", "≤": "<="}
-    checks = tuple(f"{name} {signs.get(one['sign'], one['sign'])} {one['number']}" for one in _BOUND.finditer(text))
+    checks = tuple(
+        f"{name} {signs.get(match['sign'], match['sign'])} {match['number']}" for match in _BOUND.finditer(text)
+    )
     return _BOUND.sub(" ", text), checks

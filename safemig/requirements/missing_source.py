@@ -19,7 +19,7 @@ _FORMS = "no SQL, `op` code, model, or table or list of columns of the phase say
 def without_source(document: Document, phase: Phase, known: frozenset[str]) -> tuple[str, str]:
     """The place of an open item that asks for a schema ("" for none), and why the phase asks for none that could be
     made. ``known`` are the plain names of the tables that are there."""
-    item = next((one for one in phase.items if one.open and _asks(one, document, known)), None)
+    item = next((item for item in phase.items if item.open and _asks(item, document, known)), None)
     place = f"{document.path}:{item.line}" if item else ""
     because = next(_passed_over(document, phase), "")
     if item:

@@ -46,15 +46,17 @@ def asked(phase: Phase, file: str) -> Asked:
             problems.append(f"{file}:{block.line}: the model code is no valid Python; mend the block")
             continue
         imports += imports_of(tree.body)
-        for one in _statements(block, text, tree):
-            if isinstance(one.node, ast.ClassDef) or _call(one.node) == "Table":
-                definitions.append(one)
-            elif _call(one.node) in RELATES:
-                loose.append(one)
-            elif _is_of_class(one.node):
-                parts.append(one)
-            elif not isinstance(one.node, ast.Import | ast.ImportFrom) and not _says_nothing(one.node):
-                problems.append(f"{file}:{one.line}: {one.code.splitlines()[0]!r} is no model and is left out")
+        for statement in _statements(block, text, tree):
+            if isinstance(statement.node, ast.ClassDef) or _call(statement.node) == "Table":
+                definitions.append(statement)
+            elif _call(statement.node) in RELATES:
+                loose.append(statement)
+            elif _is_of_class(statement.node):
+                parts.append(statement)
+            elif not isinstance(statement.node, ast.Import | ast.ImportFrom) and not _says_nothing(statement.node):
+                problems.append(
+                    f"{file}:{statement.line}: {statement.code.splitlines()[0]!r} is no model and is left out"
+                )
     open_items = [item for item in phase.items if item.open]
     return Asked(
         tuple(definitions),
@@ -71,9 +73,9 @@ def asked(phase: Phase, file: str) -> Asked:
 
 def _parts(block: Block, text: str, tree: ast.Module) -> Iterator[Definition]:
     """What may belong to a class that is there: classes, and functions that take an instance of theirs."""
-    for one in _statements(block, text, tree):
-        if isinstance(one.node, ast.ClassDef) or _is_of_class(one.node):
-            yield one
+    for statement in _statements(block, text, tree):
+        if isinstance(statement.node, ast.ClassDef) or _is_of_class(statement.node):
+            yield statement
 
 
 def _is_of_class(node: ast.stmt) -> bool:
@@ -86,7 +88,7 @@ def _statements(block: Block, text: str, tree: ast.Module) -> Iterator[Definitio
     first = lines[0].strip()
     said = re.match(r"#\s*([\w./-]+\.py)\b", first)
     for node in tree.body:
-        start = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+        start = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
         code = "\n".join(lines[start - 1 : node.end_lineno])
         name = bound_name(node)
         yield Definition(name, code, node, block.line + start - 1, said[1] if said else "")
@@ -158,14 +160,14 @@ def _said(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
 def lacking(asked: Asked, models: Models) -> tuple[str, ...]:
     """The classes and attributes (``Course.ratings``) that are asked for and that the models do not have."""
     absent: list[str] = []
-    for one in asked.definitions:
-        known = models.find(one.name)
-        node = one.node if known and isinstance(one.node, ast.ClassDef) else shown_class(one)
+    for definition in asked.definitions:
+        known = models.find(definition.name)
+        node = definition.node if known and isinstance(definition.node, ast.ClassDef) else shown_class(definition)
         if node is not None and known is None:
-            absent.append(one.name)
+            absent.append(definition.name)
         elif node is not None and known is not None:
             names = [bound_name(statement) for statement in node.body]
-            absent += [f"{one.name}.{name}" for name in names if name and name not in known[1].attributes]
+            absent += [f"{definition.name}.{name}" for name in names if name and name not in known[1].attributes]
     absent += [name for name, _ in asked.named if not models.find(name)]
     for owner, name in asked.relations:
         known = models.find(owner)

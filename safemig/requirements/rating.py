@@ -86,9 +86,9 @@ def _models(document: Document, phase: Phase, known: frozenset[str], models: Mod
     if not found.anything:
         lacks, why = without_source(document, phase, known)
         return Rated(document, phase, "neither", lacks=lacks, why=why)
-    names = [one.name for one in found.definitions] + [name for name, _ in found.named]
+    names = [definition.name for definition in found.definitions] + [name for name, _ in found.named]
     names += [f"{owner}.{name}" for owner, name in found.relations]
-    classes = [node for one in found.definitions if (node := shown_class(one)) is not None]
+    classes = [node for definition in found.definitions if (node := shown_class(definition)) is not None]
     tables = [plain(table) for node in classes if (table := model_class(node).table)]
     return Rated(
         document, phase, "models", None, (), not (absent := lacking(found, models)), tuple(dict.fromkeys(names)),

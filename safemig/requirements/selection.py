@@ -247,13 +247,15 @@ def by_name(documents: Sequence[Document], spec: str) -> list[Document] | Tie | 
         return bool(wanted_key) and key(text).startswith(wanted_key)
 
     for fits in (called, begins):
-        found = [one for one in documents if any(_is_file(path, folder, fits) for path in _paths(one))]
+        found = [document for document in documents if any(_is_file(path, folder, fits) for path in _paths(document))]
         if len(found) > 1:
             return Tie(tuple(one.path for one in found))
-        found = found or [one for one in documents if any(_is_within(path, folder, fits) for path in _paths(one))]
+        found = found or [
+            document for document in documents if any(_is_within(path, folder, fits) for path in _paths(document))
+        ]
         if found:
             return found
-    names = {key(one.path.rpartition("/")[2]): one.path for one in documents}
+    names = {key(document.path.rpartition("/")[2]): document.path for document in documents}
     found_near = difflib.get_close_matches(wanted_key, names, n=_NEAR, cutoff=0.4)
     near = tuple(names[one] for one in found_near) or tuple(names.values())[:_NEAR]
     word = ("the nearest is" if len(near) == 1 else "the nearest are") if found_near else "there are"

@@ -210,7 +210,7 @@ def _general(document: Document, phase: Phase) -> tuple[Block, ...]:
         pieces, _ = _pieces([block], document.path)
         tables = {table for piece in pieces for table in piece.tables}
         unread = None if pieces or labels.aside(block) else markdown_table.unread(block)
-        first = next((one for one in document.phases if (unread.names if unread else tables) & _words(one)), None)
+        first = next((phase for phase in document.phases if (unread.names if unread else tables) & _words(phase)), None)
         first = first or (document.phases[0] if unread else None)
         if first is not None and first.key == phase.key:
             chosen.append(block)
@@ -266,7 +266,7 @@ def _downgrade(used: Sequence[Piece], downs: Sequence[Piece], ups: Sequence[Piec
     elsewhere = {_block_of(piece) for piece in ups} - set(blocks)
     tables = {table for piece in used for table in piece.tables}
     chosen: list[Piece] = []
-    for piece in sorted(downs, key=lambda one: (_block_of(one) not in blocks, not one.whole)):
+    for piece in sorted(downs, key=lambda down: (_block_of(down) not in blocks, not down.whole)):
         place = _block_of(piece)
         fits = place in blocks or (place not in elsewhere and piece.tables & tables)
         if not piece.tables and place not in elsewhere:
@@ -327,7 +327,7 @@ def _differences(
 ) -> Iterator[str]:
     """What the unused sources of this phase, of the rest of the document and of other documents say otherwise."""
     taken = set(map(_block_of, used))
-    for other in [document, *(one for one in others if one.path != document.path)]:
+    for other in [document, *(other for other in others if other.path != document.path)]:
         everything = [block for phase in other.phases for block in phase.blocks] + list(other.general)
         found = _pieces({_place(block, other.path): block for block in everything}.values(), other.path)[0]
         for piece in sorted(found, key=lambda one: (one.file != other.path, one.file, one.lines[0])):

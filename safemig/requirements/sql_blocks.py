@@ -41,7 +41,7 @@ def pieces(block: Block) -> tuple[Piece, ...]:
     text = _blanked(_without_meta(block.text))
     if any(token.text in ("...", "…") for token in _all(text)) or re.search(r"\.\.\.|…", _bare(text)):
         return ()
-    unknown = [one for one in own_statements(text) if one.head not in _WITH_DDL]
+    unknown = [statement for statement in own_statements(text) if statement.head not in _WITH_DDL]
     if unknown:
         found = _piece(block, text, 0, "up")
         return tuple(replace(one, problems=tuple(_unknown(block, two) for two in unknown)) for one in found)

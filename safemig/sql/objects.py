@@ -63,7 +63,7 @@ def objects_of(text: str) -> Objects:
 
 
 def own_statements(text: str) -> tuple[Statement, ...]:
-    return tuple(one for one in statements(text) if not is_transaction(one))
+    return tuple(statement for statement in statements(text) if not is_transaction(statement))
 
 
 def is_transaction(statement: Statement) -> bool:

@@ -24,7 +24,7 @@ def target(statement: Statement) -> str:
     if statement.kind in ("InsertStmt", "UpdateStmt", "DeleteStmt"):
         return relation(node.get("relation"))
     if statement.kind == "GrantStmt" and node.get("objtype") == "OBJECT_TABLE":
-        tables = {relation(kind_of(one)[1]) for one in node.get("objects", ())}
+        tables = {relation(kind_of(object_)[1]) for object_ in node.get("objects", ())}
         return tables.pop() if len(tables) == 1 else ""
     if statement.kind == "CommentStmt":
         parts = strings(kind_of(node.get("object"))[1].get("items"))
@@ -85,7 +85,7 @@ def _defined(node: Node) -> str:
 
 def _routine(node: Node) -> str:
     """A function or a procedure goes by its name and arguments: others may have the same name."""
-    parameters = [kind_of(one)[1] for one in node.get("parameters", ())]
+    parameters = [kind_of(parameter)[1] for parameter in node.get("parameters", ())]
     return _signed(f"DROP {'PROCEDURE' if node.get('is_procedure') else 'FUNCTION'}", node["funcname"], parameters)
 
 
@@ -93,7 +93,7 @@ _MODES = {"FUNC_PARAM_OUT": "OUT ", "FUNC_PARAM_INOUT": "INOUT ", "FUNC_PARAM_VA
 
 
 def _signed(head: str, name: Sequence[Node], parameters: Sequence[Node]) -> str:
-    types = [type_text(one.get("argType")) for one in parameters]
+    types = [type_text(parameter.get("argType")) for parameter in parameters]
     if not all(types):
         return ""
     arguments = [
@@ -157,7 +157,7 @@ def _renamed(node: Node) -> str:
     if kind in ("TYPE", "DOMAIN"):
         return f"ALTER {kind} {qualify_if_needed(*aim)} RENAME TO {quote_if_needed(parts[-1])}"
     if kind in ("FUNCTION", "PROCEDURE"):
-        parameters = [kind_of(one)[1] for one in value.get("objfuncargs", ())]
+        parameters = [kind_of(objfuncarg)[1] for objfuncarg in value.get("objfuncargs", ())]
         signed = _signed(f"ALTER {kind}", [{"String": {"sval": part}} for part in aim], parameters)
         return f"{signed} RENAME TO {quote_if_needed(parts[-1])}" if signed else ""
     return ""
@@ -171,7 +171,7 @@ def _enum(node: Node) -> str:
 
 
 def _sequence(node: Node) -> str:
-    options = [kind_of(one)[1].get("defname") for one in node.get("options", ())]
+    options = [kind_of(option)[1].get("defname") for option in node.get("options", ())]
     return f"ALTER SEQUENCE {relation_text(node['sequence'])} OWNED BY NONE" if options == ["owned_by"] else ""
 
 

@@ -64,7 +64,7 @@ def proved(summary: RunState, facts: Facts | None, plan: Plan | None, document: 
     stays to be read.
     """
     spec = facts.spec if facts else None
-    phase = next((one for one in document.phases if spec and one.key == spec.phase), None)
+    phase = next((phase for phase in document.phases if spec and phase.key == spec.phase), None)
     if facts is None or plan is None or spec is None or phase is None or document.path != spec.path:
         return Proved()
     own = _own(phase, summary, facts, plan, root)

@@ -161,7 +161,8 @@ def rows_of(
     """The lines of the pane. Pure."""
     if plan is None:
         return tuple(
-            _row(one.id, one.title or one.id, one.effect, one, summary, progress, "", live) for one in summary.steps
+            _row(step.id, step.title or step.id, step.effect, step, summary, progress, "", live)
+            for step in summary.steps
         )
     rows: list[Row] = []
     for phase, title in PHASES.items():

@@ -326,7 +326,7 @@ class RunScreen(Screen[None]):
         question = self.approval.question
         if question is None or not self.approval.settled():
             return
-        step = next((one for one in self.plan.steps if one.id == question.step), None) if self.plan else None
+        step = next((step for step in self.plan.steps if step.id == question.step), None) if self.plan else None
         if step is None or step.action.digest != question.digest:
             self.notify("this cannot be edited here; say no, with what should be different", severity="warning")
         elif step.action.kind == "command":

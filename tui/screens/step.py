@@ -68,7 +68,7 @@ class TextScreen(ModalScreen[None]):
 def step_text(plan: Plan | None, step_id: str, summary: RunState) -> Content:
     """All that is known of a step."""
     known = summary.of(step_id)
-    step = next((one for one in plan.steps if one.id == step_id), None) if plan else None
+    step = next((step for step in plan.steps if step.id == step_id), None) if plan else None
     parts: list[Content] = list(_state(known.status, known.seconds, known.attempts, known.reason))
     question = next((one for one in summary.waiting if one.step == step_id), None)
     if question is not None:

@@ -80,7 +80,7 @@ def _plain(text: str, name: str, batch: ast.Call) -> str:
         return ""
     if schema:
         word = "source_schema" if method == "create_foreign_key" else "schema"
-        tail = max(_end(text, one) for one in (*call.args, *(word.value for word in call.keywords)))
+        tail = max(_end(text, argument) for argument in (*call.args, *(word.value for word in call.keywords)))
         edits.append((tail, 0, f", {word}={quoted(schema)}"))
     return _edited(text, edits)
 
@@ -101,9 +101,9 @@ def _operation(text: str, name: str) -> tuple[str, ast.Call] | None:
 def _names(call: ast.Call, name: str, text: str) -> list[tuple[int, int, str]]:
     """Each use of the batch, as in ``batch_op.f("ix")``, becomes ``op``."""
     return [
-        (_offset(text, one), len(name), "op")
-        for one in ast.walk(call)
-        if isinstance(one, ast.Name) and one.id == name
+        (_offset(text, node), len(name), "op")
+        for node in ast.walk(call)
+        if isinstance(node, ast.Name) and node.id == name
     ]  # fmt: skip
 
 

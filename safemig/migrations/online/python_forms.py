@@ -91,7 +91,7 @@ def _executed(call: ast.Call, text: str, use: InUse) -> _Written | None:
     better, _, chosen = sql_forms.change(Wanted("sql", sql, "", (), frozenset(), ("", 0)), use)
     if all(choice.kept for choice in chosen):
         return (text, chosen) if chosen else None
-    return "\n".join([*_comments(text), *(executed(one) for one in statements(better))]), chosen
+    return "\n".join([*_comments(text), *(executed(statement) for statement in statements(better))]), chosen
 
 
 def _batch(node: ast.stmt, text: str, wanted: Wanted, use: InUse) -> _Written | None:
@@ -137,7 +137,7 @@ def _validated(text: str, operation: Any) -> str:
 
 
 def _from_index(text: str, operation: Any) -> str:
-    name, listed = operation.constraint_name, ", ".join(quoted(str(one)) for one in operation.columns)
+    name, listed = operation.constraint_name, ", ".join(quoted(str(column)) for column in operation.columns)
     index = f"op.create_index({quoted(name)}, {quoted(operation.table_name)}, [{listed}], unique=True"
     index += f"{_schema(operation)}, postgresql_concurrently=True)"
     use = _execute(sql_forms.from_index(table_text(operation), name))

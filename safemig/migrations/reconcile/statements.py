@@ -51,7 +51,7 @@ class Part:
     def unseen(self) -> bool:
         """Whether it does what no comparison of schemas shows: rows, privileges, what is no literal."""
         if self.node is None:
-            return any(beside_schema(one) for one in statements(self.text))
+            return any(beside_schema(statement) for statement in statements(self.text))
         for call in ast.walk(self.node):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
                 continue
@@ -105,9 +105,9 @@ def parts(wanted: Wanted) -> tuple[Part, ...]:
     """The statements of the upgrade, in their order."""
     if wanted.kind == "sql":
         return tuple(
-            Part(one.text, "", "\n;" if "--" in one.text.rsplit("\n", 1)[-1] else ";", one.line,
-                 objects_of(one.text), one.head)
-            for one in statements(wanted.upgrade)
+            Part(statement.text, "", "\n;" if "--" in statement.text.rsplit("\n", 1)[-1] else ";", statement.line,
+                 objects_of(statement.text), statement.head)
+            for statement in statements(wanted.upgrade)
         )  # fmt: skip
     tree, lines = parse(wanted.upgrade), wanted.upgrade.split("\n")
     found: list[Part] = []
@@ -125,7 +125,7 @@ def _verb(node: ast.stmt) -> str:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
             if inner.func.attr == "execute":
-                heads = [one.head for one in statements(from_python.sql_of(inner))]
+                heads = [statement.head for statement in statements(from_python.sql_of(inner))]
                 return heads[0] if heads else ""
             if ast.unparse(inner.func.value) in ("op", "batch_op"):
                 return inner.func.attr
@@ -194,8 +194,8 @@ def _column(call: ast.Call, text: str) -> str:
     """The column as it stands, or written anew without what makes objects of its own."""
     segment = ast.get_source_segment(text, call) or ""
     own = ("primary_key", "unique", "index")
-    args = [one for one in call.args if not (isinstance(one, ast.Call) and _is_constraint(one))]
-    keywords = [one for one in call.keywords if one.arg not in own]
+    args = [argument for argument in call.args if not (isinstance(argument, ast.Call) and _is_constraint(argument))]
+    keywords = [keyword for keyword in call.keywords if keyword.arg not in own]
     if len(args) == len(call.args) and len(keywords) == len(call.keywords) and "#" not in segment:
         return re.sub(r"\s*\n\s*", " ", segment).replace("( ", "(").replace(", )", ")")
     code = ast.unparse(ast.Call(call.func, args, keywords))

@@ -18,8 +18,8 @@ _MADE = (
 
 def ordered(differences: Sequence[Difference], wanted: Snapshot, found: Snapshot) -> tuple[Difference, ...]:
     """The differences as their SQL is to be run: drops of what hangs on others, what is missing, drops of the rest."""
-    missing = {one.key for one in differences if one.aspect == "missing"}
-    unexpected = {one.key for one in differences if one.aspect == "unexpected"}
+    missing = {difference.key for difference in differences if difference.aspect == "missing"}
+    unexpected = {difference.key for difference in differences if difference.aspect == "unexpected"}
 
     def rank(one: Difference) -> tuple[int, int, int, str]:
         kind = one.key.partition(" ")[0]

@@ -49,7 +49,7 @@ def lead(key: str, left: Attributes, present: Snapshot, hanging: Hanging) -> tup
             f"meant, write into the spec, with a downgrade: {drop} {_made(key, left)}"
         )
     _refuse(key, present, hanging)
-    anew = [drop, _made(key, right), *(tables.create(one, present) for one in hanging.keys)]
+    anew = [drop, _made(key, right), *(tables.create(key, present) for key in hanging.keys)]
     if "generated" not in left:
         up = f"ALTER TABLE {owner(name)} ALTER COLUMN {last(name)} DROP EXPRESSION;"
         return up, "\n".join(anew), f"{_short(name)} keeps its values; the way back {_WHAT}"
@@ -76,11 +76,11 @@ def _refuse(key: str, present: Snapshot, hanging: Hanging) -> None:
     name, right = _short(key.partition(" ")[2]), present.objects[key]
     why = hanging.refused
     table = table_of(key, {})
-    others = [one for one in hanging.keys if table_of(one, present.objects[one]) != table]
-    unmade = [one for one in hanging.keys if not tables.create(one, present)]
+    others = [key for key in hanging.keys if table_of(key, present.objects[key]) != table]
+    unmade = [key for key in hanging.keys if not tables.create(key, present)]
     if others or unmade:
         why = why or f"{(others or unmade)[0]} goes with it"
-    unique = [one for one in hanging.keys if _UNIQUE.match(str(present.objects[one].get("definition", "")))]
+    unique = [key for key in hanging.keys if _UNIQUE.match(str(present.objects[key].get("definition", "")))]
     if unique:
         # Made again without holding locks, it would be missing for a while.
         why = why or f"{_short(unique[0].partition(' ')[2])} keeps values from being there twice, and would go with it"

@@ -175,7 +175,7 @@ def _changed_fields(name: str, wanted: list[str], found: list[str]) -> tuple[str
 
 
 def _fields(listed_fields: list[str]) -> dict[str, str]:
-    found = (_FIELD.fullmatch(one) for one in listed_fields)
+    found = (_FIELD.fullmatch(field) for field in listed_fields)
     return {one[1]: one[2] for one in found if one}
 
 
