@@ -129,13 +129,12 @@ def _carry(
     assumes = tuple(dict.fromkeys((*step.assumes, "schema", "heads")))
     why = "; ".join(dict.fromkeys(place.where for place in applying))
     back = facts.heads if step.phase == "change" else before
-    where = ", ".join(back or ()) or ("the revision before" if back is None else "base")
     step = replace(
         step,
         title=f"{step.title}; this applies {listed}",
         action=replace(action, effect=effect, touches=touches),
         changes=f"{step.changes}; database schema, by revision {listed}: {why}",
-        undo=f"{step.undo}; the schema: {downgrade_line(facts, where)}",
+        undo=f"{step.undo}; the schema: {_way_back(facts, back)}",
         assumes=assumes,
         applies=("",) if unknown else revisions,
         done_when=f"{step.done_when}, and the database is at the heads of the code",
@@ -144,6 +143,13 @@ def _carry(
     # The file that the step itself writes stands in its text.
     contents = tuple(each for each in step.action.contents if each.path != step.action.path)
     return replace(step, action=replace(step.action, contents=contents))
+
+
+def _way_back(facts: Facts, back: tuple[str, ...] | None) -> str:
+    """The command that takes the schema back, once it is known to which revision."""
+    if back is None:
+        return "by a downgrade to the revision that is read before it"
+    return downgrade_line(facts, ", ".join(back) or "base")
 
 
 def _moving(step: Step, facts: Facts) -> Step:
@@ -173,7 +179,7 @@ def first_look(facts: Facts) -> list[Step]:
                 fact,
                 facts,
                 changes="the container of the database",
-                undo=stop_line(facts),
+                undo=f"`{facts.database_stop}`" if facts.database_stop else stop_line(facts),
             )
         )
     title = "Read the current revision before anything is started that may apply others"

@@ -179,7 +179,8 @@ class Facts:
     commands that the phase's open items name. ``adopted`` are tables that the phase asks for and that are there
     although no revision makes them: ``migration`` leaves them. ``undone`` are statements on rows that nothing writes.
     ``applies`` are the places at which the project applies revisions by itself, ``start_unread`` whether more may do
-    so at a start that could not be read; ``database_alone`` starts the database and nothing else.
+    so at a start that could not be read; ``database_alone`` starts the database and nothing else, ``database_stop``
+    stops it; ``service_stop`` stops what the start command starts, for where no command is known that does.
 
     ``impact`` is None where nothing was traced: no table is in use, or the database did not answer.
 
@@ -222,6 +223,8 @@ class Facts:
     applies: tuple[AppliesFact, ...] = ()
     start_unread: bool = False
     database_alone: str = ""
+    database_stop: str = ""
+    service_stop: str = ""
     reachable_source: bool = True
     bridge: bool = False
     missing: tuple[str, ...] = ()

@@ -140,7 +140,9 @@ def stop_line(facts: Facts) -> str:
     stop = facts.commands.get("stop")
     if stop:
         return f"`{stop.line}`"
-    return "`docker compose stop`" if facts.runtime == "docker" else "stop the service by hand"
+    if facts.runtime == "docker":
+        return f"`{facts.service_stop or 'docker compose stop'}`"
+    return "stop the service by hand"
 
 
 def also_plays(facts: Facts, one: str, other: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -252,8 +252,8 @@ def compose_call(text: str) -> tuple[str, tuple[str, ...]] | None:
     return command, tuple(_plain(rest))
 
 
-def compose_up(text: str, service: str) -> str:
-    """The line that starts that service alone and detached, called as ``text`` calls compose; "" where it does not."""
+def as_up_is_called(text: str, command: Sequence[str]) -> str:
+    """Another command of compose, called as ``text`` calls its ``up`` (for the same project); "" where it does not."""
     found = _COMPOSE.search(text)
     if not found:
         return ""
@@ -261,7 +261,7 @@ def compose_up(text: str, service: str) -> str:
     _, rest = _options(tokens, _OF_ALL)
     if rest[:1] != ["up"]:
         return ""
-    return f"{text[: found.end()]} {shlex.join([*tokens[: len(tokens) - len(rest)], 'up', '-d', service])}"
+    return f"{text[: found.end()]} {shlex.join([*tokens[: len(tokens) - len(rest)], *command])}"
 
 
 def _options(tokens: list[str], with_value: frozenset[str]) -> tuple[tuple[str, ...], list[str]]:

@@ -38,7 +38,7 @@ from safemig.planning.collect.partitioned import partitioned
 from safemig.planning.collect.phase_choice import Chooser
 from safemig.planning.collect.revision_contents import with_contents
 from safemig.planning.facts import Facts, SpecFact
-from safemig.planning.startup.reading import database_alone, read_startup
+from safemig.planning.startup.reading import as_started, read_startup
 from safemig.planning.startup.seen import seen_before
 from safemig.remedies import test_target
 from safemig.requirements.row_sql import undone
@@ -230,13 +230,15 @@ def _played(facts: Facts) -> set[str]:
 
 def _with_startup(facts: Facts, project: Project) -> Facts:
     """The facts with the places at which the project applies revisions by itself."""
-    startup = read_startup(project, facts.commands)
+    startup, server = read_startup(project, facts.commands), project.database_service
     problems = (*facts.problems, *startup.notes)
     return replace(
         facts,
         applies=(*startup.places, *seen_before(project.root / ".safemig")),
         start_unread=startup.unread,
-        database_alone=database_alone(project, facts.commands),
+        database_alone=as_started(project, facts.commands, "up", "-d", server) if server else "",
+        database_stop=as_started(project, facts.commands, "stop", server) if server else "",
+        service_stop=as_started(project, facts.commands, "stop"),
         problems=problems,
     )
 

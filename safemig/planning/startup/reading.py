@@ -22,7 +22,7 @@ from safemig.planning.startup.world import World, container
 from safemig.project import services as services_of
 from safemig.project.compose import Compose, Service, mounted
 from safemig.shell.makefile import Makefile, expand, read_makefile
-from safemig.shell.recipes import compose_call, compose_up, split, words
+from safemig.shell.recipes import as_up_is_called, compose_call, split, words
 
 if TYPE_CHECKING:
     from safemig.project.layout import Project
@@ -77,17 +77,22 @@ def read_startup(project: Project, commands: Mapping[str, CommandFact]) -> Start
     return Startup(tuple(dict.fromkeys(places)), tuple(dict.fromkeys(notes)), starts)
 
 
-def database_alone(project: Project, commands: Mapping[str, CommandFact]) -> str:
-    """The line that starts the database's container and nothing else, as the start command calls compose; "" where the
-    start is no plain ``up``."""
+def as_started(project: Project, commands: Mapping[str, CommandFact], *words_: str) -> str:
+    """Another command of compose (``words_``), in the folder and for the project of the start command's own call; ""
+    where the start is no plain ``up``."""
     command = commands.get("start")
-    if command is None or not project.database_service:
+    if command is None:
         return ""
     lines = [command.line]
     if command.target and project.makefile:
         lines = [text for text, _, _ in recipe_of(project.makefile, command.target)]
-    alone = (compose_up(part, project.database_service) for line in lines for part in split(line))
-    return next((line for line in alone if line), "")
+    for line in lines:
+        moves = ""
+        for part in split(line):
+            moves += f"{part.strip()} && " if part.strip().startswith("cd ") else ""
+            if called := as_up_is_called(part.strip(), words_):
+                return moves + called
+    return ""
 
 
 class _Reading:
