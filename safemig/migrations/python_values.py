@@ -166,9 +166,7 @@ def of_import(dotted: str, arguments: tuple[Value, ...] = ()) -> Value | None:
 def _of_sqlalchemy(dotted: str, last: str, arguments: tuple[Value, ...]) -> Value | None:
     parts = dotted.split(".")
     if "func" in parts[:-1] or "functions" in parts[:-1]:
-        name = _function_name(parts)
-        value_function = len(name) == 1 and name[0] in _VALUE_FUNCTIONS
-        return EXPRESSION if value_function or is_harmless(name) else None
+        return EXPRESSION if _is_harmless_function(parts) else None
     if last in _CLASS_BUILDERS:
         return EXPRESSION
     if last == "inspect" or dotted.endswith(".Inspector.from_engine"):
@@ -191,10 +189,11 @@ def _of_sqlalchemy(dotted: str, last: str, arguments: tuple[Value, ...]) -> Valu
     return EXPRESSION if last[:1].isupper() or last in _EXPRESSIONS else None
 
 
-def _function_name(parts: Sequence[str]) -> tuple[str, ...]:
-    """The name of the SQL function behind ``func``, a schema's in front of it."""
+def _is_harmless_function(parts: Sequence[str]) -> bool:
+    """Whether the SQL function behind ``func``, a schema's name in front of it, is known to change nothing."""
     behind = max(at for at, part in enumerate(parts) if part in ("func", "functions")) + 1
-    return tuple(part.lower() for part in parts[behind:])
+    name = tuple(part.lower() for part in parts[behind:])
+    return (len(name) == 1 and name[0] in _VALUE_FUNCTIONS) or is_harmless(name)
 
 
 def of_method(value: Value, method: str) -> Value | None:

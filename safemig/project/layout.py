@@ -87,17 +87,13 @@ class _Search:
     files: Found
 
     def project(self) -> Project:
-        problems: list[Problem] = []
-        if not self.files.complete:
-            to_do = "start in the service's folder, or set project.folder in safemig.yaml"
-            problems.append(Problem("too many folders to search them all", str(self.root), to_do))
+        problems = self.unsearched()
         trees = find_trees(self.root, self.files)
         makefile = choice.makefile(self.files, self.start, self.config.project.makefile, trees, problems)
-        folder = (
-            makefile.path.parent
-            if makefile
-            else choice.folder(self.root, self.start, trees, self.files, self.config.project.alembic)
-        )
+        if makefile:
+            folder = makefile.path.parent
+        else:
+            folder = choice.folder(self.root, self.start, trees, self.files, self.config.project.alembic)
         doings = [doing(makefile, target, self.root) for target in makefile.targets] if makefile else []
         compose = choice.compose(self.files, folder, doings, self.config.project.compose, self.environ, problems)
         tree = choice.tree(trees, folder, self.root, doings, self.config.project.alembic, self.start, problems)
@@ -140,6 +136,13 @@ class _Search:
         problems.extend(missing(project, self.config, database.every_database(places)))
         problems.extend(compose.problems if compose and runtime == "docker" else ())
         return replace(project, problems=tuple(dict.fromkeys(problems)))
+
+    def unsearched(self) -> list[Problem]:
+        """That not every folder was searched; empty where each was."""
+        if self.files.complete:
+            return []
+        to_do = "start in the service's folder, or set project.folder in safemig.yaml"
+        return [Problem("too many folders to search them all", str(self.root), to_do)]
 
     def with_version_table(self, tree: AlembicTree) -> AlembicTree:
         """The tree with Alembic's table as the configuration names it; the rest stays as Alembic has it."""

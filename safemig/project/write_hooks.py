@@ -90,14 +90,20 @@ def _hook(project: Project, ini: Path, name: str, options: Mapping[str, str], re
         words = _words(options, program, f"{file}/{revision.name}", here)
     except ValueError as error:
         return WriteHook(name, why=f"{place} cannot be read ({error}): run it on the file yourself")
-    line = shlex.join(["python", "-m", *words] if kind == "module" else words)
+    words = ["python", "-m", *words] if kind == "module" else words
     if service is not None and project.compose is not None:
-        own = Place(project.root, project.folder, project.tree)
+        own, line = Place(project.root, project.folder, project.tree), shlex.join(words)
         return WriteHook(name, in_service(own, project.compose, service, line, _replaced(folder, here) or here))
+    return _on_host(project, name, place, words, base, alone=kind == "exec")
+
+
+def _on_host(project: Project, name: str, place: str, words: list[str], base: Path, *, alone: bool) -> WriteHook:
+    """The hook in that folder of this machine, by the project's tool for Python; ``alone``: a program on its own."""
     tool = python_tool(base, project.root)
     if isinstance(tool, str):
         return WriteHook(name, why=f"{place} is not run, for {tool}: run it on the file yourself")
-    line = line if kind == "exec" and ("/" in words[0] or tool.name == "venv") else f"{tool.prefix}{line}"
+    line = shlex.join(words)
+    line = line if alone and ("/" in words[0] or tool.name == "venv") else f"{tool.prefix}{line}"
     moved = os.path.relpath(base, project.folder)
     return WriteHook(name, line if moved == "." else f"cd {shlex.quote(moved)} && {line}")
 

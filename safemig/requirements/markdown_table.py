@@ -143,23 +143,12 @@ def _why(block: Block) -> str:
 def _unknown_headers(table: Grid) -> str:
     """What to do about headers that are not known and stand over names, and types or SQL's own words; "" where there
     are none."""
-    places = range(len(table.headers))
-    typed = _typed(table)
-    ruled = [
-        at for at in places if table.kinds[at] in ("", "words") and at not in typed and _are_rules(table.below(at))
-    ]
-    named = [
-        at for at in places
-        if table.kinds[at] in ("", "name") and at not in (*typed, *ruled) and _are_names(table.below(at))
-    ]  # fmt: skip
-    if not (typed or ruled) or not named:
+    meant = _meant_headers(table)
+    if not meant:
         return ""
-    meant = [("column", named[0], "name"), *(("type", at, "type") for at in typed[:1])]
-    # Beside types SQL's own words are read below any header.
-    meant += [("constraints", at, "words") for at in ruled[:1] if not typed]
-    unknown = [(key, table.headers[at]) for key, at, kind in meant if table.kinds[at] != kind]
+    unknown = [(key, table.headers[at]) for key, (at, kind) in meant.items() if table.kinds[at] != kind]
     if not unknown:
-        return "" if typed else _NO_TYPES
+        return "" if "type" in meant else _NO_TYPES
     headers = " and ".join(repr(header) for _, header in unknown)
     entries = ", ".join(f"{key}: [{json.dumps(header, ensure_ascii=False)}]" for key, header in unknown)
     known = " and ".join(key.capitalize() for key, _ in unknown)
@@ -170,6 +159,23 @@ def _unknown_headers(table: Grid) -> str:
     )
 
 
+def _meant_headers(table: Grid) -> dict[str, tuple[int, str]]:
+    """By the header that each should have, the place and the kind of the columns that hold names, types and, where no
+    column holds types, SQL's own words: beside types these are read below any header. Empty for any other table."""
+    typed = _typed(table)
+    ruled = [at for at in _places(table, "words") if at not in typed and _are_rules(table.below(at))]
+    named = [at for at in _places(table, "name") if at not in (*typed, *ruled) and _are_names(table.below(at))]
+    if not named or not (typed or ruled):
+        return {}
+    kinds = {"type": (typed[0], "type")} if typed else {"constraints": (ruled[0], "words")}
+    return {"column": (named[0], "name"), **kinds}
+
+
+def _places(table: Grid, kind: str) -> list[int]:
+    """The columns of the Markdown table below a header of that kind, and below those that are not known."""
+    return [at for at, known in enumerate(table.kinds) if known in ("", kind)]
+
+
 _NO_TYPES = (
     "this looks like the columns of a table, but no column of it is known to hold their types; write these below the "
     "header Type, or name your word for that under vocabulary.header.type in safemig.yaml"
@@ -178,8 +184,7 @@ _NO_TYPES = (
 
 def _typed(table: Grid) -> list[int]:
     """The columns of the Markdown table that hold types of a database, by header or by what stands below it."""
-    places = range(len(table.headers))
-    return [at for at in places if table.kinds[at] in ("", "type") and _are_types(table.below(at))]
+    return [at for at in _places(table, "type") if _are_types(table.below(at))]
 
 
 def _are_types(texts: list[str]) -> bool:
