@@ -125,6 +125,11 @@ class StatementTrace:
     drops: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
 
+    @property
+    def tables(self) -> frozenset[str]:
+        """The tables that were there and that it locks or works on, however weakly."""
+        return frozenset((*(one.table for one in self.locks), *(one.table for one in self.work)))
+
 
 @dataclass(frozen=True)
 class RevisionTrace:

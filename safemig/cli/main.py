@@ -174,7 +174,7 @@ def _trust(sub: argparse.ArgumentParser) -> None:
 def _lint(sub: argparse.ArgumentParser) -> None:
     _common(sub, opens=False)
     sub.add_argument("--json", action="store_true", help="print one JSON document")
-    sub.add_argument("--risk", action="store_true", required=True, help="what each file may lose, with line and kind")
+    sub.add_argument("--risk", action="store_true", help="only what each file may lose, with line and kind")
     sub.add_argument("files", nargs="+", metavar="FILE", help="a revision file")
 
 

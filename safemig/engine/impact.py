@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checks.evidence import Evidence, Json, now
+from safemig.engine.readiness import look_ready
 from safemig.planning.collect.impact import read_impact
 from safemig.planning.contents import reread
 from safemig.planning.facts import Facts, Finding, ImpactFact, RevisionFact
@@ -23,8 +24,8 @@ KIND = "impact"
 
 
 async def look_impact(s: Session, step: Step) -> None:
-    """Journals it for each step that is still to apply revisions; what was not traced when the plan was made is now,
-    and becomes the plan's next revision."""
+    """Journals it for each step that is still to apply revisions, and whether the database is ready for them; what was
+    not traced when the plan was made is now, and becomes the plan's next revision."""
     if not in_use(s.facts, s.findings):
         return
     facts = reread(s.facts, s.findings)
@@ -37,6 +38,7 @@ async def look_impact(s: Session, step: Step) -> None:
         names = ", ".join(f"{file.path} ({file.sha256[:8]})" for file in files)
         s.find(Finding(KIND, f"what {names} does to the tables in use was looked at {began}", impact=fresh))
         facts = reread(s.facts, s.findings)
+    await look_ready(s, step, facts, files)
     for applying in s.plan.steps:
         own = tuple(file for file in files if file.path in _paths(applying))
         if own and facts.impact and not s.past.finished(applying.id):

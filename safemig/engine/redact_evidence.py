@@ -13,7 +13,7 @@ import msgspec
 
 from checks.evidence import Evidence, Json
 from safemig.base.redaction import MARK
-from safemig.planning.facts import Facts, Finding
+from safemig.planning.facts import Facts, Finding, ImpactFact
 from safemig.planning.plan import Step
 
 Clean = Callable[[str], str]
@@ -119,6 +119,7 @@ def clean_step(step: Step, clean: Clean) -> Step:
 
 def _contents(read: Facts | Finding, clean: Clean) -> dict[str, Any]:
     return {
+        "impact": _impact(read.impact, clean) if read.impact else None,
         "files": tuple(
             replace(fact, text=clean(fact.text), diff=clean(fact.diff), unread=clean(fact.unread))
             for fact in read.files
@@ -126,6 +127,18 @@ def _contents(read: Facts | Finding, clean: Clean) -> dict[str, Any]:
         "scripts": tuple(replace(fact, text=clean(fact.text), diff=clean(fact.diff)) for fact in read.scripts),
         "risks": tuple(replace(risk, text=clean(risk.text)) for risk in read.risks),
     }
+
+
+def _impact(fact: ImpactFact, clean: Clean) -> ImpactFact:
+    traces = (
+        replace(
+            one,
+            failure=clean(one.failure),
+            statements=tuple(replace(each, sql=clean(each.sql)) for each in one.statements),
+        )
+        for one in fact.traces
+    )
+    return replace(fact, traces=tuple(traces), untraced=clean(fact.untraced))
 
 
 def _object(value: Json) -> dict[str, Json]:

@@ -157,14 +157,28 @@ class NamedFact:
 
 
 @dataclass(frozen=True)
+class RemarkFact:
+    """What squawk says of a statement that touches ``tables`` in use: ``rule``, ``text`` and what to do instead."""
+
+    revision: str
+    path: str
+    line: int
+    rule: str
+    text: str
+    help: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ImpactFact:
-    """What the revisions do, run on a throwaway server, and how large the live tables are; ``untraced`` says why that
-    could not be told."""
+    """What the revisions do, run on a throwaway server, how large the live tables are, and what squawk says of the SQL;
+    ``untraced`` says why that could not be told."""
 
     traces: tuple[RevisionTrace, ...] = ()
     sizes: tuple[TableSize, ...] = ()
     limits: Limits = field(default_factory=Limits)
     untraced: str = ""
+    remarks: tuple[RemarkFact, ...] = ()
 
 
 @dataclass(frozen=True)

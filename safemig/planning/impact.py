@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from checks.database.statement_trace import RevisionTrace
 from safemig.planning.facts import Facts, ImpactFact, RevisionFact
 from safemig.planning.plan import Step
-from safemig.protection.impact import Impact, impact
+from safemig.protection.impact import Impact, impact, size_words, weight
 
 
 def impact_of(fact: ImpactFact, files: Sequence[RevisionFact]) -> Impact:
@@ -45,5 +45,18 @@ def _lines(fact: ImpactFact, files: Sequence[RevisionFact], found: Impact) -> It
         return
     yield "in the live database, by a run on a throwaway server and the present sizes:"
     yield from (f"  {one.kind}: {one.words}" for one in found.hazards)
+    yield from _remarks(fact, traced)
     if not found.hazards:
         yield "  nobody has to wait: no table that is there is locked so that others cannot read and write it"
+
+
+def _remarks(fact: ImpactFact, traced: Collection[str]) -> Iterator[str]:
+    """What squawk says of statements on tables that are not small, each with the largest of them."""
+    sizes = {one.table: one for one in fact.sizes}
+    for one in fact.remarks:
+        if not one.rule and one.revision in traced:
+            yield f"  {one.text}"
+        felt = [table for table in one.tables if weight(sizes.get(table), fact.limits) != "small"]
+        if felt and one.revision in traced:
+            told = ", ".join(f"{table}: {size_words(sizes.get(table))}" for table in felt)
+            yield f"  squawk {one.rule}: {one.path}:{one.line} {one.text} {one.help} ({told})"

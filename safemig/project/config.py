@@ -144,6 +144,7 @@ class _Reader:
             deadline=read_key(keys, "deadline", lambda each: each.number(0.1, _DAY), 60.0),
             over_budget="fail" if fails else "warn",
             large_bytes=read_key(keys, "large_bytes", lambda each: each.number(1, _HUGE), 100e6),
+            quiet_window=read_key(keys, "quiet_window", lambda each: each.number(0, _DAY), 0.0),
             large_rows=read_key(keys, "large_rows", lambda each: each.number(1, _HUGE), 1e6),
         )
 

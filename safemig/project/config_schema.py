@@ -125,7 +125,8 @@ class ProtectionConfig:
     """What users may feel of a change, in seconds: ``victim_budget`` how long any session may wait behind one that
     itself waits, ``session_budget`` all of them together (0: not counted), ``deadline`` for how long a change that gave
     way is tried again. ``over_budget``: whether a longer wait is told, or fails the run. A table of ``large_bytes``
-    with its indexes, or of ``large_rows``, is large: a person is asked before others have to wait for it."""
+    with its indexes, or of ``large_rows``, is large: a person is asked before others have to wait for it.
+    ``quiet_window``: for how many seconds the tables may be waited for until nobody holds them (0: not at all)."""
 
     victim_budget: float = 0.1
     session_budget: float = 0.0
@@ -133,6 +134,7 @@ class ProtectionConfig:
     over_budget: Literal["warn", "fail"] = "warn"
     large_bytes: float = 100e6
     large_rows: float = 1e6
+    quiet_window: float = 0.0
 
 
 @dataclass(frozen=True)

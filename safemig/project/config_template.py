@@ -48,6 +48,8 @@ _PROTECTION = """
 # From which size on (bytes with indexes, or rows) a person is asked before a change makes others wait for a table.
 #  large_bytes: 100000000
 #  large_rows: 1000000
+# For how many seconds to wait, before anything is changed, until no long transaction or backup holds its tables.
+#  quiet_window: 0
 """
 _TICKS = """
 # proposed: tick unasked (in auto mode) also what has evidence, but says more than was proved.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from checks.database.statement_trace import RevisionTrace
 from checks.database.table_size import TableSize, read_sizes
 from safemig.planning.collect.observe import observe
-from safemig.planning.facts import Facts, ImpactFact, RevisionFact
+from safemig.planning.facts import Facts, ImpactFact, RemarkFact, RevisionFact
 from safemig.protection.impact import Limits
 from safemig.runtimes.base import APPLICATION
 
@@ -58,9 +58,28 @@ def read_impact(runtime: Runtime, config: Config, files: Sequence[RevisionFact])
             replace(one, revision=file.revision, path=file.path, sha256=file.sha256)
             for one, file in zip(traced, files, strict=False)
         )
-        return ImpactFact(traces, _sizes(runtime, traces), limits, unread)
+        return ImpactFact(traces, _sizes(runtime, traces), limits, unread, tuple(_remarks(traces)))
     except (ScratchFails, Unreachable, TableHeld, psycopg.Error, OSError) as error:
         return ImpactFact((), (), limits, " ".join(str(error).split()))
+
+
+def _remarks(traces: Sequence[RevisionTrace]) -> Iterator[RemarkFact]:
+    """What squawk says of each revision by itself: a whole chain would make every table look new."""
+    from safemig.sql.squawk import NoSquawk, remarks
+
+    for trace in traces:
+        try:
+            found = remarks([one.sql for one in trace.statements])
+        except NoSquawk as error:
+            yield RemarkFact(trace.revision, trace.path, 1, "", str(error), "", ())
+            return
+        for one in found:
+            statement = trace.statements[one.statement]
+            if statement.tables:
+                yield RemarkFact(
+                    trace.revision, trace.path, statement.line, one.rule, one.text, one.help,
+                    tuple(sorted(statement.tables)),
+                )  # fmt: skip
 
 
 def _steps(files: Sequence[RevisionFact]) -> tuple[list[Wanted | None], str]:
@@ -79,8 +98,6 @@ def _steps(files: Sequence[RevisionFact]) -> tuple[list[Wanted | None], str]:
 
 
 def _sizes(runtime: Runtime, traces: Sequence[RevisionTrace]) -> tuple[TableSize, ...]:
-    statements = [one for trace in traces for one in trace.statements]
-    names = {one.table for each in statements for one in each.locks}
-    names |= {one.table for each in statements for one in each.work}
+    names = {name for trace in traces for one in trace.statements for name in one.tables}
     with runtime.connect() as connection:
         return read_sizes(connection, names, APPLICATION)

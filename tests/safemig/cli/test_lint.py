@@ -72,3 +72,20 @@ def test_no_secret_and_no_control_character_is_shown(tmp_path: Path, capsys: pyt
     out = capsys.readouterr().out
     assert "hunter2" not in out
     assert "\x1b" not in out
+
+
+def test_without_risk_the_sql_is_given_to_squawk_and_what_cannot_be_told_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [
+        _file(tmp_path, "a.py", 'op.create_index("ix", "book", ["n"])'),
+        _file(tmp_path, "b.py", "[op.drop_column('t', name) for name in ('a', 'b')]"),
+    ]
+    assert run_cli(["lint", *files, "--json"]) == 0
+    first, second = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert ("require-concurrent-index-creation", "CREATE INDEX ix ON book (n)") in [
+        (row["rule"], row["statement"].rstrip(";")) for row in first["squawk"]
+    ]
+    assert (second["squawk"], "is not evaluated" in second["unread"]) == ([], True)
+    assert run_cli(["lint", files[0]]) == 0
+    assert f"{files[0]}: squawk require-concurrent-index-creation: " in capsys.readouterr().out

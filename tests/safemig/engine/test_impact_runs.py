@@ -68,3 +68,24 @@ def test_on_a_small_table_the_same_revision_asks_nothing_new(used: Spine) -> Non
     result = safemig(used.root, *AUTO)
     assert result.code == 0, result.out + result.err
     assert [one["asked"] for one in _impacts(used)] == [[], []]
+
+
+def test_a_backup_that_holds_the_table_is_waited_for_and_the_run_ends_before_a_file_is_written(used: Spine) -> None:
+    """A pg_dump at work when a migration came: every reader stood behind it for as long as the backup took."""
+    import psycopg
+
+    config = (used.root / "safemig.yaml").read_text()
+    write(used.root, "safemig.yaml", config.replace("large_rows: 1000", "quiet_window: 1"))
+    phase(used, "ALTER TABLE course ADD COLUMN hours integer", "Column `course.hours` exists")
+    before = sorted((used.root / "alembic/versions").glob("*.py"))
+    with psycopg.connect(used.dsn, application_name="pg_dump") as dump:
+        dump.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        dump.execute("SELECT * FROM course")
+        result = safemig(used.root, *AUTO)
+        assert result.code == 1, result.out + result.err
+        assert "did not become free within 1 s (protection: quiet_window): session" in result.shown
+        assert "(pg_dump, idle in transaction" in result.shown
+        assert sorted((used.root / "alembic/versions").glob("*.py")) == before
+        dump.rollback()
+    result = safemig(used.root, *AUTO)
+    assert result.code == 0, result.out + result.err
