@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-TOOLS = ("poetry", "pdm", "pipenv")
+# What pip is asked for. pdm 2.29 has no upper bound for hishel, and its version 2 lacks a class that pdm imports.
+TOOLS = {"poetry": ("poetry",), "pdm": ("pdm", "hishel<2"), "pipenv": ("pipenv",)}
 HOME = Path(__file__).parents[1] / ".pytest_cache" / "python-tools"
 # The environments that they make lie in the project, and a version that is newer than theirs is no word of output.
 IN_PROJECT = {
@@ -39,7 +40,7 @@ def _folder(name: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (links / name).exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
-            line = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", name]
+            line = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", *TOOLS[name]]
             installed = subprocess.run(line, capture_output=True, text=True, check=False)
             if installed.returncode:
                 pytest.skip(f"{name} cannot be installed here: {installed.stderr.strip().splitlines()[-1]}")
