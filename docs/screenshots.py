@@ -1,15 +1,19 @@
 """The pictures in the README, from a run of the demo: ``python docs/screenshots.py FOLDER``.
 
 FOLDER is a copy of the demo in which a run has passed in default mode (``safemig demo --keep FOLDER``). Its journal is
-played to the moments below, and Textual draws each screen as SVG into docs/images/. The checklist is drawn as it stood
-at that moment: what was ticked later is unticked in a copy.
+played to the moments below, Textual draws each screen as SVG, and Chromium makes PNG files of them in docs/images/: an
+SVG in an <img> loads no font, and its columns shift. Each picture is drawn dark and light. The checklist is drawn as it
+stood at that moment: what was ticked later is unticked in a copy.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import math
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections import deque
@@ -37,7 +41,6 @@ class Picture:
     name: str
     moment: Callable[[Event], bool]
     keys: tuple[str, ...] = ()
-    theme: str = "dark"
 
 
 def _asks(step: str) -> Callable[[Event], bool]:
@@ -53,8 +56,10 @@ PICTURES = (
     Picture("question", _asks("create")),
     Picture("checklist", _kind("run.finished"), ("3",)),
     Picture("report", _kind("run.finished"), ("R",)),
-    Picture("light", _kind("run.finished"), (), "light"),
 )
+THEMES = ("dark", "light")
+# The font that every cell is measured with; Chromium would take another one for some signs, of another width.
+FONT = "DejaVu Sans Mono"
 
 
 class PlayedFeed:
@@ -98,17 +103,39 @@ def as_it_was(root: Path, later: tuple[Event, ...], copy: Path) -> Path:
     return then
 
 
-async def draw(root: Path, events: tuple[Event, ...], picture: Picture) -> str:
+async def draw(root: Path, events: tuple[Event, ...], picture: Picture, theme: str) -> str:
     """The SVG of one picture."""
     played = until(events, picture.moment)
     feed = PlayedFeed(played, live=played[-1].kind != "run.finished")
-    app = SafemigApp(root, argparse.Namespace(project=str(root)), Own(theme=picture.theme), feed)
+    app = SafemigApp(root, argparse.Namespace(project=str(root)), Own(theme=theme), feed)
     async with app.run_test(size=SIZE) as pilot:
         await _settle(app, pilot)
         for key in picture.keys:
             await pilot.press(key)
         await _settle(app, pilot)
         return app.export_screenshot(title=f"safemig · {picture.name}")
+
+
+def photograph(svg: str, path: Path) -> None:
+    """Writes the SVG as a PNG. Raises CalledProcessError where Chromium cannot."""
+    view = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    assert view is not None, "Textual's SVG has a viewBox"
+    width, height = (math.ceil(float(number)) for number in view.groups())
+    drawn = re.sub(r"font-family:[^;]*;", f'font-family: "{FONT}", monospace;', svg)
+    with tempfile.TemporaryDirectory(prefix="safemig-pictures-") as folder:
+        page = Path(folder) / "page.html"
+        page.write_text(f'<meta charset="utf-8"><style>body {{ margin: 0 }}</style>{drawn}', encoding="utf-8")
+        options = (
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            f"--user-data-dir={folder}/profile",
+        )
+        size = f"--window-size={width},{height}"
+        subprocess.run(
+            ["chromium", *options, size, f"--screenshot={path}", page.as_uri()], check=True, capture_output=True
+        )
 
 
 async def _settle(app: SafemigApp, pilot: Pilot[int]) -> None:
@@ -127,12 +154,15 @@ def main() -> int:
     runs = sorted((root / ".safemig" / "runs").iterdir())
     events = read_events(runs[-1])
     IMAGES.mkdir(exist_ok=True)
+    if shutil.which("chromium") is None:
+        sys.exit("chromium is not on the PATH; it makes the PNG files")
     for picture in PICTURES:
         with tempfile.TemporaryDirectory(prefix="safemig-pictures-") as copy:
             then = as_it_was(root, events[len(until(events, picture.moment)) :], Path(copy))
-            svg = asyncio.run(draw(then, events, picture))
-        (IMAGES / f"{picture.name}.svg").write_text(svg, encoding="utf-8")
-        sys.stdout.write(f"{IMAGES / picture.name}.svg\n")
+            for theme in THEMES:
+                path = IMAGES / f"{picture.name}-{theme}.png"
+                photograph(asyncio.run(draw(then, events, picture, theme)), path)
+                sys.stdout.write(f"{path}\n")
     return 0
 
 

@@ -33,6 +33,9 @@ class Row:
     note: str = ""
 
 
+NOTE_WIDTH = 5  # cells: "waits", "1.4 s", "12:30"
+
+
 class PlanPane(VerticalScroll, can_focus=True):
     """The steps; posts StepOpened on Enter."""
 
@@ -220,8 +223,10 @@ def _line(row: Row, width: int, selected: bool) -> Content:
         risk = Content.styled(word, "$text-error bold" if row.risk == "DESTRUCTIVE" else "$text-warning")
     else:
         left, risk = Content.styled(row.title, "bold"), Content("")
-    right = Content("  ").join(part for part in (risk, Content(row.note)) if part)
+    # The risks of steps that have begun stand below each other; those to come leave the room to their titles.
+    note = Content(row.note.rjust(NOTE_WIDTH) if row.note and row.step else row.note)
+    right = Content("  ").join(part for part in (risk, note) if part)
     left = left.truncate(max(1, width - right.cell_length - (1 if right else 0)), ellipsis=True)
     gap = " " * max(0, width - left.cell_length - right.cell_length)
     line = Content.assemble(left, gap, right)
-    return line.stylize("reverse") if selected else line
+    return Content(line.plain).stylize("reverse") if selected else line

@@ -93,6 +93,7 @@ class RunScreen(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
+        self.panes.command_line.offer(self.attached)
         self.action_pane("plan")
 
     @property
