@@ -13,6 +13,7 @@ from typing import Literal
 from safemig.sql.functions import HARMLESS, is_harmless
 from safemig.sql.parser import Node, Statement, kind_of, nodes, relation, strings
 from safemig.sql.settings import meaning_of_set, meaning_of_transaction, setting
+from safemig.sql.text import tokens
 from safemig.sql.type_changes import keeps
 
 Kind = Literal[
@@ -121,11 +122,6 @@ def makes(statement: Statement) -> Iterator[str]:
 
 
 _REFUSES = re.compile(r"\braise\s+(exception\b|')", re.I)
-_TOKEN = re.compile(
-    r"""--[^\n]*|/\*.*?\*/|(?P<string>(?:[eEbBxXnN]|[uU]&)?'(?:[^']|'')*'?|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z))
-      |"(?:[^"]|"")*"?|[\w$]+|[^\s\w]""",
-    re.X | re.S,
-)
 
 
 class _Shown:
@@ -135,8 +131,8 @@ class _Shown:
         self._text = statement.text
 
     def __str__(self) -> str:
-        own = [token for token in _TOKEN.finditer(self._text[:400]) if not token[0].startswith(("--", "/*"))]
-        words = " ".join("'…'" if token["string"] else token[0] for token in own[:6])
+        own = [token for token in tokens(self._text[:400]) if token.kind != "comment"]
+        words = " ".join("'…'" if token.kind == "string" else token.text for token in own[:6])
         return words if len(own) <= 6 and len(self._text) <= 400 else f"{words} …"
 
 

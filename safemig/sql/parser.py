@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safemig.sql.text import tokens_from
+
 Node = Mapping[str, Any]
 
 MAX_CHARACTERS = 1_000_000
@@ -23,8 +25,6 @@ SECONDS = 30.0
 MAX_CRASHES = 3  # children that one batch may end before the rest counts as unread
 _CHILD = str(Path(__file__).with_name("parser_process.py"))
 _BRACKET = re.compile(r"[()\[\]]")
-_BLANK = re.compile(r"(?:\s+|--[^\n]*)*")
-_COMMENT_MARK = re.compile(r"/\*|\*/")
 
 
 @dataclass(frozen=True)
@@ -155,18 +155,8 @@ class _Places:
 
 
 def _skipped(text: str, at: int) -> int:
-    """Where the blanks and comments that begin there end; PostgreSQL's block comments nest."""
-    while True:
-        blank = _BLANK.match(text, at)
-        at = blank.end() if blank else at
-        if not text.startswith("/*", at):
-            return at
-        depth = 0
-        for mark in _COMMENT_MARK.finditer(text, at):
-            depth += 1 if mark.group() == "/*" else -1
-            at = mark.end()
-            if not depth:
-                break
+    """Where the blanks and comments that begin there end."""
+    return next((token.start for token in tokens_from(text, at) if token.kind != "comment"), len(text))
 
 
 def nodes(root: Any) -> Iterator[tuple[str, Node]]:

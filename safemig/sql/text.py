@@ -6,7 +6,7 @@ What a statement means is PostgreSQL's to say; this is for places, names and the
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
@@ -80,8 +80,11 @@ class Statement:
 
 def tokens(text: str) -> tuple[Token, ...]:
     """The tokens of the text, comments among them, white space left out."""
-    result: list[Token] = []
-    at = 0
+    return tuple(tokens_from(text, 0))
+
+
+def tokens_from(text: str, at: int) -> Iterator[Token]:
+    """As ``tokens``, from that character on."""
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None:
@@ -93,9 +96,8 @@ def tokens(text: str) -> tuple[Token, ...]:
             close = text.find(found.group(), end)
             kind, end = "string", len(text) if close < 0 else close + len(found.group())
         if kind != "space":
-            result.append(Token(kind, text[at:end], at, end))
+            yield Token(kind, text[at:end], at, end)
         at = end
-    return tuple(result)
 
 
 def _comment_end(text: str, at: int) -> int:
