@@ -100,8 +100,8 @@ def facts(source: str) -> Header:
 def created(file: str) -> str:
     """The "Create Date" that the file's head states, "" when it states none. Alembic's format sorts as text."""
     text = read_sources([file]).get(file, "")[:20_000]
-    found = re.search(r"^#?\s*Create Date\s*:\s*(.+)$", text, re.MULTILINE)
-    return found[1].strip() if found else ""
+    match = re.search(r"^#?\s*Create Date\s*:\s*(.+)$", text, re.MULTILINE)
+    return match[1].strip() if match else ""
 
 
 def downgrade_style(sources: Sequence[str]) -> DowngradeStyle:

@@ -61,10 +61,10 @@ def _tail(rest: str) -> str:
 
 def _date(text: str) -> tuple[str, str] | None:
     """The template of the date that ``text`` starts with, and what follows it; None when it starts with none."""
-    found = _DATE.match(text)
-    if not found:
+    match = _DATE.match(text)
+    if not match:
         return None
-    part = found.groupdict(default="")
+    part = match.groupdict(default="")
     try:
         datetime(*(int(part[key] or 0) for key in ("year", "month", "day", "hour", "minute", "second")))  # type: ignore[arg-type]
     except ValueError:
@@ -74,15 +74,15 @@ def _date(text: str) -> tuple[str, str] | None:
         template += f"{part['s3']}{_HOUR}{part['s4']}{_MINUTE}"
     if part["second"]:
         template += f"{part['s5']}{_SECOND}"
-    return template, text[found.end() :]
+    return template, text[match.end() :]
 
 
 def counter_of(id: str, stem: str) -> int | None:
     """The number that a counted revision carries in its id, else in its file's name; None when it carries none."""
     for text in (id, stem):
-        found = _COUNTER.match(text)
-        if found and not _date(text):
-            return int(found[1])
+        match = _COUNTER.match(text)
+        if match and not _date(text):
+            return int(match[1])
     return None
 
 

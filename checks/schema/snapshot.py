@@ -152,8 +152,8 @@ def automatic(name: str, table: str, column: str, label: str) -> bool:
     plain = f"{table}_{column}_{label}"
     if len(plain.encode()) <= LONGEST_NAME:
         return name == plain or (name.startswith(plain) and name[len(plain) :].isdecimal())
-    found = re.fullmatch(rf"(.+)_{label}\d*", name)
-    return found is not None and len(name.encode()) >= LONGEST_NAME - 4 and found[1][:8] == plain[:8]
+    match = re.fullmatch(rf"(.+)_{label}\d*", name)
+    return match is not None and len(name.encode()) >= LONGEST_NAME - 4 and match[1][:8] == plain[:8]
 
 
 def _place_sequence(key: str, found: dict[str, Any], objects: dict[str, dict[str, Json]]) -> None:
@@ -199,8 +199,8 @@ def part(name: str) -> str:
 
 def last_name(name: str) -> str:
     """The last part of a dotted name or of a key, without its quotes."""
-    found = re.search(r'(?:"((?:[^"]|"")*)"|([^."\s]+))\Z', name)
-    return (found[1].replace('""', '"') if found[1] is not None else found[2]) if found else name
+    match = re.search(r'(?:"((?:[^"]|"")*)"|([^."\s]+))\Z', name)
+    return (match[1].replace('""', '"') if match[1] is not None else match[2]) if match else name
 
 
 def tables(snapshot: Snapshot) -> tuple[str, ...]:

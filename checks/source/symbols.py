@@ -185,7 +185,7 @@ def _set_on_self(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[s
 def make_targets(text: str) -> frozenset[str]:
     """The names of the targets that a Makefile's text has rules for, without make's own and those with variables."""
     joined = re.sub(r"\\\r?\n", " ", text)
-    names = {name for found in _RULE.finditer(joined) for name in found[1].split()}
+    names = {name for match in _RULE.finditer(joined) for name in match[1].split()}
     return frozenset(name for name in names if not name.startswith(".") and not set(name) & set("$%()"))
 
 
@@ -195,7 +195,7 @@ def packages(path: str, text: str) -> frozenset[str] | None:
     name = path.rpartition("/")[2]
     if name.endswith((".txt", ".in")):
         lines = (line.partition("#")[0] for line in text.splitlines())
-        return frozenset(_normal(found[1]) for line in lines if (found := _PACKAGE.match(line)))
+        return frozenset(_normal(match[1]) for line in lines if (match := _PACKAGE.match(line)))
     if name != "pyproject.toml":
         return None
     try:
@@ -215,9 +215,9 @@ def _requirements(document: Mapping[str, object]) -> Iterator[str]:
     lists += [*_table(project, "optional-dependencies").values(), *_table(document, "dependency-groups").values()]
     for entries in lists:
         for entry in entries if isinstance(entries, list) else ():
-            found = _PACKAGE.match(entry) if isinstance(entry, str) else None
-            if found:
-                yield found[1]
+            match = _PACKAGE.match(entry) if isinstance(entry, str) else None
+            if match:
+                yield match[1]
     poetry = _table(tool, "poetry")
     groups = [group for group in _table(poetry, "group").values() if isinstance(group, dict)]
     tables = [_table(poetry, "dependencies"), _table(poetry, "dev-dependencies")]

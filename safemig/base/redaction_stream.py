@@ -114,9 +114,9 @@ class Stream:
 
     def _past_secret(self, text: str) -> str:
         """``text`` from where a secret ends that has no end in sight: the next blank."""
-        found = re.search(r"\s", text)
-        self.swallowing = found is None
-        return text[found.start() :] if found else ""
+        match = re.search(r"\s", text)
+        self.swallowing = match is None
+        return text[match.start() :] if match else ""
 
     def _past_key(self, text: str) -> str:
         """``text`` from the END line of a private key on, "" while it has not come."""

@@ -12,5 +12,5 @@ TOKEN = re.compile(rf"(?P<code>`+[^`]*`+)|(?P<word>{_LETTERS}(?:['’-]{_LETTERS
 
 def is_word(text: str) -> bool:
     """Whether the text is one word, as items' words are read."""
-    found = TOKEN.fullmatch(text)
-    return found is not None and found.lastgroup == "word"
+    match = TOKEN.fullmatch(text)
+    return match is not None and match.lastgroup == "word"

@@ -38,10 +38,10 @@ def is_claim(code: str) -> bool:
 def says(definition: str, code: str) -> bool:
     """Whether the definition has what SQL's words say: the same type, NOT NULL, a default, an action."""
     have, said = normal(definition), normal(code)
-    if found := _TYPE.match(said):
-        if not _same_type(found[0], have):
+    if match := _TYPE.match(said):
+        if not _same_type(match[0], have):
             return False
-        said = said[found.end() :].strip()
+        said = said[match.end() :].strip()
     if "not null" in said:
         if "not null" not in have:
             return False
@@ -61,12 +61,12 @@ def denies(column: str, code: str) -> bool:
 
 
 def _same_type(said: str, have: str) -> bool:
-    found = _TYPE.match(have)
-    if not found:
+    match = _TYPE.match(have)
+    if not match:
         return False
     if said in _SERIAL:
-        return found[0] == _SERIAL[said] and ("nextval(" in have or "identity" in have)
-    own, sized = found[0], "(" in said
+        return match[0] == _SERIAL[said] and ("nextval(" in have or "identity" in have)
+    own, sized = match[0], "(" in said
     if re.match(r"time(?:stamp)?\b", said) and "time zone" not in said:
         said += " without time zone"
     return said == (own if sized else re.sub(r"\([\d,]+\)", "", own))

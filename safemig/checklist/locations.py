@@ -266,10 +266,10 @@ def _of_one_column(schema: Snapshot) -> Iterator[tuple[str, str]]:
     """("course_rating.id", "primary key"): constraints of one column, which people write as the column's own."""
     for key, value in schema.objects.items():
         kind, _, name = key.partition(" ")
-        found = _SINGLE.match(str(value.get("definition", ""))) if kind == "constraint" else None
-        if found:
+        match = _SINGLE.match(str(value.get("definition", ""))) if kind == "constraint" else None
+        if match:
             table = name.removeprefix("public.").rpartition(".")[0]
-            yield f"{table}.{found['column']}", f"{found['kind'].lower()}{found['rest']}".replace("foreign key ", "")
+            yield f"{table}.{match['column']}", f"{match['kind'].lower()}{match['rest']}".replace("foreign key ", "")
 
 
 def _is_class(name: str) -> bool:

@@ -138,26 +138,26 @@ def _span(
         return Span(code, "package", Thing("package", _distribution(code)), strict=True)
     if is_command(code):
         return _command(code)
-    if found := _DESCRIBE.fullmatch(code):
-        return Span(code, "object", Thing("object", _plain(found[1].strip('";'))), strict=True)
-    found = _PACKAGE.fullmatch(code)
-    if found and (manifest or " " not in code):  # `rating >= 1` is a condition
-        return Span(code, "package", Thing("package", _distribution(found[1])), strict=manifest)
-    if found := _ENDPOINT.fullmatch(code):
-        return Span(code, "endpoint", Thing("endpoint", f"{found[1] or ''} {found[2]}".strip()), strict=bool(found[1]))
+    if match := _DESCRIBE.fullmatch(code):
+        return Span(code, "object", Thing("object", _plain(match[1].strip('";'))), strict=True)
+    match = _PACKAGE.fullmatch(code)
+    if match and (manifest or " " not in code):  # `rating >= 1` is a condition
+        return Span(code, "package", Thing("package", _distribution(match[1])), strict=manifest)
+    if match := _ENDPOINT.fullmatch(code):
+        return Span(code, "endpoint", Thing("endpoint", f"{match[1] or ''} {match[2]}".strip()), strict=bool(match[1]))
     return _code(code, python, others) or _place(code, files, manifest=manifest) or _name(code, python, others)
 
 
 def _command(code: str) -> Span:
     """A command; its thing is the effect by which one that writes is proved."""
-    if found := re.search(r"""\\d[a-zA-Z]*\+?\s+([^\s"';]+)""", code) if code.startswith("psql") else None:
-        return Span(code, "object", Thing("object", _plain(found[1])), strict=True)
+    if match := re.search(r"""\\d[a-zA-Z]*\+?\s+([^\s"';]+)""", code) if code.startswith("psql") else None:
+        return Span(code, "object", Thing("object", _plain(match[1])), strict=True)
     if re.search(r"\balembic\b.*\b(?:upgrade\s+heads?|current)\b", code):
         return Span(code, "command", Thing("revision", "heads"))
     if re.search(r"\balembic\b.*\b(?:revision|heads)\b", code):
         return Span(code, "command", Thing("revision", "files"))
-    if found := _INSTALL.search(code):
-        words = [word for word in found[1].split() if not word.startswith("-")]
+    if match := _INSTALL.search(code):
+        words = [word for word in match[1].split() if not word.startswith("-")]
         if len(words) == 1 and _MAYBE_PACKAGE.match(words[0]):
             return Span(code, "command", Thing("package", _distribution(words[0])))
     words = code.split()
@@ -167,18 +167,18 @@ def _command(code: str) -> Span:
 
 
 def _distribution(text: str) -> str:
-    found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", text.strip("\"'"))
-    return re.sub(r"[-_.]+", "-", found[0] if found else text).lower()
+    match = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", text.strip("\"'"))
+    return re.sub(r"[-_.]+", "-", match[0] if match else text).lower()
 
 
 def _code(code: str, python: tuple[str, ...], others: tuple[str, ...]) -> Span | None:
     """A symbol that is written as one: ``class X``, ``def f(a)``, ``f()``, ``app/models.py::X``."""
-    if found := _DEFINITION.fullmatch(code):
-        return Span(code, "symbol", Thing("symbol", found[2], python, others), strict=True)
-    if found := _IN_FILE.fullmatch(code):
-        return Span(code, "symbol", Thing("symbol", found[2].replace("::", "."), (found[1],)), strict=True)
-    if found := _CALL.fullmatch(code):
-        return Span(code, "symbol", Thing("symbol", found[1], python, others), strict=bool(python))
+    if match := _DEFINITION.fullmatch(code):
+        return Span(code, "symbol", Thing("symbol", match[2], python, others), strict=True)
+    if match := _IN_FILE.fullmatch(code):
+        return Span(code, "symbol", Thing("symbol", match[2].replace("::", "."), (match[1],)), strict=True)
+    if match := _CALL.fullmatch(code):
+        return Span(code, "symbol", Thing("symbol", match[1], python, others), strict=bool(python))
     return None
 
 

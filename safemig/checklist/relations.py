@@ -62,8 +62,8 @@ def _not_on(came: Sequence[Found]) -> str:
 
 def _columns_of(definition: str) -> frozenset[str]:
     """The columns that an index, a key or a unique constraint is on; none of a check or an expression."""
-    found = _COLUMNS.search(definition)
-    return frozenset(name.strip().strip('"') for name in found[1].split(",")) if found else frozenset()
+    match = _COLUMNS.search(definition)
+    return frozenset(name.strip().strip('"') for name in match[1].split(",")) if match else frozenset()
 
 
 def _own(one: Found) -> list[tuple[str, str]]:

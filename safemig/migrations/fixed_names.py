@@ -102,16 +102,16 @@ def _messages(phase: Phase, document: str) -> Iterator[_Given]:
         if said and "revision" in block.text and not re.search(r"[<>{}$]|\.\.\.|…", said):
             yield _Given(said, _place(block, document))
     for text, place in _lines(phase, document):
-        found = _MESSAGE.search(text)
-        if found and _CREATES.search(text) and not re.search(r"[<>{}$]|\.\.\.|…", found[2]):
-            yield _Given(found[2].strip(), place)
+        match = _MESSAGE.search(text)
+        if match and _CREATES.search(text) and not re.search(r"[<>{}$]|\.\.\.|…", match[2]):
+            yield _Given(match[2].strip(), place)
 
 
 def _ids(phase: Phase, document: str) -> Iterator[_Given]:
     yield from _assigned(phase, document, "revision")
     for text, place in _lines(phase, document):
-        if found := _REVISION_ID.search(text):
-            yield _Given(found[1], place)
+        if match := _REVISION_ID.search(text):
+            yield _Given(match[1], place)
 
 
 def _assigned(phase: Phase, document: str, name: str) -> Iterator[_Given]:
@@ -140,8 +140,8 @@ def _lines(phase: Phase, document: str) -> Iterator[tuple[str, str]]:
 def _files(phase: Phase, document: str) -> Iterator[_Given]:
     for item in phase.items:
         for code in item.codes:
-            if found := _FILE.fullmatch(code.strip()):
-                yield _Given(found[1], f"{document}:{item.line}")
+            if match := _FILE.fullmatch(code.strip()):
+                yield _Given(match[1], f"{document}:{item.line}")
 
 
 def _place(block: Block, document: str) -> str:
@@ -155,8 +155,8 @@ def _parted(name: str, template: str) -> tuple[str, str]:
         lambda one: {"rev": r"(?P<rev>[A-Za-z0-9]+)", "slug": r"(?P<slug>\w+)"}.get(one[1], r"\w+?"),
         re.escape(template),
     )
-    found = re.fullmatch(pattern, name) if "%" in template else None
-    parts = found.groupdict() if found else {}
+    match = re.fullmatch(pattern, name) if "%" in template else None
+    parts = match.groupdict() if match else {}
     words = parts.get("slug") or next(iter(re.findall(r"[^\W\d]\w*$", name)), "")
     words = re.sub(r"^(?:x+|rev|revision|hash|yyyy\w*?)_", "", words, flags=re.I)
     rev = parts.get("rev", "")

@@ -291,9 +291,9 @@ def _default(word: ast.keyword) -> ast.expr:
     """A default that is a plain text stands as one."""
     value = word.value
     if word.arg == "server_default" and isinstance(value, ast.Call) and last(value.func) == "text" and value.args:
-        found = _LITERAL.fullmatch(text_of(value.args[0]))
-        if found:
-            return ast.Constant(found[1])
+        match = _LITERAL.fullmatch(text_of(value.args[0]))
+        if match:
+            return ast.Constant(match[1])
     return _part(value)
 
 
@@ -334,18 +334,18 @@ def _table_args(codes: Sequence[str], width: int) -> list[str]:
 def _wrapped(line: str, width: int) -> str:
     """A line that is too long, with the arguments of its outermost call on lines of their own, as black has it."""
     indent = " " * (len(line) - len(line.lstrip()))
-    found = re.match(r"(.*?(?:= |\A\s*)[\w.]+\()", line)
-    if len(line) <= width or not found:
+    match = re.match(r"(.*?(?:= |\A\s*)[\w.]+\()", line)
+    if len(line) <= width or not match:
         return line
     tail = ")," if line.endswith("),") else ")"
-    inner = line[found.end() : -len(tail)]
+    inner = line[match.end() : -len(tail)]
     if len(indent) + 4 + len(inner) <= width:
-        return f"{found[1]}\n{indent}    {inner}\n{indent}{tail}"
+        return f"{match[1]}\n{indent}    {inner}\n{indent}{tail}"
     call = ast.parse(f"f({inner})", mode="eval").body
     assert isinstance(call, ast.Call)
     parts = [*call.args, *call.keywords]
     shown = [f"{indent}    {_double(ast.unparse(part))}," for part in parts]
-    return "\n".join([found[1], *shown, f"{indent}{tail}"])
+    return "\n".join([match[1], *shown, f"{indent}{tail}"])
 
 
 def _double(code: str) -> str:

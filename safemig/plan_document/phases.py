@@ -103,13 +103,13 @@ def _is_plan(rank: int, phases: Sequence[Phase]) -> bool:
 def _mark(heading: Heading, rank: int, numbering: _Numbering) -> _Mark | None:
     text = clean(heading.text)
     for pattern in numbering.by_rank[rank]:
-        found = pattern.search(text)
-        if not found or numbering.range.match(text, found.end()):
+        match = pattern.search(text)
+        if not match or numbering.range.match(text, match.end()):
             continue
-        word = (found.groupdict().get("word") or "").casefold() if rank == 2 else ""
-        title = _title(text[found.end() :])
-        anchored = not text[: found.start()].strip(" .:-–—()[]0123456789")
-        return _Mark(rank, word, numbering.value(found["number"]), title, heading, anchored)
+        word = (match.groupdict().get("word") or "").casefold() if rank == 2 else ""
+        title = _title(text[match.end() :])
+        anchored = not text[: match.start()].strip(" .:-–—()[]0123456789")
+        return _Mark(rank, word, numbering.value(match["number"]), title, heading, anchored)
     return None
 
 

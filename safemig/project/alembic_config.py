@@ -267,8 +267,8 @@ def _python(folder: Path, pattern: str) -> list[Path]:
 
 
 def _ids(path: Path, name: str) -> list[str]:
-    found = re.search(rf"^{name}\b[^=\n]*=\s*(.+)$", head(path, 4096), re.M)
-    return re.findall(r"[\"']([^\"']+)[\"']", found.group(1)) if found else []
+    match = re.search(rf"^{name}\b[^=\n]*=\s*(.+)$", head(path, 4096), re.M)
+    return re.findall(r"[\"']([^\"']+)[\"']", match.group(1)) if match else []
 
 
 def _environment(path: Path, root: Path) -> _Environment:

@@ -86,14 +86,14 @@ def _settings(line: str) -> Iterator[tuple[str, str]]:
     except ValueError:
         words = line.split()
     for word in words:
-        found = _SETTING.match(word)
-        if found:
-            yield found[1], found[2]
+        match = _SETTING.match(word)
+        if match:
+            yield match[1], match[2]
 
 
 def exported(makefile: Makefile) -> Mapping[str, str]:
     """The variables that the Makefile gives to its commands, expanded."""
-    names = {name for found in _EXPORT.finditer(makefile.text) for name in found["names"].split()}
+    names = {name for match in _EXPORT.finditer(makefile.text) for name in match["names"].split()}
     if _EXPORT_ALL.search(makefile.text):
         names |= makefile.variables.keys()
     return {name: expand(value, makefile.variables) for name, value in makefile.variables.items() if name in names}

@@ -163,16 +163,16 @@ def _instructions(text: str) -> Iterator[tuple[str, str, int]]:
             else:
                 held += "\\"
             index += 1
-        found = _INSTRUCTION.match(held)
-        if not found:
+        match = _INSTRUCTION.match(held)
+        if not match:
             continue
-        argument = found[2]
+        argument = match[2]
         for mark in _HEREDOC.finditer(argument):
             body = []
             while index < len(lines) and lines[index].strip() != mark[2]:
                 body.append(lines[index])
                 index += 1
             index += 1
-            if found[1].upper() == "RUN":
+            if match[1].upper() == "RUN":
                 argument = "\n".join(body)
-        yield found[1].upper(), argument.strip(), first
+        yield match[1].upper(), argument.strip(), first

@@ -96,10 +96,10 @@ def _plain(name: str, values: Mapping[str, str], missing: list[str]) -> str:
 
 
 def _braced(inside: str, values: Mapping[str, str], missing: list[str], depth: int) -> str:
-    found = re.match(r"([A-Za-z_]\w*)(?:(:?[-?+])(.*))?$", inside, re.DOTALL)
-    if found is None or depth > 10:
+    match = re.match(r"([A-Za-z_]\w*)(?:(:?[-?+])(.*))?$", inside, re.DOTALL)
+    if match is None or depth > 10:
         return "${" + inside + "}"
-    name, operator, word = found.group(1), found.group(2) or "", found.group(3) or ""
+    name, operator, word = match.group(1), match.group(2) or "", match.group(3) or ""
     value = values.get(name)
     has = bool(value) if operator.startswith(":") else value is not None
     if operator.endswith("-"):

@@ -142,8 +142,8 @@ def _holds(value: object, package: str) -> bool:
 
 def _names(requirement: str, package: str) -> bool:
     """Whether a line of requirements names that distribution."""
-    found = re.match(r"\s*([A-Za-z0-9][\w.-]*)", requirement)
-    return found is not None and re.sub(r"[-_.]+", "-", found[1]).lower() == package
+    match = re.match(r"\s*([A-Za-z0-9][\w.-]*)", requirement)
+    return match is not None and re.sub(r"[-_.]+", "-", match[1]).lower() == package
 
 
 def _table(document: Mapping[str, object], *path: str) -> Mapping[str, object]:

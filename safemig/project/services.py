@@ -105,9 +105,9 @@ def published_url(service: Service) -> str:
 def port_of(command: str) -> int | None:
     """The port that a server's command line names."""
     for pattern in (_PORT, _BIND):
-        found = pattern.search(command)
-        if found:
-            return int(next(group for group in found.groups() if group))
+        match = pattern.search(command)
+        if match:
+            return int(next(group for group in match.groups() if group))
     return None
 
 

@@ -121,8 +121,8 @@ def add_to_requirements(text: str, packages: Sequence[str], *, versions: Mapping
 
 def split(package: str) -> tuple[str, str]:
     """A distribution's name, and the bound that it is asked for with: ``setuptools<82``."""
-    found = re.match(r"[\w.-]+", package)
-    name = found.group() if found else package
+    match = re.match(r"[\w.-]+", package)
+    name = match.group() if match else package
     return name, package[len(name) :]
 
 
@@ -309,7 +309,7 @@ def _requirement_names(text: str) -> dict[str, str]:
 
 def _specifier(neighbours: Sequence[str], version: str) -> str:
     """The constraint that most neighbours use, with a version that is known; bare where either is missing."""
-    operators = [found[1] for text in neighbours if (found := _OPERATOR.search(text))]
+    operators = [match[1] for text in neighbours if (match := _OPERATOR.search(text))]
     if not version or len(operators) * 2 <= len(neighbours):
         return ""
     count: Callable[[str], int] = operators.count

@@ -206,7 +206,7 @@ def _causes(evidence: Evidence) -> Iterator[str]:
 
 def _named(pattern: re.Pattern[str], text: str) -> list[str]:
     """What the pattern names, each once, in order."""
-    names = (next((group for group in found.groups() if group), "") for found in pattern.finditer(text))
+    names = (next((group for group in match.groups() if group), "") for match in pattern.finditer(text))
     return list(dict.fromkeys(name for name in names if name))
 
 

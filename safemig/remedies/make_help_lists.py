@@ -66,15 +66,15 @@ def list_help(lines: list[str], makefile: Makefile, target: Target, said: str) -
     if best is None or not re.search(r"\bhelp\b", makefile.text):
         return
     number, name = best
-    found = _help_line(name).match(lines[number])
-    if found is None:
+    match = _help_line(name).match(lines[number])
+    if match is None:
         return
-    gap = found["gap"]
+    gap = match["gap"]
     blanks = re.search(r" {2,}", gap)
     if blanks:
         width = max(1, len(blanks.group()) + len(name) - len(NAME))
         gap = gap[: blanks.start()] + " " * width + gap[blanks.end() :]
-    lines.insert(number + 1, found["head"] + NAME + gap + said + found["tail"])
+    lines.insert(number + 1, match["head"] + NAME + gap + said + match["tail"])
 
 
 def _help_line(name: str) -> re.Pattern[str]:
@@ -94,7 +94,7 @@ def help_texts(makefile: Makefile) -> list[str]:
     names = [target.name for target in own]
     printed = (line for line in makefile.text.replace("\r\n", "\n").split("\n") if _PRINTED.match(line))
     for line in printed:
-        texts += [found["text"] for name in names if (found := _help_line(name).match(line))]
+        texts += [match["text"] for name in names if (match := _help_line(name).match(line))]
     return texts
 
 

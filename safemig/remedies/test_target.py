@@ -108,9 +108,9 @@ def _position(lines: Sequence[str], target: Target) -> int:
     end = _recipe_end(lines, target)
     depth = 0
     for line in lines[:end]:
-        found = _CONDITION.match(line)
-        if found:
-            depth += {"else": 0, "endif": -1, "endef": -1}.get(found[1], 1)
+        match = _CONDITION.match(line)
+        if match:
+            depth += {"else": 0, "endif": -1, "endef": -1}.get(match[1], 1)
     if depth:
         return len(lines)
     # A .PHONY line that stands below its target belongs to it.
@@ -154,8 +154,8 @@ def _block(makefile: Makefile, lines: Sequence[str], example: _Example, said: st
 
 def _rule(rule: str, lines: Sequence[str], makefile: Makefile, said: str) -> str:
     """``test:`` with its help where the example has it, in the column where all the others have theirs."""
-    found = re.match(r"^([^:]+?)(\s*::?)([^#=]*?)(\s*)(##+@?\s*)(?=\S)", rule)
-    if found is None:
+    match = re.match(r"^([^:]+?)(\s*::?)([^#=]*?)(\s*)(##+@?\s*)(?=\S)", rule)
+    if match is None:
         with_help = any("##" in lines[other.line - 1] for other in own_targets(makefile))
         return f"{NAME}: ## {said}" if with_help else f"{NAME}:"
     columns = [
@@ -163,10 +163,10 @@ def _rule(rule: str, lines: Sequence[str], makefile: Makefile, said: str) -> str
         for other in own_targets(makefile)
         if (place := re.match(r"^([^:]+:[^#]*?\s*)##", lines[other.line - 1]))
     ]
-    start = f"{NAME}{found[2]}"
+    start = f"{NAME}{match[2]}"
     column = columns[0] if len(columns) > 1 and len(set(columns)) == 1 else 0
-    gap = found[4] or ""
-    return start + (" " * max(1, column - len(start)) if column else gap) + found[5] + said
+    gap = match[4] or ""
+    return start + (" " * max(1, column - len(start)) if column else gap) + match[5] + said
 
 
 def _echo(makefile: Makefile, target: Target, helps: Sequence[str]) -> list[str]:
@@ -182,7 +182,7 @@ def _echo(makefile: Makefile, target: Target, helps: Sequence[str]) -> list[str]
 
 def _indent(lines: Sequence[str], target: Target) -> str:
     chosen = [
-        found[1] for line in lines[: target.line] if (found := re.match(r"\.RECIPEPREFIX\s*[:?]?=\s*(\S?)", line))
+        match[1] for line in lines[: target.line] if (match := re.match(r"\.RECIPEPREFIX\s*[:?]?=\s*(\S?)", line))
     ]
     prefix = (chosen[-1] if chosen else "") or "\t"
     for line in lines[target.line : _recipe_end(lines, target)]:

@@ -231,5 +231,5 @@ def _version(argv: Sequence[str]) -> str:
         done = subprocess.run([*argv, "--version"], capture_output=True, timeout=20, check=False, text=True)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    found = re.search(r"uv (\S+)", done.stdout)
-    return found[1] if done.returncode == 0 and found else ""
+    match = re.search(r"uv (\S+)", done.stdout)
+    return match[1] if done.returncode == 0 and match else ""

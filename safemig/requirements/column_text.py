@@ -97,9 +97,9 @@ def is_interface_type(text: str) -> bool:
 def sql_type(text: str, words: Vocabulary) -> str:
     """The text with the word for a type at its start in SQL's own words: "entero" is integer."""
     for name in _TYPES:
-        found = words.pattern(f"cell.{name}").match(text)
-        if found:
-            return name + text[found.end() :]
+        match = words.pattern(f"cell.{name}").match(text)
+        if match:
+            return name + text[match.end() :]
     return text
 
 
@@ -238,22 +238,22 @@ def _actions(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 
 def _reference(text: str, cells: _Cells, problems: list[str]) -> tuple[str, str]:
-    found = cells.reference.search(text)
-    if not found:
+    match = cells.reference.search(text)
+    if not match:
         if cells.foreign_key.search(text):
             problems.append("a foreign key without the table it refers to")
         return text, ""
-    parts = [part for part in (found["table"], found["last"], found["third"]) if part]
-    parts += [found["column"]] if found["column"] else []
+    parts = [part for part in (match["table"], match["last"], match["third"]) if part]
+    parts += [match["column"]] if match["column"] else []
     target = ".".join(parts) if len(parts) > 1 else f"{parts[0]}.id"
-    return text[: found.start()] + " " + text[found.end() :], target
+    return text[: match.start()] + " " + text[match.end() :], target
 
 
 def _default(text: str, cells: _Cells) -> tuple[str, str]:
-    found = cells.default.search(text)
-    if not found:
+    match = cells.default.search(text)
+    if not match:
         return text, ""
-    return text[: found.start()] + " " + text[found.end() :], found["value"]
+    return text[: match.start()] + " " + text[match.end() :], match["value"]
 
 
 def _bounds(name: str, text: str, cells: _Cells) -> tuple[str, tuple[str, ...]]:

@@ -33,7 +33,7 @@ def _asks(item: Item, document: Document, known: frozenset[str]) -> bool:
     """Whether it has the word for a migration, or for a table beside the name of one that is not there."""
     if names_migration(item.text):
         return True
-    names = {found[1] for code in item.codes if (found := _TABLE.fullmatch(code.strip()))}
+    names = {match[1] for code in item.codes if (match := _TABLE.fullmatch(code.strip()))}
     made = {table.rpartition(".")[2] for block in _blocks(document) for one in pieces_of(block, document.path)
             for table in one.created}  # fmt: skip
     return bool(names - known - made) and bool(vocabulary().pattern("table.table").search(item.text))

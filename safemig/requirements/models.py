@@ -109,8 +109,8 @@ def _codes(item: Item) -> tuple[list[str], list[str], list[str]]:
     for code in (code.strip() for code in item.codes):
         if re.fullmatch(r"[\w./-]+\.py", code):
             files.append(code)
-        elif found := _CLASS.fullmatch(code):
-            classes.append(found[1])
+        elif match := _CLASS.fullmatch(code):
+            classes.append(match[1])
         elif _ATTRIBUTE.fullmatch(code):
             attributes.append(code)
     return classes, attributes, files
@@ -121,7 +121,7 @@ def _relations(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
         if not vocabulary().pattern("item.relationship").search(item.text):
             continue
         classes, attributes, _ = _codes(item)
-        yield from ((found[1], found[2]) for code in item.codes if (found := _MEMBER.fullmatch(code.strip())))
+        yield from ((match[1], match[2]) for code in item.codes if (match := _MEMBER.fullmatch(code.strip())))
         if len(classes) == 1:
             yield from ((classes[0], attribute) for attribute in attributes)
 
@@ -130,8 +130,8 @@ def _members(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
     """Classes and what the items name of them: ``Course.average``, ``average()`` beside ``Course``."""
     for item in items:
         codes = [code.strip().removesuffix("()") for code in item.codes]
-        yield from ((found[1], found[2]) for code in codes if (found := _MEMBER.fullmatch(code)))
-        classes = [found[1] for code in codes if (found := _CLASS.fullmatch(code))]
+        yield from ((match[1], match[2]) for code in codes if (match := _MEMBER.fullmatch(code)))
+        classes = [match[1] for code in codes if (match := _CLASS.fullmatch(code))]
         yield from ((owner, code) for owner in classes for code in codes if _ATTRIBUTE.fullmatch(code))
 
 
@@ -152,9 +152,9 @@ def _said(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
     """What stands behind a dash or a colon in an item that names one class and its file, and nothing else."""
     for item in items:
         classes, attributes, files = _codes(item)
-        found = _WORDS.search(item.text)
-        if len(classes) == len(files) == 1 and not attributes and found and "`" not in found[1]:
-            yield classes[0], found[1].strip()
+        match = _WORDS.search(item.text)
+        if len(classes) == len(files) == 1 and not attributes and match and "`" not in match[1]:
+            yield classes[0], match[1].strip()
 
 
 def lacking(asked: Asked, models: Models) -> tuple[str, ...]:

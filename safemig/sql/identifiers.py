@@ -55,9 +55,9 @@ def split(text: str) -> tuple[str, ...]:
     """
     parts: list[str] = []
     at = 0
-    while found := _PART.match(text, at):
-        parts.append(found[1].replace('""', '"') if found[1] is not None else found[2].lower())
-        at = found.end()
+    while match := _PART.match(text, at):
+        parts.append(match[1].replace('""', '"') if match[1] is not None else match[2].lower())
+        at = match.end()
         if at == len(text):
             return tuple(parts)
         if text[at] != ".":

@@ -86,15 +86,15 @@ def tokens(text: str) -> tuple[Token, ...]:
 def tokens_from(text: str, at: int) -> Iterator[Token]:
     """As ``tokens``, from that character on."""
     while at < len(text):
-        found = _TOKEN.match(text, at)
-        if found is None:
+        match = _TOKEN.match(text, at)
+        if match is None:
             break
-        kind, end = found.lastgroup or "mark", found.end()
-        if kind == "comment" and found.group() == "/*":
+        kind, end = match.lastgroup or "mark", match.end()
+        if kind == "comment" and match.group() == "/*":
             end = _comment_end(text, at)
         elif kind == "dollar":
-            close = text.find(found.group(), end)
-            kind, end = "string", len(text) if close < 0 else close + len(found.group())
+            close = text.find(match.group(), end)
+            kind, end = "string", len(text) if close < 0 else close + len(match.group())
         if kind != "space":
             yield Token(kind, text[at:end], at, end)
         at = end

@@ -61,19 +61,19 @@ class Type:
 
 def read(text: str) -> Type | None:
     """``numeric(10,2)``, ``timestamp(3) with time zone``, ``varchar[]``; None for what is no plain name of a type."""
-    found = _TYPE.fullmatch(text.strip())
-    if found is None:
+    match = _TYPE.fullmatch(text.strip())
+    if match is None:
         return None
-    name = found[1] if '"' in found[1] else " ".join(found[1].lower().split())
+    name = match[1] if '"' in match[1] else " ".join(match[1].lower().split())
     base = _SAME.get(name, name).removeprefix("pg_catalog.")
-    if found[3]:
+    if match[3]:
         if base not in ("timestamp", "time"):
             return None
-        base += "tz" if found[3].lower() == "with" else ""
-    sizes = tuple(int(one) for one in found[2].split(",")) if found[2] else ()
+        base += "tz" if match[3].lower() == "with" else ""
+    sizes = tuple(int(one) for one in match[2].split(",")) if match[2] else ()
     if base == "character" and not sizes and name != "bpchar":
         sizes = (1,)
-    return Type(base, (*sizes, 0) if base == "numeric" and len(sizes) == 1 else sizes, found[4])
+    return Type(base, (*sizes, 0) if base == "numeric" and len(sizes) == 1 else sizes, match[4])
 
 
 def of_code(node: ast.expr | None) -> str:

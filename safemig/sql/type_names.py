@@ -46,8 +46,8 @@ TYPE_NAME = re.compile(rf"(?P<name>{_NAMES})(?![\w-])(?:\s*{_SIZE})?(?P<zone>\s+
 
 def type_code(text: str) -> str:
     """The type as a call of SQLAlchemy, "" when the whole text is no type of PostgreSQL."""
-    found = TYPE_NAME.fullmatch(text.strip().removeprefix("sa."))
-    return _type_code(found) if found else ""
+    match = TYPE_NAME.fullmatch(text.strip().removeprefix("sa."))
+    return _type_code(match) if match else ""
 
 
 def _type_code(found: re.Match[str]) -> str:
@@ -67,5 +67,5 @@ def _type_code(found: re.Match[str]) -> str:
 
 def foreign_type(text: str) -> str:
     """What to write instead of a type that only MySQL has; "" for every other type."""
-    found = TYPE_NAME.match(text.strip())
-    return _MYSQL.get(found["name"].lower(), "") if found else ""
+    match = TYPE_NAME.match(text.strip())
+    return _MYSQL.get(match["name"].lower(), "") if match else ""

@@ -73,7 +73,7 @@ def _candidates(raw: bytes, pattern: str, wanted: re.Pattern[str]) -> list[int] 
     if not text.isascii():
         if not text.replace("\n", "").isprintable():
             return None
-        return _lines(text, (found.start() for found in wanted.finditer(text)))
+        return _lines(text, (match.start() for match in wanted.finditer(text)))
     return _lines(text, _places(text.lower() if ignoring else text, pattern))
 
 

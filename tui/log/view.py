@@ -108,7 +108,7 @@ class LogView:
             return
         shift = stretch.first - stretch.start
         levels = self.store.sources[stretch.source].levels[start + shift : end + shift]
-        self._lines.extend(found.start() + start for found in _BAD[self.only.level].finditer(levels))
+        self._lines.extend(match.start() + start for match in _BAD[self.only.level].finditer(levels))
 
     def _take_raised(self) -> None:
         """A line that turned bad when its end came, after it had been passed over."""

@@ -34,8 +34,8 @@ def _tests(lines: list[str]) -> str:
 
 def _build(line: str) -> str:
     for pattern in (_BUILDKIT, _CLASSIC):
-        found = pattern.search(line)
-        if found:
-            return f"{found[1]}/{found[2]}"
-    found = _UNITS.search(line)
-    return f"{found[1]} packages" if found else ""
+        match = pattern.search(line)
+        if match:
+            return f"{match[1]}/{match[2]}"
+    match = _UNITS.search(line)
+    return f"{match[1]} packages" if match else ""

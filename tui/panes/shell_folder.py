@@ -43,12 +43,12 @@ def follow(root: Path, folder: str, before: str, line: str) -> tuple[str, str]:
     """
     if not _CD.match(line):
         return folder, line
-    found = _PLAIN_CD.fullmatch(line)
-    if found is None:
+    match = _PLAIN_CD.fullmatch(line)
+    if match is None:
         raise NoFolder("cd takes one plain folder here, alone or before `&&`; nothing was run")
-    word = shlex.split(found["word"])[0] if found["word"] else ""
+    word = shlex.split(match["word"])[0] if match["word"] else ""
     there = resolve(root, before) if word == "-" else resolve(root, folder, word) if word else "."
-    return there, (found["rest"] or "").strip()
+    return there, (match["rest"] or "").strip()
 
 
 def resolve(root: Path, folder: str, word: str = "") -> str:

@@ -145,8 +145,8 @@ def _numbering(key: str, left: Attributes, right: Attributes, spoken: Spoken, sa
 
 def _number(default: Json) -> Json:
     """A default without the quotes that PostgreSQL keeps round a number: ``'0'::smallint`` is ``0``."""
-    found = re.fullmatch(r"'(-?\d+(?:\.\d+)?)'::[\w ]+(?:\([\d,]+\))?", default) if isinstance(default, str) else None
-    return re.sub(r"^\((-.*)\)$", r"\1", found[1] if found else default) if isinstance(default, str) else default
+    match = re.fullmatch(r"'(-?\d+(?:\.\d+)?)'::[\w ]+(?:\([\d,]+\))?", default) if isinstance(default, str) else None
+    return re.sub(r"^\((-.*)\)$", r"\1", match[1] if match else default) if isinstance(default, str) else default
 
 
 class _Statements:
@@ -291,13 +291,13 @@ class _Operations(_Statements):
 
     def _index_made(self, name: str, of: Snapshot) -> Change | None:
         attributes = of.objects[f"index {name}"]
-        found = _SIMPLE_INDEX.fullmatch(str(attributes["definition"]))
-        if not found or "comment" in attributes:
+        match = _SIMPLE_INDEX.fullmatch(str(attributes["definition"]))
+        if not match or "comment" in attributes:
             return None
         table, tail = _named(str(attributes["table"]))
-        own, unique = _py(unquote(words.last(name))), ", unique=True" if found[1] else ""
+        own, unique = _py(unquote(words.last(name))), ", unique=True" if match[1] else ""
         return Change(
-            f"op.create_index({own}, {table}, {_list(found[2])}{unique}{tail})",
+            f"op.create_index({own}, {table}, {_list(match[2])}{unique}{tail})",
             f"op.drop_index({own}, table_name={table}{tail})",
         )
 

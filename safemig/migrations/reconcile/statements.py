@@ -93,12 +93,12 @@ def _index(name: str, tables: Collection[str]) -> str:
 
 def _commented(text: str) -> Iterator[str]:
     """The table of COMMENT ON COLUMN and of COMMENT ON CONSTRAINT … ON."""
-    found = re.search(r"(?i)\bCOLUMN\s+(?:public\.)?(.+?)\.[^.]+\s+IS\b", text)
-    if found:
-        yield found[1].replace('"', "")
-    found = re.search(r"(?i)\bCONSTRAINT\s+\S+\s+ON\s+(?:public\.)?(\S+)\s+IS\b", text)
-    if found:
-        yield found[1].replace('"', "")
+    match = re.search(r"(?i)\bCOLUMN\s+(?:public\.)?(.+?)\.[^.]+\s+IS\b", text)
+    if match:
+        yield match[1].replace('"', "")
+    match = re.search(r"(?i)\bCONSTRAINT\s+\S+\s+ON\s+(?:public\.)?(\S+)\s+IS\b", text)
+    if match:
+        yield match[1].replace('"', "")
 
 
 def parts(wanted: Wanted) -> tuple[Part, ...]:

@@ -294,7 +294,7 @@ def _of_key(one: Difference, present: Snapshot) -> bool:
         str(value["definition"]) for key, value in present.objects.items()
         if key.startswith("constraint ") and table_of(key, value) == table
     ]  # fmt: skip
-    listed = [found[1] for said in keys if (found := re.match(r"PRIMARY KEY \(([^)]*)\)", said))]
+    listed = [match[1] for said in keys if (match := re.match(r"PRIMARY KEY \(([^)]*)\)", said))]
     names = [name.strip().strip('"') for text in listed for name in text.split(",")]
     return _last(one.key) in names
 
