@@ -86,7 +86,7 @@ _PATTERNS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     ),
     (
         ("password", "identified"),
-        r"(?i)(?P<keep>\b(?:password|identified[ \t]{1,8}by)[ \t]{1,8})(?:E|U&)?'(?:[^'\\\n]|\\.|'')*'",
+        r"(?i)(?P<keep>\b(?:password|(?<!revision )identified[ \t]{1,8}by)[ \t]{1,8})(?:E|U&)?'(?:[^'\\\n]|\\.|'')*'",
         rf"\g<keep>'{MARK}'",
     ),
     (

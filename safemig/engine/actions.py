@@ -19,6 +19,7 @@ from safemig.engine.lock_watch import watching
 from safemig.engine.models import check_models
 from safemig.engine.pending_revisions import keep_schema, read_generated
 from safemig.engine.present_code import tell_old_code
+from safemig.engine.rehearsal import rehearse
 from safemig.engine.remedy import find_remedy
 from safemig.engine.row_comparison import compared, require_kept
 from safemig.engine.same_database import check_database
@@ -246,6 +247,7 @@ STEPS: Mapping[str, Callable[[Session, Step], Awaitable[str | None]]] = {
     "edit": _edit,
     "create": _edit,
     "hook": run_hook,
+    "rehearse": rehearse,
     "generate": _generate,
     "desire": desire,
     "test": _test,

@@ -8,9 +8,10 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 import msgspec
 
@@ -193,7 +194,7 @@ async def _command(s: Session, step: Step, ours: Ours, subject: str, *, service:
         return DatabaseUse(subject, "unknown", "", why)
     seen = CommandSeen()
     for _ in range(TRIES):
-        seen = await _try(s, step)
+        seen = await look_by_command(s, step)
         use = judge_command(subject, ours.name, seen)
         named = bool(seen.marked) or seen.printed not in ("", ours.name)
         if use.proof == "same" or seen.status != 0 or (use.proof == "different" and named):
@@ -201,8 +202,9 @@ async def _command(s: Session, step: Step, ours: Ours, subject: str, *, service:
     return judge_command(subject, ours.name, seen)
 
 
-async def _try(s: Session, step: Step) -> CommandSeen:
-    """The command once, while Alembic's table is held and the sessions of the server are watched."""
+async def look_by_command(s: Session, step: Step, variables: Mapping[str, str] = MappingProxyType({})) -> CommandSeen:
+    """The command once, with those variables, while Alembic's table is held and the sessions of the server are
+    watched."""
     tree = observation.tree_of(s)
     token = f"safemig-look-{secrets.token_hex(4)}"
     holds = not s.config.environment.lower().startswith(PRODUCTION)
@@ -218,7 +220,7 @@ async def _try(s: Session, step: Step) -> CommandSeen:
     )
     try:
         await s.look(lambda: ready.wait(10.0))
-        done = await run_anew(s, step, {LOOK: token, NAME: token})
+        done = await run_anew(s, step, {**variables, LOOK: token, NAME: token})
     finally:
         ended.set()
         sightings: Sightings = await watching

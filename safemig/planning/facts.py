@@ -186,6 +186,7 @@ class Facts:
     """Everything the planner may use. ``current`` and ``pending`` are None when they could not be read. With ``merge``,
     a merge of the code's heads that is to be written first, ``heads`` and ``pending`` are those that it leads to.
     ``in_use``: the database has tables beside Alembic's.
+    ``rehearsal`` runs the migration up, down and up where env.py does more than Alembic's own.
     ``risks`` are those of the revisions to be applied, ``files`` their files (of all revisions, without text and SQL,
     where it is not known which are pending), ``scripts`` what runs with them.
     ``used`` are pending revisions that make already what the spec asks for. ``models`` are the edits of a phase about
@@ -223,6 +224,7 @@ class Facts:
     left_open: tuple[str, ...] = ()
     migration: MigrationFact | None = None
     merge: MigrationFact | None = None
+    rehearsal: CommandFact | None = None
     used: tuple[str, ...] = ()
     adopted: tuple[str, ...] = ()
     in_use: bool = False

@@ -24,6 +24,7 @@ Intent = Literal[
     "baseline",  # the state just before the change
     "create",  # write the migration file
     "hook",  # run a post-write hook of Alembic on it
+    "rehearse",  # run it up, down and up on a throwaway server, by the project's own env.py
     "desire",  # find the wanted schema, where what it stands on comes about in the change
     "generate",  # let the project's own command write the migration file (models without a spec)
     "verify",  # the schema is what was asked for

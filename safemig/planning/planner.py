@@ -41,6 +41,7 @@ from safemig.planning.steps import (
     look_step,
     named_step,
     rebuild_steps,
+    rehearsal_step,
     same_database_step,
     start_steps,
     test_step,
@@ -260,6 +261,7 @@ def _written(facts: Facts, fact: MigrationFact) -> list[Step]:
     )
     steps += hook_steps("hook", fact, facts, "change")
     steps += head_steps(fact, "change")
+    steps += [rehearsal_step(fact, facts.rehearsal, facts)] if facts.rehearsal else []
     if not facts.reachable_source:
         cause = "the source is baked into the image, so the migration file must be built in"
         again = (*build_steps("build-migration", facts, cause), *start_steps("start-migration", facts, cause))

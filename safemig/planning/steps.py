@@ -111,6 +111,21 @@ def hook_steps(step_id: str, fact: MigrationFact, facts: Facts, phase: Phase) ->
     ]
 
 
+def rehearsal_step(fact: MigrationFact, rehearsal: CommandFact, facts: Facts) -> Step:
+    """The migration by the project's own env.py, before any database that matters is changed by it."""
+    return command_step(
+        "rehearse",
+        "rehearse",
+        f"Run {fact.revision} up, down and up by the project's own env.py, on a throwaway server",
+        "change",
+        rehearsal,
+        facts,
+        changes="nothing of the project; it runs env.py and the revision on a throwaway server, and only where the "
+        "command is proved to reach that server and no other",
+        undo="nothing to undo",
+    )
+
+
 def named_step(number: int, named: NamedFact, phase: Phase, facts: Facts) -> Step:
     """A command that an item names, before or after the change: one action, so that one answer is for both."""
     moment = " before the change" if phase == "before" else ""

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -150,11 +151,19 @@ def data_folder(state: Path) -> Path:
     return cache_folder(who) / f"data-{hashlib.sha256(str(wanted).encode()).hexdigest()[:16]}"
 
 
+def free_port() -> int:
+    """A port of this machine's loopback that nothing listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextlib.contextmanager
-def throwaway(binaries: Binaries | None = None, *, database: str = "postgres") -> Iterator[str]:
+def throwaway(binaries: Binaries | None = None, *, database: str = "postgres", port: int = 0) -> Iterator[str]:
     """The conninfo of a fresh temporary server; it ends with the block, or with us (kill -9 included).
 
-    It listens on a unix socket in a 0700 folder only. PostgresError when it cannot start.
+    It listens on a unix socket in a 0700 folder only, or, where a ``port`` is given, on that port of this machine's
+    loopback too. PostgresError when it cannot start.
     """
     who = owner()
     use = runnable(binaries or find_binaries(), who)
@@ -166,13 +175,18 @@ def throwaway(binaries: Binaries | None = None, *, database: str = "postgres") -
         password = _copy_template(use, data, who)
         _configure(
             data,
-            {**THROWAWAY_SETTINGS, "listen_addresses": "", "unix_socket_directories": str(folder), "port": "5432"},
+            {
+                **THROWAWAY_SETTINGS,
+                "listen_addresses": "127.0.0.1" if port else "",
+                "unix_socket_directories": str(folder),
+                "port": str(port or 5432),
+            },
         )
         assert watcher.stdin is not None
         watcher.stdin.write(b"s")
         watcher.stdin.flush()
         _wait_ready(folder, data, watcher)
-        server = Server(use, data, 5432, folder, tcp=False)
+        server = Server(use, data, port or 5432, folder, tcp=bool(port))
         if database != "postgres":
             server.create_database("postgres", password, database)
         yield server.conninfo("postgres", password, database)

@@ -132,6 +132,7 @@ class _Reader:
         return MigrationConfig(
             gentle=read_key(keys, "gentle", Node.flag, True),
             autocommit=read_key(keys, "autocommit", Node.flag, None),
+            rehearse=read_key(keys, "rehearse", Node.flag, True),
             uncompared=read_key(keys, "uncompared", lambda each: each.one_of(("ask", "accept")), "ask"),
         )
 

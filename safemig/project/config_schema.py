@@ -113,10 +113,12 @@ class PermissionConfig:
 class MigrationConfig:
     """``gentle``: operations on tables in use are written in the form that holds locks least. ``uncompared``: whether a
     revision of which nothing tells beforehand what it makes of the schema is asked about, or accepted. ``autocommit``:
-    whether env.py lets an autocommit block work, None where its own lines are to tell."""
+    whether env.py lets an autocommit block work, None where its own lines are to tell. ``rehearse``: the new revision
+    is run by env.py on a throwaway server first where env.py does more than Alembic's own."""
 
     gentle: bool = True
     autocommit: bool | None = None
+    rehearse: bool = True
     uncompared: str = "ask"
 
 

@@ -32,10 +32,12 @@ _ENDPOINTS = """
 _MIGRATION = """
 # gentle: indexes, constraints and NOT NULL on tables in use are written so that others wait least.
 # autocommit: whether a CREATE INDEX CONCURRENTLY works in a revision (env.py tells it where its lines do).
+# rehearse: where env.py does more than usual, a new revision runs through it on a throwaway server first.
 # uncompared: a revision of which nothing tells beforehand what it makes of the schema: ask, or accept it.
 #migration:
 #  gentle: true
 #  autocommit: true
+#  rehearse: true
 #  uncompared: ask
 """
 _PROTECTION = """

@@ -19,12 +19,17 @@ _KEY = re.compile(r"(?:DATABASE|DB|POSTGRES(?:QL)?|PG|SQLALCHEMY|ALEMBIC|DATABAS
 _NOT_KEY = re.compile(r"TEST|REDIS|CELERY|MONGO|BROKER|REPLICA|READONLY|READ_ONLY|BULK|SHADOW", re.I)
 _POSTGRES = re.compile(r"^(?:postgres|postgresql|cockroachdb|postgis)(?:\+[\w]+)?://", re.I)
 _SOURCES = ("config", "settings", "database", "db", "session", "core", "main", "app", "base", "engine", "conf")
-_HOSTS = ("POSTGRES_HOST", "POSTGRES_SERVER", "DB_HOST", "DATABASE_HOST", "PGHOST", "POSTGRESQL_HOST", "DB_SERVER")
-_NAMES = ("POSTGRES_DB", "DB_NAME", "DATABASE_NAME", "PGDATABASE", "DB_DATABASE", "POSTGRES_NAME")
-_USERS = ("POSTGRES_USER", "DB_USER", "DATABASE_USER", "PGUSER", "DB_USERNAME", "POSTGRES_USERNAME")
-_PASSWORDS = ("POSTGRES_PASSWORD", "DB_PASSWORD", "DATABASE_PASSWORD", "PGPASSWORD", "DB_PASS")
+HOSTS = ("POSTGRES_HOST", "POSTGRES_SERVER", "DB_HOST", "DATABASE_HOST", "PGHOST", "POSTGRESQL_HOST", "DB_SERVER")
+NAMES = ("POSTGRES_DB", "DB_NAME", "DATABASE_NAME", "PGDATABASE", "DB_DATABASE", "POSTGRES_NAME")
+USERS = ("POSTGRES_USER", "DB_USER", "DATABASE_USER", "PGUSER", "DB_USERNAME", "POSTGRES_USERNAME")
+PASSWORDS = ("POSTGRES_PASSWORD", "DB_PASSWORD", "DATABASE_PASSWORD", "PGPASSWORD", "DB_PASS")
 _HERE = ("", "localhost", "127.0.0.1", "::1", "0.0.0.0")
-_PORTS = ("POSTGRES_PORT", "DB_PORT", "DATABASE_PORT", "PGPORT")
+PORTS = ("POSTGRES_PORT", "DB_PORT", "DATABASE_PORT", "PGPORT")
+
+
+def is_url_key(name: str) -> bool:
+    """Whether a variable of that name holds the URL of the application's database, by its name alone."""
+    return bool(_KEY.fullmatch(name)) and not _NOT_KEY.search(name)
 
 
 class UnresolvedReference(ValueError):
@@ -151,16 +156,16 @@ def from_environment(
         found = parse_url(values[key] or "", reference + key, compose)
         if found is not None:
             yield found
-    host = _first(values, _HOSTS)
+    host = _first(values, HOSTS)
     if host:
-        port = _first(values, _PORTS)
-        key = next(key for key in _HOSTS if values.get(key))
+        port = _first(values, PORTS)
+        key = next(key for key in HOSTS if values.get(key))
         yield DatabaseRef(
             service_of_host(compose, host),
             host,
             int(port) if port.isdigit() else 5432,
-            _first(values, _NAMES),
-            _first(values, _USERS),
+            _first(values, NAMES),
+            _first(values, USERS),
             reference + key,
         )
 
@@ -248,12 +253,12 @@ def _in_file(path: Path, key: str, environ: Mapping[str, str]) -> str | None:
         values = read_env_file(path, environ)
     except OSError:
         return None
-    return assembled(values) if key in _HOSTS else values.get(key)
+    return assembled(values) if key in HOSTS else values.get(key)
 
 
 def assembled(values: Mapping[str, str]) -> str | None:
     """The URL that variables give in parts (POSTGRES_HOST, POSTGRES_USER…)."""
-    parts = [quote(_first(values, keys), safe="") for keys in (_USERS, _PASSWORDS, _HOSTS, _PORTS, _NAMES)]
+    parts = [quote(_first(values, keys), safe="") for keys in (USERS, PASSWORDS, HOSTS, PORTS, NAMES)]
     user, password, host, port, name = parts
     return f"postgresql://{user}:{password}@{host}:{port or 5432}/{name}" if host and user else None
 
@@ -281,4 +286,4 @@ def _in_compose(compose: Compose, service: str, key: str, environ: Mapping[str, 
         found.update(read_env_file(compose.folder / interpolate(name, values)[0], values))
     for each, value in compose_yaml.pairs(body.get("environment")):
         found[each] = values.get(each, "") if value is None else interpolate(compose_yaml.text(value), values)[0]
-    return assembled(found) if key in _HOSTS else found.get(key)
+    return assembled(found) if key in HOSTS else found.get(key)

@@ -45,6 +45,13 @@ class EnvScript:
         """Whether an autocommit block works in revisions that it runs."""
         return "refused" if self.opened else "unknown" if self.unclear else "carried"
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether it does no more than those that Alembic writes itself: then what a revision makes is what its
+        operations make."""
+        hooked = self.hooks(applying=True)
+        return not (self.executes or self.opened or self.unclear or self.asynchronous or hooked)
+
     def place(self, fact: EnvFact) -> str:
         return f"{self.file}:{fact.line}"
 

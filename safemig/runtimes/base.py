@@ -133,6 +133,9 @@ class Runtime(Protocol):
     def scratch(self) -> AbstractContextManager[str]:
         """The conninfo of an empty database on a throwaway server like the application's, with its settings."""
 
+    def command_scratch(self) -> AbstractContextManager[str]:
+        """As ``scratch``, at an address that the project's own commands reach; Unreachable where there is none."""
+
     def start_database(self) -> None:
         """process: start PostgreSQL where the URL wants it and nothing listens. docker: nothing."""
 

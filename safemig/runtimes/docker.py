@@ -207,6 +207,11 @@ class DockerRuntime:
             give(self.session_settings(), conninfo)
             yield conninfo
 
+    def command_scratch(self) -> contextlib.AbstractContextManager[str]:
+        """None that is known to be the only one that a container of the project reaches."""
+        what = "a command in the service's container reaches the database of the project by its name"
+        raise Unreachable(what, self.service, "Run it on a copy of the project's own.")
+
     def start_database(self) -> None:
         """Nothing: the database is a container, started by the project's own command."""
 

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -204,12 +205,19 @@ class ProcessRuntime:
         """As the application's own role gets them."""
         return settings_of(self.connect)
 
-    @contextlib.contextmanager
-    def scratch(self) -> Iterator[str]:
+    def scratch(self) -> AbstractContextManager[str]:
         """A throwaway server, of the database's own major where this machine has one."""
+        return self._throwaway(0)
+
+    def command_scratch(self) -> AbstractContextManager[str]:
+        """On a port of this machine's loopback, where commands that run as processes look for databases."""
+        return self._throwaway(postgres.free_port())
+
+    @contextlib.contextmanager
+    def _throwaway(self, port: int) -> Iterator[str]:
         try:
             use = postgres.find_binaries(self._major(), self.binaries)
-            with postgres.throwaway(use, database="scratch") as conninfo:
+            with postgres.throwaway(use, database="scratch", port=port) as conninfo:
                 give(self.session_settings(), conninfo)
                 yield conninfo
         except postgres.PostgresError as error:

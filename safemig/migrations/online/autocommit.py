@@ -108,7 +108,7 @@ def _in_python(wanted: Wanted) -> Wanted:
 
 def _side(code: str, numbers: Sequence[int], origin: int, way: Way) -> tuple[str, tuple[int, ...]]:
     tree, lines, made = parse(code), code.split("\n"), Text([], [])
-    blocks = {node.lineno: node for node in (tree.body if tree else ()) if _is_block(node)}
+    blocks = {node.lineno: node for node in (tree.body if tree else ()) if is_block(node)}
     inside = {row: node for node in blocks.values() for row in range(node.lineno + 1, (node.end_lineno or 0) + 1)}
     for row, line in enumerate(lines, 1):
         number = number_at(tuple(numbers), row - 1, origin)
@@ -124,7 +124,13 @@ def _side(code: str, numbers: Sequence[int], origin: int, way: Way) -> tuple[str
     return "\n".join(made.lines), tuple(made.numbers)
 
 
-def _is_block(node: ast.stmt) -> bool:
+def unwrapped(code: str, numbers: Sequence[int], origin: int) -> tuple[str, tuple[int, ...]]:
+    """The statements within the transaction, with the spec's line of each of their lines."""
+    return _side(code, numbers, origin, Way("plain"))
+
+
+def is_block(node: ast.stmt) -> bool:
+    """Whether it is an autocommit block of Alembic."""
     return isinstance(node, ast.With) and ast.unparse(node.items[0].context_expr) == _BLOCK
 
 

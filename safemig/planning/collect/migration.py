@@ -18,10 +18,11 @@ from safemig.migrations.from_sql import in_operations
 from safemig.migrations.online.autocommit import uses_blocks, written
 from safemig.migrations.online.choices import Choice
 from safemig.migrations.online.forms import gentle
+from safemig.migrations.online.order import apart_first
 from safemig.migrations.script_template import ScriptTemplate, databases_in
 from safemig.migrations.writer import CannotAuthor, MigrationFile, author, author_merge, with_downgrade
 from safemig.planning.collect.commands import derived_command
-from safemig.planning.collect.outside_transaction import env_notes, env_script, way_of
+from safemig.planning.collect.environment_script import env_notes, env_script, rehearsal_of, way_of
 from safemig.planning.facts import Facts, HookFact, MigrationFact
 from safemig.project.alembic_config import option, read_ini
 from safemig.project.database_url import parse_url
@@ -62,6 +63,10 @@ def with_migration(
     fact = replace(_fact(project, made), tables=found.tables, choices=choices)
     facts = replace(facts, problems=(*facts.problems, *fixed.notes, *made.notes))
     facts, fact = _hooked(facts, fact, project, tree)
+    rehearsal, said = rehearsal_of(
+        env_script(project, tree), facts, fact, wanted=config.migration.rehearse, several=bool(_databases(tree))
+    )
+    facts = replace(facts, rehearsal=rehearsal, problems=(*facts.problems, *said))
     return replace(facts, migration=fact, reachable_source=_mounted(project, tree))
 
 
@@ -81,6 +86,13 @@ def _formed(
     if config.migration.gentle:
         full, chosen = gentle(plain, set(found.touched) - set(found.tables), partitioned)
     said = list(env_notes(env))
+    full, held = apart_first(full)
+    chosen = tuple(one for one in chosen if not any(one.what.startswith(f"index {name} ") for name in held))
+    said += [
+        f"index {name} is made within the transaction, for it stands on what the same revision makes: outside of it a "
+        "failure would leave that half done; a phase of its own has it made CONCURRENTLY"
+        for name in held
+    ]
     if uses_blocks(full):
         way, notes = way_of(env, project, pattern, config.migration.autocommit)
         full = written(plain if way.kind == "plain" else full, way)

@@ -1,7 +1,8 @@
-"""Whether this project's env.py lets a statement run outside of its transaction, and what is written where not."""
+"""What this project's env.py means for a revision: the form in which it is written, and how it is tried beforehand."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +11,14 @@ from checks.revisions.style import Pattern
 from checks.revisions.style_header import read_sources
 from safemig.base.files import head
 from safemig.migrations.online.autocommit import Way, team_way
+from safemig.planning.facts import CommandFact, Facts, MigrationFact
 from safemig.project.env_script import EnvScript, read_env_script
 
 if TYPE_CHECKING:
     from safemig.project.alembic_config import AlembicTree
     from safemig.project.layout import Project
 
+_LOOKS = "current --verbose"
 _KEY = "`migration: {autocommit: …}` in safemig.yaml says whether it works"
 
 
@@ -52,6 +55,33 @@ def way_of(env: EnvScript, project: Project, pattern: Pattern, autocommit: bool 
         f"{what}, and there no autocommit block works: it is written within the transaction, in its plain form, which "
         f"holds its locks until the revision is done; {_KEY}",
     )
+
+
+def rehearsal_of(
+    env: EnvScript, facts: Facts, fact: MigrationFact, *, wanted: bool, several: bool
+) -> tuple[CommandFact | None, tuple[str, ...]]:
+    """How the new revision runs up, down and up by the project's own env.py where that does more than Alembic's own;
+    None where it does not, or where it is not run, and why. The line is that by which the migrate command upgrades.
+    ``several`` databases are migrated by one call: of the others none could be proved."""
+    if env.is_usual or not wanted:
+        return None, ()
+    current = facts.commands.get("current")
+    down = fact.down or ("base",)
+    why = ""
+    if facts.runtime != "process":
+        why = "its commands run in containers, where no other server is proved to be the only one that they reach"
+    elif current is None or current.line.count(_LOOKS) != 1:
+        why = "no line is known by which it upgrades; name the one that looks (commands: current: …)"
+    elif several:
+        why = "it is for several databases"
+    elif len(down) != 1 or not all(re.fullmatch(r"[\w.-]+", name) for name in (fact.revision, *down)):
+        why = "it follows several heads"
+    if why or current is None:
+        return None, (f"{env.file} does more than Alembic's own, and the revision is not run through it first: {why}",)
+    up, back = (current.line.replace(_LOOKS, words) for words in (f"upgrade {fact.revision}", f"downgrade {down[0]}"))
+    line = f"{up} && {back} && {up}"
+    reason = "it runs code of the project against a throwaway server"
+    return CommandFact(line, effect="write", touches=("a throwaway database",), why=reason), ()
 
 
 def _recent(project: Project, pattern: Pattern) -> Mapping[str, str]:

@@ -10,9 +10,11 @@ import pytest
 from checks.revisions.graph import read_graph
 from checks.revisions.style import read_pattern
 from safemig.migrations.change import Wanted
+from safemig.planning.collect.environment_script import rehearsal_of
 from safemig.planning.collect.migration import with_migration
-from safemig.planning.facts import Facts
+from safemig.planning.facts import CommandFact, Facts, MigrationFact
 from safemig.project.config import parse
+from safemig.project.env_script import read_env_script
 from safemig.project.layout import discover
 from tests.safemig.plans import FACTS
 
@@ -24,6 +26,8 @@ with engine.{opens}() as connection:
     with context.begin_transaction():
         context.run_migrations()
 """
+PLAIN = ENV.format(opens="connect", before="", more="")
+SETS = ENV.format(opens="connect", before="    connection.execute(SET)", more="")
 FIRST = '''"""first"""
 from alembic import op
 import sqlalchemy as sa
@@ -106,3 +110,30 @@ def test_what_env_py_does_besides_is_told(tmp_path: Path) -> None:
     assert "env.py runs SQL of its own before the revisions: `SET a.b = 1` (alembic/env.py:4)" in problems
     assert any(one.startswith("alembic/env.py:6: process_revision_directives changes") for one in problems)
     assert "alembic/env.py:6: on_version_apply runs after each revision" in problems
+
+
+LOOKS = {"current": CommandFact("uv run alembic current --verbose", effect="read")}
+
+
+@pytest.mark.parametrize(
+    ("env", "runtime", "commands", "several", "line", "said"),
+    [
+        (PLAIN, "process", LOOKS, False, "", ""),
+        (SETS, "process", LOOKS, False,
+         "uv run alembic upgrade b2 && uv run alembic downgrade a1 && uv run alembic upgrade b2", ""),
+        (SETS, "docker", LOOKS, False, "", "its commands run in containers"),
+        (SETS, "process", {}, False, "", "commands: current"),
+        (SETS, "process", LOOKS, True, "", "several databases"),
+    ],
+)  # fmt: skip
+def test_where_env_py_does_more_a_revision_is_tried_by_it(
+    env: str, runtime: str, commands: dict[str, CommandFact], several: bool, line: str, said: str
+) -> None:
+    facts = replace(FACTS, runtime=runtime, commands=commands)
+    fact = MigrationFact("alembic/versions/b2.py", "", "b2", ("a1",), ())
+    script = read_env_script(env, "alembic/env.py")
+    found, why = rehearsal_of(script, facts, fact, wanted=True, several=several)
+    assert (found.line if found else "") == line
+    assert not found or (found.effect, found.touches) == ("write", ("a throwaway database",))
+    assert any(said in one for one in why) or not said
+    assert rehearsal_of(script, facts, fact, wanted=False, several=several) == (None, ())
