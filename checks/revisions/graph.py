@@ -11,7 +11,7 @@ from pathlib import Path
 from checks.files import content
 from checks.revisions import cache as caching
 from checks.revisions import order
-from checks.revisions.reader import Facts, read_source
+from checks.revisions.reader import Facts, Known, read_source, settled
 from checks.revisions.revision import Revision
 
 __all__ = ["Graph", "Problem", "Revision", "UnknownRevision", "pending", "read_graph"]
@@ -56,16 +56,20 @@ class UnknownRevision(LookupError):
         self.revision = revision
 
 
-def read_graph(folders: Sequence[Path], *, recursive: bool = False, cache: Path | None = None) -> Graph:
+def read_graph(
+    folders: Sequence[Path], *, recursive: bool = False, cache: Path | None = None, known: Known | None = None
+) -> Graph:
     """The graph of the revision files in ``folders`` (and below them when ``recursive``).
 
+    ``known`` gives the strings of an identifier that its file alone does not tell (a constant of another module).
     ``cache`` is a file that remembers what was read, by path, size and times. Never raises for what is in the files: a
     folder that cannot be listed and a file that cannot be read are problems.
     """
     problems: list[Problem] = []
     notes: list[Problem] = []
     read: list[tuple[str, Facts]] = []
-    for path, facts in _facts(folders, recursive, cache, problems):
+    for path, alone in _facts(folders, recursive, cache, problems):
+        facts = settled(alone, path, known) if known and (alone.problems or alone.notes) else alone
         problems += [Problem(path, line, text) for line, text in facts.problems]
         notes += [Problem(path, line, text) for line, text in facts.notes]
         if facts.id:

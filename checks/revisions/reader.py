@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 IDENTIFIERS = ("revision", "down_revision", "branch_labels", "depends_on")
 # No revision file that a person wrote comes near 8 MiB; ast needs about 100 times a file's size in memory.
@@ -66,7 +66,7 @@ def _facts(tree: ast.Module, source: bytes, name: str) -> Facts:
             try:
                 values[identifier] = strings(bound[identifier], bound)
             except NotLiteral:
-                text = f"{identifier} is no literal, so it cannot be read without running the file"
+                text = _no_literal(identifier)
                 (problems if essential else notes).append((bound[identifier].lineno, text))
     settled = {line for line, _ in problems}
     own = _own_id(values, bound, conditional, name, problems)
@@ -83,6 +83,32 @@ def _facts(tree: ast.Module, source: bytes, name: str) -> Facts:
         problems=tuple(sorted(problems, key=lambda problem: (problem[0] not in settled, problem))),
         notes=tuple(notes),
     )
+
+
+# The strings of an identifier of that file, None where they cannot be told.
+Known = Callable[[str, str], tuple[str, ...] | None]
+_FIELDS = {"down_revision": "down", "depends_on": "depends_on", "branch_labels": "labels"}
+
+
+def _no_literal(identifier: str) -> str:
+    return f"{identifier} is no literal, so it cannot be read without running the file"
+
+
+def settled(facts: Facts, path: str, known: Known) -> Facts:
+    """The facts with what ``known`` tells of identifiers that are no literals."""
+    for identifier, field in _FIELDS.items():
+        text = _no_literal(identifier)
+        if (
+            text in (said for _, said in (*facts.problems, *facts.notes))
+            and (value := known(path, identifier)) is not None
+        ):
+            facts = replace(
+                facts,
+                problems=tuple(one for one in facts.problems if one[1] != text),
+                notes=tuple(one for one in facts.notes if one[1] != text),
+                **{field: value},  # type: ignore[arg-type]
+            )
+    return facts
 
 
 def _own_id(

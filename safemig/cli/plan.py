@@ -14,7 +14,7 @@ from safemig.engine.redact_evidence import clean_texts
 from safemig.planning.collect.impact import with_impact
 from safemig.planning.planner import draft
 from safemig.planning.request import Request
-from safemig.planning.text import plan_lines
+from safemig.planning.text import plan_lines, unwritten
 
 
 def main(options: argparse.Namespace) -> int:
@@ -29,6 +29,7 @@ def main(options: argparse.Namespace) -> int:
 
     if options.json:
         document = {"digest": plan.digest, **msgspec.to_builtins(plan), "facts": msgspec.to_builtins(facts)}
+        document["unwritten"] = [fact.path for fact in unwritten(facts, plan)]
         text = msgspec.json.format(msgspec.json.encode(clean_texts(document, clean))).decode() + "\n"
     else:
         text = clean("\n".join(plan_lines(facts, plan)) + "\n")

@@ -50,10 +50,13 @@ def main(options: argparse.Namespace) -> int:
 
 def look(options: argparse.Namespace) -> int:
     """Two JSON lines: what lies in the project, then what the world is like."""
+    from safemig.base.redaction import redact
     from safemig.cli.opening import look_at, open_project
     from safemig.planning.collect.observe import ChoiceNeeded, refuse_ties
     from safemig.planning.notes import lacks
+    from safemig.planning.planner import draft
     from safemig.planning.request import Request
+    from safemig.planning.text import unwritten
 
     opened = open_project(options)
     json_out(_project(opened))
@@ -65,8 +68,10 @@ def look(options: argparse.Namespace) -> int:
         json_out({"choose": str(error), "candidates": list(error.candidates)})
         return 0
     spec = facts.spec
+    left = unwritten(facts, draft(facts))
     json_out(
         {
+            "unwritten": [{"path": fact.path, "text": redact(fact.text)} for fact in left],
             "target": facts.target,
             "runtime_problem": opened.runtime.available(),
             "running": list(facts.running),

@@ -103,6 +103,7 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
     from safemig.engine.baseline import mismatches
     from safemig.engine.drift import carried
     from safemig.planning.collect.existing_tables import changed_since
+    from safemig.project.constants import of_revisions
     from safemig.sandbox.database import on_scratch
     from safemig.sandbox.worker import desire_applied
 
@@ -117,7 +118,10 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
     drifted = _drift(opened, facts, found)
     # A CREATE leaves be what it does not name, as in a plan: but only what is known to come from a revision.
     stated = drifted.differences is not None or (
-        tree is not None and changed_since(read_graph(tree.versions, recursive=tree.recursive), wanted.tables)
+        tree is not None
+        and changed_since(
+            read_graph(tree.versions, recursive=tree.recursive, known=of_revisions(opened.project.root)), wanted.tables
+        )
     )
     desired = on_scratch(opened.runtime, partial(desire_applied, dump, wanted, stated=stated), _say)
     copy, original = desired.base, desired.base
@@ -230,6 +234,7 @@ def _drift(opened: Opened, facts: Facts, found: Snapshot) -> Drift:
     import psycopg
 
     from checks.revisions.graph import read_graph
+    from safemig.project.constants import of_revisions
     from safemig.runtimes.base import Unreachable
     from safemig.sandbox.database import on_scratch
     from safemig.sandbox.drift import drift
@@ -238,7 +243,7 @@ def _drift(opened: Opened, facts: Facts, found: Snapshot) -> Drift:
     tree = opened.project.tree
     if tree is None or facts.current is None:
         return Drift(None, "the database's revision is not known")
-    graph = read_graph(tree.versions, recursive=tree.recursive)
+    graph = read_graph(tree.versions, recursive=tree.recursive, known=of_revisions(opened.project.root))
     try:
         current = facts.current
         return on_scratch(

@@ -17,6 +17,7 @@ from safemig.checklist.judgement import Judged
 from safemig.checklist.locations import Places, Sources, World, look
 from safemig.checklist.references import Thing, things_of
 from safemig.plan_document.document import Item
+from safemig.project.constants import of_revisions
 
 if TYPE_CHECKING:
     from safemig.project.layout import Project
@@ -69,7 +70,8 @@ def _operations(runtime: Runtime) -> tuple[str, ...] | None:
 
 def _graph(project: Project) -> Graph | None:
     tree = project.tree
-    return read_graph(tree.versions, recursive=tree.recursive) if tree else None
+    known = of_revisions(project.root)
+    return read_graph(tree.versions, recursive=tree.recursive, known=known) if tree else None
 
 
 def _heads(project: Project, runtime: Runtime, graph: Graph) -> tuple[str, ...] | None:

@@ -25,6 +25,7 @@ from checks.service.endpoints import look as look_endpoint
 from safemig.engine.exited import service_gone
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.waits import waiting
+from safemig.project.constants import of_revisions
 
 if TYPE_CHECKING:
     import psycopg
@@ -46,7 +47,8 @@ def tree_of(s: Session) -> AlembicTree:
 def graph_of(s: Session) -> Graph:
     """The revision graph as the files are now."""
     tree = tree_of(s)
-    return read_graph(tree.versions, recursive=tree.recursive, cache=s.root / ".safemig" / "cache" / "revisions")
+    cache, known = s.root / ".safemig" / "cache" / "revisions", of_revisions(s.root)
+    return read_graph(tree.versions, recursive=tree.recursive, cache=cache, known=known)
 
 
 def expected_heads(s: Session) -> tuple[str, ...] | None:

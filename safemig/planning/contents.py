@@ -11,6 +11,7 @@ from safemig.planning.impact import hurting
 from safemig.planning.plan import Step, sha256_of
 
 _SCRIPTS = 20  # names of scripts that a question lists
+_RISKS = 12  # risks that one line lists: of 549 revisions it was 63,832 characters long
 
 
 def reread(facts: Facts, findings: Sequence[Finding]) -> Facts:
@@ -53,21 +54,32 @@ def _risky(step: Step, risks: Sequence[RiskFact]) -> Step:
     stake."""
     losses, others = [one for one in risks if one.loses], [one for one in risks if not one.loses]
     if others:
-        asks = "; ".join([*([step.action.asks] if step.action.asks else []), *(one.text for one in others)])
-        changes = f"{step.changes}; to be decided by a person: {'; '.join(one.text for one in others)}"
+        listed = _listed([one.text for one in others])
+        asks = "; ".join([*([step.action.asks] if step.action.asks else []), listed])
+        changes = f"{step.changes}; to be decided by a person: {listed}"
         step = replace(step, action=replace(step.action, asks=asks), changes=changes)
     return _losing(step, losses) if losses else step
 
 
 def _losing(step: Step, risks: Sequence[RiskFact]) -> Step:
     final = [one for one in risks if one.final]
-    says = "; ".join(f"{'irreversible' if one.final else 'destructive'}: {one.text}" for one in risks)
+    # What has no way back first: of many only the first are named.
+    ordered = sorted(risks, key=lambda one: not one.final)
+    says = _listed([f"{'irreversible' if one.final else 'destructive'}: {one.text}" for one in ordered])
     undo = "; what was lost stays lost without a backup"
     if final:
-        names = ", ".join(dict.fromkeys(one.revision for one in final))
+        named = list(dict.fromkeys(one.revision for one in final))
+        more = f" and {len(named) - _RISKS} more" if len(named) > _RISKS else ""
+        names = f"{', '.join(named[:_RISKS])}{more}"
         undo = f", but not past {names}, which has no way back: take a backup first"
     action = replace(step.action, effect="destructive")
     return replace(step, action=action, changes=f"{step.changes}; {says}", undo=step.undo + undo)
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """One line for a person; the rest of many stands beside each revision's SQL."""
+    shown, more = "; ".join(texts[:_RISKS]), len(texts) - _RISKS
+    return f"{shown}; and {more} more like these, each in its revision's file below" if more > 0 else shown
 
 
 def as_written(steps: Sequence[Step], facts: Facts, findings: Sequence[Finding] = ()) -> list[Step]:

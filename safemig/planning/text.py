@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from checks.text import plain
-from safemig.planning.facts import Facts
+from safemig.planning.facts import Facts, MigrationFact
 from safemig.planning.plan import Plan, Step
 from safemig.planning.planner import ASSUMES
 
@@ -27,6 +27,7 @@ def _lines(facts: Facts, plan: Plan, diffs: bool) -> Iterator[str]:
         yield f"  open: {point.text}{settled}"
     for note in plan.notes:
         yield f"  note: {note}"
+    yield from _unwritten(facts, plan)
     number = 0
     for phase, title in PHASES.items():
         steps = [step for step in plan.steps if step.phase == phase]
@@ -36,6 +37,19 @@ def _lines(facts: Facts, plan: Plan, diffs: bool) -> Iterator[str]:
         for step in steps:
             number += 1
             yield from _step(number, step, diffs)
+
+
+def unwritten(facts: Facts, plan: Plan) -> tuple[MigrationFact, ...]:
+    """The revisions that would be written, and are not, because nothing applies them."""
+    written = {step.action.path for step in plan.steps if step.action.kind == "edit"}
+    return tuple(fact for fact in (facts.merge, facts.migration) if fact and fact.path not in written)
+
+
+def _unwritten(facts: Facts, plan: Plan) -> Iterator[str]:
+    for fact in unwritten(facts, plan):
+        yield ""
+        yield f"Would be written, once something applies it: {fact.path}"
+        yield from (f"     | {line}" for line in fact.text.splitlines())
 
 
 def _found(facts: Facts) -> Iterator[str]:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from checks.revisions.reader import NotLiteral, literal
+from checks.revisions.reader import Known, NotLiteral, literal, strings
 from safemig.base.files import head
 
 _SIZE = 262_144
@@ -30,6 +30,29 @@ class Constants:
             return literal(node, self._bound)
         except NotLiteral:
             return None
+
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        """The strings that a name of the module stands for; None where only running it would tell."""
+        if name not in self._bound:
+            return None
+        try:
+            return strings(self._bound[name], self._bound)
+        except NotLiteral:
+            return None
+
+
+def of_revisions(root: Path) -> Known:
+    """What the files of revisions name by constants of the project, their own and imported ones."""
+
+    def known(path: str, identifier: str) -> tuple[str, ...] | None:
+        file = Path(path)
+        try:
+            tree = ast.parse(head(file, _SIZE))
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+        return Constants(tree, file, root).texts(identifier)
+
+    return known
 
 
 def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:

@@ -345,6 +345,9 @@ def _world(look: Look) -> Iterable[Content]:
         "database", f"{_text(look, 'database')}   at {_names(look, 'current')}, pending {_names(look, 'pending')}"
     )
     yield _row("running", ", ".join(str(one) for one in _list(look.get("running"))) or "nothing of this project")
+    for one in _tables(look.get("unwritten")):
+        yield _row("migration", f"{one.get('path')} would be written, once something applies it:")
+        yield from (Content.styled(f"    {line}", "$text-muted") for line in clean_lines(str(one.get("text"))))
     for name in ("missing", "unread"):
         for one in _list(look.get(name)):
             yield _row(name, str(one))

@@ -85,9 +85,11 @@ class _Speaking:
 def _speaking_of(graph: Graph, found: Wanted) -> list[_Speaking]:
     """The revisions that do more to its tables than to make them, or name what it is about, as they are run."""
     keys = {key for one in parts(found) for key in one.what.keys}
+    # Most revisions have none of these names in their text: they are not parsed.
+    own = {re.split(r"[ .]", name)[-1].strip('"').lower() for name in (*keys, *found.touched)}
     result = []
     for name in pending(graph, ()):
-        pieces = _upgrade(Path(graph.revisions[name].file))
+        pieces = _upgrade(Path(graph.revisions[name].file), own)
         if any(piece.keys & keys or _changes(piece, found.touched) for piece in pieces):
             names = (re.split(r"[ .]", key)[-1].lower() for piece in pieces for key in piece.keys)
             words = (word for piece in pieces for word in re.findall(r"\w+", piece.code.lower()))
@@ -95,9 +97,12 @@ def _speaking_of(graph: Graph, found: Wanted) -> list[_Speaking]:
     return result
 
 
-def _upgrade(file: Path) -> list[Piece]:
+def _upgrade(file: Path, names: Collection[str]) -> list[Piece]:
     try:
-        return [piece for piece in from_python.pieces(Block("python", text_of(file), 1)) if piece.side == "up"]
+        text = text_of(file)
+        if not any(name in text.lower() for name in names):
+            return []
+        return [piece for piece in from_python.pieces(Block("python", text, 1)) if piece.side == "up"]
     except (OSError, SyntaxError, UnicodeDecodeError):
         return []
 

@@ -77,7 +77,15 @@ def broken(graph: Graph, root: Path) -> tuple[str, ...]:
 def stops(graph: Graph, root: Path, *, merged: bool = False) -> tuple[str, ...]:
     """What makes a run pointless before its first step: Alembic itself would refuse these files, or do half."""
     found = [*broken(graph, root)]
-    if len(graph.heads) > 1 and not merged and not is_one_history(graph):
+    labels = {head: _label(graph, head) for head in graph.heads} if len(graph.heads) > 1 and not merged else {}
+    if labels and all(labels.values()):
+        shown = ", ".join(f"{head} of {label}" for head, label in labels.items())
+        found.append(
+            f"the code has {len(labels)} heads of branches with labels of their own ({shown}), which are kept apart on "
+            "purpose: none is merged and no new revision is planned; write it onto the branch that it belongs to "
+            f"(`alembic revision --head {next(iter(labels.values()))}@head`)"
+        )
+    elif len(graph.heads) > 1 and not merged and not is_one_history(graph):
         found.append(
             f"the code has {len(graph.heads)} heads ({', '.join(graph.heads)}) that have no revision in common: these "
             f"are histories of their own (from {', '.join(graph.bases)}), which safemig does not merge, so no new "
@@ -90,6 +98,20 @@ def stops(graph: Graph, root: Path, *, merged: bool = False) -> tuple[str, ...]:
             "merge them (`alembic merge heads`), or write the revision by hand if they are branches kept on purpose"
         )
     return tuple(found)
+
+
+def _label(graph: Graph, head: str) -> str:
+    """The label of the branch that the head ends: its own, or the nearest below it that no other head has below it."""
+    others = {name for other in graph.heads if other != head for name in _below(graph, other)}
+    mine = (graph.revisions[name] for name in _below(graph, head) if name not in others)
+    return next((revision.labels[0] for revision in mine if revision.labels), "")
+
+
+def _below(graph: Graph, head: str) -> list[str]:
+    names = [head]
+    for name in names:
+        names += [down for down in graph.revisions[name].down if down in graph.revisions and down not in names]
+    return names
 
 
 def unread_labels(graph: Graph, root: Path) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ from safemig.planning.collect.revision_contents import with_contents
 from safemig.planning.facts import Facts, SpecFact
 from safemig.planning.startup.reading import as_started, read_startup
 from safemig.planning.startup.seen import seen_before
+from safemig.project.constants import of_revisions
 from safemig.remedies import test_target
 from safemig.requirements.row_sql import undone
 from safemig.requirements.selection import Choice, Nothing, by_name
@@ -126,6 +127,7 @@ def _graph(project: Project, tree: AlembicTree | None) -> Graph:
         tree.versions if tree else (),
         recursive=bool(tree and tree.recursive),
         cache=cache if cache.parent.parent.is_dir() else None,
+        known=of_revisions(project.root),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from safemig.base.redaction import redact
 from safemig.migrations.fragments import parse
 from safemig.migrations.hazards import risks_of
 from safemig.planning.facts import Facts, Finding, MigrationFact, RevisionFact, RiskFact, ScriptFact
+from safemig.planning.heads import shares_migration
 
 if TYPE_CHECKING:
     from safemig.project.alembic_config import AlembicTree
@@ -44,7 +45,11 @@ def with_contents(facts: Facts, project: Project, tree: AlembicTree, graph: Grap
     written = {fact.revision: fact for fact in (facts.merge, facts.migration) if fact}
     names = (*(facts.pending if facts.pending is not None else tuple(graph.revisions)), *written)
     known = facts.pending is not None
-    reading = read(project, tree, graph, tuple(dict.fromkeys(names)), written, sql=known)
+    # What is not known to be pending is judged once the look before the change has told; earlier only what a build, a
+    # start or a test may apply before that look.
+    early = bool(facts.applies) or facts.start_unread or shares_migration(facts)
+    judged = names if known or early else tuple(written)
+    reading = read(project, tree, graph, tuple(dict.fromkeys(names)), written, sql=known, judged=frozenset(judged))
     return replace(facts, files=reading.files, scripts=reading.scripts, risks=reading.risks)
 
 
@@ -56,9 +61,11 @@ def read(
     written: Mapping[str, MigrationFact] | None = None,
     *,
     sql: bool = True,
+    judged: Collection[str] | None = None,
 ) -> Reading:
-    """Those revisions, and what runs with them: what their code imports is read before any of it is redacted."""
-    reading = _unredacted(project.root, graph, names, written or {}, sql=sql)
+    """Those revisions, and what runs with them: what their code imports is read before any of it is redacted. The
+    risks are those of ``judged``, by default of all of them."""
+    reading = _unredacted(project.root, graph, names, written or {}, sql=sql, judged=judged)
     scripts = _scripts(project, tree, graph, [fact.text for fact in reading.files])
     return replace(reading, files=tuple(map(_redacted, reading.files)), scripts=scripts)
 
@@ -72,11 +79,18 @@ def read_revisions(
 
 
 def _unredacted(
-    root: Path, graph: Graph, names: Sequence[str], written: Mapping[str, MigrationFact], *, sql: bool
+    root: Path,
+    graph: Graph,
+    names: Sequence[str],
+    written: Mapping[str, MigrationFact],
+    *,
+    sql: bool,
+    judged: Collection[str] | None = None,
 ) -> Reading:
     files = [fact for name in names if (fact := _file(root, graph, name, written.get(name))) is not None]
     told = {fact.revision: fact for fact in _told([fact for fact in files if sql or fact.revision in written])}
-    return Reading(tuple(told.get(fact.revision, fact) for fact in files), (), tuple(_risks(files)))
+    own = [fact for fact in files if judged is None or fact.revision in judged]
+    return Reading(tuple(told.get(fact.revision, fact) for fact in files), (), tuple(_risks(own)))
 
 
 def _redacted(fact: RevisionFact) -> RevisionFact:
@@ -163,7 +177,8 @@ def _scripts(project: Project, tree: AlembicTree, graph: Graph, texts: Collectio
     beside = {path for path in beside if path.resolve() not in revisions}
     sources = [*texts, *(_text(path) for path in beside if path.suffix == ".py")]
     homes = (project.folder, project.root, tree.script_location.parent, tree.script_location, *tree.versions)
-    imported = {path for text in sources for path in _imports(text, homes) if path.resolve() not in revisions}
+    names = frozenset().union(*map(_imported, dict.fromkeys(sources)))
+    imported = {path for path in _modules(names, homes) if path.resolve() not in revisions}
     found = {shown(project.root, path): path for path in sorted(beside | imported)}
     return tuple(fact for name, path in found.items() if (fact := _script(name, path)) is not None)
 
@@ -191,17 +206,27 @@ def _below(folder: Path, project: Project) -> Iterator[Path]:
             yield path
 
 
-def _imports(text: str, homes: Sequence[Path]) -> Iterator[Path]:
-    """The project's files that the code imports by name; a package of the environment is none of them."""
-    tree = parse(text)
+def _imported(text: str) -> frozenset[str]:
+    """The modules, and the names in them, that the code imports, also within its functions."""
+    tree = parse(text) if "import" in text else None
     names: set[str] = set()
-    for node in ast.walk(tree) if tree else ():
+    waiting: list[ast.AST] = [tree] if tree else []
+    while waiting:  # statements alone: no expression holds an import, and most of a tree are expressions
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names if node.module)}
-    for name in names - {""}:
-        for home in homes:
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, field, ())
+            waiting += inner if isinstance(inner, list) else ()
+    return frozenset(names - {""})
+
+
+def _modules(names: Iterable[str], homes: Sequence[Path]) -> Iterator[Path]:
+    """The project's files of these modules; a package of the environment is none of them."""
+    for name in names:
+        for home in dict.fromkeys(homes):
             place = home.joinpath(*name.split("."))
             yield from (path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file())
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from safemig.base.action import Action
-from safemig.planning.facts import CommandFact, Facts, Finding, MigrationFact, SpecFact
+from safemig.planning.facts import CommandFact, Facts, Finding, MigrationFact, RevisionFact, RiskFact, SpecFact
 from safemig.planning.notes import lacks, unchosen
 from safemig.planning.planner import ASSUMES, draft
-from safemig.planning.text import change_points, plan_lines, undo_points
+from safemig.planning.text import change_points, plan_lines, undo_points, unwritten
 
 FACTS = Facts(
     "development:backend",
@@ -151,3 +151,27 @@ def test_what_a_plan_changes_is_a_short_list_with_each_thing_once() -> None:
     assert undo_points([steps[0]]) == ("step by step, as the plan says",)
     many = [replace(steps[-1], intent="edit", action=Action("edit", path=f"f{number}")) for number in range(9)]
     assert change_points(many) == ("files: f0, f1, f2, f3, f4, f5, 3 more",)
+
+
+def test_what_nothing_applies_is_shown_all_the_same() -> None:
+    merge = MigrationFact("versions/m1.py", "merge = True\nmore", "m1", ("a1", "c1"), ())
+    without = replace(FACTS, commands={"test": FACTS.commands["test"]}, merge=merge)
+    shown = text(without)
+    assert "once something applies it: versions/m1.py\n     | merge = True\n     | more\n" in shown
+    assert "once something applies it: versions/b2.py\n     | text" in shown
+    assert [fact.revision for fact in unwritten(without, draft(without))] == ["m1", "b2"]
+    assert "once something applies it" not in text(FACTS)
+
+
+def test_the_risks_of_many_revisions_make_no_endless_line() -> None:
+    """Of 549 revisions one line was 63,832 characters long."""
+    names = tuple(f"r{number}" for number in range(500))
+    risks = tuple(RiskFact(name, f"versions/{name}.py:9 drops a column", final=name == "r400") for name in names)
+    others = tuple(RiskFact(name, f"versions/{name}.py:12 gives access", loses=False) for name in names)
+    files = tuple(RevisionFact(name, f"versions/{name}.py", "sha", sql="SELECT 1") for name in names)
+    facts = replace(FACTS, pending=names, in_use=True, files=files, risks=(*risks, *others))
+    step = next(step for step in draft(facts).steps if step.id == "pending")
+    assert step.action.effect == "destructive"
+    assert "irreversible: versions/r400.py:9" in step.changes  # the gravest is among those that are named
+    assert "and 488 more like these" in step.changes
+    assert max(len(line) for line in (step.changes, step.action.asks, step.undo)) < 9_000
