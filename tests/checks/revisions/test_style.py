@@ -41,7 +41,7 @@ def test_a_project_without_revisions_gets_what_alembic_writes(tmp_path: Path) ->
     seen = read(versions)
     empty = read(tmp_path / "nowhere")
     assert empty == Pattern()
-    same = replace(seen, newest="", upgrade_docstring="", downgrade_docstring="", downgrade_style="written")
+    same = replace(seen, newest="", recent=(), upgrade_docstring="", downgrade_docstring="", downgrade_style="written")
     assert same == empty
     assert seen.upgrade_docstring == '"""Upgrade schema."""'
     assert seen.downgrade_style == "pass"
@@ -194,6 +194,7 @@ def test_the_header_of_the_newest_file(tmp_path: Path) -> None:
             "uq": "%(table_name)s_%(column_0_name)s_key",
         },
         newest=str(tmp_path / "0002_course.py"),
+        recent=(str(tmp_path / "0002_course.py"), str(tmp_path / "0001_first.py")),
     )
     assert msgspec.json.decode(msgspec.json.encode(seen), type=Pattern) == seen
 
