@@ -15,10 +15,10 @@ from safemig.base.action import digest_of
 from safemig.base.file_edit import Changed
 from safemig.engine import observation, preconditions
 from safemig.engine.actions import STEPS, same_contents
+from safemig.engine.aftermath import tell_aftermath
 from safemig.engine.applied_revisions import applied_by, wait_applied
 from safemig.engine.approval import approve_plan, ask_person, permit
 from safemig.engine.guard import guarded
-from safemig.engine.invalid_indexes import name_unfinished
 from safemig.engine.lock_watch import watching
 from safemig.engine.moved_files import file_as_now, file_holds
 from safemig.engine.ownership import before_of, claim, end_leftovers, files_of, mark_of
@@ -364,7 +364,7 @@ async def _read_truth(s: Session) -> None:
     if revision.seen and known and revision.data != known.data:
         s.emit("evidence", {"moment": "", "evidence": msgspec.to_builtins(revision)})
     if revision.seen:
-        await name_unfinished(s)
+        await tell_aftermath(s)
 
 
 async def _end(s: Session) -> int:

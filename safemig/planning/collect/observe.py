@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 async def observe(project: Project, config: Config, runtime: Runtime, request: Request) -> Facts:
     """The facts for the plan. Raises ChoiceNeeded when a person must choose, never because the world is down."""
     tree = project.tree
-    graph, (world, used) = await asyncio.gather(
+    graph, (world, used, left) = await asyncio.gather(
         asyncio.to_thread(_graph, project, tree), asyncio.to_thread(_world, runtime, tree)
     )
     unnamed = unread_table(tree) if tree else ""
@@ -68,6 +68,7 @@ async def observe(project: Project, config: Config, runtime: Runtime, request: R
     documents = specs.documents
     facts = _of_project(project, config, runtime, request, graph, world)
     facts = _with_startup(replace(_with_revision(facts, graph, world), in_use=used), project)
+    facts = replace(facts, problems=(*facts.problems, *left))
     chooser = Chooser(facts, project, runtime, documents, graph)
     chosen = await asyncio.to_thread(chooser.choose, request)
     facts = replace(facts, problems=(*facts.problems, *filter(None, (specs.unread,)), *chooser.notes))
@@ -131,10 +132,11 @@ def _graph(project: Project, tree: AlembicTree | None) -> Graph:
     )
 
 
-def _world(runtime: Runtime, tree: AlembicTree | None) -> tuple[Evidence, bool]:
-    """The database's revision, and whether it has tables beside Alembic's."""
+def _world(runtime: Runtime, tree: AlembicTree | None) -> tuple[Evidence, bool, tuple[str, ...]]:
+    """The database's revision, whether it has tables beside Alembic's, and what failed changes have left in it."""
     import psycopg
 
+    from checks.database.debris import read_debris
     from checks.database.in_use import in_use
     from checks.revisions.current import read_current
     from safemig.runtimes.base import Unreachable
@@ -144,9 +146,10 @@ def _world(runtime: Runtime, tree: AlembicTree | None) -> tuple[Evidence, bool]:
             table = tree.version_table if tree else "alembic_version"
             schema = tree.version_table_schema if tree else None
             revision = read_current(connection, table=table, schema=schema)
-            return revision, in_use(connection, table=table, schema=schema)
+            left = tuple(one.words for one in read_debris(connection))
+            return revision, in_use(connection, table=table, schema=schema), left
     except (psycopg.Error, Unreachable) as error:
-        return unseen("revision", "database", "alembic current", str(error).splitlines()[0]), False
+        return unseen("revision", "database", "alembic current", str(error).splitlines()[0]), False, ()
 
 
 def _specs(project: Project, name: str) -> Specs:
