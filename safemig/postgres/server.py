@@ -36,6 +36,7 @@ THROWAWAY_SETTINGS = {
     "synchronous_commit": "off",
     "shared_buffers": "16MB",
     "max_wal_size": "256MB",
+    "max_locks_per_transaction": "512",  # a dump is loaded in one transaction: 64 are too few for 5,000 tables
 }
 
 
