@@ -63,7 +63,7 @@ def _remedy(s: Session, step: Step, evidence: Evidence) -> Finding | str:
         found = replace(found, packages=()) if added else found
         actions = _edits(s, folder, files, found) if found.packages or found.config else ()
     except (dependencies.NoPlace, uv_lock.NotRenewed) as error:
-        return f"{found.cause}; it calls for {', '.join(found.packages)}, but {error}"
+        return f"{found.cause.rstrip('.')}; it calls for {', '.join(found.packages)}, but {error}"
     install = added or _install(s, folder, actions, found)
     if not actions and install is None:
         return found.cause
