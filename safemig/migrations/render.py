@@ -158,6 +158,23 @@ def type_code(type_: TypeEngine[Any]) -> str:
     raise Lossy
 
 
+def spoken_type(type_: TypeEngine[Any]) -> str:
+    """The type as a call of SQLAlchemy that a revision can write with its usual imports; "" where only SQL says it.
+
+    Within others (an array's, a domain's) Alembic names some types bare, which no revision imports.
+    """
+    from sqlalchemy.types import NullType
+
+    if isinstance(type_, NullType):
+        return ""
+    try:
+        code = type_code(type_)
+    except Lossy:
+        return ""
+    names = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    return code if names <= {"sa", "postgresql"} else ""
+
+
 def in_autocommit(operation: MigrateOperation, code: str) -> str:
     """The code of the operation outside of the transaction, where PostgreSQL demands that."""
     if not (getattr(operation, "kw", None) or {}).get("postgresql_concurrently"):

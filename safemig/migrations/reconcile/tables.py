@@ -19,7 +19,7 @@ from safemig.migrations.change import Wanted
 from safemig.migrations.online.choices import Text, number_at
 from safemig.migrations.reconcile import alter, enum_types
 from safemig.migrations.reconcile.statements import Part, parts, spoken
-from safemig.migrations.render import type_code
+from safemig.migrations.render import spoken_type
 from safemig.postgres.ddl import generated_columns
 from safemig.postgres.ddl import names as words
 from safemig.postgres.ddl import sequences as numbers
@@ -216,7 +216,6 @@ def _raw(connection: Connection) -> Any:
 def _types(connection: Connection, tables: Sequence[str], wanted: Wanted) -> Types:
     """The types of the tables' columns as Alembic writes them: (table, column) -> code; none for SQL."""
     from sqlalchemy import inspect
-    from sqlalchemy.types import NullType
 
     found: Types = {}
     for table in tables if wanted.kind == "op" else ():
@@ -225,8 +224,8 @@ def _types(connection: Connection, tables: Sequence[str], wanted: Wanted) -> Typ
         if not reader.has_table(name, schema=schema or None):
             continue
         for one in reader.get_columns(name, schema=schema or None):
-            if not isinstance(one["type"], NullType):
-                found[table, one["name"]] = type_code(one["type"])
+            if code := spoken_type(one["type"]):
+                found[table, one["name"]] = code
     return found
 
 
