@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 IDENTIFIERS = ("revision", "down_revision", "branch_labels", "depends_on")
 # No revision file that a person wrote comes near 8 MiB; ast needs about 100 times a file's size in memory.
-LARGEST = 8 * 1024 * 1024
+LARGEST = 1_000_000  # bytes; the tree of that many takes 170 MB
 # Before Alembic 0.2 the file name was the id; Alembic still reads such files.
 _LEGACY = re.compile(r"([a-f0-9]+)\.py$")
 
@@ -39,7 +39,7 @@ class NotLiteral(Exception):
 def read_source(source: bytes, name: str) -> Facts:
     """The facts of a revision file ``name`` (its last path part) with the content ``source``. Never raises."""
     if len(source) > LARGEST:
-        return Facts(problems=((1, f"is larger than {LARGEST} bytes, which no revision file is"),))
+        return Facts(problems=((1, f"is larger than {LARGEST:,} bytes, which no revision file is"),))
     try:
         tree = ast.parse(source)
     except SyntaxError as error:

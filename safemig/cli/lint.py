@@ -15,7 +15,7 @@ from safemig.cli.printing import json_out, out
 from safemig.migrations.hazards import Risk, risks_of
 from safemig.reports.terminal import printable
 
-MAX_BYTES = 2_000_000
+MAX_BYTES = 1_000_000
 
 
 def main(options: argparse.Namespace) -> int:

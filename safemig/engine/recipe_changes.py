@@ -41,14 +41,13 @@ async def recipe_as_now(s: Session, step: Step) -> Step:
     if step.action.target not in {command.target for command in facts.commands.values()}:
         return step  # of no role: what it takes for granted is looked at next
     try:
-        finding = await s.look(lambda: changed_recipes.reread(s.project, fresh, s.config, facts))
+        finding = await s.look(lambda: changed_recipes.reread(fresh, s.config, facts, s.clean))
     except changed_recipes.AnotherPlan as other:
         raise RunEnds("stale", f"before “{step.title}”: {other}; start a new run") from None
     s.check_stop()
-    clean = tuple(replace(action, diff=s.clean(action.diff)) for action in finding.actions)
     s.note(finding.cause, step.id, "warning")
     s.project = fresh
-    s.find(replace(finding, actions=clean))
+    s.find(finding)
     if next(one.id for one in s.plan.steps if not s.past.finished(one.id)) != step.id:
         raise AnotherStepFirst
     return s.plan.step(step.id)

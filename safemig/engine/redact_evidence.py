@@ -13,7 +13,7 @@ import msgspec
 
 from checks.evidence import Evidence, Json
 from safemig.base.redaction import MARK
-from safemig.planning.facts import Facts, Finding, ImpactFact
+from safemig.planning.facts import CommandFact, Facts, Finding, ImpactFact
 from safemig.planning.plan import Step
 
 Clean = Callable[[str], str]
@@ -93,12 +93,18 @@ def clean_facts(facts: Facts, clean: Clean) -> Facts:
         unread=every(facts.unread),
         unchosen=every(facts.unchosen),
         spec=replace(facts.spec, items=every(facts.spec.items)) if facts.spec else None,
-        commands={
-            role: replace(fact, why=clean(fact.why), told=clean(fact.told)) for role, fact in facts.commands.items()
-        },
-        named=tuple(replace(fact, why=clean(fact.why)) for fact in facts.named),
+        commands={role: _command(fact, clean) for role, fact in facts.commands.items()},
+        test_command=_command(facts.test_command, clean) if facts.test_command else None,
+        named=tuple(
+            replace(fact, why=clean(fact.why), command=_command(fact.command, clean) if fact.command else None)
+            for fact in facts.named
+        ),
         **_contents(facts, clean),
     )
+
+
+def _command(fact: CommandFact, clean: Clean) -> CommandFact:
+    return replace(fact, why=clean(fact.why), told=clean(fact.told), lines=tuple(map(clean, fact.lines)))
 
 
 def clean_finding(finding: Finding, clean: Clean) -> Finding:
@@ -107,6 +113,7 @@ def clean_finding(finding: Finding, clean: Clean) -> Finding:
         finding,
         cause=clean(finding.cause),
         new=clean(finding.new),
+        commands={role: _command(fact, clean) for role, fact in finding.commands.items()},
         foreign=tuple(replace(risk, text=clean(risk.text)) for risk in finding.foreign),
         **_contents(finding, clean),
     )

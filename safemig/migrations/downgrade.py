@@ -35,17 +35,19 @@ def derive(wanted: Wanted, known: Mapping[int, str] | None = None, *, whole: str
     ``whole`` is the code that the upgrade's statements were taken from (``changes``).
     """
     own, ways = changes(wanted, whole=whole), known or {}
+    taken = {opposite(change.statement) for change in own if change.statement is not None} - {""}
     parts = [
-        _in_language(ways[number], wanted) if number in ways else _way_back(tuple(group), own, wanted)
+        _in_language(ways[number], wanted) if number in ways else _way_back(tuple(group), own, taken, wanted)
         for number, group in groupby(own, key=lambda change: change.number)
     ]
     return "\n".join(part for part in reversed(parts) if part)
 
 
-def _way_back(statement: Sequence[Change], own: Sequence[Change], wanted: Wanted) -> str:
-    """What takes the changes of one statement back, in the language of the upgrade."""
+def _way_back(statement: Sequence[Change], own: Sequence[Change], taken: set[str], wanted: Wanted) -> str:
+    """What takes the changes of one statement back, in the language of the upgrade; ``taken`` are the ways back of all
+    the statements."""
     operations = [
-        one for change in reversed(statement) for one in reversed(list(_reversed(change, own, wanted.tables)))
+        one for change in reversed(statement) for one in reversed(list(_reversed(change, own, taken, wanted.tables)))
     ]
     if wanted.kind == "op":
         return "\n".join(_code(operation, wanted) for operation in operations)
@@ -78,7 +80,9 @@ def _listed(texts: Sequence[str]) -> Iterator[str]:
         yield from (f"{text};" for text in texts)
 
 
-def _reversed(change: Change, own: Sequence[Change], made: Sequence[str]) -> Iterator[MigrateOperation]:
+def _reversed(
+    change: Change, own: Sequence[Change], taken: set[str], made: Sequence[str]
+) -> Iterator[MigrateOperation]:
     from alembic.operations.ops import ExecuteSQLOp
 
     if change.problem:
@@ -91,10 +95,9 @@ def _reversed(change: Change, own: Sequence[Change], made: Sequence[str]) -> Ite
         found = list(reverse(operation))
         if not found:
             raise _none(change)
-        types = {opposite(other.statement) for other in own if other.statement is not None} - {""}
         for one in found:
             with_table = table_of(one) in made and type(one).__name__ in _WITH_TABLE
-            if not with_table and (sql_of(one) or "").replace("IF EXISTS ", "") not in types:
+            if not with_table and (sql_of(one) or "").replace("IF EXISTS ", "") not in taken:
                 yield one
     else:
         text = opposite(statement) if statement is not None else ""

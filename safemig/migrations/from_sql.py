@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tokenize
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -176,8 +177,9 @@ class _Reading:
 
     def _from(self, offset: int) -> Sequence[Token]:
         """The tokens from that byte of the statement."""
-        at = self.statement.tokens[0].start + len(self.statement.bare.encode()[:offset].decode(errors="ignore"))
-        return [token for token in self.statement.tokens if token.start >= at]
+        own, bare = self.statement.tokens, self.statement.bare
+        at = own[0].start + (offset if bare.isascii() else len(bare.encode()[:offset].decode(errors="ignore")))
+        return own[bisect_left(own, at, key=lambda token: token.start) :]
 
     @staticmethod
     def _until_clause(own: Sequence[Token]) -> Sequence[Token]:

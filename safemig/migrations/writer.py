@@ -22,6 +22,7 @@ from safemig.migrations.script_template import Block, ScriptTemplate, TemplateUn
 from safemig.sql.text import statements
 
 _INDENT = "    "
+_LONGEST_NAME = 240  # letters; a file system takes 255
 _STANDARD = ("from alembic import op", "import sqlalchemy as sa")
 
 
@@ -77,9 +78,8 @@ def _file(
 ) -> MigrationFile:
     values = _values(pattern, wanted, down, message, when)
     revision = fixed.revision or _revision(pattern, values, message)
-    name = fixed.file or pattern.file_template % {
-        **values, "rev": revision, "slug": slug(message, pattern.truncate),
-    }  # fmt: skip
+    parts = {**values, "rev": revision, "slug": slug(message, pattern.truncate)}
+    name = fixed.file or _named(pattern.file_template, parts)
     text, notes = "", tuple[str, ...]()
     if template is not None and not template.is_plain:
         try:
@@ -93,6 +93,18 @@ def _file(
     if parse(text) is None:
         raise CannotAuthor(f"{wanted.origin[0]}:{wanted.origin[1]}: the statements do not make a valid Python file")
     return MigrationFile(versions / f"{name}.py", revision, down, text, notes)
+
+
+def _named(template: str, values: Mapping[str, object]) -> str:
+    """The file's name by Alembic's template. Raises CannotAuthor for one that names something else or has no end."""
+    wide = re.search(r"%(?:\(\w*\))?[^a-zA-Z%]*(?:[0-9]{3}|\*)", template)  # as wide as the memory
+    try:
+        name = "" if wide else template % values
+    except (KeyError, ValueError, TypeError) as error:
+        raise CannotAuthor(f"the file_template of the Alembic configuration cannot be filled in: {error}") from None
+    if not name or len(name) > _LONGEST_NAME:
+        raise CannotAuthor(f"the file_template of the Alembic configuration makes no name of a file: {template[:80]}")
+    return name
 
 
 def author_merge(

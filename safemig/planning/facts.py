@@ -19,6 +19,7 @@ ApplyingRole = Literal["build", "start", "write", "test"]
 class CommandFact:
     """How this target does one thing: the shell line, the make target behind it and what its recipe is. ``unknown``: it
     counts as destructive only because what it does could not be told. ``told`` says that safemig.yaml gives the effect.
+    ``lines`` are what making the target runs, kept to show what is new once it is another recipe.
     """
 
     line: str
@@ -30,6 +31,7 @@ class CommandFact:
     asks: int = 0
     unknown: bool = False
     told: str = ""
+    lines: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -259,7 +261,8 @@ class Finding:
     revisions that the project's own command wrote, and what of their drops is ``foreign``. ``uncompared``: the step of
     which nothing tells what it makes of the schema. ``remedy``: cause, actions (the edits, in order), packages, and
     ``install`` where no build of the project installs them. ``edited``: step, and the action that the person made of
-    it. ``recipe``: the commands as they are now, each with its role as text and what is new in it as diff. ``there``:
+    it. ``recipe``: the ``commands`` as they are now, by role, and as actions, each with its role as text and what is
+    new in it as diff. ``there``:
     everything that the phase asks for is there. ``moved``: step, the edit of its file as it is now, and what
     is ``new`` in that. ``contents``: files and scripts that are not as they were planned.
     ``impact``: what these revisions do to the tables in use, found once the database answered.
@@ -283,3 +286,4 @@ class Finding:
     revisions: tuple[str, ...] = ()
     new: str = ""
     impact: ImpactFact | None = None
+    commands: Mapping[str, CommandFact] = field(default_factory=dict)

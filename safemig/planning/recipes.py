@@ -13,8 +13,11 @@ NAME = "recipe"
 
 
 def as_now(facts: Facts, findings: Sequence[Finding]) -> Facts:
-    """The facts with the newest reading of each role's command; a finding's actions have the role as their text."""
-    for action in _changed(findings):
+    """The facts with the newest reading of each role's command; a finding's actions have the role as their text, and
+    were all that one of an earlier version had."""
+    for finding in findings:
+        facts = replace(facts, commands={**facts.commands, **finding.commands})
+    for action in _changed([finding for finding in findings if not finding.commands]):
         known = facts.commands[action.text]
         fresh = replace(
             known,

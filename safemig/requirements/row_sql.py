@@ -27,6 +27,9 @@ def _listed(document: Document, phase: Phase) -> Iterator[str]:
             continue
         if labels.aside(block) or sql_blocks.concerns(block):
             continue
+        if len(block.text) > sql_blocks.LARGEST:
+            yield f"{document.path}:{block.line}: a block of {len(block.text):,} characters, too large to be read"
+            continue
         own = statements(block.text)
         if own and all(one.head in _ROWS for one in own):
             for one in own:

@@ -16,7 +16,6 @@ from safemig.plan_document.document import Block, Document, Phase
 from safemig.requirements import markdown_table, sql_blocks, table_outline
 
 Place = tuple[str, int]  # file and line of a block
-LARGEST = 200_000  # characters of a block, some seconds; the largest of the corpora has 6,000
 _SCHEMA = re.compile(r"\b(?:CREATE|ALTER|DROP)\s|\bop\.", re.I)  # no other block of that size could ask for anything
 
 
@@ -189,7 +188,7 @@ def _of_block(block: Block, file: str) -> tuple[tuple[Piece, ...], str]:
 
 
 def _read(block: Block, file: str) -> tuple[tuple[Piece, ...], str]:
-    if len(block.text) > LARGEST:
+    if len(block.text) > sql_blocks.LARGEST:
         problem = f"{file}:{block.line}: a block of {len(block.text):,} characters is too large to be read; divide it"
         return (), problem if _SCHEMA.search(block.text) else ""
     if from_python.concerns(block):

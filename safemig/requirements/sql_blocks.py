@@ -12,6 +12,7 @@ from safemig.plan_document.document import Block
 from safemig.sql.objects import DDL, PRIVILEGES, RELATIONS, is_transaction, objects_of, own_statements
 from safemig.sql.text import Statement, Token, foreign, statements
 
+LARGEST = 100_000  # characters of a block, some seconds; the largest of the corpora has 6,000
 LANGUAGES = ("sql", "postgresql", "postgres", "psql", "pgsql", "plpgsql", "ddl", "mysql", "")
 # What may stand beside them; PostgreSQL judges it on the scratch server, COPY from a file among it.
 _WITH_DDL = (
@@ -25,7 +26,10 @@ _DOWN_LINE = re.compile(
 
 
 def concerns(block: Block) -> bool:
-    """Whether the block is SQL that changes a schema; one that is not called SQL holds nothing but such statements."""
+    """Whether the block is SQL that changes a schema; one that is not called SQL holds nothing but such statements. One
+    that is too large is not read."""
+    if len(block.text) > LARGEST:
+        return False
     if block.language not in LANGUAGES or (not block.language and not _BEGINS.match(block.text)):
         return False
     own = own_statements(_without_meta(block.text))

@@ -44,14 +44,16 @@ def _dockerfile(found: Parsed) -> bool:
 
 
 COMPOSE: Mapping[str, Command] = {
-    "ps": looks("-a --all -q --quiet --format= --services --filter= --status= --no-trunc --orphans --orphans="),
     # No option of these does more than look, so that a word that nobody knows may be one.
+    "ps": looks(
+        "-a --all -q --quiet --format= --services --filter= --status= --no-trunc --orphans --orphans=", holes=True
+    ),
     "logs": looks(
         "-f --follow -t --timestamps --tail= -n= --since= --until= --no-color --no-log-prefix --index=", holes=True
     ),
-    "images": looks("-q --quiet --format="),
-    "top": looks(),
-    "port": looks("--protocol= --index="),
+    "images": looks("-q --quiet --format=", holes=True),
+    "top": looks(holes=True),
+    "port": looks("--protocol= --index=", holes=True),
     "version": looks("--short -f= --format="),
     "ls": looks("-a --all -q --quiet --format= --filter="),
     "config": looks("-q --quiet --services --volumes --images --profiles --format= --hash= --no-interpolate"),
@@ -64,7 +66,9 @@ COMPOSE: Mapping[str, Command] = {
         operands=known,
     ),
     "pull": changes(
-        "images", "changes images", "-q --quiet --ignore-pull-failures --include-deps --ignore-buildable --policy="
+        "images",
+        "changes images",
+        "-q --quiet --ignore-pull-failures --include-deps --ignore-buildable --policy= --dry-run",
     ),
     "up": changes("containers", "makes and starts containers", _UP, operands=known),
     "create": changes("containers", "makes containers", _UP, operands=known),

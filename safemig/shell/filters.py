@@ -13,7 +13,10 @@ from safemig.shell.quoting import HOLE
 _AWK_ACTS = re.compile(
     r"system|getline|close|fflush|@|print[^;}]*[>|]|print[^\"/]*[\"/](?s:.*)[>|]|\|\s*\"|\"\s*\|(?!\|)"
 )
-_SED_SAFE = re.compile(r"s([/|#,:@])(?:(?!\1)[^\n])*\1(?:(?!\1)[^\n])*\1[gIip0-9]*|[0-9$]*(,[0-9$]+)?[pqd]")
+_LINES = r"/(?:[^/\\\n]|\\[^\n])+/"  # those that an expression names
+_SED_SAFE = re.compile(
+    rf"s([/|#,:@])(?:(?!\1)[^\n])*\1(?:(?!\1)[^\n])*\1[gIip0-9]*|(?:[0-9$]*|{_LINES})(?:,(?:[0-9$]+|{_LINES}))?[pqd]"
+)
 
 
 def tee(args: Words) -> Effects:

@@ -183,7 +183,8 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
         "check": changes(
             "files",
             "may rewrite source files",
-            "--fix --select= --ignore= --diff -q --no-fix --no-cache --unsafe-fixes --line-length= --exit-zero",
+            "--fix --select= --ignore= --diff -q --no-fix --no-cache --unsafe-fixes --line-length= --exit-zero"
+            " --output-format= --statistics",
             operands=all_inside,
         ),
         "format": changes(
@@ -301,6 +302,7 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
         "config -l": looks(operands=none),
         "tag -l": looks(),
         "tag --list": looks(),
+        "count-objects": looks("-v -H"),
         "grep": looks("-n -i -l -c -w -E -F -q -e= --count --name-only -A= -B= -C="),
         "ls-tree": looks("-r -d -t -l --name-only"),
         "cat-file": looks("-p -t -s -e"),
@@ -354,7 +356,18 @@ TABLES: Mapping[str, Mapping[str, Command]] = {
         "html": changes("files", "writes a report", operands=none),
         "xml": changes("files", "writes a report", operands=none),
     },
-    "pre-commit": {"run": changes("files", "runs the project's hooks", "-a --all-files", operands=at_most(1))},
+    "pre-commit": {
+        "run": changes(
+            "files", "runs the project's hooks", "-a --all-files --show-diff-on-failure", operands=at_most(1)
+        )
+    },
+    "rg": {  # its --pre runs a program
+        "": looks(
+            "-n -i -l -c -w -F -s -S -o -v -q -N -U -u -e= -g= --glob= -t= --type= -T= -A= -B= -C= -m= --max-count="
+            " --files --hidden --no-ignore --no-heading --count --json --sort= --ignore-case --fixed-strings"
+            " --line-number --files-with-matches --word-regexp --smart-case --context= --color="
+        )
+    },
     "uniq": {"": looks("-c -d -u -i -D -f= -s= -w= --count", operands=at_most(1))},
     "file": {"": looks("-b -i -L -h -s --brief --mime-type --mime --mime-encoding")},
     # A name that is looked up leaves the machine, so it must be known beforehand.

@@ -38,7 +38,7 @@ _HARMLESS = frozenset({
     "CreateStmt", "CreateSeqStmt", "CreateEnumStmt", "CompositeTypeStmt", "CreateRangeStmt", "CreateDomainStmt",
     "CreateExtensionStmt", "CreateStatsStmt",
     "CreatePublicationStmt", "CreateCastStmt", "CreateOpClassStmt", "CreateOpFamilyStmt", "DefineStmt", "ViewStmt",
-    "CreateForeignTableStmt", "AlterSeqStmt", "AlterTypeStmt", "AlterStatsStmt",
+    "CreateForeignTableStmt", "AlterTypeStmt", "AlterStatsStmt",
     "AlterCollationStmt", "AlterObjectDependsStmt", "AlterOperatorStmt",
 })  # fmt: skip
 # Statements that leave nothing behind unless one inside of them does: a downgrade of these alone is none.
@@ -328,6 +328,11 @@ def _domain(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazar
         yield Hazard("constraint dropped", f"drops a constraint ({shown})")
 
 
+def _sequence(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]:
+    if any(kind_of(option)[1].get("defname") == "restart" for option in node.get("options", node.get("items", ()))):
+        yield _loss("counts anew, and where the sequence stood is lost", shown)
+
+
 def _alters_table(node: Node, shown: _Shown, made: Collection[str]) -> Iterator[Hazard]:
     for command in node.get("cmds", ()):
         yield from _acts(kind_of(command)[1], relation(node.get("relation")), shown, made)
@@ -350,6 +355,8 @@ def _acts(action: Node, table: str, shown: _Shown, made: Collection[str]) -> Ite
         yield Hazard("weakens access", f"{_ACCESS_ACTIONS[kind]} ({shown})")
     elif kind not in _ACTIONS:
         yield _unknown(shown)
+    elif kind == "AT_SetIdentity":
+        yield from _sequence(definition, shown, made)
     elif kind in ("AT_AddColumn", "AT_AddConstraint"):
         # Run for each row that is there; a new default of a column is not.
         yield from _expressions(action, shown)
@@ -385,5 +392,5 @@ _JUDGES: Mapping[str, _Judge] = {
     "AlterObjectSchemaStmt": _moves, "RenameStmt": _renames, "AlterEnumStmt": _enum, "CreateTrigStmt": _trigger,
     "DropStmt": _drops, "DropOwnedStmt": _drops_data, "DropdbStmt": _drops_data, "AlterDomainStmt": _domain,
     "AlterTableStmt": _alters_table, "CreateFunctionStmt": _makes_function, "AlterFunctionStmt": _alters_function,
-    "CreateSchemaStmt": _schema, "CreatePolicyStmt": _policy,
+    "CreateSchemaStmt": _schema, "CreatePolicyStmt": _policy, "AlterSeqStmt": _sequence,
 }  # fmt: skip

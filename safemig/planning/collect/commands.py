@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 UPGRADE = re.compile(r"\b(alembic\b.*?\s|flask\s+db\s+)upgrade(\s+heads?)?\b")
 DOLLARS = "\0"
+_LONGEST = 40_000  # letters of what a target runs
 WHATEVER = "what the command that safemig.yaml names does"
 
 
@@ -88,7 +89,13 @@ def from_target(makefile: Makefile, name: str) -> CommandFact:
         effects.touches,
         effects.why,
         len(asks(target)),
+        lines=_kept(tuple(whole_recipe(makefile, name))),
     )
+
+
+def _kept(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """They are there to be shown: more of them than anybody reads are not kept."""
+    return lines if sum(map(len, lines)) <= _LONGEST else ()
 
 
 def whole_recipe(makefile: Makefile, name: str, made: set[str] | None = None) -> Iterator[str]:

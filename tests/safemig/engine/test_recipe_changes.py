@@ -105,6 +105,8 @@ def test_a_start_that_migrates_all_of_a_sudden_needs_another_plan(spine: Spine) 
 
 
 def test_a_recipe_that_changed_while_nobody_was_there_is_asked_anew_by_the_resumed_run(spine: Spine) -> None:
+    rewrite(spine, "echo test >> calls.log\n", "echo test >> calls.log\n\t@: --token Hunt3r-of-things\n")
+
     def first(event: Said) -> list[Said]:
         if asked(event) and event["step"] == "test":
             return [{"type": "stop"}]
@@ -116,5 +118,8 @@ def test_a_recipe_that_changed_while_nobody_was_there_is_asked_anew_by_the_resum
     code, events = converse(spine, lambda e: [decide(e, "once")] if asked(e) else [], command="resume")
     assert (code, events[-1]["data"]["verdict"]) == (0, "passed")
     question = of(events, "approval.asked", "test")[-1]["data"]
-    assert "how it was is not known any more" in question["detail"]
-    assert "echo tested >> calls.log" in question["detail"]
+    news = question["detail"].partition("new in what `make test` runs since the plan was made:")[2].splitlines()
+    assert [line.strip() for line in news if line.startswith("  -") and "echo" in line] == ["-echo test >> calls.log"]
+    assert [line.strip() for line in news if line.startswith("  +") and "echo" in line] == ["+echo tested >> calls.log"]
+    assert not any("--token" in line for line in news if line.startswith(("  -", "  +")))
+    assert not any("Hunt3r" in path.read_text(encoding="utf-8") for path in spine.runs()[-1].glob("f*.json"))
