@@ -226,7 +226,8 @@ async def _ask(s: Session, step: Step, judgement: decision.Judgement) -> Message
     changes, proposed = step.changes, ""
     if step.intent == "tick":
         words = await offer_words(s)
-        what, detail, proposed = words.what, words.detail, words.proposed
+        what, proposed = words.what, words.proposed
+        detail = "\n".join([words.detail, *map(s.clean, step.detail)])
         changes = "only these items: each is proved by this run"
     question: dict[str, Json] = {
         "kind": "step",

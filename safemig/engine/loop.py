@@ -18,6 +18,7 @@ from safemig.engine.actions import STEPS, same_contents
 from safemig.engine.aftermath import tell_aftermath
 from safemig.engine.applied_revisions import applied_by, wait_applied
 from safemig.engine.approval import approve_plan, ask_person, permit
+from safemig.engine.changed_spec import spec_holds, spec_with_news
 from safemig.engine.guard import guarded
 from safemig.engine.lock_watch import watching
 from safemig.engine.moved_files import file_as_now, file_holds
@@ -225,7 +226,8 @@ async def _permitted(s: Session, step: Step) -> Step | None:
     for _ in range(READINGS):
         acting = _acting(s, step)
         if not acting:
-            step = await _read_again(s, await file_as_now(s, await recipe_as_now(s, step)))
+            step = await spec_with_news(s, await file_as_now(s, await recipe_as_now(s, step)))
+            step = await _read_again(s, step)
             await preconditions.check(s, step)
         asked = s.past.asked
         permitted = await permit(s, step)
@@ -243,7 +245,7 @@ async def _permitted(s: Session, step: Step) -> Step | None:
 
 def _holds(s: Session, step: Step) -> bool:
     """Whether what was asked about is still as it was."""
-    return not _changed(s, step) and recipe_holds(s, step) and file_holds(s, step)
+    return not _changed(s, step) and recipe_holds(s, step) and file_holds(s, step) and spec_holds(s, step)
 
 
 def _changed(s: Session, step: Step) -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 
 from safemig.base.files import content
 from safemig.engine import observation
+from safemig.engine.changed_spec import spec_holds
 from safemig.engine.session import RunEnds, Session
 from safemig.planning.collect import revision_contents
 from safemig.planning.plan import Step
@@ -55,18 +57,18 @@ async def _file(s: Session, step: Step) -> str:
     return ""
 
 
-async def _spec(s: Session, _: Step) -> str:
+async def _spec(s: Session, step: Step) -> str:
+    """A spec that changed and asks for the same is asked anew before this."""
     spec = s.facts.spec
-    if not spec:
-        return ""
-    known = {spec.path: s.past.checklist.get(spec.path) or spec.sha256, **{one.path: one.sha256 for one in spec.beside}}
-    for path, sha256 in known.items():
+    if spec and not await s.look(partial(spec_holds, s, step)):
+        return f"{spec.path} has changed since it was planned, or cannot be read, and asks for something else"
+    for source in spec.beside if spec else ():
         try:
-            found = hashlib.sha256(content(s.root / path)).hexdigest()
+            changed = hashlib.sha256(content(s.root / source.path)).hexdigest() != source.sha256
         except OSError as error:
-            return f"{path} cannot be read: {error.strerror}"
-        if found != sha256:
-            return f"{path} has changed since it was planned"
+            return f"{source.path} cannot be read: {error.strerror}"
+        if changed:
+            return f"{source.path} has changed since it was planned"
     return ""
 
 

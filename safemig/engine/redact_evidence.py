@@ -92,7 +92,7 @@ def clean_facts(facts: Facts, clean: Clean) -> Facts:
         problems=every(facts.problems),
         unread=every(facts.unread),
         unchosen=every(facts.unchosen),
-        spec=replace(facts.spec, items=every(facts.spec.items)) if facts.spec else None,
+        spec=replace(facts.spec, items=every(facts.spec.items), text=clean(facts.spec.text)) if facts.spec else None,
         commands={role: _command(fact, clean) for role, fact in facts.commands.items()},
         test_command=_command(facts.test_command, clean) if facts.test_command else None,
         named=tuple(

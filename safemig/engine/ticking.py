@@ -14,6 +14,7 @@ from safemig.base.action import Action
 from safemig.checklist import ticks
 from safemig.checklist.plain_words import plain_words
 from safemig.engine import observation
+from safemig.engine.changed_spec import known_texts
 from safemig.engine.item_context import KIND, evidence, look_around, shown, subject_of, world_of
 from safemig.engine.proofs import Done, proofs_of
 from safemig.engine.session import RunEnds, Session
@@ -55,8 +56,7 @@ async def tick_items(s: Session, step: Step) -> None:
             return
         known = (s.observe(step.id, "after", await s.look(lambda: _intent(path, spec.path, items))),)
     try:
-        before = s.past.checklist.get(spec.path) or spec.sha256
-        await s.look(lambda: _write(s.root, path, before, known[0]))
+        await s.look(lambda: _write(s.root, path, known_texts(s), known[0]))
     except (OSError, ticks.TickFails) as error:
         raise RunEnds("failed", f"the checklist {spec.path} could not be ticked: {error}") from None
     for line, text in _lines(known[0]):
@@ -139,14 +139,14 @@ def _intent(path: Path, subject: str, items: Sequence[Item]) -> Evidence:
     return Evidence("ticks", subject, True, began, began, f"git diff {subject}", data)
 
 
-def _write(root: Path, path: Path, before: str, intent: Evidence) -> None:
-    content = files.content(path)
-    if hashlib.sha256(content).hexdigest() == intent.data["after"]:
+def _write(root: Path, path: Path, before: Collection[str], intent: Evidence) -> None:
+    found = hashlib.sha256(files.content(path)).hexdigest()
+    if found == intent.data["after"]:
         return
     lines = {line for line, _ in _lines(intent)}
     document = read(path, root)
     items = [item for phase in document.phases for item in phase.items if item.line in lines]
-    ticks.write_ticks(path, before, items, root=root)
+    ticks.write_ticks(path, found if found in before else "", items, root=root)
 
 
 def _lines(intent: Evidence) -> list[tuple[int, str]]:

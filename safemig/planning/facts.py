@@ -121,7 +121,7 @@ class ScriptFact:
 @dataclass(frozen=True)
 class SpecFact:
     """The chosen phase of the chosen spec, and why this one ("" where it was named). ``items`` are the texts of its
-    open items."""
+    open items, ``text`` is the file's, and ``asks`` the digest of what the phase asks for beside its items."""
 
     path: str
     sha256: str
@@ -133,6 +133,8 @@ class SpecFact:
     asks_schema: bool = True
     why: str = ""
     beside: tuple[Source, ...] = ()
+    text: str = ""
+    asks: str = ""
 
 
 @dataclass(frozen=True)
@@ -263,7 +265,8 @@ class Finding:
     ``install`` where no build of the project installs them. ``edited``: step, and the action that the person made of
     it. ``recipe``: the ``commands`` as they are now, by role, and as actions, each with its role as text and what is
     new in it as diff. ``there``:
-    everything that the phase asks for is there. ``moved``: step, the edit of its file as it is now, and what
+    everything that the phase asks for is there. ``spec``: step, and the ``spec`` as it is
+    now. ``moved``: step, the edit of its file as it is now, and what
     is ``new`` in that. ``contents``: files and scripts that are not as they were planned.
     ``impact``: what these revisions do to the tables in use, found once the database answered.
     Where revisions were read again (also with ``database`` and ``edited``): files, scripts, and the risks
@@ -286,4 +289,5 @@ class Finding:
     revisions: tuple[str, ...] = ()
     new: str = ""
     impact: ImpactFact | None = None
+    spec: SpecFact | None = None
     commands: Mapping[str, CommandFact] = field(default_factory=dict)

@@ -59,7 +59,7 @@ ASSUMES = {
 
 def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
     """The document that facts and findings come to; its place in the chain is given by :func:`revisions`."""
-    facts = as_now(reread(facts, findings), findings)
+    facts = spec_as_now(as_now(reread(facts, findings), findings), findings)
     remedies = [finding for finding in findings if finding.name == "remedy"]
     steps = [
         *_starting(facts, findings),
@@ -78,9 +78,14 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
     ]
     steps = marked(_checked(carrying(steps, facts, findings), facts, proofs(facts, findings)), findings)
     edited = {finding.step: finding.actions[0] for finding in findings if finding.name in ("edited", moved.NAME)}
-    steps = moved.marked(uncompared(steps, findings), findings)
-    steps = as_written([replace(step, action=edited.get(step.id, step.action)) for step in steps], facts, findings)
+    steps = [replace(step, action=edited.get(step.id, step.action)) for step in uncompared(steps, findings)]
+    steps = as_written(moved.marked(steps, findings), facts, findings)
     return Plan(1, facts.target, tuple(steps), (*open_points(facts, findings), *points(findings)), tuple(notes(facts)))
+
+
+def spec_as_now(facts: Facts, findings: Sequence[Finding]) -> Facts:
+    """The facts with the newest reading of the spec."""
+    return replace(facts, spec=next((one.spec for one in reversed(findings) if one.spec), facts.spec))
 
 
 def _checked(steps: list[Step], facts: Facts, again: int) -> list[Step]:

@@ -18,6 +18,7 @@ from safemig.migrations.fixed_names import Fixed, fixed_names, message_of
 from safemig.plan_document.document import Document, Phase
 from safemig.plan_document.migrating import asks_migration
 from safemig.planning.applying import upgrades
+from safemig.planning.collect.changed_spec import asks_of, kept_text
 from safemig.planning.collect.commands import commands_of, from_target
 from safemig.planning.collect.existing_tables import with_stated
 from safemig.planning.collect.gaps import (
@@ -284,7 +285,7 @@ def _with_spec(
 ) -> Facts:
     document, phase = chosen.document, chosen.phase
     found = wanted(document, phase, [other for other in chooser.documents if other.path != document.path])
-    spec = _spec(chosen, found)
+    spec = _spec(project.root, chosen, found)
     facts = replace(facts, spec=spec)
     if found is None:
         known = frozenset(table for revision in graph.revisions.values() for table in revision.creates)
@@ -318,7 +319,7 @@ def _with_spec(
     return with_migration(facts, project, config, tree, message, written, pattern, fixed, divided)
 
 
-def _spec(chosen: Choice, found: Wanted | None) -> SpecFact:
+def _spec(root: Path, chosen: Choice, found: Wanted | None) -> SpecFact:
     document, phase = chosen.document, chosen.phase
     return SpecFact(
         document.path,
@@ -331,6 +332,8 @@ def _spec(chosen: Choice, found: Wanted | None) -> SpecFact:
         found is not None,
         chosen.why,
         beside=document.beside,
+        text=kept_text(root / document.path),
+        asks=asks_of(document, phase, found),
     )
 
 
@@ -361,13 +364,20 @@ def _pattern_words(pattern: Pattern) -> str:
 
 def wanted_of(project: Project, facts: Facts) -> Wanted | None:
     """What the chosen phase of the chosen spec asks for, read again from the file."""
+    found = read_phase(project, facts)
+    return found[2] if found else None
+
+
+def read_phase(project: Project, facts: Facts) -> tuple[Document, Phase, Wanted | None] | None:
+    """The chosen phase of the chosen spec as the files are now, and what it asks for; None where it is gone."""
     if facts.spec is None:
         return None
     documents = _specs(project, facts.spec.path).documents
     for document in documents:
         for phase in document.phases:
             if document.path == facts.spec.path and phase.key == facts.spec.phase:
-                return wanted(document, phase, [other for other in documents if other.path != document.path])
+                others = [other for other in documents if other.path != document.path]
+                return document, phase, wanted(document, phase, others)
     return None
 
 

@@ -76,3 +76,53 @@ def test_a_file_that_never_stands_still_ends_the_run(spine: Spine) -> None:
     assert (code, events[-1]["data"]["verdict"]) == (1, "stale")
     assert "keep changing while it is asked about" in events[-1]["data"]["reason"]
     assert len({one["data"]["digest"] for one in of(events, "approval.asked", "test-target")}) == 5
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Iterator[Spine]:
+    project = make_project(tmp_path / "project")
+    yield project
+    remove_project(project)
+
+
+@pytest.mark.parametrize("mode", ["default", "auto"])
+def test_a_spec_that_changes_beside_what_it_asks_for_is_asked_anew_before_it_is_ticked(whole: Spine, mode: str) -> None:
+    plan = whole.root / "docs/ratings_plan.md"
+    questions: list[Said] = []
+
+    def answers(event: Said) -> list[Said]:
+        under = asked(event) and event["step"] == "tick" and not questions
+        before = event["kind"] == "step.finished" and event["step"] == "migrate"
+        if under if mode == "default" else before:
+            plan.write_text(f"{plan.read_text(encoding='utf-8')}\nA word on the side.\n", encoding="utf-8")
+        questions.extend([event["data"]] if asked(event) and event["step"] == "tick" else [])
+        return [decide(event, "once")] if asked(event) else []
+
+    code, events = converse(whole, answers, "--mode", mode)
+    assert (code, events[-1]["data"]["verdict"]) == (0, "passed"), events[-1]["data"]
+    *earlier, last = questions
+    assert len(earlier) == (1 if mode == "default" else 0)
+    assert all(one["digest"] != last["digest"] for one in earlier)
+    assert "docs/ratings_plan.md changed after the plan was made" in last["rule"]
+    news = last["detail"].partition("new in docs/ratings_plan.md since the plan was made:")[2].splitlines()
+    assert "  +A word on the side." in news
+    written = plan.read_text(encoding="utf-8")
+    assert written.endswith("A word on the side.\n")
+    assert "- [x] Table `rating` exists" in written
+
+
+def test_a_spec_that_asks_for_something_else_meanwhile_is_not_ticked(whole: Spine) -> None:
+    plan = whole.root / "docs/ratings_plan.md"
+
+    def answers(event: Said) -> list[Said]:
+        if asked(event) and event["step"] == "tick":
+            text = plan.read_text(encoding="utf-8")
+            assert "nullable=False" in text
+            plan.write_text(text.replace("nullable=False", "nullable=True"), encoding="utf-8")
+        return [decide(event, "once")] if asked(event) else []
+
+    code, events = converse(whole, answers)
+    final = events[-1]["data"]
+    assert (code, final["verdict"]) == (1, "stale")
+    assert "and asks for something else" in final["reason"]
+    assert "- [x] Table `rating` exists" not in plan.read_text(encoding="utf-8")
