@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks.revisions.graph import Graph
+from checks.revisions.reader import LARGEST
 from safemig.base.action import Action, FileDigest
 from safemig.base.file_edit import unified
 from safemig.base.files import HUGE, content
@@ -233,7 +234,7 @@ def _modules(names: Iterable[str], homes: Sequence[Path]) -> Iterator[Path]:
 
 def _text(path: Path) -> str:
     try:
-        return text_of(path, "replace")
+        return text_of(path, "replace", LARGEST)
     except OSError:
         return ""
 
