@@ -143,6 +143,22 @@ ANSWERS = [
         tooltip="Of a checklist: tick what is proposed, too",
     ),
     Binding(
+        "w",
+        "answer('write')",
+        "write",
+        id="answer.write",
+        priority=True,
+        tooltip="Of drift: write the revision that makes what no revision makes",
+    ),
+    Binding(
+        "s",
+        "answer('stamp')",
+        "stamp",
+        id="answer.stamp",
+        priority=True,
+        tooltip="Of drift: stamp the revision that the database has already",
+    ),
+    Binding(
         "e",
         "edit",
         "edit",

@@ -31,6 +31,8 @@ SELECT pid FROM pg_locks
 WHERE NOT granted AND locktype = 'relation' AND relation = %(table)s
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+_OPENED = "SELECT datname, sessions FROM pg_stat_database WHERE datname IS NOT NULL"
+_EXACT_COUNTERS = 150000  # before PostgreSQL 15 counters come late, by messages that may get lost
 _IDENTITY = """
 SELECT (SELECT system_identifier::text FROM pg_control_system()), oid::bigint, datname
 FROM pg_database WHERE datname = current_database()
@@ -63,6 +65,14 @@ class Identity:
 def sessions(connection: psycopg.Connection, us: str) -> tuple[ClientSession, ...]:
     """All sessions of clients but those that are called ``us``."""
     return tuple(ClientSession(*row) for row in connection.execute(_SESSIONS, {"us": us}).fetchall())
+
+
+def opened(connection: psycopg.Connection) -> dict[str, int]:
+    """How many sessions of clients were ever opened with each database, also those that have gone unseen; {} where the
+    server does not count them exactly."""
+    if connection.info.server_version < _EXACT_COUNTERS:
+        return {}
+    return {str(name): int(count) for name, count in connection.execute(_OPENED).fetchall()}
 
 
 def identity(connection: psycopg.Connection) -> Identity:

@@ -245,6 +245,8 @@ def _choices(asked: ApprovalAsked) -> str:
     more = "   [a] don't ask again for this line" if asked.always else ""
     more += "   [t] nor for this tool" if asked.tool else ""
     more += "   [p] the proposed too (p 12,14-16: those lines)" if asked.proposed else ""
+    more += "   [w] write the revision" if asked.write else ""
+    more += "   [s] stamp" if asked.stamp else ""
     return f"[y] yes, once{more}   [n] no   [d] diff or details"
 
 
@@ -277,6 +279,10 @@ def _answer_of(word: str, asked: ApprovalAsked) -> tuple[Answer, str] | None:
         return "always", ""
     if word == "t" and asked.tool:
         return "tool", ""
+    if word == "w" and asked.write:
+        return "write", ""
+    if word == "s" and asked.stamp:
+        return "stamp", ""
     return None
 
 

@@ -106,17 +106,36 @@ async def _revision(s: Session, step: Step) -> None:
     pending = await s.look(lambda: pending_of(s, current))
     planned = first or any(step.id == "pending" for step in s.plan.steps)
     if (current, pending) != (s.facts.current, s.facts.pending) or (pending and not planned):
-        used = await observation.in_use_now(s)
-        when = "before the start " if first else ""
-        said = (
-            f"{when}the database is at {', '.join(current) or 'no revision'}, pending: {', '.join(pending) or 'none'}"
-        )
-        tree, graph = observation.tree_of(s), await s.look(lambda: observation.graph_of(s))
-        reading = await s.look(
-            lambda: revision_contents.read_again(s.project, tree, graph, reread(s.facts, s.findings), pending)
-        )
-        finding = Finding("database", said, current, pending, step=step.id if first else "", in_use=used)
-        s.find(replace(finding, files=reading.files, scripts=reading.scripts, risks=reading.risks))
+        await _tell_database(s, current, pending, step.id if first else "")
+
+
+async def _tell_database(s: Session, current: tuple[str, ...], pending: tuple[str, ...], first: str = "") -> None:
+    """Where the database is, for the plan; ``first`` is the step that looks before the start."""
+    used = await observation.in_use_now(s)
+    when = "before the start " if first else ""
+    said = f"{when}the database is at {', '.join(current) or 'no revision'}, pending: {', '.join(pending) or 'none'}"
+    tree, graph = observation.tree_of(s), await s.look(lambda: observation.graph_of(s))
+    reading = await s.look(
+        lambda: revision_contents.read_again(s.project, tree, graph, reread(s.facts, s.findings), pending)
+    )
+    finding = Finding("database", said, current, pending, step=first, in_use=used)
+    s.find(replace(finding, files=reading.files, scripts=reading.scripts, risks=reading.risks))
+
+
+async def _stamp(s: Session, step: Step) -> None:
+    """Records the revision that the database has already; nothing else may move."""
+    before = s.past.last("schema")
+    require_success(s, step, await run_command(s, step))
+    revision, schema = await observation.look_database(s, step.id, "before")
+    (wanted,) = next(one.revisions for one in s.findings if one.actions and one.actions[0].digest == step.action.digest)
+    if not revision.seen or not schema.seen:
+        raise RunEnds("failed", f"the database could not be read after the stamp: {revision.reason or schema.reason}")
+    current = revisions_at(revision) or ()
+    if current != (wanted,):
+        raise RunEnds("failed", f"{step.title}: the database is at {', '.join(current) or 'no revision'}")
+    if before is not None and before.data.get("fingerprint") != schema.data.get("fingerprint"):
+        raise RunEnds("failed", f"{step.title}: the schema has moved, which a stamp does not do")
+    await _tell_database(s, current, await s.look(lambda: pending_of(s, current)))
 
 
 async def _upgrade(s: Session, step: Step) -> None:
@@ -230,7 +249,7 @@ async def _prove(s: Session, step: Step) -> None:
     await observation.serving(s, s.config.timeout("healthy"))
     await settled(s, step)
     await observation.look_services(s, step.id, "after")
-    before = [evidence.subject for evidence in s.past.seen("before", "endpoint")]
+    before = list(dict.fromkeys(evidence.subject for evidence in s.past.seen("before", "endpoint")))
     await observation.look_main(s, step.id, "after", before)
     await tell_old_code(s, step.id)
 
@@ -253,6 +272,7 @@ STEPS: Mapping[str, Callable[[Session, Step], Awaitable[str | None]]] = {
     "test": _test,
     "check-image": _check_image,
     "baseline": baseline,
+    "stamp": _stamp,
     "verify": verify,
     "models": check_models,
     "prove": _prove,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal
@@ -15,7 +15,7 @@ from safemig.base.rebase import base_of
 from safemig.consent.person_folder import project_folder
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.tick_preview import lines_of, offer, offer_words
-from safemig.journal.events import Message, Mode
+from safemig.journal.events import Answer, Message, Mode
 from safemig.planning.collect import revision_contents
 from safemig.planning.collect.commands import whole_recipe
 from safemig.planning.facts import Finding
@@ -182,10 +182,19 @@ def _spent(s: Session) -> set[str]:
 
 
 def give(
-    s: Session, message: Message, step: str = "", *, title: str, rule: str, digest: str = "", **more: Json
-) -> Literal["once", "no"]:
-    """Journals a person's answer that is either no or once; which of the two it is."""
-    answer: Literal["once", "no"] = "no" if message.answer == "no" else "once"
+    s: Session,
+    message: Message,
+    step: str = "",
+    *,
+    title: str,
+    rule: str,
+    digest: str = "",
+    others: Collection[str] = (),
+    **more: Json,
+) -> Answer:
+    """Journals a person's answer that is either no, once or one of the ``others``; which of them it is."""
+    yes_or_no: Answer = "no" if message.answer == "no" else "once"
+    answer = message.answer if message.answer in others else yes_or_no
     _journal(s, replace(message, answer=answer), step, "person", title, rule, digest, more)
     return answer
 
@@ -284,12 +293,22 @@ async def ask(s: Session, question: dict[str, Json], step: str = "") -> Message:
 
 
 async def ask_person(
-    s: Session, step: Step, title: str, what: str, once: str, rule: str, digest: str = "", *, typed: str = ""
-) -> None:
+    s: Session,
+    step: Step,
+    title: str,
+    what: str,
+    once: str,
+    rule: str,
+    digest: str = "",
+    *,
+    typed: str = "",
+    others: Mapping[str, str] = MappingProxyType({}),
+) -> Answer:
     """A question that is no permission for an action; with a ``digest`` the answer stays known. Raises
     RunEnds("refused") on no.
 
     With ``typed`` a yes counts only with those words in it, as the person has typed them; other words are asked again.
+    ``others`` are further answers, with what each does.
     """
     question: dict[str, Json] = {
         "kind": "question",
@@ -304,14 +323,16 @@ async def ask_person(
         "once": once,
         "always": "",
         "tool": "",
+        **others,
     }
     message = await ask(s, {**question, "typed": typed} if typed else question, step.id)
     while typed and message.answer != "no" and message.text.strip() != typed:
         s.note(f"“{message.text.strip()}” is not “{typed}”; nothing is taken for a yes", step.id, "warning")
         message = await ask(s, {**question, "typed": typed}, step.id)
-    answer = give(s, message, step.id, title=title, rule=rule, digest=digest)
+    answer = give(s, message, step.id, title=title, rule=rule, digest=digest, others=others)
     if answer == "no":
         raise RunEnds("refused", f"{title} No" + (f": {message.reason}" if message.reason else ""))
+    return answer
 
 
 async def approve_plan(s: Session) -> None:

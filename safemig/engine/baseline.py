@@ -24,6 +24,7 @@ from safemig.engine.unchanged import leave_out, left_unseen
 from safemig.migrations import privileges
 from safemig.migrations.change import Wanted
 from safemig.planning.collect.observe import wanted_of
+from safemig.planning.drift import STAMP, WRITE
 from safemig.planning.heads import found_there, merges_only
 from safemig.planning.pending import generated
 from safemig.planning.plan import Step
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 BEFORE, WANTED = "schema-before.json", "schema-wanted.json"
 
 
-async def baseline(s: Session, step: Step) -> None:
+async def baseline(s: Session, step: Step) -> str | None:
     """Container, endpoints, the newest test run and the schema, as they are just before the change."""
     await observation.serving(s, s.config.timeout("healthy"))
     services = await observation.look_services(s, step.id, "before")
@@ -49,6 +50,8 @@ async def baseline(s: Session, step: Step) -> None:
     await look_items(s, step)
     asked = wanted_of(s.project, s.facts) if s.facts.spec and s.facts.spec.asks_schema else None
     drift = await look_drift(s, step, await s.look(lambda: _planned(s)), asked)
+    if any(one.name == STAMP and one.step == step.id for one in s.findings):
+        return "the stamp comes first, and then the baseline once more"
     problems = [*container_problems(services)] if services.seen else [services.reason]
     problems += [problem for answer in endpoints if (problem := endpoint_problem(answer))]
     if problems:
@@ -65,6 +68,7 @@ async def baseline(s: Session, step: Step) -> None:
         await desire_union(s, step)
     elif asked is not None and not s.facts.missing:
         await prove_there(s, step, asked, drift)
+    return None
 
 
 async def _ask_unhealthy(s: Session, step: Step, problems: list[str]) -> None:
@@ -95,10 +99,11 @@ async def desire_schema(s: Session, step: Step, drift: Drift) -> None:
     said: list[str] = []
     try:
         revision = _evaluated(s, step)
+        first = _written_first(s)
         if s.facts.used or s.facts.adopted:  # it is there by now
             made = partial(desire_applied, dump, wanted, revision=revision if s.facts.adopted else None)
         else:
-            made = partial(desire, dump, wanted, revision=revision)
+            made = partial(desire, dump, wanted, revision=revision, pending=first)
         desired = await s.look(lambda: on_scratch(s.runtime, made, said.append))
     except RevisionFails as error:
         raise RunEnds("failed", f"the migration cannot go up, down and up again: {s.clean(str(error))}") from None
@@ -120,7 +125,8 @@ async def desire_schema(s: Session, step: Step, drift: Drift) -> None:
     ):
         await _nothing_left(s, step, wanted, drift)
         return
-    _keep(s, step, desired, desired.base if s.facts.used or s.facts.adopted else present, began)
+    copied = s.facts.used or s.facts.adopted or first
+    _keep(s, step, desired, desired.base if copied else present, began)
 
 
 async def _nothing_left(s: Session, step: Step, wanted: Wanted, drift: Drift) -> None:
@@ -268,6 +274,14 @@ def _evaluated(s: Session, step: Step) -> Wanted | None:
     return None
 
 
+def _written_first(s: Session) -> tuple[Wanted, ...]:
+    """The revision that a person chose to have written before the phase's own."""
+    from safemig.sandbox.desired import of_revision
+
+    steps = (one.action for one in s.plan.steps if one.id == WRITE)
+    return tuple(of_revision(action.text, action.path) for action in steps)
+
+
 def _planned(s: Session) -> Wanted | None:
     """The revision that is to be written, where it is made of operations; what it lacks else is said further below."""
     from safemig.sandbox.desired import RevisionFails
@@ -340,7 +354,8 @@ def _differences(s: Session, desired: Evidence, found: Snapshot) -> tuple[Differ
 def _wanted(s: Session, step: Step) -> Evidence | None:
     """The wanted schema that this comparison is about; None where nothing told it beforehand."""
     later = any(other.id == "desire" for other in s.plan.steps) and step.id == "verify"
-    known = s.known("desire" if later else "baseline", "before", "desired")
+    last = next(other.id for other in reversed(s.plan.steps) if other.intent == "baseline")
+    known = s.known("desire" if later else last, "before", "desired")
     return known[-1] if known else None
 
 

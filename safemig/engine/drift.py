@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -12,22 +12,17 @@ from checks.schema.difference import Difference, short, table_of
 from checks.schema.snapshot import Snapshot, TableHeld, last_name, part
 from safemig.engine import observation
 from safemig.engine.approval import ask_person
+from safemig.engine.drift_choices import Choices, Ground, choices, finding_to_stamp, finding_to_write
 from safemig.engine.session import RunEnds, Session
 from safemig.migrations.change import Wanted
 from safemig.migrations.reconcile.statements import parts
+from safemig.planning.drift import STAMP, WRITE, stamp_line
 from safemig.planning.plan import Step
 from safemig.sandbox.drift import Drift, drift
 
 KIND = "drift"
 _LISTED = 5  # differences that one sentence names
-_CHOICES = (
-    "write a revision for it (`alembic revision`), or stamp the one that makes it (`alembic stamp`) and run again; or "
-    "go on, and the report says so"
-)
-_WRITTEN = (
-    "yes writes the revision that makes it where it is missing and leaves it here; no stops: write one by hand, or "
-    "stamp the one that makes it (`alembic stamp`)"
-)
+_WRITTEN = "yes writes the revision that makes it where it is missing and leaves it here; no stops"
 # What a statement makes beside tables, as its key begins.
 _KINDS = ("index", "view", "type", "sequence", "function", "trigger", "extension", "schema", "domain", "policy")
 
@@ -39,12 +34,30 @@ async def look_drift(s: Session, step: Step, written: Wanted | None, asked: Want
     if not known:
         began = now()
         result, found = await _take(s, written)
+        moved = _current(s) != _earlier(s)
         repeat = "the upgrades of all revisions on an empty throwaway database, compared with pg_dump --schema-only"
-        data = _data(s, result, found, asked)
+        data = {**_data(s, result, found, asked), "moved": moved}
+        data["choices"] = await _offered(s, data, result, found, asked, written)
         known = (s.observe(step.id, "before", Evidence(KIND, s.facts.database, True, began, now(), repeat, data)),)
         _warn(s, step, known[0])
     await _judge(s, step, known[0])
-    return _read(known[0])
+    return _read_of(known[0].data)
+
+
+async def _offered(
+    s: Session,
+    data: Mapping[str, Json],
+    result: Drift,
+    found: Snapshot | None,
+    asked: Wanted | None,
+    written: Wanted | None,
+) -> dict[str, Json]:
+    """What can be chosen where the phase stands on drift, tried; {} where nothing is asked."""
+    differences, leans = _asked_of(data), _leans(data)
+    if found is None or asked is None or not (differences or leans):
+        return {}
+    ground = Ground(result, found, _current(s) or (), tuple(differences), asked, written)
+    return (await choices(s, ground)).plain()
 
 
 def _data(s: Session, result: Drift, found: Snapshot | None, asked: Wanted | None) -> dict[str, Json]:
@@ -76,14 +89,10 @@ async def _take(s: Session, written: Wanted | None) -> tuple[Drift, Snapshot | N
     from safemig.sandbox.restore import ScratchFails
     from safemig.sandbox.worker import chain
 
-    revision = s.past.last("revision")
-    current = revisions_at(revision)
+    current, earlier = _current(s), _earlier(s)
     if s.project.tree is None or current is None:
         return Drift(None, "the database's revision is not known"), None
     folder = s.project.tree.versions[0]
-    earlier = s.facts.current
-    if earlier is None:
-        earlier = revisions_at(next((one.evidence for one in s.past.evidence if one.evidence.kind == "revision"), None))
     try:
         graph = await s.look(lambda: observation.graph_of(s))
         found = await observation.snapshot_now(s)
@@ -91,7 +100,14 @@ async def _take(s: Session, written: Wanted | None) -> tuple[Drift, Snapshot | N
             lambda: on_scratch(
                 s.runtime,
                 lambda scratch: drift(
-                    graph, current, folder, found, scratch, since=earlier, written=written, run=chain
+                    graph,
+                    current,
+                    folder,
+                    found,
+                    scratch,
+                    since=earlier,
+                    written=(written,) if written else (),
+                    run=chain,
                 ),
                 lambda _: None,
             )
@@ -99,6 +115,17 @@ async def _take(s: Session, written: Wanted | None) -> tuple[Drift, Snapshot | N
     except (ScratchFails, Unreachable, TableHeld, psycopg.Error, OSError) as error:
         return Drift(None, " ".join(str(error).split())), None
     return result, found
+
+
+def _current(s: Session) -> tuple[str, ...] | None:
+    return revisions_at(s.past.last("revision"))
+
+
+def _earlier(s: Session) -> tuple[str, ...] | None:
+    """Where the database was before this run."""
+    if s.facts.current is not None:
+        return s.facts.current
+    return revisions_at(next((one.evidence for one in s.past.evidence if one.evidence.kind == "revision"), None))
 
 
 def tables_of(wanted: Wanted | None) -> frozenset[str]:
@@ -166,7 +193,7 @@ def _aspect(one: Difference) -> str:
 
 
 def _warn(s: Session, step: Step, known: Evidence) -> None:
-    drifted, asked = _read(known), _asked(known)
+    drifted, asked = _read_of(known.data), _asked_of(known.data)
     if drifted.unbuildable:
         s.note(f"the revisions cannot build an empty database: {drifted.unbuildable}", step.id, "warning")
     if drifted.differences is None:
@@ -177,8 +204,10 @@ def _warn(s: Session, step: Step, known: Evidence) -> None:
 
 async def _judge(s: Session, step: Step, known: Evidence) -> None:
     """Ends the run for what was not made; asks where the phase stands on what no revision makes."""
-    drifted = _read(known)
-    covered, not_made = _keys(known, "covered"), _keys(known, "not_made")
+    drifted = _read_of(known.data)
+    if drifted.differences is None and known.data.get("moved") and step.intent == "baseline":
+        await _ask_untold(s, step, drifted)
+    covered, not_made = _keys_of(known.data, "covered"), _keys_of(known.data, "not_made")
     listed = drifted.differences or ()
     if not_made:
         raise RunEnds("failed", _not_made([one for one in listed if one.key in not_made]))
@@ -187,32 +216,76 @@ async def _judge(s: Session, step: Step, known: Evidence) -> None:
     if late and not s.facts.adopted:
         reason = f"{short(late[0])} has come since the plan was made, and no revision makes it"
         raise RunEnds("stale", f"{reason}: start a new run, which offers the revision that makes it and leaves it here")
-    asked = _asked(known)
+    asked, leans = _asked_of(known.data), _leans(known.data)
     reasons = [words(asked)] if asked else []
-    # What the revisions make already is made a second time by no revision: that is said where the spec is looked at.
-    if drifted.leans and (listed or "already exists" not in drifted.leans):
-        reasons.append(f"the new revision cannot be made on an empty database: {drifted.leans}")
-    if not reasons:
+    if leans:
+        reasons.append(f"the new revision cannot be made on an empty database: {leans}")
+    if not reasons or any(one.name in (WRITE, STAMP) and one.step == step.id for one in s.findings):
         return
+    covered_alone = bool(asked) and not leans and all(one.key in covered for one in asked)
+    await _ask(s, step, reasons, msgspec.convert(known.data.get("choices") or {}, Choices), covered=covered_alone)
+
+
+async def _ask(s: Session, step: Step, reasons: Sequence[str], offered: Choices, *, covered: bool) -> None:
+    """Asks in every mode what to do about drift that the phase stands on, and takes the answer into the plan."""
     title = "The phase stands on a schema that no revision makes; go on?"
-    once = "the run goes on; on an empty database the revisions give another schema, or fail"
-    choices = _CHOICES
-    if asked and not drifted.leans and all(one.key in covered for one in asked):
+    once = "the run goes on and says so; on an empty database the revisions give another schema, or fail"
+    told = (
+        [_WRITTEN] if covered else [f"not offered, write a revision first: {offered.no_write}"] * bool(offered.no_write)
+    )
+    if covered:
         once = "the revision that makes it is written; it leaves what is there"
-        choices = _WRITTEN
-    await ask_person(s, step, title, "; ".join((*reasons, choices)), once, "drift in the tables of the phase asks")
-    s.note(f"drift, gone on with: {'; '.join(reasons)}", step.id, "warning")
+    told += [f"not offered, stamp: {offered.no_stamp}"] * bool(offered.no_stamp)
+    others = {}
+    if offered.write and not covered:
+        others["write"] = (
+            f"{offered.path} is written first: it makes this where it is missing, and leaves it where it is"
+        )
+    if offered.stamp:
+        others["stamp"] = (
+            f"`{stamp_line(s.facts, offered.stamp)}` comes first, which is asked about as the command that it is"
+        )
+    what = "; ".join((*reasons, *told))
+    answer = await ask_person(s, step, title, what, once, "drift in the tables of the phase asks", others=others)
+    if answer == "write":
+        graph = await s.look(lambda: observation.graph_of(s))
+        s.find(finding_to_write(s, step, offered, graph))
+    elif answer == "stamp":
+        s.find(finding_to_stamp(s, step, offered.stamp, _current(s) or ()))
+    else:
+        s.note(f"drift, gone on with: {'; '.join(reasons)}", step.id, "warning")
 
 
-def _asked(known: Evidence) -> list[Difference]:
+async def _ask_untold(s: Session, step: Step, drifted: Drift) -> None:
+    """This run has applied revisions before the baseline, and nothing tells whether they made what they should: asked
+    in every mode, as a change that cannot be compared is, unless safemig.yaml accepts it."""
+    what = f"whether the applied revisions have made what they should cannot be told: {drifted.reason}"
+    if s.config.migration.uncompared == "accept":
+        s.note(f"{what}; gone on all the same (migration: uncompared: accept)", step.id, "warning")
+        return
+    title = "It cannot be told whether the applied revisions have made what they should; go on?"
+    way = "say yes to go on uncompared, or set `migration: {uncompared: accept}` in safemig.yaml"
+    once = "the run goes on, on a schema that was compared with nothing"
+    await ask_person(s, step, title, f"{what}; {way}", once, "what cannot be compared asks in every mode")
+    s.note(f"gone on uncompared: {what}", step.id, "warning")
+
+
+def _asked_of(data: Mapping[str, Json]) -> list[Difference]:
     """The differences that a person is asked about: what else the new revision makes where it is missing is none."""
-    inside, covered = _keys(known, "phase"), _keys(known, "covered")
-    listed = _read(known).differences or ()
+    inside, covered = _keys_of(data, "phase"), _keys_of(data, "covered")
+    listed = _read_of(data).differences or ()
     return [one for one in listed if one.key in inside and (one.key not in covered or one.key.startswith("table "))]
 
 
-def _keys(known: Evidence, name: str) -> frozenset[str]:
-    return frozenset(msgspec.convert(known.data[name], list[str]))
+def _leans(data: Mapping[str, Json]) -> str:
+    """Why the new revision cannot be made on an empty database. What the revisions make already is made a second time
+    by no revision: that is said where the spec is looked at."""
+    drifted = _read_of(data)
+    return drifted.leans if drifted.differences or "already exists" not in drifted.leans else ""
+
+
+def _keys_of(data: Mapping[str, Json], name: str) -> frozenset[str]:
+    return frozenset(msgspec.convert(data[name], list[str]))
 
 
 def plain(one: Difference) -> dict[str, Json]:
@@ -220,11 +293,11 @@ def plain(one: Difference) -> dict[str, Json]:
     return {"object": one.key, "aspect": one.aspect, "wanted": one.wanted, "found": one.found}
 
 
-def _read(known: Evidence) -> Drift:
+def _read_of(data: Mapping[str, Json]) -> Drift:
     """The journalled drift, as far as what follows asks for it."""
-    rows = msgspec.convert(known.data["differences"], list[dict[str, Json]])
+    rows = msgspec.convert(data["differences"], list[dict[str, Json]])
     listed = tuple(Difference(str(row["object"]), str(row["aspect"]), row["wanted"], row["found"]) for row in rows)
     return Drift(
-        listed if known.data["known"] else None, str(known.data["reason"]),
-        unbuildable=str(known.data["unbuildable"]), leans=str(known.data["leans"]),
+        listed if data["known"] else None, str(data["reason"]),
+        unbuildable=str(data["unbuildable"]), leans=str(data["leans"]),
     )  # fmt: skip

@@ -25,12 +25,13 @@ from checks.service.endpoints import look as look_endpoint
 from safemig.engine.exited import service_gone
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.waits import waiting
+from safemig.planning.drift import WRITE, written_first
 from safemig.project.constants import of_revisions
 
 if TYPE_CHECKING:
     import psycopg
 
-    from safemig.project.alembic_config import AlembicTree
+from safemig.project.alembic_config import AlembicTree
 
 SETTLE_SECONDS = 20.0
 POLL_SECONDS = 0.3
@@ -57,6 +58,8 @@ def expected_heads(s: Session) -> tuple[str, ...] | None:
         return None
     if s.facts.migration and s.past.of("create").status == "done":
         return (s.facts.migration.revision,)
+    if (first := written_first(s.findings)) and s.past.of(WRITE).status == "done":
+        return first.revisions
     if s.facts.merge and s.past.of("merge").status != "done":
         return s.facts.merge.down
     return s.facts.heads

@@ -64,7 +64,7 @@ async def union_of(s: Session, step: Step, names: Sequence[str], dump: str = "")
 
 async def upgrades_of(s: Session, names: Sequence[str]) -> list[Wanted]:
     """The upgrades of those revisions as operations; raises NotEvaluated for one that is anything else."""
-    from safemig.sandbox.drift import upgrade_in
+    from safemig.sandbox.drift import upgrade_in, with_rows
 
     graph = await s.look(lambda: observation.graph_of(s))
     paths = {
@@ -72,7 +72,8 @@ async def upgrades_of(s: Session, names: Sequence[str]) -> list[Wanted]:
         for name in names
     }
     texts = {shown: await s.look(partial(text_of, path)) for shown, path in paths.items()}
-    return [one for shown, text in texts.items() if (one := upgrade_in(text, shown)) is not None]
+    steps = with_rows([upgrade_in(text, shown) for shown, text in texts.items()], list(texts.values()))
+    return [step for step in steps if step is not None]
 
 
 async def desired_of(s: Session, step: Step, names: Sequence[str], applied_by: str, dump: str = "") -> Desired | None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import secrets
 import threading
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,41 +15,34 @@ import msgspec
 
 from checks.database.use import Identity, identity
 from checks.evidence import Evidence, Json, now
-from checks.service.endpoints import Probe
 from safemig.engine import observation
 from safemig.engine.approval import ask_person
 from safemig.engine.command import cause, output_of, run_anew, tail
 from safemig.engine.ownership import claims_now
+from safemig.engine.service_database import service_use
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.session_watch import (
-    ServiceSightings,
     Sightings,
     Watched,
     current_statement,
     printed_database,
     watch_command,
-    watch_service,
 )
 from safemig.execution.command import LOOK
 from safemig.planning.applying import migrates_by_command, places
 from safemig.planning.database_use import (
     CommandSeen,
     DatabaseUse,
-    ServiceSeen,
-    VariableSeen,
     judge_command,
-    judge_service,
 )
 from safemig.planning.plan import Step
 from safemig.project.database_names import NamedDatabase, agreed, named_databases, named_for_start, origin_of
-from safemig.project.database_url import DatabaseRef, assembled, from_environment, is_here
+from safemig.project.database_url import DatabaseRef, is_here
 from safemig.runtimes.database_owner import ServerPlace
 
 KIND = "database"
 MOMENT = "start"
 TRIES = 3
-ASK_SECONDS = 5.0  # after that no further round of requests is begun
-ASKED = 10  # times: a session of one request is there for some 10 ms, and is missed now and then
 NAME = "PGAPPNAME"  # libpq calls its sessions so; in containers the `docker` of safemig's commands hands it on
 PRODUCTION = "prod"
 
@@ -159,6 +150,10 @@ def command_words(s: Session) -> str:
     return f"`{migrate.line}`" if migrate else "the migrate command"
 
 
+async def _service(s: Session, _: Step, ours: Ours, subject: str) -> DatabaseUse:
+    return await service_use(s, subject, ours.identity, ours.addresses)
+
+
 Look = Callable[[Session, Step, Ours, str], Awaitable[DatabaseUse]]
 
 
@@ -237,63 +232,6 @@ async def look_by_command(s: Session, step: Step, variables: Mapping[str, str] =
         status=done.status if done.how == "exit" else None,
         said=cause(output) if done.status else "",
     )
-
-
-async def _service(s: Session, _: Step, ours: Ours, subject: str) -> DatabaseUse:
-    """The running service, watched while it is asked: the quiet ways first."""
-    ended = threading.Event()
-    watching = asyncio.ensure_future(s.look(lambda: watch_service(s.runtime, ours.name, ended)))
-    try:
-        await _ask_service(s, watching)
-    finally:
-        ended.set()
-        seen = await watching
-    variables = () if ours.name in seen.sessions else await s.look(lambda: _variables(s, ours))
-    alike = agreed(named_databases(s.project, os.environ), s.project.database)
-    elsewhere = seen.elsewhere - ours.addresses
-    reached = elsewhere != seen.elsewhere
-    sightings = ServiceSeen(seen.sessions, seen.fresh, reached, variables, tuple(sorted(elsewhere)), alike)
-    return judge_service(subject, ours.name, sightings)
-
-
-async def _ask_service(s: Session, watching: asyncio.Future[ServiceSightings]) -> None:
-    """The health path, then what else is asked of it; ends as soon as a session of it was seen."""
-    base = await s.look(s.runtime.base_url)
-    if not base:
-        return
-
-    async def ask(probe: Probe) -> None:
-        if not watching.done():
-            await observation.ask(s, base, probe)
-
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(watching), 0.3)  # a pool keeps its sessions: no request is needed
-    for _ in range(ASKED):
-        await ask(Probe(path=s.config.health or "/", seconds=3.0))
-    if watching.done():
-        return
-    found = await observation.discovered(s, base)
-    # A session that is opened for one request lives some 10 ms: on a busy machine it is missed now and then.
-    until = time.monotonic() + ASK_SECONDS
-    for turn in range(ASKED):
-        if turn and time.monotonic() > until:
-            return
-        for probe in found.probes:
-            await ask(probe)
-
-
-def _variables(s: Session, ours: Ours) -> tuple[VariableSeen, ...]:
-    """What the service's own variables name, and whether that is the database that is looked at."""
-    values = s.runtime.service_variables()
-    compose = s.project.compose if s.project.runtime != "process" else None
-    found: list[VariableSeen] = []
-    for ref in from_environment(values, "", compose):
-        named = values.get(ref.reference, "")
-        url = named if "://" in named else assembled(values)
-        there = s.runtime.identify(url) if url else None
-        same = there == ours.identity if there is not None else None
-        found.append(VariableSeen(ref.reference, ref.name, same))
-    return tuple(found)
 
 
 def _different(s: Session, ours: Ours, uses: Sequence[DatabaseUse]) -> str:

@@ -185,6 +185,7 @@ class ServiceSightings:
 
     sessions: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
     elsewhere: frozenset[str] = frozenset()
 
 
@@ -209,7 +210,8 @@ def watch_service(runtime: Runtime, ours: str, ended: threading.Event) -> Servic
                     gone = [each for key, each in found.items() if key not in before and key not in alive]
                     fresh = tuple(dict.fromkeys(each.database for each in gone))
                     elsewhere = frozenset(place for one in tuple(clients) for place in one.elsewhere)
-                    return ServiceSightings(databases, fresh, elsewhere)
+                    whole = tuple(dict.fromkeys(each.database for each in found.values()))
+                    return ServiceSightings(databases, fresh, whole, elsewhere)
                 time.sleep(POLL / 5)
         finally:
             over.set()

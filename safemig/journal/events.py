@@ -20,7 +20,7 @@ from checks.evidence import Evidence, Json
 
 Mode = Literal["default", "plan", "auto"]
 Verdict = Literal["passed", "unchanged", "failed", "refused", "interrupted", "waiting", "stale"]
-Answer = Literal["once", "always", "tool", "proposed", "edit", "no"]
+Answer = Literal["once", "always", "tool", "proposed", "write", "stamp", "edit", "no"]
 Strings: TypeAlias = tuple[str, ...]
 GOOD: tuple[Verdict, ...] = ("passed", "unchanged")  # the service was proved, and nothing is left to be done
 RESUMABLE: frozenset[str] = frozenset({"", "interrupted", "waiting"})  # "": it has no verdict yet
@@ -180,9 +180,8 @@ class Observed(msgspec.Struct, frozen=True):
 
 
 class ApprovalAsked(msgspec.Struct, frozen=True):
-    """A question. ``kind`` is step, plan or question. ``always`` (this line), ``tool`` and ``proposed`` (the proposed
-    items of a checklist too) say word for word what the answer grants, "" where it cannot be given. ``typed`` are the
-    words that the answer must carry in text; ``contents`` are the files that the step applies, by sha256."""
+    """A question. ``kind`` is step, plan or question. What each further answer grants, word for word, "" where it
+    cannot be given. ``typed`` is what the answer's text must be; ``contents`` are the files applied, by sha256."""
 
     id: str = ""
     kind: str = ""
@@ -198,15 +197,16 @@ class ApprovalAsked(msgspec.Struct, frozen=True):
     always: str = ""
     tool: str = ""
     proposed: str = ""
+    write: str = ""
+    stamp: str = ""
     typed: str = ""
     contents: dict[str, str] | UnsetType = UNSET
 
 
 class ApprovalGiven(msgspec.Struct, frozen=True):
-    """An answer (once, always, tool, proposed, no), ``by`` person, rule or mode. A plan's has ``digests`` (the actions
-    that it approves), that of the checklist's commands ``named`` (their actions), that of proposed items ``lines``
-    (which of them; none means all). ``from`` is the process that gave a person's. Where it was given for
-    good, ``grant`` is its id and ``granted`` what it says."""
+    """An answer (once, always, tool, proposed, write, stamp, no), ``by`` person, rule or mode. A plan's has ``digests``
+    (the actions that it approves), that of the checklist's commands ``named`` (their actions), that of proposed items
+    ``lines`` (none means all). ``from`` is the process that gave a person's; a lasting one has a ``grant`` (its id)."""
 
     id: str = ""
     digest: str = ""

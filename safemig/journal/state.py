@@ -88,6 +88,8 @@ class Question:
     always: str
     tool: str
     proposed: str = ""
+    write: str = ""
+    stamp: str = ""
     typed: str = ""
 
 

@@ -291,9 +291,9 @@ def _runs(reader: Reader, node: ast.Call, at: int) -> Value:
         reader.runs(node, value.name, certain=reader.certain(node, at))
     elif value.kind == "query":
         if value.name:
-            reader.acts(node)
+            reader.acts(node, rows=value.name in ("insert", "write"))
     elif value.kind == "write":
-        reader.acts(node)
+        reader.acts(node, rows=True)
     else:
         reader.unknown(node, _NO_LITERAL)
         reader.acts(node)
@@ -310,7 +310,8 @@ def _operation(reader: Reader, node: ast.Call, method: str, at: int, table: str 
     given = _arguments(reader, node, at, types=method == "alter_column")
     check_raw_text(reader, node, method, at)
     if method not in LOOKS and (method != "alter_column" or changes(node)):
-        reader.acts(node, makes(node, method, table) if reader.certain(node, at) else "")
+        made = makes(node, method, table) if reader.certain(node, at) else ""
+        reader.acts(node, made, rows=method == "bulk_insert")
     if method == "batch_alter_table":
         return _batch(reader, node)
     hazard = _hazard(reader, node, method, at, given, in_batch=bool(table))

@@ -41,7 +41,10 @@ class Wanted:
     ``upgrade_lines`` and ``downgrade_lines`` give for each line of the text its line in that file. ``imports`` are
     the import lines the statements need beside op and sa. ``types`` are table, column and type of columns before the
     change, as PostgreSQL prints them, where a change of type needs them. ``differences`` are sentences on what other
-    sources say otherwise. With any of ``problems`` the source cannot be used as it stands.
+    sources say otherwise. With any of ``problems`` the source cannot be used as it stands. ``existing``: it is a
+    revision that is there already, read for what it makes; ``rows`` are the 1-based lines of ``upgrade`` on which its
+    statements begin that change rows alone, or nothing. Those that are not evaluated are left out of it, with
+    ``rows_left`` all of them.
     """
 
     kind: Literal["op", "sql"]
@@ -57,6 +60,9 @@ class Wanted:
     upgrade_lines: tuple[int, ...] = ()
     downgrade_lines: tuple[int, ...] = ()
     types: tuple[tuple[str, str, str], ...] = ()
+    existing: bool = False
+    rows: frozenset[int] = frozenset()
+    rows_left: bool = False
 
     def place(self, line: int, side: Literal["up", "down"] = "up") -> tuple[str, int]:
         """File and line of that 1-based line of ``upgrade`` or ``downgrade``."""

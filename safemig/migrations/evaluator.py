@@ -20,7 +20,7 @@ from safemig.sql.text import Statement, statements
 if TYPE_CHECKING:
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, TextClause
 
 OPERATIONS = frozenset({
     "add_column", "alter_column", "create_check_constraint", "create_exclude_constraint",
@@ -132,6 +132,15 @@ def _run_statement(statement: Statement, context: MigrationContext) -> None:
         raise Failed(_line_of(error, statement), _message(error)) from error
 
 
+def send(context: MigrationContext, statement: str | TextClause, parameters: Any) -> Any:
+    """What the statement gives on the context's connection; a string without parameters goes as it stands."""
+    assert context.connection is not None
+    if not isinstance(statement, str):
+        return context.connection.execute(statement, parameters)
+    options = {} if parameters else {"no_parameters": True}
+    return context.connection.exec_driver_sql(statement, parameters, execution_options=options)
+
+
 def _line_of(error: Any, statement: Statement) -> int:
     """The line that PostgreSQL points at, else the first of the statement."""
     position = getattr(getattr(error.orig, "diag", None), "statement_position", None)
@@ -154,11 +163,11 @@ def _message(error: Any) -> str:
     return said or str(error.orig).strip()
 
 
-class _Bind:
-    """``op.get_bind()``, for an enum's create and drop alone."""
+class Bind:
+    """``op.get_bind()``: an enum is made and dropped on it."""
 
 
-class _Module:
+class Module:
     """A module of SQLAlchemy from which only listed names are taken."""
 
     def __init__(self, path: str) -> None:
@@ -172,8 +181,8 @@ class Evaluation:
         self._op = op
         self._context = context
         self._scope: dict[str, Any] = {
-            "op": op, "sa": _Module("sqlalchemy"), "sqlalchemy": _Module("sqlalchemy"),
-            "postgresql": _Module("sqlalchemy.dialects.postgresql"),
+            "op": op, "sa": Module("sqlalchemy"), "sqlalchemy": Module("sqlalchemy"),
+            "postgresql": Module("sqlalchemy.dialects.postgresql"),
         }  # fmt: skip
         for line in imports:
             tree = parse(line)
@@ -192,13 +201,13 @@ class Evaluation:
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 if node.module != "alembic":
-                    module = _Module(node.module or "")
+                    module = Module(node.module or "")
                     self._scope[alias.asname or alias.name] = self._member(module, alias.name, node)
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name in _MODULES:
                     name = alias.asname or alias.name.split(".")[0]
-                    self._scope[name] = _Module(alias.name if alias.asname else name)
+                    self._scope[name] = Module(alias.name if alias.asname else name)
 
     def _statement(self, node: ast.stmt) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -213,7 +222,7 @@ class Evaluation:
         elif isinstance(node, ast.With) and len(node.items) == 1:
             self._with(node)
         elif not isinstance(node, ast.Pass):
-            raise _refusal(node, "only operations, assignments and batches are")
+            raise refusal(node, "only operations, assignments and batches are")
 
     def _with(self, node: ast.With) -> None:
         from sqlalchemy.exc import DBAPIError
@@ -234,7 +243,7 @@ class Evaluation:
                 return self._context.autocommit_block()
             if node.func.attr == "batch_alter_table" and self._value(node.func.value) is self._op:
                 return self._batch(*self._arguments(node))
-        raise _refusal(node, "only op.batch_alter_table and autocommit_block are")
+        raise refusal(node, "only op.batch_alter_table and autocommit_block are")
 
     def _batch(self, positional: list[Any], named: Mapping[str, Any]) -> AbstractContextManager[Any]:
         batch: AbstractContextManager[Any] = self._op.batch_alter_table(*positional, **named)
@@ -243,11 +252,11 @@ class Evaluation:
     def _value(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Constant):
             if node.value is Ellipsis:
-                raise _refusal(node, "a placeholder")
+                raise refusal(node, "a placeholder")
             return node.value
         if isinstance(node, ast.Name):
             if node.id not in self._scope:
-                raise _refusal(node, "the name is not known")
+                raise refusal(node, "the name is not known")
             return self._scope[node.id]
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
             values = [self._value(element) for element in node.elts]
@@ -257,10 +266,10 @@ class Evaluation:
         if isinstance(node, ast.UnaryOp | ast.BinOp | ast.JoinedStr):
             return self._computed(node)
         if isinstance(node, ast.Attribute):
-            return self._attribute(node)
+            return self._attribute(self._value(node.value), node)
         if isinstance(node, ast.Call):
             return self._call(node)
-        raise _refusal(node, "no literal and no operation")
+        raise refusal(node, "no literal and no operation")
 
     def _computed(self, node: ast.UnaryOp | ast.BinOp | ast.JoinedStr) -> Any:
         """Negative numbers and strings put together from strings."""
@@ -281,11 +290,10 @@ class Evaluation:
                 texts = [str(part) for part in parts]
                 if sum(map(len, texts)) <= MAX_CHARACTERS:
                     return "".join(texts)
-        raise _refusal(node, "not computed")
+        raise refusal(node, "not computed")
 
-    def _attribute(self, node: ast.Attribute) -> Any:
-        owner = self._value(node.value)
-        if isinstance(owner, _Module):
+    def _attribute(self, owner: Any, node: ast.Attribute) -> Any:
+        if isinstance(owner, Module):
             return self._member(owner, node.attr, node)
         if owner is self._op and node.attr in OPERATIONS:
             return self._operation(node.attr)
@@ -297,24 +305,24 @@ class Evaluation:
             return getattr(owner, node.attr)
         if node.attr in ("create", "drop") and is_enum(owner):
             return self._enum_method(getattr(owner, node.attr))
-        raise _refusal(node, "not one of the listed names")
+        raise refusal(node, "not one of the listed names")
 
-    def _member(self, module: _Module, name: str, node: ast.AST) -> Any:
+    def _member(self, module: Module, name: str, node: ast.AST) -> Any:
         import importlib
 
         path = f"{module.path}.{name}"
         if path in _MODULES:
-            return _Module(path)
+            return Module(path)
         if module.path not in _MODULES or name.startswith("_"):
-            raise _refusal(node, "not one of the listed names")
+            raise refusal(node, "not one of the listed names")
         value = getattr(importlib.import_module(module.path), name, None)
         if value is None or not (name in _ITEMS or name in _FUNCTIONS or is_type(value, name)):
-            raise _refusal(node, "not a type, constraint or expression of a schema")
+            raise refusal(node, "not a type, constraint or expression of a schema")
         return value
 
     def _operation(self, name: str) -> Callable[..., Any]:
         if name == "get_bind":
-            return _Bind
+            return Bind
         if name == "execute":
             return self._execute
         method: Callable[..., Any] = getattr(self._op, name)
@@ -329,7 +337,7 @@ class Evaluation:
 
     def _enum_method(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(bind: Any, *, checkfirst: bool = True) -> None:
-            if not isinstance(bind, _Bind):
+            if not isinstance(bind, Bind):
                 raise TypeError("an enum is made on op.get_bind()")
             method(self._context.connection, checkfirst=checkfirst)
 
@@ -339,8 +347,8 @@ class Evaluation:
         from sqlalchemy.exc import DBAPIError
 
         function = self._value(node.func)
-        if isinstance(function, _Module | str | int) or not callable(function) or function is self._op:
-            raise _refusal(node, "not callable")
+        if isinstance(function, Module | str | int) or not callable(function) or function is self._op:
+            raise refusal(node, "not callable")
         positional, named = self._arguments(node)
         try:
             return function(*positional, **named)
@@ -349,16 +357,16 @@ class Evaluation:
         except (Refused, Failed):
             raise
         except Exception as error:  # what SQLAlchemy and Alembic raise for wrong arguments has no common class
-            raise _refusal(node, f"{type(error).__name__}: {error}") from error
+            raise refusal(node, f"{type(error).__name__}: {error}") from error
 
     def _arguments(self, node: ast.Call) -> tuple[list[Any], Mapping[str, Any]]:
         positional = [self._value(argument) for argument in node.args]
         if any(keyword.arg is None for keyword in node.keywords):
-            raise _refusal(node, "** is not evaluated")
+            raise refusal(node, "** is not evaluated")
         named = {keyword.arg: self._value(keyword.value) for keyword in node.keywords if keyword.arg}
         for value in (*positional, *named.values()):
-            if isinstance(value, _Module) or value is self._op:
-                raise _refusal(node, "a module is no value")
+            if isinstance(value, Module) or value is self._op:
+                raise refusal(node, "a module is no value")
         return positional, named
 
 
@@ -371,5 +379,6 @@ def _flat(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             yield node
 
 
-def _refusal(node: ast.AST, why: str) -> Refused:
+def refusal(node: ast.AST, why: str) -> Refused:
+    """That what stands there is not evaluated, and why."""
     return Refused(getattr(node, "lineno", 1), ast.unparse(node)[:200], why)

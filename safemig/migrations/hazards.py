@@ -57,7 +57,7 @@ class _Reading:
     def sql(self) -> Iterator[str]:
         for event in (*self.loading, *self.upgrade, *(self.downgrade or ())):
             if isinstance(event, RunsSql):
-                yield from _forms(event)
+                yield from sql_forms(event)
 
 
 def risks(text: str) -> tuple[Risk, ...]:
@@ -137,7 +137,7 @@ def _acts(events: Sequence[Event], parsed: Mapping[str, Parsed]) -> bool:
         if isinstance(event, Acts) and event.known:
             return True
         if isinstance(event, RunsSql) and event.form == "statement":
-            read = _read(event, parsed)
+            read = read_sql(event, parsed)
             if read.error or any(writes(statement) for statement in read.statements):
                 return True
     return False
@@ -154,7 +154,7 @@ def _judged(events: Sequence[Event], parsed: Mapping[str, Parsed]) -> Iterator[R
         elif isinstance(event, Acts) and event.makes:
             made.add(event.makes)
         elif isinstance(event, RunsSql):
-            read = _read(event, parsed)
+            read = read_sql(event, parsed)
             if read.error:
                 yield Risk(event.line, f"runs SQL that cannot be read: {read.error}", kind="unknown")
             for statement in read.statements:
@@ -166,7 +166,7 @@ def _judged(events: Sequence[Event], parsed: Mapping[str, Parsed]) -> Iterator[R
                     made.update(makes(statement))
 
 
-def _forms(event: RunsSql) -> tuple[str, ...]:
+def sql_forms(event: RunsSql) -> tuple[str, ...]:
     """The texts that PostgreSQL may get for it: with its parameters filled, a fragment inside of a statement."""
     text = _PARAMETER.sub("$1", event.text).replace("\\:", ":")
     if event.form == "fragment":
@@ -174,6 +174,7 @@ def _forms(event: RunsSql) -> tuple[str, ...]:
     return (text, _DRIVER_PARAMETER.sub("$1", text).replace("%%", "%"))
 
 
-def _read(event: RunsSql, parsed: Mapping[str, Parsed]) -> Parsed:
-    read = [parsed[text] for text in _forms(event)]
+def read_sql(event: RunsSql, parsed: Mapping[str, Parsed]) -> Parsed:
+    """The first of those texts that PostgreSQL can parse."""
+    read = [parsed[text] for text in sql_forms(event)]
     return next((one for one in read if not one.error), read[0])

@@ -33,11 +33,12 @@ class RunsSql:
 class Acts:
     """Something that changes the database, or may. ``makes`` is the table, ``constraint TABLE.NAME`` or
     ``column TABLE.NAME`` that stands there afterwards for certain; not ``known``: it is
-    not read whether it changes anything at all."""
+    not read whether it changes anything at all; ``rows``: it changes rows and no definition."""
 
     line: int
     makes: str = ""
     known: bool = True
+    rows: bool = False
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,8 @@ class Surroundings:
         self.events.append(Acts(getattr(node, "lineno", 1), known=False))
         return UNKNOWN
 
-    def acts(self, node: ast.AST, makes: str = "") -> None:
-        self.events.append(Acts(getattr(node, "lineno", 1), makes))
+    def acts(self, node: ast.AST, makes: str = "", *, rows: bool = False) -> None:
+        self.events.append(Acts(getattr(node, "lineno", 1), makes, rows=rows))
 
     def raises(self, node: ast.AST, error: str) -> None:
         self.events.append(Raises(getattr(node, "lineno", 1), error))

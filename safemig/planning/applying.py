@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from safemig.base.action import SCHEMA
 from safemig.planning.contents import applying as with_contents
+from safemig.planning.drift import WRITE, written_first
 from safemig.planning.facts import AppliesFact, ApplyingRole, CommandFact, Facts, Finding
 from safemig.planning.heads import shares_migration
 from safemig.planning.pending import NEW, generated
@@ -109,6 +110,8 @@ def _written(step: Step, facts: Facts, findings: Sequence[Finding]) -> tuple[str
         return (facts.merge.revision,)
     if step.id == "create" and facts.migration:
         return (facts.migration.revision,)
+    if step.id == WRITE and (chosen := written_first(findings)):
+        return chosen.revisions
     made = generated(findings)
     return (made.revisions if made else (NEW,)) if step.id == "generate" else ()
 

@@ -10,9 +10,9 @@ Proof = Literal["same", "different", "unknown", "none"]
 
 @dataclass(frozen=True)
 class DatabaseUse:
-    """Which database ``subject`` uses. ``proof``: same and different are proved, none is a service that was seen with
-    no database at all while every place that names one names this one; ``how`` says what it was seen by, or why it
-    could not be."""
+    """Which database ``subject`` uses. ``proof``: same and different are proved, none is a service of which nothing can
+    be seen: before it is started (then every place that names a database names this one), or where it answers nothing,
+    which the baseline asks about; ``how`` says what it was seen by, or why it could not be."""
 
     subject: str
     proof: Proof
@@ -80,20 +80,26 @@ class VariableSeen:
 @dataclass(frozen=True)
 class ServiceSeen:
     """What was seen of the running service while it was asked. ``sessions`` are the databases of its sessions on this
-    server, ``fresh`` those of sessions that came and went meanwhile, whose ever they were; ``variables`` those of its
-    variables that name a database. ``reached``: it was connected to this server; ``elsewhere`` where else it was.
-    ``agreed``: every place in the project that names a database names this one."""
+    server, ``fresh`` those of sessions that came and went meanwhile, whose ever they were, ``whole`` those of all
+    sessions of the server. ``asked`` are those with which each of several rounds of requests brought new sessions,
+    while the pauses between brought none with any. ``variables`` are those of its variables that name a database.
+    ``reached``: it was connected to this server; ``elsewhere`` where else it was. ``agreed``: every place in the
+    project that names a database names this one, ``answers``: at least one request had an answer."""
 
     sessions: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     reached: bool = False
     variables: tuple[VariableSeen, ...] = ()
     elsewhere: tuple[str, ...] = ()
     agreed: bool = False
+    answers: bool = True
 
 
 def judge_service(subject: str, ours: str, seen: ServiceSeen) -> DatabaseUse:
-    """A session says more than a variable, which the service may not read; a variable more than silence."""
+    """A session says more than a variable, which the service may not read; silence says nothing, whatever the project's
+    settings agree on."""
     if ours in seen.sessions:
         return DatabaseUse(subject, "same", ours, "by its session on this server")
     if seen.sessions:
@@ -101,9 +107,13 @@ def judge_service(subject: str, ours: str, seen: ServiceSeen) -> DatabaseUse:
     by_variable = _by_variable(subject, ours, seen)
     if by_variable is not None:
         return by_variable
-    if seen.fresh == (ours,) and (seen.reached or seen.agreed):
+    if seen.reached and seen.whole == (ours,):
+        how = "it was connected to this server, and every session of that was with this database"
+        return DatabaseUse(subject, "same", ours, how)
+    if seen.asked == (ours,) and (seen.reached or seen.agreed):
         why = "it was connected to this server" if seen.reached else "whatever names a database here names this one"
-        return DatabaseUse(subject, "same", ours, f"sessions with it alone came and went while it was asked; {why}")
+        how = f"each round of requests opened sessions with it alone, and the pauses between opened none; {why}"
+        return DatabaseUse(subject, "same", ours, how)
     if seen.fresh and ours not in seen.fresh:
         why = f"sessions with {', '.join(seen.fresh)} came and went while it was asked, none with this database"
         return DatabaseUse(subject, "unknown", "", why)
@@ -111,10 +121,10 @@ def judge_service(subject: str, ours: str, seen: ServiceSeen) -> DatabaseUse:
         shown = ", ".join(sorted(seen.elsewhere)[:3]) or "this server"
         why = f"no session of it with this database was seen, and it is connected to {shown}"
         return DatabaseUse(subject, "unknown", "", why)
-    if seen.agreed:
-        how = "no session of it with any database was seen while it was asked; whatever names one here names this one"
-        return DatabaseUse(subject, "none", ours, how)
-    return DatabaseUse(subject, "unknown", "", "no session of it with any database was seen while it was asked")
+    if not seen.answers:
+        return DatabaseUse(subject, "none", "", "it answers no request, so that nothing of it could be seen")
+    why = "no session of it with any database was seen while it was asked, and no variable of it names one"
+    return DatabaseUse(subject, "unknown", "", f"{why}; whatever names one here names this one" if seen.agreed else why)
 
 
 def _by_variable(subject: str, ours: str, seen: ServiceSeen) -> DatabaseUse | None:

@@ -22,6 +22,7 @@ Intent = Literal[
     "test",
     "check-image",  # image and package are the new ones
     "baseline",  # the state just before the change
+    "stamp",  # record a revision that the database has already
     "create",  # write the migration file
     "hook",  # run a post-write hook of Alembic on it
     "rehearse",  # run it up, down and up on a throwaway server, by the project's own env.py

@@ -13,6 +13,7 @@ from safemig.base.action import Action
 from safemig.planning import moved
 from safemig.planning.applying import after_start, carrying, first_look, migrates_by_command, restarted, upgrades
 from safemig.planning.contents import applying, as_written, reread
+from safemig.planning.drift import adopt_steps, rebased, stamp_steps, written_first
 from safemig.planning.facts import Facts, Finding, MigrationFact
 from safemig.planning.heads import found_there, merges_only, shares_migration
 from safemig.planning.notes import notes, open_points, phase_words
@@ -65,19 +66,18 @@ def draft(facts: Facts, findings: Sequence[Finding] = ()) -> Plan:
         *_starting(facts, findings),
         *_testing(facts, remedies),
         look_step(
-            "baseline",
-            "baseline",
-            "Take the baseline: container, endpoints, tests, schema",
-            "before",
-            ("schema",),
+            "baseline", "baseline", "Take the baseline: container, endpoints, tests, schema", "before", ("schema",)
         ),
+        *stamp_steps(facts, findings),
         *_naming(facts, "before"),
         *_changing(facts, findings),
         *_modelling(facts),
         *_proving(facts),
     ]
     steps = marked(_checked(carrying(steps, facts, findings), facts, proofs(facts, findings)), findings)
-    edited = {finding.step: finding.actions[0] for finding in findings if finding.name in ("edited", moved.NAME)}
+    edited = rebased(findings) | {
+        finding.step: finding.actions[0] for finding in findings if finding.name in ("edited", moved.NAME)
+    }
     steps = [replace(step, action=edited.get(step.id, step.action)) for step in uncompared(steps, findings)]
     steps = as_written(moved.marked(steps, findings), facts, findings)
     return Plan(1, facts.target, tuple(steps), (*open_points(facts, findings), *points(findings)), tuple(notes(facts)))
@@ -311,17 +311,18 @@ def _changing(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
         more = [desire_step(facts)] if facts.migration else []
         return [*pending_change(facts, findings, waiting, more=bool(more)), *more] if waiting else []
     if facts.migration:
-        steps = _written(facts, facts.migration)
+        steps = [*adopt_steps(findings), *_written(facts, facts.migration)]
         steps = [desire_step(facts), *steps] if waiting else steps
     elif facts.message and "create" in facts.commands:
         steps = [*_generated(facts), desire_step(facts)]
     first = pending_change(facts, findings, waiting, more=bool(steps)) if waiting else []
     made = generated(findings)
+    adopted = written_first(findings)
     names = (facts.migration.revision,) if facts.migration else made.revisions if made else ()
     if steps and not migrates_by_command(facts):
         steps += restarted(steps, facts)
     elif steps:
-        steps.append(upgrade_step(facts, names))
+        steps.append(upgrade_step(facts, (*(adopted.revisions if adopted else ()), *names)))
     steps = [*first, *steps]
     if steps or facts.used:
         steps.append(

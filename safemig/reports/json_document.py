@@ -84,7 +84,7 @@ def _step_document(one: StepState) -> dict[str, Json]:
 
 def used_database(evidence: Evidence) -> str:
     """The database that was used, as far as it is known."""
-    key = "looked_at" if evidence.data.get("proof") in ("same", "none") else "database"
+    key = "looked_at" if evidence.data.get("proof") == "same" else "database"
     return str(evidence.data.get(key) or "not known")
 
 

@@ -214,7 +214,7 @@ def _drift_words(evidence: Evidence) -> str:
 
 
 def _database_words(evidence: Evidence) -> str:
-    words = {"same": "uses", "none": "is seen with no other than", "different": "uses ANOTHER one,"}
+    words = {"same": "uses", "different": "uses ANOTHER one,"}
     proof = words.get(str(evidence.data.get("proof")), "is not seen: database")
     return f"{evidence.subject} {proof} {used_database(evidence)}"
 

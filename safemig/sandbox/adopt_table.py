@@ -87,7 +87,7 @@ def _guarded(statement: Statement) -> str:
     if upper[:2] == ["CREATE", "TYPE"] and "ENUM" in upper[2:8]:
         name, at = qualified(own, 2)
         labels = [token.text[1:-1].replace("''", "'") for token in own[at:] if token.kind == "string"]
-        return _enum(name, labels)
+        return enum_operation(name, labels)
     raise CannotAdopt(f"{' '.join(statement.text.split())[:80]!r} has no form that passes over what is there")
 
 
@@ -110,12 +110,12 @@ def with_types(wanted: Wanted, found: Wanted, graph: Graph, runtime: Runtime) ->
     if full.kind == "sql":
         sides = (statements(full.upgrade), statements(full.downgrade))
         full = _operations(full, *([executed(one) for one in side] for side in sides))
-    lines = [_enum(name, labels) for name, labels in made]
+    lines = [enum_operation(name, labels) for name, labels in made]
     numbers = (*((wanted.origin[1],) * len(lines)), *full.upgrade_lines)
     return replace(full, upgrade="\n".join((*lines, full.upgrade)), upgrade_lines=numbers), tuple(n for n, _ in made)
 
 
-def _enum(name: str, labels: Sequence[str]) -> str:
+def enum_operation(name: str, labels: Sequence[str]) -> str:
     """The operation that makes an enum type where it is missing: CREATE TYPE has no IF NOT EXISTS."""
     *schema, own = map(unquote, words.PART.findall(name))
     place = f", schema={_quoted(schema[0])}" if schema and schema[0] != "public" else ""

@@ -16,6 +16,7 @@ from safemig.migrations.change import Wanted
 from safemig.migrations.reconcile.statements import parts
 from safemig.migrations.reconcile.tables import Restated, restate
 from safemig.plan_document.document import Block
+from safemig.sandbox import replay
 from safemig.sandbox.restore import STATEMENT_SECONDS, load
 from safemig.sql.identifiers import qualify_if_needed
 
@@ -338,7 +339,10 @@ def way_back(wanted: Wanted) -> Wanted | None:
 
 def apply_side(wanted: Wanted, connection: Any, side: Literal["up", "down"] = "up") -> None:
     with _blamed(wanted, side):
-        evaluator.apply(wanted, connection, side=side)
+        if wanted.existing:
+            replay.apply(wanted, connection)
+        else:
+            evaluator.apply(wanted, connection, side=side)
 
 
 @contextmanager

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,11 @@ from safemig.base.files import text as text_of
 from safemig.migrations import from_python
 from safemig.migrations.change import Wanted
 from safemig.migrations.fragments import parse
+from safemig.migrations.row_statements import row_lines
 from safemig.plan_document.document import Block
 from safemig.sandbox.chain import Chained, chain
 from safemig.sql.text import statements
+from safemig.sql.volatile import elsewhere
 
 if TYPE_CHECKING:
     from checks.schema.snapshot import Snapshot
@@ -32,11 +33,6 @@ _DEFINES = (
     ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign,
     ast.Pass,
 )  # fmt: skip
-# What code in SQL asks that a throwaway database answers otherwise, or that is another each time.
-_ELSEWHERE = re.compile(
-    r"(?i)\b(?:random|clock_timestamp|now|version|gen_random_uuid|inet_server_addr|current_setting)\s*\("
-    r"|\b(?:current_database|current_catalog|current_user|session_user|current_role|current_timestamp|current_date)\b"
-)
 
 
 @dataclass(frozen=True)
@@ -69,13 +65,13 @@ def drift(
     scratch: Callable[[], AbstractContextManager[str]],
     *,
     since: Sequence[str] | None = None,
-    written: Wanted | None = None,
+    written: Sequence[Wanted] = (),
     run: Run = chain,
 ) -> Drift:
     """The schema that the revisions up to ``current`` make, built on a scratch database, against ``found``.
 
     Nothing of the project is run: only listed operations with literals are evaluated. ``folder`` is where the graph's
-    file names start from, ``since`` the revisions of an earlier state, ``written`` the revision still to be written,
+    file names start from, ``since`` the revisions of an earlier state, ``written`` the revisions still to be written,
     ``run`` does the work. psycopg.Error, OSError and ScratchFails are the caller's.
     """
     try:
@@ -83,34 +79,50 @@ def drift(
         beyond, later = set(pending(graph, current)), set(pending(graph, current if since is None else since))
         names = [name for name in pending(graph, ()) if name not in beyond]
         names.sort(key=lambda name: name in later)  # those of the earlier state first, each part in its order
-        steps = [upgrade_of(folder / graph.revisions[name].file) for name in names]
+        files = [folder / graph.revisions[name].file for name in names]
+        steps = [upgrade_of(file) for file in files]
     except (UnknownRevision, NotEvaluated) as error:
         return Drift(None, str(error))
     more = _upto(graph, pending(graph, current), folder, written) if written else ()
-    done = run(steps, sum(name not in later for name in names), scratch, more)
+    mark = sum(name not in later for name in names)
+    done = run(steps, mark, scratch, more)
+    reason = _why(done, names, steps)
+    unbuildable = "" if done.refused else reason
+    if done.made is None:  # most chains need no look at what changes rows alone
+        steps = with_rows(steps, [text_of(file) for file in files])
+        done = run(steps, mark, scratch, more) if any(step and step.rows for step in steps) else done
+        reason = _why(done, names, steps)
     if done.made is None:
-        step = steps[done.failed]
-        file, line = step.place(done.line) if step else ("", 0)
-        reason = f"revision {names[done.failed]} ({file}:{line}): {done.message}"
-        return Drift(None, reason, unbuildable="" if done.refused else reason)
+        return Drift(None, reason, unbuildable=unbuildable or ("" if done.refused else reason))
     applied = frozenset(one.key for one in compare(done.earlier or done.made, done.made))
     listed = differing(done.made, found)
-    covered = _covered(listed, done.after, found) if done.after else frozenset()
-    return Drift(listed, "", done.made, applied, leans=done.leans, covered=covered)
+    covered = _covered(listed, done, found)
+    return Drift(listed, "", done.made, applied, unbuildable=unbuildable, leans=done.leans, covered=covered)
 
 
-def _upto(graph: Graph, names: Sequence[str], folder: Path, written: Wanted) -> tuple[Wanted | None, ...]:
+def _why(done: Chained, names: Sequence[str], steps: Sequence[Wanted | None]) -> str:
+    """Why the chain could not be made, with its place; "" where it could."""
+    step = steps[done.failed] if done.made is None else None
+    file, line = step.place(done.line) if step else ("", 0)
+    return f"revision {names[done.failed]} ({file}:{line}): {done.message}" if step else ""
+
+
+def _upto(graph: Graph, names: Sequence[str], folder: Path, written: Sequence[Wanted]) -> tuple[Wanted | None, ...]:
     """The revisions that are pending, and the one to be written on top of them; () where one is not evaluated."""
     try:
-        return (*(upgrade_of(folder / graph.revisions[name].file) for name in names), written)
+        return (*(upgrade_of(folder / graph.revisions[name].file) for name in names), *written)
     except NotEvaluated:
         return ()
 
 
-def _covered(listed: Sequence[Difference], after: Snapshot, found: Snapshot) -> frozenset[str]:
-    """Those that the revision to be written makes as they are; of an enum it may make more labels, here and there."""
+def _covered(listed: Sequence[Difference], done: Chained, found: Snapshot) -> frozenset[str]:
+    """Those that the revision to be written makes as they are; of an enum it may make more labels, here and there. What
+    a pending one makes is none of them: it is refused where that is there."""
+    if done.after is None:
+        return frozenset()
+    after, waited = done.after, done.waited.objects if done.waited else {}
     left = {one.key for one in differing(after, found)}
-    unexpected = (one.key for one in listed if one.aspect == "unexpected")
+    unexpected = (one.key for one in listed if one.aspect == "unexpected" and one.key not in waited)
     return frozenset(key for key in unexpected if key not in left or (key.startswith("enum ") and key in after.objects))
 
 
@@ -147,9 +159,29 @@ def upgrade_in(text: str, file: str) -> Wanted | None:
             return None
         raise NotEvaluated(f"{file} has no upgrade made of operations")
     return Wanted(
-        "op", piece.code, "", piece.created, piece.names, (file, piece.lines[0]), imports=piece.imports,
-        upgrade_lines=piece.lines,
+        "op", piece.code, "", piece.created, piece.names, (file, piece.lines[0]),
+        imports=(*piece.imports, *_constants(text)),
+        upgrade_lines=piece.lines, existing=True,
     )  # fmt: skip
+
+
+def _constants(text: str) -> tuple[str, ...]:
+    """What the module gives names to, one statement each: the upgrade may use them."""
+    tree = parse(text)
+    return (
+        tuple(ast.unparse(node) for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)) if tree else ()
+    )
+
+
+def with_rows(steps: Sequence[Wanted | None], texts: Sequence[str]) -> list[Wanted | None]:
+    """The upgrades of those texts, each with its statements that change rows alone: where they are not evaluated they
+    are left out, for the schema does not come of them."""
+    found = zip(steps, row_lines(texts), strict=True)
+    return [step and replace(step, rows=_own_lines(step, lines)) for step, lines in found]
+
+
+def _own_lines(step: Wanted, lines: frozenset[int]) -> frozenset[int]:
+    return frozenset(number for number, line in enumerate(step.upgrade_lines, 1) if line in lines)
 
 
 def _refuse(file: str, text: str) -> None:
@@ -172,8 +204,7 @@ def _refuse(file: str, text: str) -> None:
     for call in ast.walk(tree) if tree else ():
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "op.execute":
             for one in statements(from_python.sql_of(call)):
-                if one.head in ("DO", "CALL", "SELECT") and (found := _ELSEWHERE.search(one.text)):
-                    why = f"the statement's effect depends on {found[0]}, which is another on a throwaway database"
+                if why := elsewhere(one):
                     raise NotEvaluated(f"{file}:{call.lineno}: {why}")
 
 

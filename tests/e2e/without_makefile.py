@@ -13,9 +13,25 @@ from tests.spine.project import FIRST, free_port
 DOCKER = ("compose", "compose below", "compose elsewhere")
 PROCESS = ("uv", "poetry", "pdm", "pipenv", "environment", "pyproject")
 APPLICATION = """\
+import os
+from pathlib import Path
+
+import psycopg
 from fastapi import FastAPI
 
 app = FastAPI()
+
+
+def where() -> str:
+    env = Path(".env")
+    address = env.read_text().strip().partition("=")[2] if env.exists() else "{url}"
+    return os.environ.get("DATABASE_URL", address).replace("+psycopg", "")
+
+
+@app.get("/ready")
+def ready() -> dict[str, bool]:
+    with psycopg.connect(where()) as connection:
+        return {"ready": connection.execute("SELECT 1").fetchone() == (1,)}
 
 
 @app.get("/health")
@@ -177,7 +193,7 @@ def _service(url: str) -> Mapping[str, str]:
     return {
         "alembic.ini": ini,
         "app/__init__.py": "",
-        "app/main.py": APPLICATION,
+        "app/main.py": APPLICATION.replace("{url}", url),
         "tests/test_app.py": TEST,
         "migrations/env.py": ENV,
         "migrations/script.py.mako": "",

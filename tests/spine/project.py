@@ -28,7 +28,7 @@ build:
 
 start: stop
 \techo start >> calls.log
-\tnohup $(PY) -m uvicorn service:app --host 127.0.0.1 --port {port} > service.log 2>&1 & echo $$! > service.pid
+\tDATABASE_URL={url} nohup $(PY) -m uvicorn service:app --port {port} > service.log 2>&1 & echo $$! > service.pid
 
 stop:
 \t@if [ -f service.pid ] && kill $$(cat service.pid) 2>/dev/null; then sleep 0.1; fi
@@ -186,7 +186,7 @@ def make_project(root: Path, *, makefile: str = MAKEFILE) -> Spine:
     service, database = free_port(), free_port()
     where = f"spine:spine@127.0.0.1:{database}/spine"
     files = {
-        "Makefile": makefile.format(python=sys.executable, port=service),
+        "Makefile": makefile.format(python=sys.executable, port=service, url=f"postgresql://{where}"),
         "service.py": SERVICE,
         "alembic.ini": INI.format(url=f"postgresql+psycopg://{where}"),
         "alembic/env.py": ENV,

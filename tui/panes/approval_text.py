@@ -108,6 +108,8 @@ def _grants(question: Question) -> list[tuple[str, Content]]:
         rows += [("a", f"always: {clean(question.always)}")] if question.always else []
         rows += [("t", f"tool: {clean(question.tool)}")] if question.tool else []
         rows += [("p", f"proposed: {clean(question.proposed)}")] if question.proposed else []
+        rows += [("w", f"write: {clean(question.write)}")] if question.write else []
+        rows += [("s", f"stamp: {clean(question.stamp)}")] if question.stamp else []
     last = ("" if question.kind != "step" else "e edit first   ") + "n no, with a reason   d details"
     return [*((f"  {key} ", Content(text)) for key, text in rows), ("  ", Content.styled(last, "bold"))]
 

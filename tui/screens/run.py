@@ -264,6 +264,8 @@ class RunScreen(Screen[None]):
             "auto": question.kind == "plan",
             "tool": bool(question.tool),
             "proposed": bool(question.proposed),
+            "write": bool(question.write),
+            "stamp": bool(question.stamp),
         }
         return offered.get(str(parameters[0]), True) if action == "answer" and parameters else True
 

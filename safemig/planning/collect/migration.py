@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks.revisions.graph import Graph, is_one_history
-from checks.revisions.style import Pattern
+from checks.revisions.style import Pattern, read_pattern
 from safemig.base import file_edit
 from safemig.base.files import text as text_of
 from safemig.migrations.change import Wanted
@@ -100,6 +100,32 @@ def _formed(
         said += notes
     said += [f"holds locks: {one.what}: {one.why}" for one in chosen if one.kept]
     return full, tuple(f"{one.what}: {one.why}" for one in chosen if not one.kept), tuple(said)
+
+
+def beside(project: Project, fact: MigrationFact, graph: Graph, wanted: Wanted, message: str) -> MigrationFact:
+    """One more file that makes ``wanted``, on what ``fact`` stands on; CannotAuthor where there is none."""
+    tree = project.tree
+    assert tree is not None
+    made = author(
+        pattern_of(tree, graph),
+        versions=tree.versions[0],
+        down=fact.down,
+        wanted=wanted,
+        message=message,
+        moment=_now(-60),
+    )
+    return _fact(project, made)
+
+
+def pattern_of(tree: AlembicTree, graph: Graph) -> Pattern:
+    """How the project's revision files are named and laid out."""
+    return read_pattern(
+        graph,
+        tree.versions[0],
+        file_template=tree.file_template,
+        timezone=tree.timezone,
+        truncate=tree.truncate_slug_length,
+    )
 
 
 def with_merge(facts: Facts, project: Project, tree: AlembicTree, graph: Graph, pattern: Pattern) -> Facts:

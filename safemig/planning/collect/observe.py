@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from checks.evidence import Evidence, unseen
 from checks.revisions.current import revisions_at
 from checks.revisions.graph import Graph, UnknownRevision, pending, read_graph
-from checks.revisions.style import Pattern, read_pattern
+from checks.revisions.style import Pattern
 from safemig.base import file_edit
 from safemig.migrations.change import Wanted
 from safemig.migrations.fixed_names import Fixed, fixed_names, message_of
@@ -33,7 +33,7 @@ from safemig.planning.collect.gaps import (
     untested,
 )
 from safemig.planning.collect.item_commands import with_named
-from safemig.planning.collect.migration import pending_makers, with_head_files, with_merge, with_migration
+from safemig.planning.collect.migration import pattern_of, pending_makers, with_head_files, with_merge, with_migration
 from safemig.planning.collect.models import code_left_out, with_models
 from safemig.planning.collect.partitioned import partitioned
 from safemig.planning.collect.phase_choice import Chooser
@@ -119,7 +119,7 @@ def _of_project(
 def _with_revision_files(facts: Facts, project: Project, tree: AlembicTree, graph: Graph) -> Facts:
     """The facts with a merge where several heads are left, and with what the files of revisions hold."""
     if not graph.problems and not (facts.merge or facts.stops) and (facts.spec is None or not facts.missing):
-        facts = with_merge(facts, project, tree, graph, _pattern(tree, graph))
+        facts = with_merge(facts, project, tree, graph, pattern_of(tree, graph))
     return with_contents(with_head_files(facts, project, tree, graph), project, tree, graph)
 
 
@@ -293,7 +293,7 @@ def _with_spec(
     facts = replace(facts, problems=(*facts.problems, *code_left_out(project, document, phase)))
     if found.problems:
         return replace(facts, missing=(*facts.missing, *found.problems))
-    pattern = _pattern(tree, graph)
+    pattern = pattern_of(tree, graph)
     facts = replace(facts, pattern=_pattern_words(pattern))
     if graph.problems:
         return facts
@@ -345,16 +345,6 @@ def _fixed_names(chosen: Choice, pattern: Pattern, graph: Graph, heads: tuple[st
         taken=graph.revisions,
         files=[Path(revision.file).name for revision in graph.revisions.values()],
         down=heads,
-    )
-
-
-def _pattern(tree: AlembicTree, graph: Graph) -> Pattern:
-    return read_pattern(
-        graph,
-        tree.versions[0],
-        file_template=tree.file_template,
-        timezone=tree.timezone,
-        truncate=tree.truncate_slug_length,
     )
 
 

@@ -248,7 +248,81 @@ def test_no_change_asked_is_unchanged_but_no_open_item_is_passed_over(used: Spin
 
 def test_drift_that_cannot_be_told_is_said(used: Spine) -> None:
     first = used.root / "alembic/versions/1a2b3c4d5e6f_first.py"
-    first.write_text(first.read_text().replace("def upgrade():\n", "def upgrade():\n    print('hello')\n"))
+    first.write_text(first.read_text().replace("def upgrade():\n", "def upgrade():\n    print(open(__file__).name)\n"))
     result = safemig(used.root, *AUTO)
     assert verdict(result) == "passed", result.err
     assert "drift not known: revision 1a2b3c4d5e6f" in result.err
+
+
+SEEDED = """    bind = op.get_bind()
+    courses = sa.table("course", sa.column("slug"))
+    op.bulk_insert(courses, [{"slug": str(uuid.uuid4())}])
+    for row in bind.execute(sa.text("SELECT id, slug FROM course")):
+        bind.execute(sa.text("UPDATE course SET slug = :slug WHERE id = :id"), {"slug": row.slug[:8], "id": row.id})
+    op.add_column("course", sa.Column("level", sa.Integer()))"""
+
+
+def pending_second(spine: Spine, body: str) -> None:
+    """The database is empty, and its chain has a second revision."""
+    alembic(spine, "downgrade", "base")
+    text = SECOND.format(body=body, back='op.drop_column("course", "level")').replace(
+        "import sq", "import uuid\nimport sq"
+    )
+    write(spine.root, "alembic/versions/2b3c4d5e6f70_second.py", text)
+
+
+def test_a_fresh_clone_whose_chain_fills_tables_is_compared_and_asks_nothing_of_it(used: Spine) -> None:
+    pending_second(used, SEEDED)
+    result = safemig(used.root, *AUTO)
+    assert "drift not known" not in result.err
+    assert "not told" not in result.err
+    # An UPDATE overwrites what rows hold, which is asked about as ever.
+    code, events = converse(used, lambda event: [decide(event, "once")] if asked(event) else [], "--mode", "auto")
+    assert (code, events[-1]["data"]["verdict"]) == (0, "passed"), events[-1]
+    assert [event["data"]["title"] for event in events if event["kind"] == "approval.asked"] == [
+        "Apply the pending revisions: 1a2b3c4d5e6f, 2b3c4d5e6f70"
+    ]
+
+
+UNTOLD = """    from subprocess import run
+    run(["true"])
+    op.add_column("course", sa.Column("level", sa.Integer()))"""
+
+
+def test_applied_revisions_that_cannot_be_compared_are_asked_about(used: Spine) -> None:
+    pending_second(used, UNTOLD)
+    titles: list[str] = []
+
+    def answer(event: dict[str, object], words: str) -> list[dict[str, object]]:
+        if not asked(event):
+            return []
+        titles.append(str(event["data"]["title"]))  # type: ignore[index]
+        return [decide(event, words if "cannot be told" in titles[-1] else "once")]
+
+    code, events = converse(used, lambda event: answer(event, "no"), "--mode", "auto")
+    assert (code, events[-1]["data"]["verdict"]) == (1, "refused"), events[-1]
+    [question] = [title for title in titles if "cannot be told" in title]
+    assert "applied revisions" in question
+    told = next(e["data"] for e in events if e["kind"] == "approval.asked" and e["data"]["title"] == question)
+    assert "2b3c4d5e6f70_second.py:" in told["what"]
+    assert "migration: {uncompared: accept}" in told["what"]
+
+
+def test_what_cannot_be_compared_waits_in_auto_unless_the_configuration_accepts_it(used: Spine) -> None:
+    pending_second(used, UNTOLD)
+    # What the revision runs is not read, so that applying it is asked about, too: that is said beforehand.
+    config = (used.root / "safemig.yaml").read_text()
+    write(used.root, "safemig.yaml", config + "migration: {uncompared: accept}\n")
+    titles: list[str] = []
+
+    def answer(event: dict[str, object]) -> list[dict[str, object]]:
+        if not asked(event):
+            return []
+        titles.append(str(event["data"]["title"]))  # type: ignore[index]
+        return [decide(event, "once")]
+
+    code, events = converse(used, answer, "--mode", "auto")
+    assert (code, events[-1]["data"]["verdict"]) == (0, "passed"), events[-1]
+    assert not [title for title in titles if "cannot be told" in title]
+    notes = [event["data"]["text"] for event in events if event["kind"] == "note"]
+    assert [text for text in notes if "uncompared: accept" in text]

@@ -22,7 +22,7 @@ PY = {python}
 
 start: stop
 \techo start >> calls.log
-\t{before}nohup $(PY) -m uvicorn service:app --host 127.0.0.1 --port {port} {flags}> service.log 2>&1 & echo $$! > service.pid
+\t{before}DATABASE_URL={url} nohup $(PY) -m uvicorn service:app --host 127.0.0.1 --port {port} {flags}> service.log 2>&1 & echo $$! > service.pid
 
 stop:
 \t@if [ -f service.pid ] && kill $$(cat service.pid) 2>/dev/null; then \\

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from checks.revisions.graph import read_graph
-from safemig.sandbox.adopt_table import _enum, unmade
+from safemig.sandbox.adopt_table import enum_operation, unmade
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from safemig.sandbox.adopt_table import _enum, unmade
     ],
 )
 def test_a_type_is_written_by_its_name(name: str, labels: tuple[str, ...], written: str) -> None:
-    made = ast.unparse(ast.parse(_enum(name, labels)))
+    made = ast.unparse(ast.parse(enum_operation(name, labels)))
     assert made == f"{written}.create(op.get_bind(), checkfirst=True)"
 
 
