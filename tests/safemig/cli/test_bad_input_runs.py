@@ -111,11 +111,12 @@ def test_a_service_that_never_gets_healthy(address: str, server: Served, tmp_pat
 
 
 def serving(root: Path) -> int:
-    """Lets the project's `make start` serve for real; returns the port."""
+    """Lets the project's `make start` serve for real, with the database among its variables; returns the port."""
     port = free_port()
-    start = (
-        f"\tnohup {sys.executable} -m uvicorn service:app --port {port} > service.log 2>&1 & echo $$! > service.pid\n"
-    )
+    ini = (root / "alembic.ini").read_text(encoding="utf-8")
+    address = next(line.partition("=")[2].strip() for line in ini.splitlines() if line.startswith("sqlalchemy.url"))
+    serve = f"{sys.executable} -m uvicorn service:app --port {port} > service.log 2>&1 & echo $$! > service.pid"
+    start = f"\tDATABASE_URL={address.replace('+psycopg', '')} nohup {serve}\n"
     makefile = (root / "Makefile").read_text(encoding="utf-8").replace("\t@echo starting\n", start)
     write(root, "Makefile", makefile)
     write(root, "safemig.yaml", CONFIG.replace("healthy: 1", "healthy: 20") + f"url: http://127.0.0.1:{port}\n")

@@ -140,6 +140,7 @@ def test_the_document_of_a_finished_run() -> None:
         "protection": [],
         "revision": {"before": ["a1"], "after": ["b2"]},
         "schema": {"matches_spec": True, "differences": [], "not_checked": []},
+        "impact": [],
         "ticked": [{"file": "plan.md", "line": 7, "text": "create the table"}],
         "proposed": [],
         "approvals": [
