@@ -113,13 +113,14 @@ def test_a_service_that_waits_for_the_pending_revision_is_said_to_be_unhealthy_a
 def test_what_cannot_be_told_of_a_pending_revision_is_asked_before_it_is_applied(
     shop: Spine, *, accepted: bool
 ) -> None:
-    write_second(shop, f"for name in ('title',): {ADDS[0].replace(chr(34) + 'title' + chr(34), 'name')}", ADDS[1])
+    helper = f"def add(name): {ADDS[0].replace(chr(34) + 'title' + chr(34), 'name')}"
+    write_second(shop, f"{helper}\n    add('title')", ADDS[1])
     if accepted:
         with (shop.root / "safemig.yaml").open("a") as config:
             config.write("migration: {uncompared: accept}\n")
     ended = run_safemig(shop)
     assert ended.code == (0 if accepted else 4), ended.shown
-    assert "2b3c4d5e6f70_second.py:9" in ended.shown
+    assert "2b3c4d5e6f70_second.py:10" in ended.shown
     assert "cannot be told" in ended.shown
     assert ("migration: {uncompared: accept}" in ended.shown) is not accepted
 
