@@ -24,8 +24,9 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from safemig.checklist import ticks
-from safemig.journal.events import Event, Message
+from safemig.journal.events import Event
 from safemig.journal.journal import read_events
+from safemig.journal.messages import Message
 from safemig.plan_document.document import parse
 from tui.app import SafemigApp
 from tui.keys import Own

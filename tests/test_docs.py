@@ -16,7 +16,8 @@ import pytest
 from safemig.base.action import Effect
 from safemig.cli import main as cli
 from safemig.engine.verdict import EXIT_CODES
-from safemig.journal.events import Message, Verdict
+from safemig.journal.events import Verdict
+from safemig.journal.messages import Message
 from safemig.journal.state import RunState
 from safemig.planning.plan import Intent
 from safemig.planning.planner import ASSUMES

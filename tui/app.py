@@ -14,8 +14,9 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 
-from safemig.journal.events import GOOD, MODES, RESUMABLE, ApprovalGiven, Event, Message, ModeChanged
+from safemig.journal.events import GOOD, MODES, RESUMABLE, ApprovalGiven, Event, ModeChanged
 from safemig.journal.fold import take
+from safemig.journal.messages import Message
 from safemig.journal.state import RunState
 from safemig.reports.terminal import granted_words
 from tui.bridge import EngineFeed, Feed, JournalFeed, engine_feed

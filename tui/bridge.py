@@ -20,8 +20,9 @@ import msgspec
 
 from checks.text import plain
 from safemig.consent.channel import tell
-from safemig.journal.events import Event, Message, RunResumed, RunStarted
+from safemig.journal.events import Event, RunResumed, RunStarted
 from safemig.journal.journal import EVENTS, JournalBroken, read_events
+from safemig.journal.messages import Message
 
 LINE_LIMIT = 64 << 20
 PIPE_SIZE = 1 << 20  # a suspended screen reads nothing; the engine must not block within a step

@@ -17,20 +17,20 @@ SIGNS = {
     "running": "▶",
     "waiting": "?",
     "done": "✓",
-    "remarked": "!",
+    "not good": "!",
     "failed": "✗",
     "refused": "⊘",
     "stopped": "■",
     "interrupted": "↯",
     "skipped": "–",
 }
-WORDS = {"failed": "FAILED ", "remarked": "RED "}
+WORDS = {"failed": "FAILED ", "not good": "NOT GOOD "}
 SHADES = {
     "planned": "$text-muted",
     "running": "$text-accent bold",
     "waiting": "$text-warning bold",
     "done": "$text-success",
-    "remarked": "$text-warning bold",
+    "not good": "$text-warning bold",
     "failed": "$text-error bold",
     "refused": "$text-warning",
     "stopped": "$text-warning",

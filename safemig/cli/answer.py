@@ -16,8 +16,9 @@ from safemig.cli.interactive import Face, ask_at_terminal
 from safemig.cli.opening import run_folder
 from safemig.cli.show import root_of
 from safemig.consent.channel import tell
-from safemig.journal.events import ApprovalAsked, ApprovalGiven, Event, Message, RunFinished, RunResumed
+from safemig.journal.events import ApprovalAsked, ApprovalGiven, Event, RunFinished, RunResumed
 from safemig.journal.journal import read_events
+from safemig.journal.messages import Message
 from safemig.reports.terminal import render
 
 LOOK_SECONDS = 0.2

@@ -26,11 +26,11 @@ from safemig.journal.events import (
     ApprovalGiven,
     CommandOutput,
     Event,
-    Message,
     RunResumed,
     RunStarted,
 )
 from safemig.journal.fold import take
+from safemig.journal.messages import Message
 from safemig.journal.state import RunState
 from safemig.reports.json_document import document
 from safemig.reports.terminal import printable, render

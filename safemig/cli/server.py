@@ -18,8 +18,9 @@ from safemig.consent.peer import peer_of, sender_of
 from safemig.engine.inbox import Inbox
 from safemig.engine.loop import drive
 from safemig.engine.session import RunEnds, Session
-from safemig.journal.events import Event, Message, Mode, Sender
+from safemig.journal.events import Event, Mode, Sender
 from safemig.journal.journal import ProjectLock, state_folder
+from safemig.journal.messages import Message
 from safemig.planning.collect.gaps import ChoiceNeeded, refuse_gaps
 from safemig.planning.collect.impact import observe_change
 from safemig.planning.facts import Facts

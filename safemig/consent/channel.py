@@ -18,7 +18,8 @@ import msgspec
 
 from safemig.consent.peer import peer_of, refusal, sender_of
 from safemig.consent.person_folder import PersonFolderError, make_private, person_folder, private_problem
-from safemig.journal.events import Message, Sender
+from safemig.journal.events import Sender
+from safemig.journal.messages import Message
 
 LONGEST = 100  # bytes of a socket's path; the kernel of macOS takes 103, that of Linux 107
 MESSAGE_LIMIT = 1 << 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from checks.evidence import Evidence, now, unseen
@@ -38,6 +38,8 @@ from safemig.planning.plan import Step
 from safemig.shell.exit_statuses import statuses
 from safemig.signals.comparison import container_problems, endpoint_problem, status_words, tests_good, tests_words
 
+SHOWN = 3  # problems that a step names as its own
+
 
 async def _command(s: Session, step: Step) -> None:
     require_success(s, step, await run_command(s, step))
@@ -71,16 +73,17 @@ async def _database(s: Session, step: Step) -> None:
     await wait_database(s, step)
 
 
-async def _observe(s: Session, step: Step) -> None:
+async def _observe(s: Session, step: Step) -> str:
+    """In words what is not good after the start."""
     if "start" not in s.facts.commands and container_problems(await s.look(s.runtime.look_services)):
         raise RunEnds(
             "failed",
             "the service is not running and no command is known that starts it; start it yourself, "
             "or name the command in safemig.yaml (commands: start: ...)",
         )
-    await come_up(s, step)
+    silent = await come_up(s, step)
     services = await observation.look_services(s, step.id, "start")
-    problems = list(container_problems(services))
+    problems = [*filter(None, [silent]), *container_problems(services)]
     if pending := await unapplied(s):
         listed = ", ".join(pending)
         s.note(f"revisions are pending ({listed}): the endpoints are asked in the baseline, not before", step.id)
@@ -90,6 +93,12 @@ async def _observe(s: Session, step: Step) -> None:
     for problem in problems:
         s.note(f"after the start: {problem}", step.id, "warning")
     await tell_old_code(s, step.id)
+    return _few(problems)
+
+
+def _few(problems: Sequence[str]) -> str:
+    more = f" and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    return "; ".join(problems[:SHOWN]) + more
 
 
 async def _revision(s: Session, step: Step) -> None:
@@ -245,13 +254,16 @@ async def _check_image(s: Session, step: Step) -> None:
     _image(s, step, images)
 
 
-async def _prove(s: Session, step: Step) -> None:
+async def _prove(s: Session, step: Step) -> str:
+    """In words what is not good after the change."""
     await observation.serving(s, s.config.timeout("healthy"))
     await settled(s, step)
-    await observation.look_services(s, step.id, "after")
+    services = await observation.look_services(s, step.id, "after")
     before = list(dict.fromkeys(evidence.subject for evidence in s.past.seen("before", "endpoint")))
-    await observation.look_main(s, step.id, "after", before)
+    endpoints = await observation.look_main(s, step.id, "after", before)
     await tell_old_code(s, step.id)
+    answers = [problem for answer in endpoints if (problem := endpoint_problem(answer))]
+    return _few([*container_problems(services), *answers])
 
 
 STEPS: Mapping[str, Callable[[Session, Step], Awaitable[str | None]]] = {

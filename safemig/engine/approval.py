@@ -15,7 +15,8 @@ from safemig.base.rebase import base_of
 from safemig.consent.person_folder import project_folder
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.tick_preview import lines_of, offer, offer_words
-from safemig.journal.events import Answer, Message, Mode
+from safemig.journal.events import Answer, Mode
+from safemig.journal.messages import Message
 from safemig.planning.collect import revision_contents
 from safemig.planning.collect.commands import whole_recipe
 from safemig.planning.facts import Finding

@@ -204,11 +204,13 @@ def require_success(s: Session, step: Step, ended: commands.Ended) -> None:
     """Raises RunEnds unless the command returned 0 (or serves in the foreground)."""
     if ended.how == "stopped":
         raise RunEnds("interrupted", f"{step.title}: stopped by the person")
-    if ended.how == "limit":
-        raise RunEnds("failed", f"{step.title}: `{s.clean(step.action.line)}` did not end in {s.limit(step):.0f} s")
-    if ended.how == "ready" or ended.status == 0:
+    if ended.how == "ready" or (ended.how == "exit" and ended.status == 0):
         return
     output = s.clean(tail(output_of(s, step)))
+    if ended.how == "limit":
+        said = f"; its last lines: {last}" if (last := cause(output)) else ""
+        line = s.clean(step.action.line)
+        raise RunEnds("failed", f"{step.title}: `{line}` did not end in {s.limit(step):.0f} s{said}")
     known = known_cause(output, data_volume(s))
     why = known.text if known else cause(output)
     raise RunEnds("failed", f"{step.title}: `{s.clean(step.action.line)}` returned {ended.status}: {why}")

@@ -83,6 +83,18 @@ async def service_gone(s: Session) -> bool:
     return bool(own) and all(each.ended for each in own)
 
 
+async def service_says(s: Session) -> str:
+    """The last lines of the log of the service that the run is about; "" where nothing is known of them."""
+    from safemig.runtimes.base import Unreachable
+
+    try:
+        services = await s.look(s.runtime.look_services)
+    except Unreachable:
+        return ""
+    text = last_lines(services, s.facts.service or "service")
+    return s.clean(text or tail_of(s.launched.log if s.launched else None))
+
+
 def tail_of(log: Path | None) -> str:
     """The last lines of a log, in one."""
     try:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from safemig.journal.events import Message
+from safemig.journal.messages import Message
 
 WATCH_SECONDS = 1.0
 

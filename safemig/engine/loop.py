@@ -45,6 +45,7 @@ from safemig.planning.facts import Facts, Finding
 from safemig.planning.plan import Step
 from safemig.policy.decision import applies_revisions
 
+PROVING = ("test", "observe", "named", "prove")  # a remark of such a step is about what it saw: it is not good
 READINGS = 5  # times that files which change before a step are read again and asked about
 Begin = Callable[[Session], Awaitable[Facts]]
 
@@ -319,6 +320,7 @@ async def _perform(s: Session, step: Step, *, resumed: bool) -> None:
                 "seconds": round(time.monotonic() - began, 3),
                 "reason": reason,
                 "command": step.action.line,
+                "not_good": status == "done" and bool(reason) and step.intent in PROVING,
             },
             step.id,
         )

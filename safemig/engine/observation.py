@@ -22,7 +22,7 @@ from checks.schema.snapshot import Snapshot, TableHeld, evidence, take
 from checks.service.container import SentRequest
 from checks.service.endpoints import Discovered, Probe, discover
 from checks.service.endpoints import look as look_endpoint
-from safemig.engine.exited import service_gone
+from safemig.engine.exited import service_gone, service_says
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.waits import waiting
 from safemig.planning.drift import WRITE, written_first
@@ -228,7 +228,7 @@ async def serving(s: Session, seconds: float | None = None, ended: Callable[[], 
     limit = min(SETTLE_SECONDS, s.config.timeout("healthy")) if seconds is None else seconds
     probe = Probe(path=s.config.health or "/", seconds=3.0)
     last: object = None
-    async with waiting(s, f"the service to answer at {base}", limit) as wait:
+    async with waiting(s, f"the service to answer at {base}", limit, partial(service_says, s)) as wait:
         while wait.left:
             answer = await ask(s, base, probe)
             status = answer.data.get("status") if answer.seen else None

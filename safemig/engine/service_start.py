@@ -7,7 +7,7 @@ from functools import partial
 
 from safemig.engine import observation
 from safemig.engine.command import data_volume, output_of, require_success, run_command, tail
-from safemig.engine.exited import Gone, ended_services, last_lines, launched_by, launched_ended
+from safemig.engine.exited import Gone, ended_services, last_lines, launched_by, launched_ended, service_says
 from safemig.engine.known_causes import known_cause, refused
 from safemig.engine.ownership import files_of, mark_of
 from safemig.engine.session import RunEnds, Session
@@ -142,14 +142,25 @@ async def _came_up(s: Session, step: Step, before: Mapping[str, Instance]) -> No
     await require_new(s, step)
 
 
-async def come_up(s: Session, step: Step) -> None:
-    """Waits until the service answers; raises RunEnds as soon as it has ended, or where it is the one of before."""
+async def come_up(s: Session, step: Step) -> str:
+    """Waits until the service answers; that it does not is returned in words, with the last lines of its log. Raises
+    RunEnds as soon as it has ended, or where it is the one of before."""
     known = await s.look(s.runtime.instances)
     ended = partial(_ended, s, step, known, known)
-    await _answers(s, known, ended, s.config.timeout("healthy"))
+    seconds = s.config.timeout("healthy")
+    silent = "" if await _answers(s, known, ended, seconds) else await _silent(s, seconds)
     await _require_up(s, step, ended)
     if "start" not in s.facts.commands:  # else each start has looked, and a later one may be what recreates it
         await require_new(s, step)
+    return silent
+
+
+async def _silent(s: Session, seconds: float) -> str:
+    base = await s.look(s.runtime.base_url)
+    if not base:
+        return ""  # without an address nobody can be asked; the endpoints say so themselves
+    said = await service_says(s)
+    return f"the service did not answer at {base} within {seconds:g} s" + (f"; its last lines: {said}" if said else "")
 
 
 async def _require_up(s: Session, step: Step, ended: Ended) -> None:
@@ -171,7 +182,7 @@ async def _answers(s: Session, calm: Mapping[str, Instance], ended: Ended, secon
         await _refused(s, wait)
         return bool(await ended())
 
-    async with waiting(s, "the service to come up", seconds) as wait:
+    async with waiting(s, "the service to come up", seconds, partial(service_says, s)) as wait:
         while wait.left and not await has_ended():
             if await s.look(s.runtime.base_url):
                 if await observation.serving(s, wait.left, has_ended):

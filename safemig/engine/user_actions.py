@@ -14,7 +14,8 @@ from safemig.engine.approval import judge
 from safemig.engine.ownership import claim, end_leftovers, files_of, keep_before, mark_of
 from safemig.engine.session import Session
 from safemig.execution import command as commands
-from safemig.journal.events import MODES, Message
+from safemig.journal.events import MODES
+from safemig.journal.messages import Message
 from safemig.journal.state import SHELL
 from safemig.plan_document.document import read
 from safemig.shell.effects import effect_of_line

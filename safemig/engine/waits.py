@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from checks.evidence import Json
 from checks.text import plain
 from safemig.engine.session import Session
 
@@ -20,11 +21,13 @@ TELL_EVERY = 10.0  # 13 events for the 120 s that a service may take
 
 @dataclass
 class Wait:
-    """One wait of at most ``seconds`` for ``what`` ("the service to answer")."""
+    """One wait of at most ``seconds`` for ``what`` ("the service to answer"); ``last`` looks up what whoever is waited
+    for has said last."""
 
     s: Session
     what: str
     seconds: float
+    last: Callable[[], Awaitable[str]] | None = None
     began: float = field(default_factory=time.monotonic)
     told: float | None = None
     looked: float = 0.0
@@ -45,15 +48,16 @@ class Wait:
 
     async def pause(self, seconds: float) -> None:
         """Sleeps, and says that it waits when it is time for that."""
-        self._tell()
+        await self._tell()
         await asyncio.sleep(min(seconds, self.left))
 
-    def _tell(self) -> None:
+    async def _tell(self) -> None:
         moment = time.monotonic()
         since = moment - self.began if self.told is None else moment - self.told
         if since >= (TELL_AFTER if self.told is None else TELL_EVERY):
             self.told = moment
-            self._emit(f"waiting for {self.what}: {moment - self.began:.0f} s so far, at most {self.left:.0f} s more")
+            said = await self.last() if self.last else ""
+            self._emit(f"waiting for {self.what}" + (f"; its log ends with: {said}" if said else ""))
 
     def end(self) -> None:
         """Takes the words back that stand on a screen."""
@@ -61,7 +65,9 @@ class Wait:
             self._emit("")
 
     def _emit(self, text: str) -> None:
-        self.s.emit("progress", {"text": text, "urgent": False}, self.s.past.in_flight)
+        waited, left = (round(time.monotonic() - self.began, 1), round(self.left, 1)) if text else (0.0, 0.0)
+        data: dict[str, Json] = {"text": text, "urgent": False, "waited": waited, "left": left}
+        self.s.emit("progress", data, self.s.past.in_flight)
 
 
 @dataclass
@@ -95,9 +101,11 @@ class Telling:
 
 
 @asynccontextmanager
-async def waiting(s: Session, what: str, seconds: float) -> AsyncIterator[Wait]:
+async def waiting(
+    s: Session, what: str, seconds: float, last: Callable[[], Awaitable[str]] | None = None
+) -> AsyncIterator[Wait]:
     """A wait that ends with the block."""
-    wait = Wait(s, what, seconds)
+    wait = Wait(s, what, seconds, last)
     try:
         yield wait
     finally:

@@ -1,4 +1,4 @@
-"""Events and messages: the plain data that goes between engine, journal and faces.
+"""Events: the plain data that goes from the engine to the journal and the faces.
 
 An event is one line of the journal: an envelope (``Event``) around ``data``, whose keys are those of the kind's struct
 below. All keys are always written but those that may be UNSET. Readers take ``body``: the same as a struct. A kind that
@@ -124,12 +124,14 @@ class StepStarted(msgspec.Struct, frozen=True):
 
 
 class StepFinished(msgspec.Struct, frozen=True):
-    """``status`` is done, failed, skipped, refused or stopped."""
+    """``status`` is done, failed, skipped, refused or stopped. ``not_good``: it is done, and what it saw is not good
+    (red tests, a service that does not answer), for the ``reason``."""
 
     status: str = ""
     seconds: float = 0.0
     reason: str = ""
     command: str = ""
+    not_good: bool = False
 
 
 class CommandStarted(msgspec.Struct, frozen=True):
@@ -166,10 +168,13 @@ class CommandFinished(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """What a change to the database waits for, whom it blocks, how far an index build is."""
+    """What a change to the database waits for, whom it blocks, how far an index build is. Of a wait also its
+    seconds so far (``waited``) and those that it takes at most from this event on (``left``)."""
 
     text: str = ""
     urgent: bool = False
+    waited: float = 0.0
+    left: float = 0.0
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -364,37 +369,3 @@ class Event:
         """``data`` as the struct of its kind. Raises msgspec.ValidationError, naming the key, where it does not fit."""
         known = KINDS.get(self.kind)
         return msgspec.convert(self.data, known) if known else Unknown()
-
-
-@dataclass(frozen=True)
-class Message:
-    """What a face asks of the engine.
-
-    attach: a face is there (when it goes, the engine finishes the step in flight and waits). decide: id, answer,
-    reason, mode (of a plan's approval: the mode it runs in), text (answer edit: the command or the file's text as
-    the person wants it, judged anew and asked again; answer proposed: the lines of the items that are meant, such as
-    12,14; "" means all; where the question says typed: those words, as the person has typed them). mode: mode. stop.
-    tick, untick: file, line, text (the item's words as the person saw them: another item on that line is left alone).
-    shell: line_text, cwd (relative to the project's root): the person's own shell line. shell_stop: those that still
-    run end, and nothing else. ``sender`` is set by the side that receives it, whatever the message itself says.
-    """
-
-    type: Literal["attach", "decide", "mode", "stop", "tick", "untick", "shell", "shell_stop"]
-    id: str = ""
-    answer: Answer = "no"
-    reason: str = ""
-    mode: str = ""
-    file: str = ""
-    line: int = 0
-    text: str = ""
-    line_text: str = ""
-    cwd: str = "."
-    by: str = "person"
-    sender: Sender | None = None
-
-    def came_from(self) -> dict[str, Json]:
-        """What the journal keeps beside an answer: the process that gave it, where it is known."""
-        sender = self.sender
-        if sender is None:
-            return {}
-        return {"from": {"pid": sender.pid, "executable": sender.executable, "terminal": sender.terminal}}

@@ -149,6 +149,7 @@ def _(body: kinds.StepStarted, state: RunState, event: Event) -> None:
 def _(body: kinds.StepFinished, state: RunState, event: Event) -> None:
     step = _listed(state, event.step)
     step.status, step.reason, step.ended = body.status, body.reason, event.wall
+    step.not_good = body.not_good
     step.seconds = round(step.seconds + body.seconds, 3)
     step.command = body.command or step.command
     if state.in_flight == event.step:

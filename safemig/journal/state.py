@@ -29,7 +29,8 @@ AT_WORK = frozenset({"planned", "running", "interrupted"})
 class StepState:
     """A step: ``status`` is planned, running, interrupted, or what step.finished said. Seconds add up over attempts;
     ``commands`` are the numbers of all that were started for it, and ``ends`` how they ended. ``evidence`` (with its
-    moment) and ``notes`` are those of the newest attempt: a second one looks again. ``listed`` is one of a plan."""
+    moment) and ``notes`` are those of the newest attempt: a second one looks again. ``listed`` is one of a plan,
+    ``not_good`` one that is done and saw nothing good."""
 
     id: str
     title: str = ""
@@ -48,6 +49,7 @@ class StepState:
     notes: set[str] = field(default_factory=set)
     listed: bool = False
     changes_database: bool = False
+    not_good: bool = False
 
     @property
     def started(self) -> bool:

@@ -64,7 +64,7 @@ def _signal(suite: ElementTree.Element, name: str, signal: SignalState | None, s
 
 def _step(suite: ElementTree.Element, step: StepState) -> None:
     case = _case(suite, "steps", step.title or step.id, step.seconds)
-    if step.status == "failed":
+    if step.status == "failed" or step.not_good:
         _outcome(case, "failure", step.reason or "failed", step.command)
     elif step.status in ("stopped", "interrupted", "running"):
         _outcome(case, "error", f"{step.status}: {step.reason}".rstrip(": "), step.command)

@@ -223,7 +223,7 @@ def _steps(summary: RunState, plan: Plan | None) -> Iterator[str]:
     yield ""
     rows = []
     for number, one in enumerate(summary.steps, 1):
-        tries = f", {one.attempts} attempts" if one.attempts > 1 else ""
+        tries = (", not good" if one.not_good else "") + (f", {one.attempts} attempts" if one.attempts > 1 else "")
         status = f"{one.status}{tries}" + (f": {one.reason}" if one.reason else "")
         rows.append(
             (

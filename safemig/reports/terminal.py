@@ -86,8 +86,8 @@ def _(body: kinds.StepStarted, paint: Paint) -> Iterator[str]:
 def _(body: kinds.StepFinished, paint: Paint) -> Iterator[str]:
     reason = printable(body.reason)
     word, shade = STATES.get(body.status, (printable(body.status), "dim"))
-    if body.status == "done" and reason:
-        word, shade = "done, but red", "warn"
+    if body.not_good:
+        word, shade = "done, but not good", "warn"
     yield f"  {paint(shade, word)}  {body.seconds} s" + (f"  {reason}" if reason else "")
 
 
@@ -147,7 +147,12 @@ def _(body: kinds.Note, paint: Paint) -> Iterator[str]:
 @_lines.register
 def _(body: kinds.Progress, paint: Paint) -> Iterator[str]:
     if body.text:
-        yield paint("warn" if body.urgent else "dim", f"    {printable(body.text)}")
+        yield paint("warn" if body.urgent else "dim", f"    {printable(body.text)}{time_words(body.waited, body.left)}")
+
+
+def time_words(waited: float, left: float) -> str:
+    """How long a wait has taken, and how long it still may; "" where nothing limits it."""
+    return f" ({waited:.0f} s so far, at most {left:.0f} s more)" if left else ""
 
 
 @_lines.register

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from safemig.journal.events import Event, Message
+from safemig.journal.events import Event
+from safemig.journal.messages import Message
 from tests.e2e.world import (
     LINE,
     RUN_SECONDS,

@@ -17,7 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from safemig.journal.events import Event, Message
+from safemig.journal.events import Event
+from safemig.journal.messages import Message
 from safemig.postgres.binaries import find_binaries
 from tests.e2e.test_demo_docker import missing
 from tests.e2e.world import Demo, ScriptedFace, demo

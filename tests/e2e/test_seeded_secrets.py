@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from safemig.journal.events import Event, Message
+from safemig.journal.events import Event
+from safemig.journal.messages import Message
 from tests.e2e.test_demo_docker import missing
 from tests.e2e.world import PLAN, TICKED, Demo, ScriptedFace, demo
 from tests.safemig.base.test_seeded_secrets import PLACES

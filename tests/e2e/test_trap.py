@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from safemig.cli.opening import Opened, open_project
-from safemig.journal.events import Event, Message
+from safemig.journal.events import Event
+from safemig.journal.messages import Message
 from tests.e2e.world import BASE, Demo, ScriptedFace, demo
 
 pytestmark = pytest.mark.slow

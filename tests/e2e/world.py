@@ -24,8 +24,9 @@ from safemig import entry
 from safemig.cli.demo_copy import DemoShape, copy_demo
 from safemig.cli.opening import open_project
 from safemig.engine.service_log import LOGS
-from safemig.journal.events import Event, Message
+from safemig.journal.events import Event
 from safemig.journal.journal import read_events
+from safemig.journal.messages import Message
 
 LINE = [sys.executable, "-P", str(Path(entry.__file__))]
 BASE = "3f6c1a9d27b4"  # the demo's one revision

@@ -19,7 +19,8 @@ from safemig.consent.channel import LONGEST, Reply, listening, message_of, socke
 from safemig.consent.peer import Peer, peer_of, refusal, sender_of
 from safemig.consent.person_folder import PersonFolderError, make_private, person_folder, project_folder
 from safemig.execution.command import MARK
-from safemig.journal.events import Message, Sender
+from safemig.journal.events import Sender
+from safemig.journal.messages import Message
 
 RUN = "20260301-101500-ab12"
 

@@ -14,8 +14,9 @@ import pytest
 
 from safemig.consent.channel import Reply, socket_path, tell
 from safemig.consent.person_folder import project_folder
-from safemig.journal.events import Message, Sender
+from safemig.journal.events import Sender
 from safemig.journal.journal import read_events
+from safemig.journal.messages import Message
 from safemig.policy import permissions
 from tests.spine.face import Said, asked, converse, decide, of
 from tests.spine.plain_terminal import read_until, typed

@@ -118,10 +118,10 @@ class Recording:
         self._project = project
         self._commands = 0
 
-    def add(self, kind: str, data: Mapping[str, Json], step: str = "") -> Event:
+    def add(self, kind: str, data: Mapping[str, Json], step: str = "", *, wall: str = "") -> Event:
         """One more event, also in the journal."""
         number = len(self.events) + 1
-        wall = f"2026-03-01T10:{15 + number // 60:02}:{number % 60:02}.000+00:00"
+        wall = wall or f"2026-03-01T10:{15 + number // 60:02}:{number % 60:02}.000+00:00"
         event = Event(number, kind, RUN, TARGET, step, wall, float(number), data)
         self.events.append(event)
         with (self.folder / "events.jsonl").open("ab") as file:
@@ -192,13 +192,16 @@ class Recording:
             end: dict[str, Json] = {"number": number, "status": 0, "how": "exit", "seconds": 2.5, "file": file}
             self.add("command.finished", {**end, "start": 0, "end": len(raw)}, name)
 
-    def end_step(self, name: str, status: str = "done", seconds: float = 3.2, reason: str = "") -> None:
+    def end_step(
+        self, name: str, status: str = "done", seconds: float = 3.2, reason: str = "", *, not_good: bool = False
+    ) -> None:
         """A step ends."""
         ended: dict[str, Json] = {
             "status": status,
             "seconds": seconds,
             "reason": reason,
             "command": plan().step(name).action.line,
+            "not_good": not_good,
         }
         self.add("step.finished", ended, name)
 

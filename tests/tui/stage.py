@@ -11,7 +11,8 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from safemig.journal.events import Event, Message
+from safemig.journal.events import Event
+from safemig.journal.messages import Message
 from tests.tui.recorded import CHECKLIST, Recording
 from tests.tui.screens import screen_text
 from tui.app import SafemigApp

@@ -369,15 +369,3 @@ async def test_the_mouse_takes_a_pane_a_step_and_a_key_of_the_bar(tmp_path: Path
         await s.pilot.click(KeyBar, offset=(2, 0))
         await s.pilot.pause()
         assert [one.answer for one in s.answers] == ["once"]
-
-
-async def test_a_wait_says_on_the_screen_what_for_and_how_long(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
-        s.run.start_step("start")
-        text = "waiting for the service to answer: 13 s so far, at most 107 s more"
-        s.run.add("progress", {"text": text, "urgent": False}, "start")
-        await s.play()
-        assert "waiting for the service to ans" in screen_text(s.app)
-        s.run.add("progress", {"text": "", "urgent": False}, "start")
-        await s.play()
-        assert "waiting for" not in screen_text(s.app)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from safemig.consent.channel import listening
-from safemig.journal.events import Event, Message
+from safemig.journal.events import Event
+from safemig.journal.messages import Message
 from tests.tui.recorded import Recording
 from tui.bridge import EngineFeed, JournalFeed, is_alive
 

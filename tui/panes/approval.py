@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from safemig.journal import events as engine
+from safemig.journal.messages import Message as EngineMessage
 from safemig.journal.state import Question
 from safemig.planning.plan import Plan
 from tui.panes.approval_text import panel_text
@@ -43,7 +44,7 @@ class ApprovalPanel(Vertical, can_focus=False):
     class Decided(Message):
         """The person's answer, for the engine."""
 
-        def __init__(self, message: engine.Message) -> None:
+        def __init__(self, message: EngineMessage) -> None:
             super().__init__()
             self.message = message
 
@@ -140,7 +141,7 @@ class ApprovalPanel(Vertical, can_focus=False):
         self.stop_typing()
         self._decided.add(question.id)
         self.show(self.waiting)
-        message = engine.Message("decide", id=question.id, answer=answer, reason=reason, mode=mode, text=text)
+        message = EngineMessage("decide", id=question.id, answer=answer, reason=reason, mode=mode, text=text)
         self.post_message(self.Decided(message))
 
     def ask_grant(self, width: str) -> None:

@@ -188,8 +188,8 @@ def _row(
     status = known.status
     if status == "planned" and any(question.step == step for question in summary.waiting):
         status = "waiting"
-    elif status == "done" and known.reason:
-        status = "remarked"
+    elif known.not_good:
+        status = "not good"
     note = ""
     if status == "running":
         note = f"{progress} " if progress and summary.running == step else ""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from textual.dom import DOMNode
 
-from safemig.journal.events import Event, Message, Tick, Untick
+from safemig.journal.events import Event, Tick, Untick
+from safemig.journal.messages import Message
 from safemig.journal.state import RunState
 from safemig.planning.facts import Facts
 from safemig.planning.plan import Plan

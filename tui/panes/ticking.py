@@ -6,7 +6,7 @@ from pathlib import Path
 
 from safemig.base.files import content
 from safemig.checklist import ticks
-from safemig.journal.events import Message
+from safemig.journal.messages import Message
 from safemig.plan_document.document import parse
 from tui.panes.checklist import TickAsked
 

@@ -18,12 +18,13 @@ from textual.widgets import Input, TextArea
 from safemig.base.action import Action
 from safemig.journal import events as engine
 from safemig.journal.events import Event
+from safemig.journal.messages import Message as EngineMessage
 from safemig.journal.state import Question, RunState
 from safemig.planning.facts import Facts
 from safemig.planning.plan import Plan
 from tui.key_bar import KeyBar
 from tui.keys import ANSWERS, PANES
-from tui.notice import NoticeLine
+from tui.notice import NoticeLine, WaitLine
 from tui.panes import progress
 from tui.panes.approval import ApprovalPanel
 from tui.panes.checklist import ChecklistRead, TickAsked
@@ -64,7 +65,7 @@ class RunScreen(Screen[None]):
     class Told(Message):
         """Something for the engine."""
 
-        def __init__(self, message: engine.Message) -> None:
+        def __init__(self, message: EngineMessage) -> None:
             super().__init__()
             self.message = message
 
@@ -77,7 +78,7 @@ class RunScreen(Screen[None]):
         self.attached = False
         self.resumable = False
         self.panes = make_panes(root, folder)
-        self._progress, self._watched = "", ""
+        self._progress = ""
         self._at = "plan"
 
     def compose(self) -> ComposeResult:
@@ -87,6 +88,7 @@ class RunScreen(Screen[None]):
             with Vertical(id="right"):
                 yield self.panes.log
                 yield self.panes.checklist
+        yield WaitLine()
         yield ApprovalPanel(id="approval")
         yield NoticeLine()
         yield self.panes.command_line
@@ -120,10 +122,10 @@ class RunScreen(Screen[None]):
     def _take(self, event: Event) -> None:
         self.panes.take(event, self.folder)
         match event.body:
-            case engine.Progress(text=text):  # of a change, or of a wait
-                self._watched = text
-            case engine.StepStarted():
-                self._watched = ""
+            case engine.Progress() as told:  # of a change, or of a wait
+                self.query_one(WaitLine).show(told, event.wall)
+            case engine.StepStarted() | engine.StepFinished() | engine.RunFinished():
+                self.query_one(WaitLine).show(engine.Progress(), "")
             case engine.PlanRevised(file=file):
                 self.plan = load_plan(self.folder, file) or self.plan
             case engine.FactsKept(file=file):
@@ -146,8 +148,7 @@ class RunScreen(Screen[None]):
 
     def _read_progress(self) -> str:
         running = self.summary.running
-        if (step := self.summary.of(running)).intent == "upgrade" or self._watched:
-            return self._watched
+        step = self.summary.of(running)
         commands = [command for command in self.summary.commands.values() if command.step == running]
         if not commands or commands[-1].how or step.intent not in ("test", "build"):
             return ""
@@ -199,7 +200,7 @@ class RunScreen(Screen[None]):
         if self.app.screen is not self or not line.typed_at:
             return False
         if self.attached and self.summary.own_lines:
-            self.post_message(self.Told(engine.Message("shell_stop")))
+            self.post_message(self.Told(EngineMessage("shell_stop")))
             line.say("ending what the shell line runs …")
         else:
             line.interrupt()

@@ -17,7 +17,8 @@ from safemig.engine import same_database
 from safemig.engine.inbox import Inbox
 from safemig.engine.same_database import Ours
 from safemig.engine.session import RunEnds, Session
-from safemig.journal.events import ApprovalAsked, Event, Message, Mode
+from safemig.journal.events import ApprovalAsked, Event, Mode
+from safemig.journal.messages import Message
 from safemig.planning.database_use import DatabaseUse
 from safemig.planning.facts import Facts
 from safemig.planning.plan import Step

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from safemig.engine.inbox import Inbox
-from safemig.journal.events import Answer, Message
+from safemig.journal.events import Answer
 from safemig.journal.journal import JournalUnwritable
+from safemig.journal.messages import Message
 
 
 def decide(question: str, answer: Answer = "once") -> Message:

@@ -17,11 +17,13 @@ import pytest
 from safemig.engine import observation
 from safemig.engine.exited import launched_ended, service_gone
 from safemig.engine.ownership import files_of, mark_of
+from safemig.engine.service_start import come_up
 from safemig.engine.session import Session
 from safemig.execution import command
 from safemig.execution.instance import Instance
 from safemig.execution.port_owner import listener
 from safemig.execution.process_tree import Launched
+from safemig.journal.events import Progress
 from tests.safemig.bad_projects import write
 from tests.safemig.starting import Started, before_start
 from tests.spine.project import ENV, FIRST, INI, SERVICE, free_port
@@ -233,8 +235,39 @@ async def test_a_long_wait_says_what_for_and_how_long_still(tmp_path: Path, post
     slow = "import time; time.sleep(6)\n" + SERVICE
     started = make(tmp_path / "new", postgres_server, port, "nohup {serve} > service.log 2>&1 &", service=slow)
     assert await started.reason() == ""
-    told = [str(event.data["text"]) for event in started.events if event.kind == "progress"]
-    assert told[0].startswith(f"waiting for the service to answer at http://127.0.0.1:{port}: ")
-    assert "s more" in told[0]
-    assert told[-1] == ""  # the words do not stay on the screen
+    told = [event.body for event in started.events if isinstance(event.body, Progress)]
+    assert told[0].text.startswith(f"waiting for the service to answer at http://127.0.0.1:{port}")
+    assert told[0].waited >= 3
+    assert told[0].left > 0
+    assert told[-1] == Progress()  # the words do not stay on the screen
     assert len(told) <= 3
+
+
+@pytest.mark.parametrize("way", ["", "exec "])
+async def test_a_service_that_lives_and_does_not_answer_is_told_with_the_end_of_its_log(
+    tmp_path: Path, postgres_server: str, port: int, way: str
+) -> None:
+    """Its start returned 0 or stays, its process lives, and its port is closed: nothing of that is good."""
+    mute = "sh -c 'echo loading the model; exec sleep 90'"
+    recipe = f"{way}{mute}" if way else f"nohup {mute} > service.log 2>&1 & echo $$! > mute.pid"
+    started = make(tmp_path / "new", postgres_server, port, recipe)
+    settings = tmp_path / "new" / "safemig.yaml"
+    settings.write_text(settings.read_text().replace("start: 60", "start: 8, healthy: 4"))
+    started = before_start(tmp_path / "new")
+    try:
+        reason = await started.reason()
+        if way:  # it stays in the foreground and never answers: the start itself has failed
+            assert "did not end in 8 s; its last lines: " in reason
+            assert reason.endswith(" / loading the model")
+            return
+        assert reason == ""
+        assert await come_up(started.session, started.step) == (
+            f"the service did not answer at http://127.0.0.1:{port} within 4 s; its last lines: loading the model"
+        )
+    finally:
+        await leave_nothing(started)
+        if not way:
+            psutil.Process(int((tmp_path / "new" / "mute.pid").read_text())).kill()
+    waits = [event.body for event in started.events if isinstance(event.body, Progress) and event.body.text]
+    assert waits
+    assert all(wait.text.endswith("; its log ends with: loading the model") for wait in waits)

@@ -13,7 +13,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from safemig.journal.events import Event, Message
+from safemig.journal.events import Event
+from safemig.journal.messages import Message
 from tests.e2e.world import Demo, ScriptedFace, demo, kill_engine
 
 ANSWERED = 3  # questions that are answered with yes before one is refused

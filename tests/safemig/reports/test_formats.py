@@ -162,6 +162,17 @@ def test_the_junit_has_a_case_for_each_signal_step_and_the_schema() -> None:
     assert counts == {"tests": "7", "failures": "3", "errors": "1", "skipped": "1", "time": "3.500"}
 
 
+@pytest.mark.parametrize(("intent", "reason"), [("test", "2 failed, 3 passed"), ("observe", "no answer within 120 s")])
+def test_a_step_that_saw_nothing_good_is_no_pass(intent: str, reason: str) -> None:
+    """Its command may have returned 0, and the tests may be repaired later: this step was red all the same."""
+    step = StepState("first", "The first look", intent, "write", "done", 1.0, 1, "make test", reason, not_good=True)
+    summary = replace(DONE, steps=[step, replace(step, id="again", reason="wrote x.py", not_good=False)])
+    first, again = ElementTree.fromstring(render(summary, "junit")).findall("*/testcase[@classname='safemig.steps']")
+    assert [(child.tag, child.get("message")) for child in first] == [("failure", reason)]
+    assert [*again] == []
+    assert f"done, not good: {reason}" in render(summary, "md")
+
+
 def test_a_passed_run_has_no_failure() -> None:
     good = {name: SignalState(True, "a", "b") for name in ("tests", "container", "endpoints")}
     summary = replace(DONE, verdict="passed", signals=good, matches_spec=True, differences=(), steps=DONE.steps[:1])

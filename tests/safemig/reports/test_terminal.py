@@ -54,8 +54,14 @@ def event(name: str, /, **data: Any) -> Event:
             event("step.finished", status="failed", seconds=1.5, reason="returned 2", command=""),
             ["FAILED", "1.5 s", "returned 2"],
         ),
+        (
+            event("step.finished", status="done", seconds=1.5, reason="2 failed", command="", not_good=True),
+            ["done, but not good", "2 failed"],
+        ),
+        (event("step.finished", status="done", seconds=1.5, reason="wrote x.py", command=""), ["  ok  ", "wrote x.py"]),
         (event("note", level="warning", text="look out"), ["warning: look out"]),
         (event("progress", text="building index 5/10", urgent=False), ["building index 5/10"]),
+        (event("progress", text="waiting", waited=13.2, left=106.8), ["waiting (13 s so far, at most 107 s more)"]),
         (event("mode.changed", before="default", after="auto", by="person"), ["default -> auto"]),
         (event("tick", file="plan.md", line=3, text="Table", by="engine", sha256=""), ["[x]", "plan.md:3 Table"]),
         (

@@ -1,0 +1,44 @@
+"""A step that waits, and one that is done and saw nothing good."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.tui.screens import screen_text
+from tests.tui.stage import stage
+
+
+async def test_a_wait_says_on_the_screen_what_for_and_how_long(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.start_step("start")
+        text = "waiting for the service to answer; its log ends with: loading the model"
+        now = datetime.now(UTC).isoformat()
+        s.run.add("progress", {"text": text, "urgent": False, "waited": 13.0, "left": 107.0}, "start", wall=now)
+        await s.play()
+        await s.shows("(13 s so far, at most 107 s more) waiting for the service to answer")
+        assert "its log ends with: loading the model" in screen_text(s.app)
+        assert "Start the service" in screen_text(s.app)  # the words do not push the step's title out
+        await s.shows("(15 s so far, at most 105 s more)")  # the seconds go on between two words of the engine
+        s.run.add("progress", {"text": "", "urgent": False}, "start")
+        await s.play()
+        assert "waiting for" not in screen_text(s.app)
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [("test", "2 failed, 5 passed"), ("start", "the service did not answer at http://x within 120 s")],
+)
+async def test_what_is_done_and_saw_nothing_good_has_no_mark_of_success(tmp_path: Path, step: str, reason: str) -> None:
+    async with stage(tmp_path) as s:
+        s.run.start_step(step)
+        s.run.end_step(step, reason=reason, not_good=True)
+        await s.play()
+        assert "! NOT GOOD " in screen_text(s.app)
+        assert "✓" not in screen_text(s.app).split("After the change")[0]
+        s.run.start_step("create")
+        s.run.end_step("create", reason="wrote x.py")  # a remark alone is no fault
+        await s.play()
+        await s.shows("✓ Write the migration")
