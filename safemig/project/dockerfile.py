@@ -14,6 +14,7 @@ from safemig.base.files import text as text_of
 _INSTRUCTION = re.compile(r"\s*([A-Za-z]+)\s+(.*)", re.S)
 _HEREDOC = re.compile(r"<<-?([\"']?)(\w+)\1")
 _OPTION = re.compile(r"--[\w-]+(?:=\S*)?\s+")
+_FROM = re.compile(r"--from=(\S+)")
 _LARGEST = 1_000_000
 
 
@@ -36,7 +37,8 @@ class Copy:
 
 @dataclass(frozen=True)
 class Image:
-    """What one stage comes to. ``base`` is the image that it begins with, "" where that is unknown."""
+    """What one stage comes to. ``base`` is the image that it begins with, "" where that is unknown; ``written`` are the
+    files whose text stands in the Dockerfile, by their absolute path."""
 
     base: str = ""
     workdir: str = "/"
@@ -45,6 +47,7 @@ class Image:
     environment: Mapping[str, str] = field(default_factory=dict)
     entrypoint: Line | None = None
     command: Line | None = None
+    written: tuple[tuple[str, Line], ...] = ()
 
 
 def read_image(path: Path, target: str = "") -> Image | None:
@@ -61,7 +64,7 @@ def parse(text: str, target: str = "") -> Image | None:
     stages: dict[str, Image] = {}
     image: Image | None = None
     name, own_command = "", False
-    for word, argument, number in _instructions(text):
+    for word, argument, number, document in _instructions(text):
         if word == "FROM":
             if name and image is not None:
                 stages[name] = image
@@ -73,7 +76,13 @@ def parse(text: str, target: str = "") -> Image | None:
             own_command = False
         elif image is not None:
             own_command = own_command or word == "CMD"
+            known = stages.get(found[1].lower()) if (found := _FROM.search(argument)) and word == "COPY" else None
             image = _with(image, word, argument, number, own_command=own_command)
+            if known is not None:
+                image = replace(image, copies=(*image.copies, *_out_of(known, argument, image.workdir)))
+            if document and word in ("COPY", "ADD"):
+                path = str(PurePosixPath(image.workdir) / argument.split()[-1])
+                image = replace(image, written=(*image.written, (path, Line(document, number))))
     return image if not target or name == target.lower() else None
 
 
@@ -119,9 +128,24 @@ def _command(argument: str) -> str:
     return text
 
 
+def _out_of(stage: Image, argument: str, workdir: str) -> Iterator[Copy]:
+    """What a COPY takes out of another stage, as far as that was copied from the build context there."""
+    for copy in _copies(argument.replace("--from=", "--out-of="), workdir):
+        source = PurePosixPath(stage.workdir) / copy.source
+        for known in stage.copies:
+            there = PurePosixPath(known.target)
+            if source.is_relative_to(there):
+                rest = source.relative_to(there)
+                yield Copy(str(PurePosixPath(known.source) / rest), copy.target, copy.whole)
+                if PurePosixPath(known.source).name == str(rest):  # one file, copied into a folder
+                    yield Copy(known.source, copy.target, copy.whole)
+            elif there.is_relative_to(source):
+                yield Copy(known.source, str(PurePosixPath(copy.target) / there.relative_to(source)), known.whole)
+
+
 def _copies(argument: str, workdir: str) -> Iterator[Copy]:
-    if re.search(r"--from=", argument):
-        return  # out of another stage or image: no file of the project
+    if _FROM.search(argument):
+        return  # out of another stage or image: no file of the build context
     try:
         words = json.loads(argument) if argument.lstrip().startswith("[") else shlex.split(argument)
     except ValueError:
@@ -147,8 +171,9 @@ def _pairs(argument: str) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
-def _instructions(text: str) -> Iterator[tuple[str, str, int]]:
-    """Every instruction with its whole argument and first line; comments and continuations are done with."""
+def _instructions(text: str) -> Iterator[tuple[str, str, int, str]]:
+    """Every instruction with its whole argument, first line and here-document; comments and continuations are done
+    with."""
     lines = text.splitlines()
     index = 0
     while index < len(lines):
@@ -166,13 +191,14 @@ def _instructions(text: str) -> Iterator[tuple[str, str, int]]:
         match = _INSTRUCTION.match(held)
         if not match:
             continue
-        argument = match[2]
+        argument, document = match[2], ""
         for mark in _HEREDOC.finditer(argument):
             body = []
             while index < len(lines) and lines[index].strip() != mark[2]:
                 body.append(lines[index])
                 index += 1
             index += 1
+            document = "\n".join(body)
             if match[1].upper() == "RUN":
-                argument = "\n".join(body)
-        yield match[1].upper(), argument.strip(), first
+                argument = document
+        yield match[1].upper(), argument.strip(), first, document

@@ -8,32 +8,52 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from safemig.base.files import text as text_of
 from safemig.migrations.fragments import parse
+from safemig.planning.startup.names import (
+    Function,
+    Module,
+    below,
+    called_module,
+    described,
+    dotted,
+    imported,
+    source,
+    strings,
+)
 
-Kind = Literal["upgrade", "shell", "serve"]
+Kind = Literal["upgrade", "shell", "serve", "unknown"]
 _UPGRADES = frozenset((
     "alembic.command.upgrade", "flask_migrate.upgrade", "alembic.runtime.environment.EnvironmentContext",
     "alembic.environment.EnvironmentContext",
 ))  # fmt: skip
 _COMMAND_LINES = ("alembic.config.main", "alembic.config.CommandLine")
+_CONTEXTS = ("MigrationContext", "EnvironmentContext")
 _PROCESSES = frozenset(("subprocess", "os", "asyncio", "anyio"))
+_SERVES = ("uvicorn.run", "uvicorn.Config", "granian.Granian", "hypercorn.Config")
+_RELOADERS = ("watchfiles.run_process", "watchfiles.arun_process", "hupper.start_reloader")
+# Classes that call the methods of those that inherit from them.
+_FRAMES = frozenset((
+    "FastAPI", "Starlette", "Flask", "Quart", "Litestar", "Sanic", "Application", "BaseApplication", "APIRouter",
+    "Thread", "Process",
+))  # fmt: skip
+_EVERYTHING = frozenset(("globals", "locals", "vars"))  # by these any function of the module may be called
 _STARTUP = re.compile(r"""on_event\(["']startup|on_startup\b|before_serving|before_first_request|before_server_start""")
 _ENTERED = frozenset(("__init__", "__enter__", "__aenter__", "__call__", "__post_init__"))
 _LARGEST = 400_000
 _MODULES = 1_000
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
 class Reached:
     """Something that starting code does. upgrade: it applies revisions; shell: it runs the line ``text``; serve: it
-    serves the application ``text`` (module:attribute), again after each change of a file where ``reloads``."""
+    serves the application ``text`` (module:attribute), again after each change of a file where ``reloads``; unknown:
+    what it hands to Alembic's command line cannot be told."""
 
     kind: Kind
     text: str
@@ -42,28 +62,19 @@ class Reached:
     reloads: bool = False
 
 
-@dataclass(frozen=True)
-class _Module:
-    name: str
-    path: Path
-    tree: ast.Module
-    package: str
-    names: dict[str, str] = field(default_factory=dict)
-    functions: dict[str, _Function] = field(default_factory=dict)
-    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
-
-
 class Program:
-    """The modules of a project below ``roots``, and what has been reached of them."""
+    """The modules of a project below ``roots``, and what has been reached of them. ``fixtures``: pytest's are run."""
 
-    def __init__(self, roots: Sequence[Path]) -> None:
+    def __init__(self, roots: Sequence[Path], *, fixtures: bool = False) -> None:
         self.roots = tuple(dict.fromkeys(roots))
-        self._modules: dict[str, _Module | None] = {}
+        self._modules: dict[str, Module | None] = {}
         self._seen: set[object] = set()
-        self._waiting: list[tuple[_Module, ast.AST | None]] = []
+        self._waiting: list[tuple[Module, ast.AST | None]] = []
         self._mentioned: set[str] = set()
-        self._methods: dict[str, list[tuple[_Module, _Function]]] = {}
+        self._methods: dict[str, list[tuple[Module, Function]]] = {}
         self._script = ""
+        self._fixtures = fixtures
+        self.reloads = False  # whether it starts what it runs again when a file changes
         self.found: dict[tuple[str, Path, int], Reached] = {}
         self.unread: dict[Path, str] = {}  # modules of the project that were reached and could not be read, and why
 
@@ -95,7 +106,7 @@ class Program:
         if tree is None:
             self.unread[file] = "the Python code in it cannot be parsed"
         else:
-            module = _described("__main__", file, tree)
+            module = described("__main__", file, tree)
             self._waiting.append((module, None))
             self._drain()
             for key, one in list(self.found.items()):
@@ -103,7 +114,7 @@ class Program:
                     self.found[key] = Reached(one.kind, one.text, file, line, one.reloads)
 
     def _follow(
-        self, entry: _Module, attribute: str, *, script: bool, words: Sequence[str], whole: bool = False
+        self, entry: Module, attribute: str, *, script: bool, words: Sequence[str], whole: bool = False
     ) -> None:
         self._script = entry.name if script else self._script
         self._waiting.append((entry, None))
@@ -111,6 +122,10 @@ class Program:
         for name, function in entry.functions.items():
             if whole or name == attribute or (function.decorator_list and name in plain):
                 self._waiting.append((entry, function))
+        for node in entry.classes.values() if whole else ():
+            self._waiting += [(entry, each) for each in node.body if isinstance(each, Function)]
+        for plugin in strings(entry.assigned["pytest_plugins"], entry) if "pytest_plugins" in entry.assigned else ():
+            self._enter(plugin)
         if attribute in entry.names:
             self._refer(entry.names[attribute], entry, 0)
         self._drain()
@@ -124,10 +139,10 @@ class Program:
             self._seen.add(key)
             if node is None:
                 self._visit_all(module.tree.body, module, top=True)
-            elif isinstance(node, _Function):
+            elif isinstance(node, Function):
                 self._visit_all(node.body, module, top=False)
 
-    def _load(self, name: str) -> _Module | None:
+    def _load(self, name: str) -> Module | None:
         if name not in self._modules:
             parts = name.split(".")
             places = [root.joinpath(*parts) for root in self.roots] if parts[0] != "alembic" else []
@@ -136,7 +151,7 @@ class Program:
             self._modules[name] = self._read(name, path) if path else None
         return self._modules[name]
 
-    def _read(self, name: str, path: Path) -> _Module | None:
+    def _read(self, name: str, path: Path) -> Module | None:
         try:
             if len(self._modules) > _MODULES:
                 raise ValueError(f"it is one of more than {_MODULES} modules")
@@ -150,76 +165,103 @@ class Program:
         except ValueError as error:
             self.unread[path] = str(error)
         else:
-            return _described(name, path, tree)
+            return described(name, path, tree)
         return None
 
-    def _visit_all(self, nodes: Sequence[ast.AST], module: _Module, *, top: bool) -> None:
+    def _visit_all(self, nodes: Sequence[ast.AST], module: Module, *, top: bool) -> None:
         """Not by recursion: an expression of some hundred terms is as deep as it is long."""
         waiting = [*reversed(nodes)]
         while waiting:
             waiting += reversed(self._visit(waiting.pop(), module, top=top))
 
-    def _visit(self, node: ast.AST, module: _Module, *, top: bool) -> Sequence[ast.AST]:
+    def _visit(self, node: ast.AST, module: Module, *, top: bool) -> Sequence[ast.AST]:
         """Looks at one node; returns those below it that are to be visited next."""
-        if isinstance(node, _Function):
-            if any(_STARTUP.search(_source(each)) for each in node.decorator_list):
+        if isinstance(node, Function):
+            if self._handed_on(node, module):
                 self._waiting.append((module, node))
             elif not top:
                 return [*node.decorator_list, *node.body]
             return node.decorator_list
         if isinstance(node, ast.ClassDef):
-            inside = [each for each in node.body if not isinstance(each, _Function)]
+            inside = [each for each in node.body if not isinstance(each, Function)]
             return [*node.decorator_list, *node.bases, *inside]
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in _source(node.test):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in source(node.test):
             return node.orelse
-        if isinstance(node, ast.If) and "__name__" in _source(node.test):
+        if isinstance(node, ast.If) and "__name__" in source(node.test):
             return node.body if module.name in (self._script, "__main__") else ()
         if isinstance(node, ast.Import | ast.ImportFrom):
-            for target in _imported(node, module.package).values():
+            for target in imported(node, module.package).values():
                 self._enter(target)
             return ()
         self._look(node, module)
-        return _below(node)
+        return below(node)
 
-    def _enter(self, dotted: str) -> None:
+    def _handed_on(self, node: Function, module: Module) -> bool:
+        """Whether its decorators have the function called when the code starts: a framework's for that, or the
+        project's own alone. A framework's beside these makes it a route or a command."""
+        texts = [source(each) for each in node.decorator_list]
+        if any(_STARTUP.search(text) or (self._fixtures and "fixture" in text) for text in texts):
+            return True
+        return bool(texts) and all(self._is_own(each, module) for each in node.decorator_list)
+
+    def _is_own(self, decorator: ast.AST, module: Module) -> bool:
+        """Whether the decorator is a function or class that the project defines."""
+        plain = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if isinstance(plain, ast.Name) and plain.id in (*module.functions, *module.classes):
+            return True
+        package, _, name = dotted(plain, module).rpartition(".") if isinstance(plain, ast.Name) else ("", "", "")
+        found = self._load(package) if package else None
+        return found is not None and name in (*found.functions, *found.classes, *found.names)
+
+    def _enter(self, name: str) -> None:
         """Importing a name runs every package on the way and the module itself."""
-        parts = dotted.split(".")
+        parts = name.split(".")
         for count in range(1, len(parts) + 1):
             found = self._load(".".join(parts[:count]))
             if found is not None:
                 self._waiting.append((found, None))
 
-    def _look(self, node: ast.AST, module: _Module) -> None:
+    def _look(self, node: ast.AST, module: Module) -> None:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             self._name(node.id, module, node.lineno)
         elif isinstance(node, ast.Attribute):
             self._mention(node.attr)
-            dotted = _dotted(node, module)
-            if dotted:
-                self._refer(dotted, module, node.lineno)
+            self._attribute(node, module)
         elif isinstance(node, ast.Call):
             self._call(node, module)
         elif isinstance(node, ast.List | ast.Tuple):
-            words = [each.value for each in node.elts if isinstance(each, ast.Constant)]
+            words = list(strings(node, module))
             if "alembic" in words and "upgrade" in words:
-                self._add("shell", " ".join(str(word) for word in words), module, node.lineno)
+                self._add("shell", " ".join(words), module, node.lineno)
 
-    def _name(self, name: str, module: _Module, line: int) -> None:
+    def _attribute(self, node: ast.Attribute, module: Module) -> None:
+        name = dotted(node, module)
+        if name:
+            self._refer(name, module, node.lineno)
+        if node.attr == "run_migrations" and any(each.endswith(_CONTEXTS) for each in module.names.values()):
+            self._add("upgrade", "run_migrations", module, node.lineno)
+
+    def _name(self, name: str, module: Module, line: int) -> None:
         if name in module.functions:
             self._waiting.append((module, module.functions[name]))
         elif name in module.classes:
             self._class(module, module.classes[name])
         elif name in module.names:
             self._refer(module.names[name], module, line)
+        elif ("stars", module.name, name) not in self._seen:
+            self._seen.add(("stars", module.name, name))
+            for star in module.stars:
+                self._refer(f"{star}.{name}", module, line)
 
-    def _class(self, module: _Module, node: ast.ClassDef) -> None:
+    def _class(self, module: Module, node: ast.ClassDef) -> None:
         if (key := (module.path, id(node))) in self._seen:
             return
         self._seen.add(key)
+        framed = any(source(base).rpartition(".")[2] in _FRAMES for base in node.bases)
         for each in node.body:
-            if isinstance(each, _Function):
+            if isinstance(each, Function):
                 self._methods.setdefault(each.name, []).append((module, each))
-                if each.name in self._mentioned | _ENTERED:
+                if framed or each.name in self._mentioned | _ENTERED:
                     self._waiting.append((module, each))
 
     def _mention(self, name: str) -> None:
@@ -227,12 +269,12 @@ class Program:
             self._mentioned.add(name)
             self._waiting.extend(self._methods.get(name, ()))
 
-    def _refer(self, dotted: str, module: _Module, line: int) -> None:
-        """Reached code names ``dotted``: applying revisions, or something of a module of the project."""
-        if dotted in _UPGRADES:
-            self._add("upgrade", dotted, module, line)
+    def _refer(self, named: str, module: Module, line: int) -> None:
+        """Reached code names ``named``: applying revisions, or something of a module of the project."""
+        if named in _UPGRADES:
+            self._add("upgrade", named, module, line)
             return
-        parts = dotted.split(".")
+        parts = named.split(".")
         for count in range(len(parts) - 1, 0, -1):
             found = self._load(".".join(parts[:count]))
             if found is not None:
@@ -245,100 +287,48 @@ class Program:
                     self._name(name, found, line)
                 return
 
-    def _call(self, node: ast.Call, module: _Module) -> None:
-        called = _dotted(node.func, module)
-        if called == "uvicorn.run":
-            first = node.args[0] if node.args else None
-            text = str(first.value) if isinstance(first, ast.Constant) else ""
-            reload = next((each.value for each in node.keywords if each.arg == "reload"), None)
-            off = reload is None or (isinstance(reload, ast.Constant) and not reload.value)
-            self._add("serve", text, module, node.lineno, reloads=not off)
-        elif called.startswith(_COMMAND_LINES) and "upgrade" in _source(node):
-            self._add("upgrade", _source(node), module, node.lineno)
-        elif called.partition(".")[0] in _PROCESSES:
-            words = [word for each in node.args for word in _strings(each)]
-            if words:
-                self._add("shell", " ".join(words), module, node.lineno)
+    def _call(self, node: ast.Call, module: Module) -> None:
+        called = dotted(node.func, module)
+        if isinstance(node.func, ast.Name) and node.func.id in _EVERYTHING:
+            self._waiting += [(module, each) for each in module.functions.values()]
+        if name := called_module(node, module):
+            self._enter(name)
+        elif isinstance(node.func, ast.Name) and node.func.id == "getattr" and (name := dotted(node, module)):
+            self._refer(name, module, node.lineno)
+        told = [*node.args, *(each.value for each in node.keywords)]
+        words = [word for each in told for word in strings(each, module)]
+        if called in _SERVES:
+            self._serve(node, words, module)
+        elif called.startswith("runpy.run_") and words[:1] == ["alembic"]:
+            self._add("unknown", source(node), module, node.lineno)
+        elif called.startswith(_COMMAND_LINES):
+            self._command_line(node, called, words, module)
+        elif called in _RELOADERS or _restarts(node):
+            self.reloads = True
+        elif called.partition(".")[0] in _PROCESSES and words:
+            self._add("shell", " ".join(words), module, node.lineno)
 
-    def _add(self, kind: Kind, text: str, module: _Module, line: int, *, reloads: bool = False) -> None:
+    def _serve(self, node: ast.Call, words: Sequence[str], module: Module) -> None:
+        reload = next((each.value for each in node.keywords if each.arg == "reload"), None)
+        off = reload is None or (isinstance(reload, ast.Constant) and not reload.value)
+        served = next((word for word in words if ":" in word), "")
+        self._add("serve", served, module, node.lineno, reloads=not off)
+
+    def _command_line(self, node: ast.Call, called: str, words: Sequence[str], module: Module) -> None:
+        if "upgrade" in words:
+            self._add("upgrade", source(node), module, node.lineno)
+        elif not words and called.rpartition(".")[2] in ("main", "run_cmd"):
+            self._add("unknown", source(node), module, node.lineno)
+
+    def _add(self, kind: Kind, text: str, module: Module, line: int, *, reloads: bool = False) -> None:
         self.found.setdefault((kind, module.path, line), Reached(kind, text, module.path, line, reloads))
 
 
-def _described(name: str, path: Path, tree: ast.Module) -> _Module:
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    module = _Module(name, path, tree, package)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            module.names.update(_imported(node, package))
-    for each in _statements(tree.body):
-        if isinstance(each, _Function):
-            module.functions[each.name] = each
-        elif isinstance(each, ast.ClassDef):
-            module.classes[each.name] = each
-    return module
-
-
-def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a module, those below its if, try and with too."""
-    for node in body:
-        yield node
-        for name in ("body", "orelse", "finalbody"):
-            if isinstance(node, ast.If | ast.Try | ast.With):
-                yield from _statements(getattr(node, name, []))
-        if isinstance(node, ast.Try):
-            yield from (each for handler in node.handlers for each in _statements(handler.body))
-
-
-def _imported(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, str]:
-    """Local name -> dotted name."""
-    if isinstance(node, ast.Import):
-        return {
-            each.asname or each.name.partition(".")[0]: each.name if each.asname else each.name.partition(".")[0]
-            for each in node.names
-        } | {each.name: each.name for each in node.names}
-    parts = package.split(".")
-    above = parts[: len(parts) - node.level + 1] if node.level else []
-    base = ".".join([*above, *([node.module] if node.module else [])])
-    return {each.asname or each.name: f"{base}.{each.name}" if base else each.name for each in node.names}
-
-
-def _source(node: ast.AST) -> str:
-    """The code of the node; "" where it is nested too deep to be written out."""
-    try:
-        return ast.unparse(node)
-    except RecursionError:
-        return ""
-
-
-def _dotted(node: ast.AST, module: _Module) -> str:
-    """The full name of ``a.b.c`` where ``a`` was imported; "" for everything else."""
-    attributes: list[str] = []
-    while isinstance(node, ast.Attribute):
-        attributes.append(node.attr)
-        node = node.value
-    if isinstance(node, ast.Name) and node.id in module.names:
-        return ".".join([module.names[node.id], *reversed(attributes)])
-    return ""
-
-
-def _strings(node: ast.AST) -> Iterator[str]:
-    """The literal words of an argument, in their order; the running interpreter counts as ``python``."""
-    if isinstance(node, ast.Constant):
-        if isinstance(node.value, str):
-            yield node.value
-    elif isinstance(node, ast.Attribute) and node.attr == "executable":
-        yield "python"
-    elif isinstance(node, ast.List | ast.Tuple):
-        for each in node.elts:
-            yield from _strings(each)
-    elif isinstance(node, ast.JoinedStr):
-        yield "".join(str(each.value) if isinstance(each, ast.Constant) else "…" for each in node.values)
-    elif isinstance(node, ast.Starred):
-        yield from _strings(node.value)
-
-
-def _below(node: ast.AST) -> list[ast.AST]:
-    """The nodes right below, without annotations: these are not run."""
-    values = [value for name, value in ast.iter_fields(node) if name not in ("annotation", "returns")]
-    children = [each for value in values for each in (value if isinstance(value, list) else [value])]
-    return [each for each in children if isinstance(each, ast.AST)]
+def _restarts(node: ast.Call) -> bool:
+    """Whether the call starts a server of Flask's that starts again when a file changes."""
+    if not isinstance(node.func, ast.Attribute | ast.Name) or not source(node.func).endswith(("run", "run_simple")):
+        return False
+    return any(
+        each.arg in ("debug", "use_reloader") and isinstance(each.value, ast.Constant) and bool(each.value.value)
+        for each in node.keywords
+    )

@@ -18,9 +18,14 @@ from safemig.shell.tools import DESTROYERS, PRINTERS, WRITERS
 Kind = Literal["upgrade", "line", "script", "module", "file", "code", "make", "tests", "nothing", "quiet"]
 APPLIES = re.compile(r"\balembic\b.*\bupgrade\b|\bdb\s+upgrade\b|\bdb-manage\b.*\bupgrade\b", re.S)
 SERVED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(\(.*\))?")
-_SHELLS = frozenset(("sh", "bash", "dash", "ash", "zsh"))
+SHELLS = frozenset(("sh", "bash", "dash", "ash", "zsh"))
 _PYTHON = re.compile(r"python(\d(\.\d+)?)?")
-_RELOADERS = frozenset(("watchfiles", "watchmedo", "nodemon"))
+_RELOADERS = frozenset(("watchfiles", "watchmedo", "nodemon", "hupper", "watchexec", "entr", "reflex"))
+# These run what follows them, and nothing of their own.
+_WRAPPERS = frozenset((
+    "env", "tini", "dumb-init", "gosu", "su-exec", "nice", "setsid", "wait", "wait-for", "wait-for-it", "dockerize",
+    "catatonit",
+))  # fmt: skip
 _TESTS = frozenset(("pytest", "py.test", "tox", "nox"))
 _FASTAPI = ("main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py")
 _QUIET = (PRINTERS | frozenset(DESTROYERS) | {"rm"} | WRITERS) - SERVERS - _TESTS
@@ -58,7 +63,7 @@ def invocations(tokens: Sequence[str], world: World) -> tuple[Invocation, ...]:
         known = tuple(_tool(token.rpartition("/")[2], token, rest, world))
         if known:
             return known
-        path = world.find(token) if place == 0 or "/" in token or token.endswith((".sh", ".py")) else None
+        path = world.program(token) if place == 0 or "/" in token or token.endswith((".sh", ".py")) else None
         if path is not None and path.is_file():
             return (Invocation("script", token, rest, path),)
         if place == 0 and (entry := _installed(token, world)):
@@ -67,21 +72,43 @@ def invocations(tokens: Sequence[str], world: World) -> tuple[Invocation, ...]:
     return (Invocation("upgrade", text),) if APPLIES.search(text) else ()
 
 
+def not_read(tokens: Sequence[str], world: World, *, known: bool) -> str:
+    """What of a command runs first and is nothing that could be read; "" where there is no such thing: a script that is
+    none of the project's files, or a word that only the shell knows. ``known``: what it runs is understood."""
+    place = 1 if tokens[0] in (".", "source", *SHELLS) and len(tokens) > 1 else 0
+    word = tokens[place]
+    if tokens[0] in _QUIET or world.program(word) is not None:
+        return ""
+    if "$" in word:
+        positional = re.fullmatch(r"\$\{?[@*\d]\}?", word) or "$(" in word
+        return "" if known or positional else word
+    name = word.rpartition("/")[2]
+    script = name.endswith((".sh", ".bash")) or (place == 0 and "/" in word)
+    own = name in _QUIET or is_python(name) or tuple(_tool(name, word, (), world))
+    plain = own or name.removesuffix(".sh") in _WRAPPERS
+    return word if script and not plain and not word.startswith("-") else ""
+
+
+def is_python(word: str) -> bool:
+    """Whether the word calls Python."""
+    return bool(_PYTHON.fullmatch(word.rpartition("/")[2]))
+
+
 def _tool(name: str, token: str, rest: tuple[str, ...], world: World) -> Iterator[Invocation]:
     """What a well-known tool runs; nothing at all where ``name`` is none."""
-    if name in _SHELLS:
+    if name in SHELLS:
         yield from _shell(rest, world)
     elif name == "alembic" or (name == "flask" and "db" in rest):
         applies = "upgrade" in rest and "--sql" not in rest
         yield Invocation("upgrade", shlex.join((name, *rest))) if applies else Invocation("nothing")
     elif _PYTHON.fullmatch(name):
         yield from _python(rest, world)
-    elif name in SERVERS or name in ("fastapi", "flask"):
+    elif name in SERVERS or name in ("fastapi", "flask", "waitress-serve", "pserve"):
         yield from _served(name, rest, world)
     elif name in _RELOADERS:
         after = rest[rest.index("--") + 1 :] if "--" in rest else ()
         inner = [*(word for word in rest if " " in word), *([shlex.join(after)] if after else [])]
-        yield from [Invocation("line", text, reloads=True) for text in inner] or [Invocation("nothing")]
+        yield from (Invocation("line", text, reloads=True) for text in inner or [shlex.join(rest)] if text)
     elif name == "make" or token in ("$(MAKE)", "${MAKE}"):
         yield Invocation("make", words=rest)
     elif name in _TESTS:
@@ -114,10 +141,12 @@ def _python(rest: tuple[str, ...], world: World) -> Iterator[Invocation]:
 
 def _served(name: str, rest: tuple[str, ...], world: World) -> Iterator[Invocation]:
     """The application that a server's command line names."""
-    options = dict(itertools.pairwise(rest))
+    joined = (word.partition("=") for word in rest if word.startswith("--"))
+    options = dict(itertools.pairwise(rest)) | {name: value for name, equals, value in joined if equals}
     again = _reloads(name, rest, world)
     folder = options.get("--app-dir") or options.get("--chdir") or ""
-    settings = world.find(options.get("-c") or options.get("--config") or "") if name == "gunicorn" else None
+    told = options.get("-c") or options.get("--config") or "gunicorn.conf.py"
+    settings = world.find(told) if name == "gunicorn" else None
     if settings is not None and settings.is_file():
         yield Invocation("file", path=settings, whole=True, reloads=again)
     if name == "flask":

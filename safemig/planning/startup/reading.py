@@ -17,11 +17,12 @@ from safemig.base.files import head
 from safemig.planning.facts import AppliesFact, ApplyingRole, CommandFact
 from safemig.planning.startup.application import Program
 from safemig.planning.startup.containers import built, start_of, started
-from safemig.planning.startup.invocation import APPLIES, SERVED, Invocation, invocations
+from safemig.planning.startup.invocation import APPLIES, SERVED, SHELLS, Invocation, invocations, is_python, not_read
+from safemig.planning.startup.making import makefile_at, recipe_of
+from safemig.planning.startup.scripts import expanded, script_lines, substituted, tail
 from safemig.planning.startup.world import World, container
 from safemig.project import services as services_of
 from safemig.project.compose import Compose, Service, mounted
-from safemig.shell.makefile import Makefile, expand, read_makefile
 from safemig.shell.recipes import as_up_is_called, compose_call, split, words
 
 if TYPE_CHECKING:
@@ -114,16 +115,44 @@ class _Reading:
         if self.role == "start" and self._unknown and not self._understood:
             self.unread.append(f"what `{_short(line)}` runs could not be read")
 
-    def line(self, text: str, world: World, at: _At) -> None:
-        """Every simple command of a shell line."""
-        for part in split(text) if at.depth < _DEEPEST else ():
-            tokens = words(part.strip("() \t"))
-            while tokens and (tokens[0] in _KEYWORDS or _ASSIGNED.match(tokens[0])):
-                tokens = tokens[1:]
-            if tokens[:1] == ["cd"] and len(tokens) > 1:
-                world = world.moved(tokens[1])
-            elif tokens and tokens[0] not in ("#", "for", "case"):
-                self._command(tokens, world, at.below())
+    def line(self, text: str, world: World, at: _At) -> World:
+        """Every simple command of a shell line, those of its substitutions first; returns the world after it."""
+        if at.depth >= _DEEPEST:
+            return world
+        text, inner = substituted(text)
+        unknown = self._unknown
+        for each in inner:
+            self.line(each, world, at.below())
+        self._unknown = unknown  # what a substitution runs beside starts no service
+        for part in split(text):
+            for plain in split(expanded(part, dict(world.environment))):
+                world = self._simple(words(plain.strip("() \t")), world, at)
+        return world
+
+    def _simple(self, tokens: list[str], world: World, at: _At) -> World:
+        assigned: list[str] = []
+        while tokens and (tokens[0] in _KEYWORDS or _ASSIGNED.match(tokens[0])):
+            assigned += [tokens[0]] if _ASSIGNED.match(tokens[0]) else []
+            tokens = tokens[1:]
+        if not tokens or tokens[0] == "export":
+            return world.assigned([*assigned, *tokens[1:]])
+        if tokens[0] == "cd" and len(tokens) > 1:
+            return world if "$" in tokens[1] else world.moved(tokens[1])
+        if tokens[0] in ("for", "run-parts"):
+            return self._each_file(tokens, world, at)
+        if tokens[0] not in ("#", "case"):
+            self._command(tokens, world.assigned(assigned), at.below())
+        return world
+
+    def _each_file(self, tokens: Sequence[str], world: World, at: _At) -> World:
+        """A loop over files, or all those of a folder: each script among them may be run. The loop's variable is the
+        first of them from here on."""
+        given = [f"{word}/*" for word in tokens[1:]] if tokens[0] == "run-parts" else [*tokens[3:]]
+        files = [(name, path) for word in given for name, path in world.matching(word)]
+        for _, path in files:
+            if path.suffix in ("", ".sh", ".bash", ".py"):
+                self._script(path, (), world, at.below())
+        return world.assigned([f"{tokens[1]}={files[0][0]}"]) if files else world
 
     def _command(self, tokens: Sequence[str], world: World, at: _At) -> None:
         if at.depth > _DEEPEST or not tokens:
@@ -132,11 +161,35 @@ class _Reading:
         if call is not None:
             self._compose(call[0], call[1], at)
             return
-        known = invocations(tokens, world)
+        if self._written(tokens, world, at):
+            return
+        known = self._beside(tokens, at) or invocations(tokens, world)
         self._unknown = self._unknown or not known
+        if reason := not_read(tokens, world, known=bool(known)):
+            self._dark(f"`{_short(reason)}`", "it is none of the project's files", world, at)
         for each in known:
             self._understood = self._understood or each.kind not in _CARRIERS
             self._follow(each, world, replace(at, reloads=at.reloads or each.reloads))
+
+    def _beside(self, tokens: Sequence[str], at: _At) -> tuple[Invocation, ...]:
+        """The script whose path is known but for its beginning (``"$(dirname "$0")/more.sh"``): it is looked for beside
+        the file that names it, and in the folders above."""
+        place = 1 if tokens[0] in (".", "source", *SHELLS) and len(tokens) > 1 else 0
+        rest, root = tail(tokens[place]), self.project.root
+        if not rest or not at.file.is_relative_to(root):
+            return ()
+        above = [folder for folder in at.file.parents if folder.is_relative_to(root)]
+        path = next((path for folder in above if (path := folder / rest).is_file()), None)
+        return (Invocation("script", tokens[place], tuple(tokens[place + 1 :]), path),) if path else ()
+
+    def _written(self, tokens: Sequence[str], world: World, at: _At) -> bool:
+        """A script whose text stands in the Dockerfile (``COPY <<EOF /start.sh``)."""
+        for place, token in enumerate(tokens[:2]):
+            for each in world.written(token):
+                self._body(each.text, at.file, each.number, world, at)
+                self._command([word for word in tokens[place + 1 :] if word != "--"], world, at.below())
+                return True
+        return False
 
     def _follow(self, each: Invocation, world: World, at: _At) -> None:
         if each.folder:
@@ -165,10 +218,17 @@ class _Reading:
             self._dark(self._shown(path), f"it is larger than {_LONGEST:,} bytes", world, at)
         if key not in self._seen and "\0" not in body:
             self._seen.add(key)
-            for number, text in _lines(body):
-                self.line(text, world, at.below(path, number))
+            self._body(body, path, 0, world, at)
         # What such a script is given, it commonly runs at its end.
         self._command([word for word in rest if word != "--"], world, at.below())
+
+    def _body(self, body: str, file: Path, above: int, world: World, at: _At) -> None:
+        """The commands of a script that begins below line ``above`` of the file."""
+        for each in script_lines(body):
+            below = at.below(file, above + each.number)
+            if each.document and any(is_python(word) for word in words(each.text)):
+                self._python(Invocation("code", each.document), world, below)
+            world = self.line(each.text, world, below)
 
     # Containers
 
@@ -222,7 +282,7 @@ class _Reading:
     def _make(self, rest: list[str], world: World, at: _At) -> None:
         path, names = self._asked_of_make(rest, world)
         own = self.project.makefile
-        makefile = own if own and own.path == path else _makefile(path, self.project.root)
+        makefile = own if own and own.path == path else makefile_at(path, self.project.root)
         if makefile is None:
             return
         place = world if world.service else World(world.root, makefile.path.parent)
@@ -264,11 +324,13 @@ class _Reading:
         for path, why in program.unread.items():
             self._dark(self._shown(path), why, world, at)
         for reached in program.found.values():
-            below = at.below(reached.file, reached.line)
+            below = at.below(reached.file, reached.line, reloads=program.reloads)
             if reached.kind == "upgrade":
                 self._applies("alembic's upgrade", world, below)
             elif reached.kind == "shell":
                 self.line(reached.text, world, below)
+            elif reached.kind == "unknown":
+                self._dark(f"what `{_short(reached.text)}` does", "its words are not known", world, below)
             elif SERVED.fullmatch(reached.text) and below.depth < _DEEPEST:
                 module, _, attribute = reached.text.partition(":")
                 served = Invocation("module", module, attribute=attribute)
@@ -283,10 +345,8 @@ class _Reading:
         self.unread.append(f"{what} could not be read: {why}{place}")
 
     def _conftests(self, world: World, at: _At) -> None:
-        folder = self.project.folder
-        paths = [folder / "conftest.py", *sorted(folder.glob("test*/**/conftest.py"))]
-        for path in [each for each in paths if each.is_file()]:
-            program = Program((*world.modules(), folder))
+        for path in _test_files(self.project.folder):
+            program = Program((*world.modules(), self.project.folder), fixtures=True)
             program.file(path, whole=True)
             for unread, why in program.unread.items():
                 self._dark(self._shown(unread), why, world, at)
@@ -322,37 +382,13 @@ class _Reading:
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
+def _test_files(folder: Path) -> Iterator[Path]:
+    """Every conftest.py, and the test modules that speak of an upgrade."""
+    conftests = (folder / "conftest.py", *sorted(folder.glob("test*/**/conftest.py")))
+    yield from (path for path in conftests if path.is_file())
+    modules = (path for pattern in ("test_*.py", "*_test.py") for path in sorted(folder.glob(f"test*/**/{pattern}")))
+    yield from (path for path in modules if "upgrade" in head(path, 400_000))
+
+
 def _short(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _lines(body: str) -> Iterator[tuple[int, str]]:
-    """The lines of a script with their numbers, continuations joined, comments left out."""
-    held, first = "", 0
-    for number, text in enumerate(body.splitlines(), 1):
-        first = first if held else number
-        held += text.removesuffix("\\")
-        if not text.endswith("\\"):
-            if not held.lstrip().startswith("#"):
-                yield first, held
-            held = ""
-
-
-def _makefile(path: Path | None, root: Path) -> Makefile | None:
-    try:
-        return read_makefile(path, root) if path else None
-    except OSError:
-        return None
-
-
-def recipe_of(makefile: Makefile, name: str, seen: frozenset[str] = frozenset()) -> Iterator[tuple[str, Path, int]]:
-    """The lines that making ``name`` runs, prerequisites first, each with its target's file and line."""
-    target = makefile.target(name)
-    if target is None or name in seen:
-        return
-    for prerequisite in target.prerequisites:
-        yield from recipe_of(makefile, prerequisite, seen | {name})
-    variables = {**makefile.variables, **target.variables}
-    for line in target.recipe:
-        text = expand(line.lstrip().lstrip("@-+ \t").replace("$$", "\0"), variables)
-        yield text.replace("\0", "$"), target.file or makefile.path, target.line

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from safemig.project.compose import Compose, Service
-from safemig.project.dockerfile import Image, read_image
+from safemig.project.dockerfile import Image, Line, read_image
+
+_PROGRAMS = ("/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin", "/bin", "/sbin")
+_MOST = 100  # files that a pattern names
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,33 @@ class World:
             if path.exists() and path.is_relative_to(self.root):
                 return path
         return None
+
+    def assigned(self, words: Sequence[str]) -> World:
+        """With these variables (``NAME=value``); one whose value is not known stays as it was."""
+        pairs = [(name, value) for name, equals, value in (word.partition("=") for word in words) if equals]
+        told = tuple(pair for pair in pairs if "$" not in pair[1])
+        return replace(self, environment=(*self.environment, *told)) if told else self
+
+    def program(self, word: str) -> Path | None:
+        """The file behind the first word of a command: a path, or a name that is looked for where programs lie."""
+        names = [word] if "/" in word or not self.service else [word, *(f"{folder}/{word}" for folder in _PROGRAMS)]
+        paths = (self.find(name) for name in names)
+        return next((path for path in paths if path is not None and path.is_file()), None)
+
+    def matching(self, word: str) -> tuple[tuple[str, Path], ...]:
+        """The files of the project that a path with a pattern in its last part names, each with its path there."""
+        folder, slash, pattern = word.rpartition("/")
+        place = self.find(folder or ".")
+        if place is None or not place.is_dir() or not any(mark in pattern for mark in "*?["):
+            return ()
+        files = [path for path in sorted(place.iterdir()) if fnmatch(path.name, pattern) and path.is_file()]
+        return tuple((f"{folder}{slash}{path.name}", path) for path in files[:_MOST])
+
+    def written(self, word: str) -> tuple[Line, ...]:
+        """The text of the script at this path that stands in the Dockerfile itself."""
+        path = PurePosixPath(self.workdir) / word
+        files = self.image.written if self.image else ()
+        return tuple(line for target, line in files if PurePosixPath(target) == path)
 
     def _inside(self, word: str) -> Iterator[Path]:
         path = PurePosixPath(self.workdir) / word
