@@ -30,10 +30,12 @@ from safemig.engine.session_watch import (
 )
 from safemig.execution.command import LOOK
 from safemig.planning.applying import migrates_by_command, places
+from safemig.planning.collect.current_command import further_upgrades
 from safemig.planning.database_use import (
     CommandSeen,
     DatabaseUse,
     judge_command,
+    with_further,
 )
 from safemig.planning.plan import Step
 from safemig.project.database_names import NamedDatabase, agreed, named_databases, named_for_start, origin_of
@@ -191,10 +193,13 @@ async def _command(s: Session, step: Step, ours: Ours, subject: str, *, service:
     for _ in range(TRIES):
         seen = await look_by_command(s, step)
         use = judge_command(subject, ours.name, seen)
-        named = bool(seen.marked) or seen.printed not in ("", ours.name)
-        if use.proof == "same" or seen.status != 0 or (use.proof == "different" and named):
-            return use
-    return judge_command(subject, ours.name, seen)
+        told = bool(seen.marked) or seen.printed not in ("", ours.name)
+        if use.proof == "same" or seen.status != 0 or (use.proof == "different" and told):
+            break
+    named = "current" in s.config.commands  # the person says which command looks
+    migrate = None if named else s.facts.commands.get("migrate")
+    further = further_upgrades(s.project.makefile, migrate, s.root, s.project.compose)
+    return with_further(judge_command(subject, ours.name, seen), [s.clean(line) for line in further])
 
 
 async def look_by_command(s: Session, step: Step, variables: Mapping[str, str] = MappingProxyType({})) -> CommandSeen:

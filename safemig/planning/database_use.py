@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,6 +67,15 @@ def judge_command(subject: str, ours: str, seen: CommandSeen) -> DatabaseUse:
         how = "it read a version table while safemig held the one of this database"
         return DatabaseUse(subject, "different", seen.printed or "another one", how)
     return DatabaseUse(subject, "unknown", "", "no session of it was seen on this server")
+
+
+def with_further(use: DatabaseUse, further: Sequence[str]) -> DatabaseUse:
+    """The same of a command that upgrades more than once: where its other upgrades lead was not seen."""
+    if use.proof != "same" or not further:
+        return use
+    shown = ", ".join(f"`{line}`" for line in further)
+    why = f"its first upgrade reaches {use.database}; which database the others reach was not looked at: {shown}"
+    return DatabaseUse(use.subject, "unknown", use.database, why)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from safemig.shell.makefile import expand
@@ -44,6 +44,7 @@ _BEGIN = re.compile(r"""(?:^@?|[;&|(]|\s-\w*c\s*["']|\b(?:then|do|else|env|time|
 
 # A word of a shell line, quotes and all; the options that stand between a tool and its sub-command are such words.
 _WORD = r"""(?:"[^"]*"|'[^']*'|\\.|[^\s;&|"'\\])+"""
+_LOOP = re.compile(r"(?:^|[;&|(@\s])(?:for\s+\w+\s+in\s|while\s|xargs\b|parallel\b)")
 _TO_UPGRADE = re.compile(rf"(?P<options>(?:\s+(?!upgrade\b){_WORD})*)\s+upgrade\b")
 
 
@@ -141,13 +142,22 @@ def current_line(line: str, variables: Mapping[str, str]) -> str | None:
 
     The options before the sub-command (-c, -n, -x, db) and all that leads to the tool stay as written: what is looked
     at is the database that the upgrade would reach."""
+    return next(current_lines(line, variables), None)
+
+
+def current_lines(line: str, variables: Mapping[str, str]) -> Iterator[str]:
+    """The same for every upgrade in the line, in order."""
     line = _unfold(line, variables)
     compose = _COMPOSE.search(line)
     for tool in _TOOL.finditer(line, compose.end() if compose else 0):
         if (tool["tool"] or tool["module"]) in ("alembic", "flask") and (rest := _TO_UPGRADE.match(line, tool.end())):
             command = f"{tool.group()}{rest['options']} current --verbose"
-            return _assemble(line, tool.start(), command)
-    return None
+            yield _assemble(line, tool.start(), command)
+
+
+def repeats(line: str) -> bool:
+    """Whether the line runs a command again and again, with other words each time."""
+    return bool(_LOOP.search(line))
 
 
 def one_off_line(line: str, variables: Mapping[str, str], services: Mapping[str, Sequence[str]]) -> str | None:

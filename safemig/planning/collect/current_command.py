@@ -14,7 +14,7 @@ from safemig.shell.effects import effect_of_line
 from safemig.shell.make_effects import effect_of_reading
 from safemig.shell.makefile import Makefile, Target, expand, read_makefile
 from safemig.shell.outcome import NOTHING, Effects, worst
-from safemig.shell.rewrite import current_line, one_off_line
+from safemig.shell.rewrite import current_line, current_lines, one_off_line, repeats
 
 TARGET = "safemig-current"
 _SUBMAKE = re.compile(r"^(?P<before>[-+@\s]*(?:cd\s+[^;&|]+&&\s*)?)(?P<make>\$[({]MAKE[)}]|make)\s+(?P<words>[^;&|]+)$")
@@ -41,13 +41,43 @@ def current_of(
     if makefile is None or not migrate.target:
         line = current_line(migrate.line, {}) or ""
         return _fact(line, judged(line) if derived else "")
-    services = {name: each.argv or () for name, each in compose.services.items()} if compose else {}
-    made = next(_of_target(makefile, migrate.target, root, services), None)
+    made = next(_of_target(makefile, migrate.target, root, _services(compose)), None)
     if made is None:
         return None
     words, line = made
     call = shlex.join(["make", "--no-print-directory", *words, TARGET])
     return _fact(call, expand(line, makefile.variables), effect_of_reading(makefile))
+
+
+def further_upgrades(
+    makefile: Makefile | None, migrate: CommandFact | None, root: Path, compose: Compose | None = None
+) -> tuple[str, ...]:
+    """The upgrades of the migrate command beside the first, as the lines that would look instead of them: what is seen
+    of the first says nothing of the database that these reach. A loop is one of these."""
+    if migrate is None:
+        return ()
+    lines, ways = [migrate.line], list[tuple[tuple[str, ...], str]]()
+    if makefile is not None and migrate.target:
+        lines = list(_recipe(makefile, migrate.target))
+        ways = list(dict.fromkeys(_of_target(makefile, migrate.target, root, _services(compose))))
+    variables = makefile.variables if makefile else {}
+    made = list(dict.fromkeys(each.lstrip("@") for line in lines for each in current_lines(line, variables)))
+    looped = [line.strip() for line in lines if repeats(line) and current_line(line, variables)]
+    return tuple(dict.fromkeys((*made[1:], *(line for _, line in ways[1:]), *looped)))
+
+
+def _services(compose: Compose | None) -> Services:
+    return {name: each.argv or () for name, each in compose.services.items()} if compose else {}
+
+
+def _recipe(makefile: Makefile, name: str, depth: int = 0) -> Iterator[str]:
+    """The lines of the target's recipe and those of its prerequisites."""
+    target = makefile.target(name)
+    if target is None or depth > _DEPTH:
+        return
+    yield from _lines(makefile, target)
+    for prerequisite in target.prerequisites:
+        yield from _recipe(makefile, prerequisite, depth + 1)
 
 
 def _fact(line: str, runs: str = "", reading: Effects = NOTHING) -> CommandFact | None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safemig.planning.collect.commands import from_line, from_target
-from safemig.planning.collect.current_command import current_of
+from safemig.planning.collect.current_command import current_of, further_upgrades
 from safemig.shell.makefile import parse, read_makefile
 from safemig.shell.rewrite import current_line, one_off_line
 from tests.safemig.bad_projects import write
@@ -148,3 +148,31 @@ def test_a_line_that_is_not_understood_is_no_look() -> None:
 def test_where_nothing_is_known_to_upgrade_nothing_is_made_up(recipe: str) -> None:
     made = parse(f"migrate:\n\t{recipe}\n")
     assert current_of(made, from_target(made, "migrate"), Path()) is None
+
+
+@pytest.mark.parametrize(
+    ("makefile", "further"),
+    [
+        ("migrate:\n\talembic upgrade head\n", ()),
+        ("migrate:\n\talembic upgrade +1 && alembic upgrade head\n", ()),
+        ("migrate: wait\n\talembic upgrade head || alembic upgrade heads\nwait:\n\tpg_isready\n", ()),
+        ("migrate:\n\talembic upgrade head && DSN=two alembic upgrade head\n", ("DSN=two alembic current --verbose",)),
+        ("migrate:\n\talembic -n a upgrade head\n\talembic -n b upgrade head\n", ("alembic -n b current --verbose",)),
+        ("migrate: up\n\tDSN=two alembic upgrade head\nup:\n\talembic upgrade head\n", ("alembic current --verbose",)),
+        ("migrate:\n\t$(MAKE) up T=a\n\t$(MAKE) up T=b\nup:\n\talembic upgrade head\n", ("alembic current --verbose",)),
+        (
+            "migrate:\n\tfor d in a b; do DSN=$$d alembic upgrade head; done\n",
+            ("for d in a b; do DSN=$$d alembic upgrade head; done",),
+        ),
+        ("migrate:\n\tls c | xargs -I% alembic -c % upgrade head\n", ("ls c | xargs -I% alembic -c % upgrade head",)),
+    ],
+)
+def test_the_upgrades_beside_the_first_are_told(makefile: str, further: tuple[str, ...], tmp_path: Path) -> None:
+    write(tmp_path, "Makefile", makefile)
+    made = read_makefile(tmp_path / "Makefile", tmp_path)
+    assert further_upgrades(made, from_target(made, "migrate"), tmp_path) == further
+
+
+def test_a_line_of_two_upgrades_without_a_makefile() -> None:
+    line = "alembic upgrade head && alembic -n two upgrade head"
+    assert further_upgrades(None, from_line(line, None), Path()) == ("alembic -n two current --verbose",)

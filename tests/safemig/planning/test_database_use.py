@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from safemig.engine.session_watch import printed_database
-from safemig.planning.database_use import CommandSeen, ServiceSeen, VariableSeen, judge_command, judge_service
+from safemig.planning.database_use import (
+    CommandSeen,
+    ServiceSeen,
+    VariableSeen,
+    judge_command,
+    judge_service,
+    with_further,
+)
 
 
 @pytest.mark.parametrize(
@@ -87,3 +94,12 @@ def test_the_service(seen: ServiceSeen, proof: str, words: str) -> None:
 )
 def test_what_alembic_says_it_has_read(output: str, name: str) -> None:
     assert printed_database(output) == name
+
+
+def test_a_command_that_upgrades_more_than_once_is_not_proved_by_its_first_upgrade() -> None:
+    same = judge_command("`make migrate`", "shop", CommandSeen(waited=True, status=0))
+    assert with_further(same, ()) == same
+    more = with_further(same, ("alembic -n two current --verbose",))
+    assert (more.proof, "alembic -n two current" in more.how) == ("unknown", True)
+    other = judge_command("`make migrate`", "shop", CommandSeen(marked=("other",), status=0))
+    assert with_further(other, ("alembic -n two current --verbose",)).proof == "different"
