@@ -30,6 +30,8 @@ __all__ = ["Binaries", "PostgresError", "Server", "data_folder", "find_binaries"
 
 # sun_path holds 108 bytes; "/.s.PGSQL.65535" and the final zero need 16 of them.
 SOCKET_FOLDER_LIMIT = 90
+MEMORY = Path("/dev/shm")  # a file system in memory, on Linux; in containers it is often too small to be used
+MEMORY_ROOM = 2 << 30  # bytes; a throwaway server fills 40 MB, and about 100 MB more with 2,000 tables
 THROWAWAY_SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -299,9 +301,22 @@ def _own_folder(folder: Path, who: Owner | None) -> None:
         os.chown(folder, who.uid, who.gid)
 
 
+def memory() -> Path | None:
+    """The folder for data that nobody misses: the thousand files of a server are made there in a tenth of the time.
+
+    None where it has too little room, or where the person has named a folder for what is temporary (``TMPDIR``).
+    """
+    if os.environ.get("TMPDIR") or not os.access(MEMORY, os.W_OK):
+        return None
+    import psutil
+
+    room = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available)
+    return MEMORY if room >= MEMORY_ROOM else None
+
+
 def _short_temporary(who: Owner | None) -> Path:
-    """A fresh 0700 folder whose name leaves room for a socket."""
-    base = Path(tempfile.gettempdir())
+    """A fresh 0700 folder whose name leaves room for a socket; in memory where there is room."""
+    base = memory() or Path(tempfile.gettempdir())
     if len(str(base)) + 24 > SOCKET_FOLDER_LIMIT or not reachable(base / "x", who):
         base = Path("/tmp")
     folder = Path(tempfile.mkdtemp(prefix="safemig-pg-", dir=base))

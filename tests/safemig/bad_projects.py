@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.spine.project import ENV, FIRST, INI, SERVICE, SPEC
+from tests.spine.project import ENV, FIRST, INI, PLAIN_PYTEST, SERVICE, SPEC
 from tests.trusting import trusting
 
 ENTRY = Path(__file__).parents[2] / "safemig" / "entry.py"
@@ -106,6 +106,7 @@ def safemig(root: Path, *arguments: str, limits: Callable[[], None] | None = Non
     ended = subprocess.run(
         [sys.executable, "-B", "-P", str(ENTRY), *arguments],
         cwd=root,
+        env={**os.environ, **PLAIN_PYTEST},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from safemig import entry
-from tests.spine.project import Spine
+from tests.spine.project import PLAIN_PYTEST, Spine
 from tests.trusting import trusting
 
 PATIENCE = 240.0  # seconds; the longest conversation takes about 30 on an idle machine
@@ -29,7 +29,7 @@ def converse(spine: Spine, answers: Answers, *arguments: str, command: str = "ru
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=dict(os.environ),
+        env={**os.environ, **PLAIN_PYTEST},
         start_new_session=True,
     )
     assert child.stdin

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from safemig import entry
-from tests.spine.project import Spine
+from tests.spine.project import PLAIN_PYTEST, Spine
 from tests.trusting import trusting
 
 
@@ -24,7 +24,7 @@ def typed(spine: Spine, command: str, *options: str) -> Iterator[tuple[subproces
     primary, secondary = pty.openpty()
     trusting(spine.root)
     line = [sys.executable, "-P", str(Path(entry.__file__)), command, "--project", str(spine.root), *options]
-    plain = {**os.environ, "NO_COLOR": "1"}
+    plain = {**os.environ, **PLAIN_PYTEST, "NO_COLOR": "1"}
     with subprocess.Popen(
         line, env=plain, stdin=secondary, stdout=secondary, stderr=secondary, start_new_session=True
     ) as process:

@@ -15,7 +15,7 @@ import pytest
 
 from safemig.journal.events import Event
 from safemig.journal.journal import read_events
-from tests.spine.project import MAKEFILE, Spine, make_project, remove_project
+from tests.spine.project import MAKEFILE, PLAIN_PYTEST, Spine, make_project, remove_project
 
 DRIVER = Path(__file__).with_name("driver.py")
 UNBROKEN = ["build", "start", "migrate", "test", "migrate", "test"]
@@ -33,7 +33,7 @@ def environment(spine: Spine) -> dict[str, str]:
     """All that an engine process gets."""
     repository = str(DRIVER.parent.parent.parent)
     own = {"HOME": str(spine.root), "XDG_STATE_HOME": os.environ["XDG_STATE_HOME"]}
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": repository, **own}
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": repository, **own, **PLAIN_PYTEST}
 
 
 def drive(spine: Spine, command: str, kill: str = "") -> int:

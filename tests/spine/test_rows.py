@@ -18,7 +18,7 @@ from checks.evidence import Json
 from safemig.cli.opening import open_project
 from safemig.journal.events import Event
 from safemig.journal.journal import read_events
-from tests.spine.project import Spine, make_project, remove_project
+from tests.spine.project import PLAIN_PYTEST, Spine, make_project, remove_project
 
 pytestmark = pytest.mark.slow
 
@@ -91,6 +91,7 @@ def drive(spine: Spine, command: str = "run", kill: str = "") -> int:
         "PYTHONPATH": str(DRIVER.parents[2]),
         "HOME": str(spine.root),
         "XDG_STATE_HOME": os.environ["XDG_STATE_HOME"],
+        **PLAIN_PYTEST,
     }
     done = subprocess.run(
         line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False, env=environment

@@ -19,7 +19,7 @@ from safemig.execution.process_tree import of_run
 from safemig.journal.events import Event
 from safemig.journal.journal import read_events
 from safemig.planning.plan import Step
-from tests.spine.project import MAKEFILE, Spine, make_project, remove_project
+from tests.spine.project import MAKEFILE, PLAIN_PYTEST, Spine, make_project, remove_project
 
 DRIVER = Path(__file__).with_name("driver.py")
 LEAVES = "\tnohup sleep 300 > /dev/null 2>&1 &\n"
@@ -42,6 +42,7 @@ def run(spine: Spine) -> tuple[Event, ...]:
         "PYTHONPATH": str(DRIVER.parents[2]),
         "HOME": str(spine.root),
         "XDG_STATE_HOME": os.environ["XDG_STATE_HOME"],
+        **PLAIN_PYTEST,
     }
     line = [sys.executable, "-P", str(DRIVER), str(spine.root), "run", ""]
     subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, timeout=180, check=False, env=environment)

@@ -30,7 +30,7 @@ from safemig.planning.steps import same_database_step
 from tests.safemig.bad_projects import ENTRY, contents, write
 from tests.safemig.planning.test_applying import applying
 from tests.safemig.plans import FACTS, shared, without
-from tests.spine.project import FIRST, INI, SPEC, free_port
+from tests.spine.project import FIRST, INI, PLAIN_PYTEST, SPEC, free_port
 from tests.trusting import trusting
 
 # Like many a service: a session for each request, at the address of a variable, else of a file, else its own.
@@ -211,8 +211,8 @@ def run(root: Path, **variables: str) -> Iterator[tuple[int, dict[str, object], 
     trusting(root)
     line = [sys.executable, "-P", str(ENTRY), "run", "--mode", "auto", "--json", "--project", str(root)]
     done = subprocess.run(
-        line, env={**given, **variables}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
-        check=False,
+        line, env={**given, **PLAIN_PYTEST, **variables}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=300, check=False,
     )  # fmt: skip
     try:
         [folder] = sorted((root / ".safemig" / "runs").iterdir())

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import psycopg
@@ -129,6 +130,27 @@ def test_a_killed_parent_leaves_no_server() -> None:
     wait_for(lambda: not folder.exists() and not servers_of(folder))
     parent.stdin.close()
     parent.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("free", "available", "named", "used"),
+    [
+        (9 << 30, 9 << 30, "", True),
+        (64 << 20, 9 << 30, "", False),  # what a container has by default
+        (9 << 30, 1 << 30, "", False),  # most of it would have to be swapped out
+        (9 << 30, 9 << 30, "/elsewhere", False),
+    ],
+)
+def test_data_lie_in_memory_where_it_has_room(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, available: int, named: str, used: bool
+) -> None:
+    monkeypatch.setattr(postgres, "MEMORY", tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=available))
+    monkeypatch.setenv("TMPDIR", named)
+    assert postgres.memory() == (tmp_path if used else None)
+    monkeypatch.setattr(postgres, "MEMORY", tmp_path / "missing")
+    assert postgres.memory() is None
 
 
 def test_a_lasting_server_outlives_nothing_but_us_and_stops(tmp_path_factory: pytest.TempPathFactory) -> None:
