@@ -23,6 +23,7 @@ from tui.words import clean
 
 def open_screen(options: argparse.Namespace, root: Path, run: Path | None = None) -> int:
     """Shows the start, or the run in that folder; returns the run's exit code (0 when there was none)."""
+    forget_exported_size()
     feed = JournalFeed(run) if run else None
     app = SafemigApp(root, options, read_own(own_file(), chosen_theme()), feed)
     # No collection walks what the imports left, which stays for good: a full one takes 6 ms instead of 30, and five
@@ -36,6 +37,15 @@ def open_screen(options: argparse.Namespace, root: Path, run: Path | None = None
     if app.crash is not None:
         return _crashed(app.crash)
     return code
+
+
+def forget_exported_size() -> None:
+    """Leaves the size to the terminal: Textual takes COLUMNS and LINES first, which say how large it was once.
+
+    A shell below a program that uses readline has them exported, and a screen that reads them never follows a resize.
+    """
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
 
 
 async def _session(app: SafemigApp) -> int:

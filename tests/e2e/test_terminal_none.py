@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.terminal import PROGRAM, READY, needs_tmux, terminal
+from tests.e2e.terminal import PROGRAM, READY, Terminal, needs_tmux, terminal
 
 LINE = "safemig: no terminal here; use a command, for example `safemig run --mode auto --json`"
 
@@ -56,3 +57,20 @@ def test_nothing_to_show_is_one_line(tmp_path: Path) -> None:
         lines = [line for line in screen.screen().splitlines() if line and READY not in line]
         assert len(lines) == 2, lines
         assert lines[0].startswith("safemig: ")
+
+
+@needs_tmux
+def test_a_size_in_the_environment_does_not_hold_the_screen(tmp_path: Path) -> None:
+    with terminal(tmp_path, tmp_path / "tmux", (90, 24)) as screen:
+        screen.safemig(environment="COLUMNS=50 LINES=14")
+        for width, height in ((90, 24), (100, 30), (72, 20)):
+            screen.resize(width, height)
+            screen.until(partial(fills, screen, width, height), what=f"a screen of {width}x{height}")
+        screen.keys("q")
+        assert screen.exit_code() == 0
+
+
+def fills(screen: Terminal, width: int, height: int) -> bool:
+    """Whether the first line ends at the right border, and the keys stand in the last line."""
+    lines = screen.screen().split("\n")
+    return width - 2 <= len(lines[0].rstrip()) <= width and "q quit" in lines[height - 1]
