@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Proof = Literal["same", "different", "unknown", "none"]
+# A command that looks whether its own database is there, or makes it, does so from one of these.
+_OF_THE_SERVER = ("postgres", "template1")
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,16 @@ class CommandSeen:
 
 def judge_command(subject: str, ours: str, seen: CommandSeen) -> DatabaseUse:
     """``ours`` is the name of the database that is looked at; what carries the command's mark counts first."""
-    if seen.marked and ours not in seen.marked:
-        return DatabaseUse(subject, "different", seen.marked[0], "by its session on this server")
-    if seen.waited:
-        how = "its session waited for Alembic's version table while safemig held it"
-        return DatabaseUse(subject, "same", ours, how)
-    if ours in seen.marked:
-        return DatabaseUse(subject, "same", ours, "by its session on this server")
+    others = [name for name in seen.marked if name != ours and name not in _OF_THE_SERVER]
+    if others and ours not in seen.marked:
+        return DatabaseUse(subject, "different", others[0], "by its session on this server")
+    if seen.waited or ours in seen.marked:
+        waited = "its session waited for Alembic's version table while safemig held it"
+        how = waited if seen.waited else "by its session on this server"
+        if not others:
+            return DatabaseUse(subject, "same", ours, how)
+        why = f"{how}, and it reaches {', '.join(others)} too: what it does there is not looked at"
+        return DatabaseUse(subject, "unknown", ours, why)
     if seen.status != 0:
         why = f"it returned {seen.status}: {seen.said}" if seen.status is not None else "it did not end by itself"
         return DatabaseUse(subject, "unknown", "", why)

@@ -23,6 +23,13 @@ from safemig.planning.database_use import (
         # Somebody else waited too, but the command's own session is in another database.
         (CommandSeen(waited=True, marked=("shop_dev",), status=0), "different", "shop_dev"),
         (CommandSeen(marked=("shop",), status=0), "same", "session"),
+        # One env.py for several databases: what it does in the other is not looked at.
+        (CommandSeen(waited=True, marked=("shop", "reports"), status=0), "unknown", "reaches reports too"),
+        (CommandSeen(marked=("reports", "shop"), status=0), "unknown", "reaches reports too"),
+        # It looks first whether its database is there.
+        (CommandSeen(waited=True, marked=("postgres", "shop"), status=0), "same", "waited"),
+        (CommandSeen(waited=True, marked=("postgres",), status=0), "same", "waited"),
+        (CommandSeen(held=True, marked=("postgres",), status=0), "different", "held"),
         (CommandSeen(status=1, said="connection refused"), "unknown", "connection refused"),
         (CommandSeen(status=None), "unknown", "did not end"),
         (CommandSeen(fresh=("shop",), printed="shop", status=0), "same", "came and went"),
