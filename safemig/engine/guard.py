@@ -1,4 +1,4 @@
-"""The net under every step that starts, builds, writes or tests: revision and schema just before it and just after.
+"""The net under every step that starts, builds, writes, tests or runs env.py: revision and schema before and after it.
 
 A step that moved them although its approval did not cover that ends the run at once. Where they cannot be looked at,
 nothing is passed: before a start that nobody could read that is asked, after a step it ends the run.
@@ -28,6 +28,8 @@ from safemig.planning.startup.seen import keep
 
 FILE = "guard.json"
 _NAMED = 4  # objects that a sentence names
+# They run env.py, which is code of the project: it is to look, and may do more.
+_LOOKS = ("same-database", "rehearse")
 # A server that is being restarted by the step answers again within some seconds; a lock is waited for 2 s each time.
 _PATIENCE = 10.0
 _PAUSE = 0.2
@@ -117,7 +119,7 @@ async def before(s: Session, step: Step, *, resumed: bool) -> Mark | None:
     """The mark of a step that is about to run; of one that is taken up again, the mark that was made then. None where
     the step is none of these kinds, and where the database does not answer yet: a start that could not be read is then
     asked about in every mode. Raises RunEnds where the database answered earlier in this run."""
-    if role_of(step) is None or s.project.tree is None:
+    if not (role_of(step) or step.intent in _LOOKS) or s.project.tree is None:
         return None
     kept = _kept(s) if resumed else None
     if kept is not None and kept.step == step.id:
@@ -164,11 +166,10 @@ async def after(s: Session, step: Step, mark: Mark | None) -> Moved | None:
             s.observe(step.id, "start", mark.revision)
         s.observe(step.id, "", fresh.revision)
         _remember(s, step, moved)
-        raise RunEnds(
-            "failed",
-            f"“{step.title}” changed {moved.words}, which nobody was asked about. From now on this step is planned as "
-            f"one that does so (.safemig/applies.json){_without_revision(moved)}",
-        )
+        known = "From now on this step is planned as one that does so (.safemig/applies.json)"
+        what = known if role_of(step) else "It is to look alone, and runs the project's env.py"
+        text = f"“{step.title}” changed {moved.words}, which nobody was asked about. {what}"
+        raise RunEnds("failed", f"{text}{_without_revision(moved)}")
     await _journal_moved(s, step)
     return moved
 

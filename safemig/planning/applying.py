@@ -20,7 +20,7 @@ from safemig.planning.steps import also_plays, command_step, downgrade_line, loo
 FIRST_LOOK = "state"  # the step that reads the database before anything is built or started
 _ROLES: dict[Intent, ApplyingRole] = {
     "build": "build", "start": "start", "test": "test", "models": "test", "named": "test",
-    "edit": "write", "create": "write", "generate": "write",
+    "edit": "write", "create": "write", "generate": "write", "hook": "write",
 }  # fmt: skip
 
 

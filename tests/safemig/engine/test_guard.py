@@ -18,6 +18,7 @@ from safemig.engine.approval import _as_write
 from safemig.engine.guard import guarded
 from safemig.engine.session import RunEnds, Session
 from safemig.journal.events import Verdict
+from safemig.planning.plan import Intent
 from safemig.planning.planner import draft
 from safemig.planning.startup.seen import seen_before
 from safemig.policy.decision import Rules
@@ -223,3 +224,27 @@ def test_what_a_start_makes_after_it_was_looked_at_is_what_the_next_step_takes_f
     known = s.past.last("schema")
     assert known is not None
     assert known.data["fingerprint"] == asyncio.run(observation.schema_now(s)).data["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("intent", "said"),
+    [
+        ("same-database", "runs the project's env.py"),
+        ("rehearse", "runs the project's env.py"),
+        ("hook", "applies.json"),
+    ],
+)
+async def test_what_is_to_look_or_to_form_a_file_moves_nothing_unasked(
+    intent: Intent, said: str, dsn: str, tmp_path: Path
+) -> None:
+    """An env.py that makes a table whatever it is called for, or a post-write hook that upgrades."""
+    s = session(tmp_path, dsn)
+    step = replace(STEP, id=intent, intent=intent, title=f"The {intent}")
+    with pytest.raises(RunEnds) as ended:
+        async with guarded(s, step, resumed=False):
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                connection.execute(f"CREATE TABLE made_by_{intent.replace('-', '_')} (id integer)".encode())
+    assert ended.value.verdict == "failed"
+    assert f"The {intent}” changed the schema (table made_by_" in ended.value.reason
+    assert said in ended.value.reason
+    assert bool(seen_before(tmp_path / ".safemig")) is (intent == "hook")
