@@ -14,7 +14,7 @@ from checks.schema.difference import Difference, compare
 from checks.schema.snapshot import Snapshot
 from safemig.engine import observation
 from safemig.engine.approval import ask_person
-from safemig.engine.drift import carried, look_drift, plain, words
+from safemig.engine.drift import carried, check_made, look_drift, plain, words
 from safemig.engine.impact import look_impact
 from safemig.engine.pending_revisions import check_spec, desired_of, kept_schema, spec_differences, waiting
 from safemig.engine.red_baseline import ask_red
@@ -300,8 +300,10 @@ async def verify(s: Session, step: Step) -> None:
     began = now()
     desired = _wanted(s, step)
     alone = bool(s.facts.spec and s.facts.spec.asks_schema) and not s.facts.migration and bool(waiting(s))
-    if desired is None and not alone:
-        return
+    if desired is None:
+        await check_made(s, step)
+        if not alone:
+            return
     found = await observation.snapshot_now(s)
     differences = _differences(s, desired, found) if desired else ()
     if alone:

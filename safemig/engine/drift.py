@@ -9,7 +9,7 @@ import msgspec
 from checks.evidence import Evidence, Json, now
 from checks.revisions.current import revisions_at
 from checks.schema.difference import Difference, short, table_of
-from checks.schema.snapshot import Snapshot, TableHeld, last_name, part
+from checks.schema.snapshot import Snapshot, TableHeld, last_name
 from safemig.engine import observation
 from safemig.engine.approval import ask_person
 from safemig.engine.drift_choices import Choices, Ground, choices, finding_to_stamp, finding_to_write
@@ -18,9 +18,10 @@ from safemig.migrations.change import Wanted
 from safemig.migrations.reconcile.statements import parts
 from safemig.planning.drift import STAMP, WRITE, stamp_line
 from safemig.planning.plan import Step
-from safemig.sandbox.drift import Drift, drift
+from safemig.sandbox.drift import Drift, drift, table_key
 
 KIND = "drift"
+_UNMADE, _STILL = "is made by no revision", "is still there"
 _LISTED = 5  # differences that one sentence names
 _WRITTEN = "yes writes the revision that makes it where it is missing and leaves it here; no stops"
 # What a statement makes beside tables, as its key begins.
@@ -42,6 +43,20 @@ async def look_drift(s: Session, step: Step, written: Wanted | None, asked: Want
         _warn(s, step, known[0])
     await _judge(s, step, known[0])
     return _read_of(known[0].data)
+
+
+async def check_made(s: Session, step: Step) -> None:
+    """After revisions of which nothing told beforehand what they make: what they make of an empty database has to be
+    there, where that can be told. Ends the run where it is not."""
+    if _current(s) == _earlier(s):
+        return
+    result, found = await _take(s, None)
+    if result.differences is None:
+        s.note(f"what was applied is compared with nothing: {s.clean(result.reason)}", step.id, "warning")
+        return
+    not_made = [one for one in result.differences if _applied(one, result, found)]
+    if not_made:
+        raise RunEnds("failed", _not_made(not_made))
 
 
 async def _offered(
@@ -67,7 +82,7 @@ def _data(s: Session, result: Drift, found: Snapshot | None, asked: Wanted | Non
     listed = result.differences or ()
     own, named = tables_of(asked), _named(asked)
     inside = [one for one in listed if _table(one, found, result.made) in own or last_name(one.key) in named]
-    not_made = [one for one in listed if one.aspect != "unexpected" and _applied(one, result, found)]
+    not_made = [one for one in listed if _applied(one, result, found)]
     return {
         "known": result.differences is not None,
         "reason": s.clean(result.reason),
@@ -146,8 +161,7 @@ def carried(differences: Sequence[Difference], wanted: Wanted | None, found: Sna
 
 
 def _keyed(tables: Iterable[str]) -> frozenset[str]:
-    parts = (table.rpartition(".")[::2] for table in tables)
-    return frozenset(f"{part(schema or 'public')}.{part(name)}" for schema, name in parts)
+    return frozenset(table_key(table).removeprefix("table ") for table in tables)
 
 
 def _named(wanted: Wanted | None) -> frozenset[str]:
@@ -166,15 +180,18 @@ def _table(one: Difference, found: Snapshot | None, made: Snapshot | None) -> st
 
 
 def _applied(one: Difference, result: Drift, found: Snapshot | None) -> bool:
-    """Whether a revision that this run has applied makes what is missing or otherwise."""
+    """Whether a revision that this run has applied makes what is missing or otherwise, or drops what is there. What is
+    there beside it in a table that such a revision has made was to be dropped too: nobody else knows that table yet."""
     table = _table(one, found, result.made)
+    if one.aspect == "unexpected":
+        return one.key in result.applied | result.fresh or (bool(table) and f"table {table}" in result.fresh)
     return one.key in result.applied or (bool(table) and f"table {table}" in result.applied)
 
 
 def _not_made(differences: Sequence[Difference]) -> str:
     return (
         "the revisions that this run applied are recorded as applied, but the schema is not what they make: "
-        f"{words(differences)}; a stamp records a revision without running it"
+        f"{words(differences).replace(_UNMADE, _STILL)}; a stamp records a revision without running it"
     )
 
 
@@ -189,7 +206,7 @@ def words(differences: Sequence[Difference]) -> str:
 def _aspect(one: Difference) -> str:
     if one.aspect == "missing":
         return "is missing"
-    return "is made by no revision" if one.aspect == "unexpected" else f"differs in its {one.aspect}"
+    return _UNMADE if one.aspect == "unexpected" else f"differs in its {one.aspect}"
 
 
 def _warn(s: Session, step: Step, known: Evidence) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from checks.revisions.graph import Graph, UnknownRevision, pending
 from checks.schema.difference import Difference, compare
+from checks.schema.snapshot import part
 from safemig.base.files import text as text_of
 from safemig.migrations import from_python
 from safemig.migrations.change import Wanted
@@ -39,15 +40,17 @@ _DEFINES = (
 class Drift:
     """``differences`` of the database from what its revisions make; None, with the reason, when that is not known.
 
-    ``applied`` are the keys of objects that the revisions since an earlier state make or change. ``unbuildable`` says
-    why the revisions cannot build an empty database, ``leans`` why the one still to be written cannot on top of them;
-    "" where they can, or where it is not known. ``covered`` are the keys of unexpected objects that this one makes.
+    ``applied`` are the keys of objects that the revisions since an earlier state make, change or drop, ``fresh`` those
+    of them that were not there in that state, tables among that which they drop again. ``unbuildable`` says why the
+    revisions cannot build an empty database, ``leans`` why the one still to be written cannot on top of them; "" where
+    they can, or where it is not known. ``covered`` are the keys of unexpected objects that this one makes.
     """
 
     differences: tuple[Difference, ...] | None
     reason: str = ""
     made: Snapshot | None = None
     applied: frozenset[str] = frozenset()
+    fresh: frozenset[str] = frozenset()
     unbuildable: str = ""
     leans: str = ""
     covered: frozenset[str] = frozenset()
@@ -94,10 +97,19 @@ def drift(
         reason = _why(done, names, steps)
     if done.made is None:
         return Drift(None, reason, unbuildable=unbuildable or ("" if done.refused else reason))
-    applied = frozenset(one.key for one in compare(done.earlier or done.made, done.made))
+    earlier = done.earlier or done.made
+    applied = frozenset(one.key for one in compare(earlier, done.made))
+    tables = {table_key(table) for name in names if name in later for table in graph.revisions[name].creates}
+    fresh = frozenset((done.made.objects.keys() | tables) - earlier.objects.keys())
     listed = differing(done.made, found)
     covered = _covered(listed, done, found)
-    return Drift(listed, "", done.made, applied, unbuildable=unbuildable, leans=done.leans, covered=covered)
+    return Drift(listed, "", done.made, applied, fresh, unbuildable=unbuildable, leans=done.leans, covered=covered)
+
+
+def table_key(table: str) -> str:
+    """The key of a table (``name`` or ``schema.name``) in a snapshot."""
+    schema, _, name = table.rpartition(".")
+    return f"table {part(schema or 'public')}.{part(name)}"
 
 
 def _why(done: Chained, names: Sequence[str], steps: Sequence[Wanted | None]) -> str:

@@ -112,6 +112,11 @@ def builds_empty(spine: Spine) -> None:
             'op.drop_table("tutor")',
             "table tutor",
         ),
+        (
+            'op.drop_column("course", "slug")',
+            'op.add_column("course", sa.Column("slug", sa.Text()))',
+            "column course.slug is still there",
+        ),
     ],
 )
 def test_a_revision_that_was_only_stamped_does_not_pass(used: Spine, body: str, back: str, missing: str) -> None:
@@ -126,6 +131,18 @@ def test_a_stamp_on_a_database_in_use_does_not_pass(used: Spine) -> None:
     stamping(used, 'op.add_column("course", sa.Column("level", sa.Integer()))', 'op.drop_column("course", "level")')
     assert agreed(used) == (1, "failed"), ended(used).data
     assert "column public.course.level" in str(ended(used).data["reason"])
+
+
+def test_a_stamp_of_what_nothing_told_beforehand_does_not_pass(used: Spine) -> None:
+    """One of its tables is there by hand, so that nothing tells what the revision makes there; a person says yes."""
+    execute(used, "CREATE TABLE tutor (id integer PRIMARY KEY)")
+    tables = "\n    ".join(
+        f'op.create_table("{name}", sa.Column("id", sa.Integer(), primary_key=True))' for name in ("tutor", "pupil")
+    )
+    stamping(used, tables, 'op.drop_table("pupil"); op.drop_table("tutor")')
+    (used.root / "docs" / "ratings_plan.md").unlink()
+    assert agreed(used) == (1, "failed"), ended(used).data
+    assert "table pupil is missing" in str(ended(used).data["reason"])
 
 
 def agreed(spine: Spine) -> tuple[int, str]:
