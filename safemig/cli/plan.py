@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import msgspec
 
 from safemig.base.redaction import redact
 from safemig.cli.opening import look_at, open_project
 from safemig.cli.printing import escaped, out
+from safemig.cli.writing import write_out
 from safemig.engine.redact_evidence import clean_texts
 from safemig.planning.collect.impact import with_impact
 from safemig.planning.planner import draft
@@ -34,7 +34,7 @@ def main(options: argparse.Namespace) -> int:
     else:
         text = clean("\n".join(plan_lines(facts, plan)) + "\n")
     if options.out:
-        Path(options.out).write_text(text, encoding="utf-8")
+        write_out(options.out, text)
     else:
         out(escaped(text) if options.json else text)
     return 4 if any(problem.candidates for problem in opened.project.problems) else 0

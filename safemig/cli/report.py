@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 
 from safemig.base.redaction import redact
 from safemig.cli.opening import open_project, run_folder
-from safemig.cli.printing import escaped, hidden, out
+from safemig.cli.printing import escaped, out
+from safemig.cli.writing import write_out
 from safemig.engine.redact_evidence import clean_step
 from safemig.journal.fold import fold
 from safemig.journal.journal import read_events
@@ -30,7 +30,7 @@ def main(options: argparse.Namespace) -> int:
         plan = replace(plan, steps=tuple(shown))
     text = render(summary, options.format, plan=plan)
     if options.out:
-        Path(options.out).write_text(hidden(text), encoding="utf-8")
+        write_out(options.out, text)
     else:
         out(escaped(text) if options.format == "json" else text)
     return 0

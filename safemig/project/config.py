@@ -54,7 +54,7 @@ def load(root: Path) -> Config:
 
 
 def parse(text: str, path: Path = Path(FILE)) -> Config:
-    """``text`` read as safemig.yaml; ConfigError for every mistake."""
+    """``text`` read as safemig.yaml. Raises ConfigError with every mistake, in the order of their lines."""
     import yaml
 
     try:
@@ -65,7 +65,14 @@ def parse(text: str, path: Path = Path(FILE)) -> Config:
         raise ConfigError(path, mark.line + 1 if mark else 0, f"this is not valid YAML: {said}") from error
     except (RecursionError, ValueError) as error:
         raise ConfigError(path, 0, "this is not valid YAML: nested too deeply or not text") from error
-    return Config(path) if node is None else _Reader(path).config(Node(path, "", node))
+    if node is None:
+        return Config(path)
+    top = Node(path, "", node)
+    config = top.read(_Reader(path).config, Config(path))
+    if mistakes := sorted(top.mistakes, key=lambda error: error.line):
+        first, *others = mistakes
+        raise ConfigError(first.file, first.line, first.message, others)
+    return config
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,8 @@ class _Reader:
         )
 
     def commands(self, value: Node) -> dict[str, tuple[str, Effect | None]]:
-        return {role: _command(each) for role, each in value.keys(ROLES).items()}
+        none: tuple[str, Effect | None] = ("", None)
+        return {role: each.read(_command, none) for role, each in value.keys(ROLES).items()}
 
     def database(self, value: Node) -> DatabaseConfig:
         keys = value.keys(tuple(DatabaseConfig.__dataclass_fields__))
@@ -164,7 +172,7 @@ class _Reader:
 
     def timeouts(self, value: Node) -> Mapping[str, float]:
         given = value.keys(tuple(TIMEOUTS))
-        return {**TIMEOUTS, **{name: each.number(0.1, _DAY) for name, each in given.items()}}
+        return {**TIMEOUTS, **{name: each.read(lambda one: one.number(0.1, _DAY), 0.1) for name, each in given.items()}}
 
     def permissions(self, value: Node) -> PermissionConfig:
         keys = value.keys(tuple(PermissionConfig.__dataclass_fields__))
@@ -172,19 +180,10 @@ class _Reader:
         return PermissionConfig(*(read_key(keys, name, _texts, none) for name in ("allow", "ask", "deny")))
 
     def endpoints(self, value: Node | None) -> tuple[tuple[EndpointConfig, ...], tuple[ScriptConfig, ...]]:
-        endpoints: list[EndpointConfig] = []
-        scripts: list[ScriptConfig] = []
-        for each in value.items() if value else []:
-            if kind_of(each.node) == "text":
-                endpoints.append(_short(each))
-                continue
-            known = (*EndpointConfig.__dataclass_fields__, "name", "script", "python")
-            keys = each.keys(known)
-            if "script" in keys or "python" in keys:
-                scripts.append(_script(each, keys))
-            else:
-                endpoints.append(_endpoint(each, keys))
-        return tuple(endpoints), tuple(scripts)
+        items = value.read(Node.items, []) if value else []
+        read = [each.read(_check, None) for each in items]
+        endpoints = tuple(each for each in read if isinstance(each, EndpointConfig))
+        return endpoints, tuple(each for each in read if isinstance(each, ScriptConfig))
 
 
 def _command(value: Node) -> tuple[str, Effect | None]:
@@ -198,8 +197,16 @@ def _command(value: Node) -> tuple[str, Effect | None]:
     return keys["run"].text(), next((effect for effect in EFFECTS if effect == word), None)
 
 
+def _check(value: Node) -> EndpointConfig | ScriptConfig | None:
+    """An endpoint, or a check by python3."""
+    if kind_of(value.node) == "text":
+        return _short(value)
+    keys = value.keys((*EndpointConfig.__dataclass_fields__, "name", "script", "python"))
+    return _script(value, keys) if "script" in keys or "python" in keys else _endpoint(value, keys)
+
+
 def _texts(value: Node) -> tuple[str, ...]:
-    return tuple(each.text() for each in value.items())
+    return tuple(each.read(Node.text, "") for each in value.items())
 
 
 def _plain_words(value: Node) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -19,11 +19,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Node:
-    """A node with the dotted name it stands under."""
+    """A node with the dotted name it stands under. ``mistakes`` are those of the whole file: what is wrong in one
+    place does not keep the reader from the others."""
 
     path: Path
     name: str
     node: yaml.Node
+    mistakes: list[ConfigError] = field(default_factory=list, compare=False, repr=False)
+
+    def read(self, read: Callable[[Node], T], default: T) -> T:
+        """What ``read`` makes of it; ``default``, and the mistake kept, where that is none."""
+        try:
+            return read(self)
+        except ConfigError as error:
+            self.mistakes.append(error)
+            return default
 
     def fail(self, message: str) -> ConfigError:
         """The error with this node's line."""
@@ -34,7 +44,7 @@ class Node:
         return self.fail(f"{self.name or 'the file'} must be {wanted}, not {kind_of(self.node)}")
 
     def keys(self, known: tuple[str, ...]) -> dict[str, Node]:
-        """The mapping's values by key; unknown and double keys are refused (``known`` empty: any key)."""
+        """The mapping's values by key; unknown and double keys are mistakes (``known`` empty: any key)."""
         import yaml
 
         if kind_of(self.node) == "nothing":
@@ -43,14 +53,15 @@ class Node:
             raise self.wrong("a mapping of keys to values")
         found: dict[str, Node] = {}
         for key_node, value_node in self.node.value:
-            key = Node(self.path, self.name, key_node)
+            key = Node(self.path, self.name, key_node, self.mistakes)
             name = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else ""
             full = f"{self.name}.{name}" if self.name else name
             if known and name not in known:
-                raise key.fail(f"unknown key {full!r}{nearest(name, known)}")
-            if name in found:
-                raise key.fail(f"{full!r} stands here twice: keep one of them")
-            found[name] = Node(self.path, full, value_node)
+                self.mistakes.append(key.fail(f"unknown key {full!r}{nearest(name, known)}"))
+            elif name in found:
+                self.mistakes.append(key.fail(f"{full!r} stands here twice: keep one of them"))
+            else:
+                found[name] = Node(self.path, full, value_node, self.mistakes)
         return found
 
     def items(self) -> list[Node]:
@@ -61,7 +72,8 @@ class Node:
             return []
         if not isinstance(self.node, yaml.SequenceNode):
             raise self.wrong("a list")
-        return [Node(self.path, f"{self.name}[{place}]", node) for place, node in enumerate(self.node.value)]
+        named = ((f"{self.name}[{place}]", node) for place, node in enumerate(self.node.value))
+        return [Node(self.path, name, node, self.mistakes) for name, node in named]
 
     def text(self) -> str:
         """A text, also one that looks like a number."""
@@ -133,4 +145,4 @@ def nearest(word: str, known: tuple[str, ...]) -> str:
 def read_key(keys: Mapping[str, Node], name: str, read: Callable[[Node], T], default: T) -> T:
     """What ``read`` makes of that key's value; ``default`` where it is not given."""
     value = keys.get(name)
-    return default if value is None or kind_of(value.node) == "nothing" else read(value)
+    return default if value is None or kind_of(value.node) == "nothing" else value.read(read, default)

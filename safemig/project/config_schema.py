@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -39,10 +39,12 @@ TIMEOUTS: Mapping[str, float] = MappingProxyType(
 
 
 class ConfigError(ValueError):
-    """A mistake in safemig.yaml: ``file``, ``line`` (1-based, 0 when it concerns the whole file), ``message``."""
+    """A mistake in safemig.yaml: ``file``, ``line`` (1-based, 0 when it concerns the whole file), ``message``. Further
+    mistakes of the file stand behind it, a line each."""
 
-    def __init__(self, file: Path, line: int, message: str) -> None:
-        super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}")
+    def __init__(self, file: Path, line: int, message: str, others: Sequence[ConfigError] = ()) -> None:
+        own = f"{file}:{line}: {message}" if line else f"{file}: {message}"
+        super().__init__("\n".join([own, *map(str, others)]))
         self.file = file
         self.line = line
         self.message = message

@@ -12,6 +12,7 @@ from checks.evidence import Json
 from safemig import entry
 
 LIMIT = 16 << 20
+LINES = 8  # of a complaint: a safemig.yaml with many mistakes has one for each
 
 
 def line_of(options: argparse.Namespace, words: list[str]) -> list[str]:
@@ -58,7 +59,7 @@ async def _complaint(child: asyncio.subprocess.Process) -> str:
     assert child.stderr is not None
     said = (await child.stderr.read()).decode("utf-8", "replace").strip()
     code = await child.wait()
-    return "" if code == 0 else " ".join(said.splitlines()[-2:]) or f"it ended with {code}"
+    return "" if code == 0 else " ".join(said.splitlines()[-LINES:]) or f"it ended with {code}"
 
 
 def _end(child: asyncio.subprocess.Process) -> None:

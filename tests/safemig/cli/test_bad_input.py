@@ -179,7 +179,11 @@ def test_revision_files_that_alembic_would_refuse(
         (("--spec", "ratings", "--phase", "7"), 2, ["'7'", "phase 1: Database"]),
     ],
 )
-@pytest.mark.parametrize("command", [("plan",), AUTO, ("verify",)], ids=["plan", "run", "verify"])
+@pytest.mark.parametrize(
+    "command",
+    [("plan",), AUTO, ("verify",), ("checklist",), ("tick",)],
+    ids=["plan", "run", "verify", "checklist", "tick"],
+)
 def test_a_spec_or_phase_that_is_not_there(
     command: tuple[str, ...], arguments: tuple[str, ...], code: int, words: Sequence[str], tmp_path: Path
 ) -> None:
@@ -327,3 +331,11 @@ def test_other_people_s_files_bring_no_warning_to_the_terminal(tmp_path: Path) -
         ended = safemig(tmp_path, *command)
         assert ended.err == ""
         assert "heads" not in ended.out or "1a2b3c4d5e6f" in ended.out
+
+
+def test_a_safemig_yaml_with_several_mistakes_tells_each_with_its_line(tmp_path: Path) -> None:
+    yaml_of("runtime: dokcer\nservise: api\ntimeouts: {build: soon, test: -1}\n")(make(tmp_path))
+    ended = safemig(tmp_path, "status")
+    lines = ended.err.splitlines()
+    assert [line.partition("safemig.yaml:")[2].partition(":")[0] for line in lines] == ["1", "2", "3", "3"]
+    assert (ended.code, ended.out, ended.changed) == (2, "", ())

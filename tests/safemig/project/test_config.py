@@ -124,6 +124,37 @@ def test_mistakes_name_line_and_remedy(text: str, line: int, part: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "runtime: dokcer\ncomands:\n  build: make\ntimeouts:\n  build: soon\n  test: 5\n  start: 0\n",
+            [(1, "did you mean 'docker'?"), (2, "'commands'?"), (5, "timeouts.build"), (7, "timeouts.start must lie")],
+        ),
+        (
+            "endpoints:\n  - courses\n  - path: /x\n    statsu: 200\n    status: ok\n  - /health\nhealth: health\n",
+            [(2, "a path such as"), (4, "did you mean 'status'?"), (5, "must be a number"), (7, "must begin with /")],
+        ),
+        (
+            "permissions:\n  allow: [make test, [x]]\n  deny: rm\nservice: a\nservice: b\n",
+            [(2, "allow[1] must be text"), (3, "permissions.deny must be a list"), (5, "stands here twice")],
+        ),
+        (
+            "project: {folder: ../x, makefile: /etc}\ncommands: {migrate: [a]}\n",
+            [(1, "folder"), (1, "makefile"), (2, "text")],
+        ),
+    ],
+)
+def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines(text: str, told: list[tuple[int, str]]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == len(told)
+    for line, (number, part) in zip(lines, told, strict=True):
+        assert line.startswith(f"safemig.yaml:{number}: ")
+        assert part in line
+
+
 def test_the_file_stands_in_the_error(tmp_path: Path) -> None:
     path = tmp_path / "safemig.yaml"
     path.write_text("\n\nservise: api\n")
