@@ -18,10 +18,10 @@ from textual.widget import Widget
 
 from tui.keys import ANSWERS
 
-# The way out, help and the mode are always there, also while typing, when only their other keys work.
-PINNED = (("app.mode",), ("app.help", "app.help_anywhere"), ("app.quit", "app.quit_anywhere"))
+# The ways out, help and the mode are always there, also while typing, when only their other keys work.
+PINNED = (("app.stop",), ("app.mode",), ("app.help", "app.help_anywhere"), ("app.quit", "app.quit_anywhere"))
 # Always in this order: a pane with keys of the same letters would mix them up under a hand on its way to one of them.
-FIRST = {name: at for at, name in enumerate([*(one.id for one in ANSWERS), "app.stop"])}
+FIRST = {name: at for at, name in enumerate(one.id for one in ANSWERS)}
 SHORT = {"shift+tab": "⇧tab"}
 
 

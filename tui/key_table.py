@@ -38,6 +38,7 @@ def places() -> list[tuple[str, type[DOMNode]]]:
     from tui.screens.dialogs import LeaveScreen, StopScreen
     from tui.screens.editing import DiscardScreen, EditScreen
     from tui.screens.run import RunScreen
+    from tui.screens.runs import RunsScreen
     from tui.screens.start import StartScreen
     from tui.screens.step import TextScreen
     from tui.screens.trust import TrustScreen
@@ -45,6 +46,7 @@ def places() -> list[tuple[str, type[DOMNode]]]:
     return [
         ("Everywhere", SafemigApp),
         ("Start", StartScreen),
+        ("All runs", RunsScreen),
         ("Trust in the folder", TrustScreen),
         ("A run: questions, panes", RunScreen),
         ("Plan", PlanPane),

@@ -159,6 +159,14 @@ ANSWERS = [
         tooltip="Of drift: stamp the revision that the database has already",
     ),
     Binding(
+        "s",
+        "answer('skip')",
+        "skip",
+        id="answer.skip",
+        priority=True,
+        tooltip="Go on without this step; its signal is not checked, and the run cannot pass",
+    ),
+    Binding(
         "e",
         "edit",
         "edit",

@@ -95,7 +95,8 @@ def words(activity: Activity) -> tuple[str, bool]:
             what = " ".join(holder.query.split())[:80]
             return f"waits for a lock held by session {holder.pid} ({holder.state or 'unknown'}): {what}", True
     if activity.behind:
-        return f"{activity.behind} other sessions wait behind it", True
+        waits = "1 other session waits" if activity.behind == 1 else f"{activity.behind} other sessions wait"
+        return f"{waits} behind it", True
     for session in activity.sessions:
         if session.phase:
             share = f" {session.done}/{session.total}" if session.total else ""

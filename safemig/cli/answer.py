@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import shutil
 import signal
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from safemig.cli.errors import UsageError
 from safemig.cli.interactive import Face, ask_at_terminal
 from safemig.cli.opening import run_folder
+from safemig.cli.printing import coloured
 from safemig.cli.show import root_of
 from safemig.consent.channel import tell
 from safemig.journal.events import ApprovalAsked, ApprovalGiven, Event, RunFinished, RunResumed
@@ -48,7 +48,7 @@ def open_questions(events: tuple[Event, ...]) -> tuple[Event, ...]:
 
 
 async def _answer_all(folder: Path, *, follow: bool) -> int:
-    face = Face(as_json=False, verbose=False, interactive=True, colour=_colour(), root=folder)
+    face = Face(as_json=False, verbose=False, interactive=True, colour=coloured(), root=folder)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, _leave, face)
     if tell(folder, Message("attach")) is None:
@@ -109,7 +109,3 @@ def _leave(face: Face) -> None:
     """Ctrl+C leaves this terminal; the run goes on and still asks."""
     face.stops += 1
     face.say("\nleft; the run goes on, and what it asks stays open")
-
-
-def _colour() -> bool:
-    return "NO_COLOR" not in os.environ

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from checks.evidence import Evidence, Json
+from checks.text import plain
 from safemig.checklist import ticks
 from safemig.checklist.locations import World
 from safemig.checklist.plain_words import plain_words
 from safemig.cli.errors import UsageError
 from safemig.cli.opening import Opened, look_at, open_project, runs
-from safemig.cli.printing import json_out, out
+from safemig.cli.printing import coloured, json_out, out, painted
 from safemig.cli.trusting import not_looked
 from safemig.engine.item_commands import KIND as NAMED
 from safemig.engine.item_commands import looked
@@ -110,6 +111,7 @@ def _command(one: NamedFact) -> Json:
     return {"line": one.line, "command": one.code, "effect": effect, "why": one.why, "runs": runs}
 
 
+_SHADES = {"proved": "good", "proposed": "warn", "disproved": "bad", "not provable": "dim"}
 _MARKS = {"proved": "+", "proposed": "?", "disproved": "!", "not provable": "."}
 
 
@@ -127,7 +129,8 @@ def _print(document: dict[str, Json]) -> None:
         state = str(item["state"])
         box = "[x]" if item["checked"] else "[ ]"
         out(f"{_MARKS[state]} {item['line']:>4} {box} {item['text']}\n")
-        out(f"         {state.upper() if state == 'disproved' else state}: {item['reason']}\n")
+        word = painted(_SHADES[state], state.upper() if state == "disproved" else state)
+        out(f"         {word}: {plain(str(item['reason']))}\n", coloured=coloured())
     for command in _rows(document["commands"]):
         why = f"is run after approval: {command['why']}" if command["runs"] else str(command["why"])
         out(f"? {command['line']:>4} `{command['command']}` {why}\n")

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from safemig import entry
-from safemig.cli.printing import err, json_out, out
+from safemig.cli.printing import coloured, err, json_out, out
 from safemig.journal.events import (
     Answer,
     ApprovalAsked,
@@ -63,7 +63,7 @@ class Face:
 def show(options: argparse.Namespace) -> int:
     """Runs the engine as a child and shows its run; returns the exit code."""
     interactive = can_ask(options)
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    colour = coloured()
     face = Face(options.json, options.verbose, interactive, colour, kept=not getattr(options, "removed", False))
     return asyncio.run(_drive(face, [*engine_line(options), *_starters(options)]))
 
@@ -247,6 +247,7 @@ def _choices(asked: ApprovalAsked) -> str:
     more += "   [p] the proposed too (p 12,14-16: those lines)" if asked.proposed else ""
     more += "   [w] write the revision" if asked.write else ""
     more += "   [s] stamp" if asked.stamp else ""
+    more += "   [s] skip it" if asked.skip else ""
     return f"[y] yes, once{more}   [n] no   [d] diff or details"
 
 
@@ -281,8 +282,8 @@ def _answer_of(word: str, asked: ApprovalAsked) -> tuple[Answer, str] | None:
         return "tool", ""
     if word == "w" and asked.write:
         return "write", ""
-    if word == "s" and asked.stamp:
-        return "stamp", ""
+    if word == "s" and (asked.stamp or asked.skip):
+        return ("stamp" if asked.stamp else "skip"), ""
     return None
 
 

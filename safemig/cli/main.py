@@ -35,6 +35,7 @@ COMMANDS = {
     "permissions": ("safemig.cli.permissions", "list, explain and revoke what may be done without a question"),
     "stop-database": ("safemig.cli.stop_database", "stop the PostgreSQL that safemig started for this project"),
     "compose-edit": ("safemig.cli.compose_edit", "make the Makefile call `docker compose` itself: shows the edit"),
+    "completion": ("safemig.cli.completion", "print the script by which bash, zsh or fish completes safemig"),
     "demo": ("safemig.cli.demo", "run the main job on a fresh copy of the demo project"),
 }
 
@@ -190,6 +191,10 @@ def _compose_edit(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--write", action="store_true", help="write it")
 
 
+def _completion(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that is to complete")
+
+
 def _demo(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("-v", "--verbose", action="store_true", help="show the output of commands as it comes")
     sub.add_argument("--runtime", choices=("auto", "docker", "process"), default="auto")
@@ -217,6 +222,7 @@ _ARGUMENTS = {
     "permissions": _permissions,
     "stop-database": _common,
     "compose-edit": _compose_edit,
+    "completion": _completion,
     "demo": _demo,
 }
 

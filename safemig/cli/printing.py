@@ -4,6 +4,7 @@ no secret that is known by its value."""
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import unicodedata
@@ -13,7 +14,8 @@ from typing import Any, TextIO
 from checks.text import harmless
 from safemig.base.redaction import hide
 
-_COLOURS = re.compile("\x1b\\[(?:0|1|2|31|32|33)m")  # those of safemig's own lines
+COLOURS = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
+_COLOURS = re.compile(f"\x1b\\[(?:0|{'|'.join(COLOURS.values())})m")  # those of safemig's own lines
 
 _known: list[Callable[[], Collection[str]]] = []
 
@@ -26,6 +28,16 @@ def hide_values(secrets: Callable[[], Collection[str]]) -> None:
 def hidden(text: str) -> str:
     """``text`` without the values that are known to be secret."""
     return hide(text, [value for secrets in _known for value in secrets()])
+
+
+def coloured() -> bool:
+    """Whether lines for a person may have colours: on a terminal, where NO_COLOR is not set."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def painted(shade: str, text: str) -> str:
+    """``text`` in the colour of that name (see COLOURS), where lines may have colours."""
+    return f"\x1b[{COLOURS[shade]}m{text}\x1b[0m" if coloured() else text
 
 
 def out(text: str, *, coloured: bool = False) -> None:

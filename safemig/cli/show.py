@@ -93,22 +93,13 @@ def look(options: argparse.Namespace) -> int:
 
 
 def _project(opened: Opened) -> dict[str, Json]:
-    from safemig.cli.opening import runs
+    from safemig.cli.runs import rows
     from safemig.cli.trusting import question
-    from safemig.journal.events import RESUMABLE
     from safemig.project.config import FILE, template
     from safemig.requirements.spec_documents import with_specs
 
     project = with_specs(opened.project)
-    rows: list[Json] = [
-        {
-            "run": name,
-            "verdict": past.verdict,
-            "resumable": past.verdict in RESUMABLE and past.start is not None,
-            "in_flight": past.in_flight,
-        }
-        for name, past in runs(opened.state)
-    ]
+    known: list[Json] = [*rows(opened.state)]
     configured = opened.config.file or next((path for path in [project.root / FILE] if path.exists()), None)
     makefile = project.makefile.path.relative_to(project.root).as_posix() if project.makefile else ""
     specs: list[Json] = [path.relative_to(project.root).as_posix() for path in project.specs]
@@ -122,7 +113,7 @@ def _project(opened: Opened) -> dict[str, Json]:
         "configured": str(configured or ""),
         "template": template(project),
         "problems": [f"{one.what} ({one.where}): {one.next}" for one in project.problems],
-        "runs": rows,
+        "runs": known,
         "trusted": opened.standing.trusted,
         "digest": opened.standing.digest,
         "question": [] if opened.standing.trusted else [*question(opened.standing, project)],

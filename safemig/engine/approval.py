@@ -14,6 +14,7 @@ from safemig.base.action import EFFECTS, Action
 from safemig.base.rebase import base_of
 from safemig.consent.person_folder import project_folder
 from safemig.engine.session import RunEnds, Session
+from safemig.engine.skipping import skip_words
 from safemig.engine.tick_preview import lines_of, offer, offer_words
 from safemig.journal.events import Answer, Mode
 from safemig.journal.messages import Message
@@ -29,7 +30,7 @@ from safemig.shell.effects import effect_of_line
 
 
 async def permit(s: Session, step: Step) -> Step | None:
-    """The step as it may run now; None when the person refused it. Raises RunEnds when nobody can answer."""
+    """The step as it may run now; None when the person refused or skipped it. Raises RunEnds when nobody can answer."""
     if step.intent == "named":
         return step if await _permit_named(s, step) else None
     while True:
@@ -49,6 +50,8 @@ async def permit(s: Session, step: Step) -> Step | None:
             s.note(f"refused by rule: {judgement.rule}", step.id, "error")
             raise RunEnds("refused", f"{step.title}: {judgement.rule}")
         message = await _ask(s, step, judgement)
+        if message.answer == "skip":
+            return None
         if message.answer == "no" and step.intent == "tick" and not (await offer(s)).items:
             return step  # nothing but proposals was turned down, which refuses nothing of the run
         if message.answer != "edit":
@@ -255,13 +258,16 @@ async def _ask(s: Session, step: Step, judgement: decision.Judgement) -> Message
         "tool": judgement.tool,
         **_held(action),
         "proposed": proposed,
+        "skip": skip_words(step),
     }
     message = await ask(s, question, step.id)
     if message.answer == "edit":
         return message
     if message.answer == "proposed" and not proposed:
         message = replace(message, answer="once")  # nothing more was offered
-    if message.answer == "no":
+    if message.answer == "skip" and not question["skip"]:
+        message = replace(message, answer="no")  # what cannot be skipped is not done either
+    if message.answer in ("no", "skip"):
         _given(s, step, message, "person", judgement.rule)
         return message
     granted: dict[str, Json] = {}

@@ -30,6 +30,7 @@ from safemig.engine.same_database import check_first_use
 from safemig.engine.service_log import end_following, follow
 from safemig.engine.session import RunEnds, Session
 from safemig.engine.settle import look_at_end
+from safemig.engine.skipping import SKIPPED
 from safemig.engine.sole_runner import sole_runner
 from safemig.engine.still_running import require_ended
 from safemig.engine.ticking import judge_at_end
@@ -196,8 +197,9 @@ async def _step(s: Session, step: Step) -> None:
         )
         return
     permitted = await _permitted(s, step)
-    if permitted is None and step.intent == "named":
-        said: dict[str, Json] = {"status": "skipped", "seconds": 0.0, "reason": "not permitted"}
+    if permitted is None and (step.intent == "named" or step.id in s.past.passed_over):
+        why = SKIPPED if step.id in s.past.passed_over else "not permitted"
+        said: dict[str, Json] = {"status": "skipped", "seconds": 0.0, "reason": why}
         s.emit("step.finished", {**said, "command": step.action.line}, step.id)
         return
     if permitted is None:

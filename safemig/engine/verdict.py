@@ -12,6 +12,7 @@ from checks.revisions.current import revisions_at
 from safemig.engine import watchdog
 from safemig.engine.proofs import moments
 from safemig.engine.session import Session
+from safemig.engine.skipping import SKIPPED, skipped_steps, without_skipped
 from safemig.journal.events import Verdict
 from safemig.plan_document.migrating import asks_migration
 from safemig.planning.applying import FIRST_LOOK
@@ -38,13 +39,15 @@ UNTOLD = "no change was asked for; whether “{}” made one is not known: the d
 
 @dataclass(frozen=True)
 class Judged:
-    """The signals and the schema's comparison. ``matches`` is None when no schema was asked for or compared."""
+    """The signals and the schema's comparison. ``matches`` is None when no schema was asked for or compared;
+    ``skipped`` are the titles of the steps that the person has skipped."""
 
     signals: dict[str, Signal]
     matches: bool | None
     asked: bool
     differences: tuple[dict[str, Json], ...]
     not_checked: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     def reasons(self) -> tuple[str, ...]:
         """Why this is not "passed"; empty when it is."""
@@ -55,7 +58,7 @@ class Judged:
                 found.append(f"{name}: {words}")
         if self.asked and self.matches is not True:
             found.append("schema: not compared with the spec" if self.matches is None else "schema: not as asked for")
-        return tuple(found)
+        return (*found, *(f"“{title}” was {SKIPPED}" for title in self.skipped))
 
 
 def judged(s: Session) -> Judged:
@@ -67,11 +70,12 @@ def judged(s: Session) -> Judged:
     differences = comparison.data.get("differences") if comparison else None
     unread = comparison.data.get("not_checked") if comparison else None
     return Judged(
-        _told(s, judge(before, after)),
+        without_skipped(s, _told(s, judge(before, after))),
         matches if isinstance(matches, bool) else None,
         _compares(s) or _asks_schema(s),
         tuple(d for d in differences if isinstance(d, dict)) if isinstance(differences, list) else (),
         tuple(map(str, unread)) if isinstance(unread, list) else (),
+        tuple(step.title for step in skipped_steps(s)),
     )
 
 

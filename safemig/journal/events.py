@@ -20,7 +20,7 @@ from checks.evidence import Evidence, Json
 
 Mode = Literal["default", "plan", "auto"]
 Verdict = Literal["passed", "unchanged", "failed", "refused", "interrupted", "waiting", "stale"]
-Answer = Literal["once", "always", "tool", "proposed", "write", "stamp", "edit", "no"]
+Answer = Literal["once", "always", "tool", "proposed", "write", "stamp", "skip", "edit", "no"]
 Strings: TypeAlias = tuple[str, ...]
 GOOD: tuple[Verdict, ...] = ("passed", "unchanged")  # the service was proved, and nothing is left to be done
 RESUMABLE: frozenset[str] = frozenset({"", "interrupted", "waiting"})  # "": it has no verdict yet
@@ -204,14 +204,16 @@ class ApprovalAsked(msgspec.Struct, frozen=True):
     proposed: str = ""
     write: str = ""
     stamp: str = ""
+    skip: str = ""
     typed: str = ""
     contents: dict[str, str] | UnsetType = UNSET
 
 
 class ApprovalGiven(msgspec.Struct, frozen=True):
-    """An answer (once, always, tool, proposed, write, stamp, no), ``by`` person, rule or mode. A plan's has ``digests``
-    (the actions that it approves), that of the checklist's commands ``named`` (their actions), that of proposed items
-    ``lines`` (none means all). ``from`` is the process that gave a person's; a lasting one has a ``grant`` (its id)."""
+    """An answer (once, always, tool, proposed, write, stamp, skip, no), ``by`` person, rule or mode. A plan's has
+    ``digests`` (the actions that it approves), that of the checklist's commands ``named`` (their actions), that of
+    proposed items ``lines`` (none means all). ``from`` is the process that gave a person's; a lasting one has a
+    ``grant`` (its id)."""
 
     id: str = ""
     digest: str = ""

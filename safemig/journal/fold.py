@@ -217,12 +217,14 @@ def _(body: kinds.ApprovalGiven, state: RunState, event: Event) -> None:
     if body.answer == "no":
         state.refusal = body.reason
         state.refused.update(named)
+    elif body.answer == "skip":  # approves nothing
+        state.passed_over.add(event.step)
     else:
         state.planned |= body.digests is not UNSET
         fresh = [body.digest, *named, *(() if body.digests is UNSET else body.digests)]
         state.approved.update(fresh)
         state.given.update(fresh)  # a plan's answer is for each of its steps, also where two have one action
-    word = "refused" if body.answer == "no" else "approved"
+    word = {"no": "refused", "skip": "skipped"}.get(body.answer, "approved")
     reason = f": {body.reason}" if body.reason else ""
     _tell(state, event, f"{word}: {body.title}, by {body.by} ({body.rule}){reason}")
 

@@ -92,6 +92,7 @@ class Question:
     proposed: str = ""
     write: str = ""
     stamp: str = ""
+    skip: str = ""
     typed: str = ""
 
 
@@ -166,7 +167,7 @@ class RunState:
     are digests of actions; ``answers`` are the person's own, by the digest of the action: the answer, and the lines
     of the checklist that it chose. ``checklist`` is the sha256 of each file that was ticked. ``changing`` says that a
     step of the change has begun; nothing takes that back. ``given`` counts how often each
-    digest was approved."""
+    digest was approved; ``passed_over`` are the steps that the person skipped."""
 
     run: str = ""
     target: str = ""
@@ -191,6 +192,7 @@ class RunState:
     approved: set[str] = field(default_factory=set)
     given: Counter[str] = field(default_factory=Counter)
     refused: set[str] = field(default_factory=set)
+    passed_over: set[str] = field(default_factory=set)
     answers: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     planned: bool = False
     refusal: str = ""

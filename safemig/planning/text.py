@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from checks.text import plain
+from safemig.base.counting import counted
 from safemig.planning.facts import Facts, MigrationFact
 from safemig.planning.plan import Plan, Step
 from safemig.planning.planner import ASSUMES
@@ -59,7 +60,7 @@ def _found(facts: Facts) -> Iterator[str]:
     current = "not read" if facts.current is None else ", ".join(facts.current) or "no revision yet"
     pending = "unknown" if facts.pending is None else ", ".join(facts.pending) or "none"
     yield f"  database at: {current}; heads in the code: {', '.join(facts.heads) or 'none'}; pending: {pending}"
-    yield f"  {facts.revisions} revisions" + (f"; {facts.pattern}" if facts.pattern else "")
+    yield f"  {counted(facts.revisions, 'revision')}" + (f"; {facts.pattern}" if facts.pattern else "")
     if facts.spec:
         yield f"  spec {facts.spec.path}, phase {facts.spec.phase or '(whole)'}: {facts.spec.title}"
         if facts.spec.origin:

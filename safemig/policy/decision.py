@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from safemig.base.action import SCHEMA, Action, Effect
+from safemig.base.counting import counted
 from safemig.journal.events import Mode
 from safemig.policy.rules import blocks, covers, hidden, inside, plain_parts, rule_problem
 
@@ -215,7 +216,7 @@ def _once(action: Action) -> str:
     parts = [word for word, there in (("the recipe", action.recipe), ("a file", action.contents)) if there]
     again = f" (asked again if {' or '.join(parts)} changes)" if parts else ""
     count = len(action.contents)
-    files = f" with these {count} files" if count else ""
+    files = f" with {'this' if count == 1 else 'these'} {counted(count, 'file')}" if count else ""
     line = f"exactly `{action.line}` in {_folder(action.cwd)}{files}"
     if applies_revisions(action):
         return f"allow this one change of the database{again}: {line}; a second change is asked again"

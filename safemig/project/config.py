@@ -180,7 +180,8 @@ class _Reader:
         return PermissionConfig(*(read_key(keys, name, _texts, none) for name in ("allow", "ask", "deny")))
 
     def endpoints(self, value: Node | None) -> tuple[tuple[EndpointConfig, ...], tuple[ScriptConfig, ...]]:
-        items = value.read(Node.items, []) if value else []
+        none: list[Node] = []
+        items = value.read(Node.items, none) if value else none
         read = [each.read(_check, None) for each in items]
         endpoints = tuple(each for each in read if isinstance(each, EndpointConfig))
         return endpoints, tuple(each for each in read if isinstance(each, ScriptConfig))

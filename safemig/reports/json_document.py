@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.evidence import Evidence, Json
-from safemig.journal.events import FactsKept, SignalState
+from safemig.journal.events import FactsKept, SignalState, Tick
 from safemig.journal.state import Approval, ItemState, RunState, Seen, StepState
 from safemig.reports import impact
 
@@ -19,6 +19,20 @@ def proposed(summary: RunState) -> tuple[ItemState, ...]:
     """The items that were proposed and that nobody has ticked in this run."""
     ticked = {(tick.line, tick.text) for tick in summary.ticks}
     return tuple(item for item in summary.items if item.state == "proposed" and (item.line, item.text) not in ticked)
+
+
+def tick_state(summary: RunState, tick: Tick) -> str:
+    """What this run knows of a ticked item: "proved" or "proposed", "" where it has no evidence of it."""
+    known = (item.state for item in summary.items if (item.line, item.text) == (tick.line, tick.text))
+    state = next(known, "proved" if tick.by == "engine" else "")  # the engine ticks nothing without evidence
+    return state if state in ("proved", "proposed") else ""
+
+
+def tick_words(summary: RunState, tick: Tick) -> str:
+    """By whom an item was ticked and what this run has of it, so that a tick by hand is not taken for a proof."""
+    words = {"proved": "proved by this run", "proposed": "proposed: it says more than this run has proved"}
+    known = words.get(tick_state(summary, tick), "not proved by this run")
+    return f"by hand, {known}" if tick.by == "person" else known
 
 
 def document(summary: RunState) -> dict[str, Json]:
@@ -46,7 +60,10 @@ def document(summary: RunState) -> dict[str, Json]:
             "differences": [dict(difference) for difference in summary.differences],
             "not_checked": [*summary.not_checked],
         },
-        "ticked": [{"file": tick.file, "line": tick.line, "text": tick.text} for tick in summary.ticks],
+        "ticked": [
+            {"file": tick.file, "line": tick.line, "text": tick.text, "by": tick.by, "state": tick_state(summary, tick)}
+            for tick in summary.ticks
+        ],
         "proposed": [
             {"file": summary.spec, "line": one.line, "text": one.text, "reason": one.reason}
             for one in proposed(summary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from safemig.base.counting import counted
 from safemig.base.redaction import redact
 from safemig.journal.events import GOOD, SignalState
 from safemig.journal.state import RunState, StepState
@@ -85,4 +86,4 @@ def _schema(suite: ElementTree.Element, summary: RunState) -> None:
         detail = "\n".join(
             " ".join(f"{key}={value}" for key, value in difference.items()) for difference in summary.differences
         )
-        _outcome(case, "failure", f"{len(summary.differences)} differences", detail)
+        _outcome(case, "failure", counted(len(summary.differences), "difference"), detail)

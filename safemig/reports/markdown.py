@@ -11,7 +11,7 @@ from safemig.journal.events import SignalState
 from safemig.journal.state import CommandState, RunState, StepState
 from safemig.planning.plan import Plan, Step
 from safemig.reports import impact
-from safemig.reports.json_document import SIGNALS, proposed, used_database, verdict_of
+from safemig.reports.json_document import SIGNALS, proposed, tick_words, used_database, verdict_of
 from safemig.signals.comparison import container_problems, endpoint_problem, tests_good
 from safemig.signals.row_changes import doubts, losses
 from safemig.signals.words import NOT_REACHED, signal_word
@@ -370,7 +370,8 @@ def _ticks(summary: RunState, _: Plan | None) -> Iterator[str]:
     if summary.ticks:
         yield "## Ticked"
         yield ""
-        yield from (f"- {code(f'{tick.file}:{tick.line}')} {plain(tick.text)}" for tick in summary.ticks)
+        for tick in summary.ticks:
+            yield f"- {code(f'{tick.file}:{tick.line}')} {plain(tick.text)} ({tick_words(summary, tick)})"
 
 
 def _notes(summary: RunState, _: Plan | None) -> Iterator[str]:

@@ -8,6 +8,7 @@ from functools import singledispatch
 from checks.evidence import Evidence
 from checks.revisions.current import revisions_at
 from checks.text import plain
+from safemig.base.counting import counted
 from safemig.journal import events as kinds
 from safemig.journal.events import GOOD, Body, Event
 from safemig.reports import impact
@@ -71,7 +72,7 @@ def _(body: kinds.RunResumed, paint: Paint) -> Iterator[str]:
 @_lines.register
 def _(body: kinds.PlanRevised, paint: Paint) -> Iterator[str]:
     cause = f" new or changed, because {printable(body.cause)}" if body.cause else ""
-    yield f"plan revision {body.revision}  {printable(body.digest)[:12]}: {len(body.added)} steps{cause}"
+    yield f"plan revision {body.revision}  {printable(body.digest)[:12]}: {counted(len(body.added), 'step')}{cause}"
     for point in body.open:
         yield paint("warn", f"  open: {printable(point)}")
 
@@ -102,12 +103,14 @@ def _(body: kinds.ApprovalAsked, paint: Paint) -> Iterator[str]:
         shade = "good" if line.startswith("+") else "bad" if line.startswith("-") else "dim"
         yield "    " + paint(shade, printable(line))
     if len(detail) > DETAIL_LINES:
-        yield paint("dim", f"    … {len(detail) - DETAIL_LINES} more lines: d shows all")
+        yield paint("dim", f"    … {counted(len(detail) - DETAIL_LINES, 'more line')}: d shows all")
     for name, text in (("changes", body.changes), ("undo", body.undo), ("rule", body.rule)):
         for number, line in enumerate(text.splitlines()):
             yield f"  {f'{name}:' if not number else '':<8} {printable(line)}"
     grants = {"once": body.once, "always": body.always, "tool": body.tool, "proposed": body.proposed}
     yield from (f"  {name} grants: {printable(text)}" for name, text in grants.items() if text)
+    if body.skip:
+        yield f"  skip: {printable(body.skip)}"
 
 
 @_lines.register
@@ -135,7 +138,8 @@ def _(body: kinds.Observed, paint: Paint) -> Iterator[str]:
 
 @_lines.register
 def _(body: kinds.Tick, paint: Paint) -> Iterator[str]:
-    yield paint("good", "  [x] ") + f"{printable(body.file)}:{body.line} {printable(body.text)}"
+    by = "" if body.by == "engine" else paint("warn", "   by hand")
+    yield paint("good", "  [x] ") + f"{printable(body.file)}:{body.line} {printable(body.text)}{by}"
 
 
 @_lines.register
@@ -226,7 +230,7 @@ def _database_words(evidence: Evidence) -> str:
 
 def _desired_words(evidence: Evidence) -> str:
     asked = evidence.data.get("asked")
-    return f"the spec asks for {len(asked)} objects" if isinstance(asked, list) else ""
+    return f"the spec asks for {counted(len(asked), 'object')}" if isinstance(asked, list) else ""
 
 
 _WORDS: Mapping[str, Callable[[Evidence], str]] = {

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from safemig.base.counting import counted
 from safemig.orm.reader import Models
 from safemig.plan_document.document import Document, Phase
 from safemig.plan_document.phases import clean
@@ -165,7 +166,7 @@ def _next(rated: Sequence[Rated], purpose: Purpose, looks: _Looks, *, by_spec: b
 def _none(rated: Sequence[Rated], looks: _Looks) -> Nothing:
     """The phases that there are, each with what it asks for."""
     shown = [looks.told(phase) for phase in rated if phase.open or phase.kind != "neither"]
-    more = (f"and {len(shown) - _LISTED} more phases",) if len(shown) > _LISTED else ()
+    more = (f"and {counted(len(shown) - _LISTED, 'more phase')}",) if len(shown) > _LISTED else ()
     reason = "no phase with open items asks for a schema or models that are not there yet"
     return Nothing(reason + looks.words(), (*map(says, shown[:_LISTED]), *more))
 

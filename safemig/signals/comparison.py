@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from checks.evidence import Evidence, Json
+from safemig.base.counting import counted
 from safemig.signals.row_changes import doubts as doubts_about
 from safemig.signals.row_changes import losses
 from safemig.signals.words import NOT_REACHED
@@ -88,7 +89,7 @@ def _tests(before: Evidence | None, after: Evidence | None) -> Signal:
         if fewer > 0:
             ok = False
             ran = "passed or failed" if _count(before.data, "failed") else "passed"
-            reasons.append(f"{fewer} tests that {ran} before did not run or pass after")
+            reasons.append(f"{counted(fewer, 'test')} that {ran} before did not run or pass after")
     return Signal(ok, tests_words(before), tests_words(after), tuple(reasons))
 
 
@@ -181,7 +182,7 @@ def _changed_for_worse(name: str, earlier: Mapping[str, Json], service: Mapping[
     """What has become of a service since then, beside what is wrong with it in itself."""
     ran = earlier.get("state") == "running"
     if earlier.get("id") == service.get("id") and _count(service, "restarts") > _count(earlier, "restarts"):
-        yield f"{name} was restarted {service.get('restarts')} times"
+        yield f"{name} was restarted {counted(_count(service, 'restarts'), 'time')}"
     if ran and service.get("state") == "exited" and service.get("exit_code") == 0:
         yield f"{name} was running and has ended (exit code 0)"
     if earlier.get("health") == "healthy" and service.get("health") not in {"healthy", "unhealthy"}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from checks.evidence import Evidence, Json
+from safemig.base.counting import counted
 
 LOSSES = frozenset({"dropped", "made anew", "emptied", "fewer", "replaced"})
 SHOWN = 10  # tables that are named one by one
@@ -57,25 +58,25 @@ def _lost(evidence: Evidence) -> list[str]:
 
 def _few(words: list[str]) -> list[str]:
     more = len(words) - SHOWN
-    return [*words[:SHOWN], f"and {more} tables more"] if more > 0 else words
+    return [*words[:SHOWN], f"and {counted(more, 'more table')}"] if more > 0 else words
 
 
 def _words(evidence: Evidence, change: Mapping[str, Json]) -> str:
     before, after, kind = change.get("before"), change.get("after"), str(change.get("change"))
     table = f"`{evidence.repeat}` {_VERBS.get(kind, kind)} {change.get('table')}"
     if kind == "dropped":
-        figures = f"{_rows(before)} rows"
+        figures = _rows(before)
     elif kind == "new":
-        figures = f"{_rows(after)} rows"
+        figures = _rows(after)
     else:
-        figures = f"{_rows(before)} → {_rows(after)} rows"
+        figures = f"{before if isinstance(before, int) else 'uncounted'} → {_rows(after)}"
     lost = change.get("lost")
     least = kind == "replaced" or (kind == "fewer" and not (isinstance(before, int) and isinstance(after, int)))
     return f"{table} ({figures}{f', at least {lost} gone' if least else ''})"
 
 
 def _rows(value: Json) -> str:
-    return f"{value}" if isinstance(value, int) else "uncounted"
+    return counted(value, "row") if isinstance(value, int) else "uncounted rows"
 
 
 def _changes(evidence: Evidence) -> list[Mapping[str, Json]]:

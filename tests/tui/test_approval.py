@@ -299,3 +299,41 @@ async def test_where_a_name_must_be_typed_a_key_alone_is_no_yes(tmp_path: Path) 
         assert s.answers == []
         await s.press(*"courses", "enter")
         assert [(one.answer, one.text) for one in s.answers] == [("once", "courses")]
+
+
+@pytest.mark.parametrize("size", [(40, 12), (60, 16), (80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize(
+    "title", ["Migrate", "Migrate the database to b8bf1fd366a3, which makes three tables and moves one"]
+)
+async def test_at_every_size_the_answers_and_the_ways_out_are_on_the_screen(
+    tmp_path: Path, size: tuple[int, int], title: str
+) -> None:
+    """As a user of a small window: what is asked, every answer's key, stop, help and the way out."""
+    async with stage(tmp_path, size) as s:
+        s.run.start_step("test")
+        s.run.ask("migrate", title=title)
+        await s.play()
+        text = " ".join(screen_text(s.app).split())
+        for words in ("? Migrate", "$ make migrate", "y ", "n no", "d ", "^c stop", "tab mode", "? keys", "q quit"):
+            assert words in text, f"{words} at {size}"
+        await s.press("y")
+        if not s.answers:  # not all of it was on the screen: the first key opens it
+            assert isinstance(s.app.screen, TextScreen)
+            await s.press("escape", "y")
+        assert [one.answer for one in s.answers] == ["once"]
+        await s.shows("Plan")  # the panes are back
+
+
+async def test_s_skips_a_step_that_can_be_skipped_and_no_other(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.run.ask("migrate")
+        await s.play()
+        assert "s skip" not in screen_text(s.app)
+        await s.press("s")
+        assert s.answers == []
+        s.run.add("approval.given", {"id": "q1", "digest": "", "answer": "once", "by": "person"}, "migrate")
+        s.run.ask("test", "q2", skip="goes on without it; the signal tests is not checked, and the run cannot pass")
+        await s.play()
+        assert "s skip: goes on without it; the signal tests is not checked" in screen_text(s.app)
+        await s.press("s")
+        assert [(one.id, one.answer) for one in s.answers] == [("q2", "skip")]

@@ -236,7 +236,7 @@ async def test_enter_shows_the_evidence_of_every_item(root: Path) -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert "proved, not yet ticked: make migrate ended well" in screen_text(app)
-        assert "not proved: it names nothing that can be looked up" in screen_text(app)
+        assert "ticked, and not proved by this run: it names nothing that can be looked up" in screen_text(app)
 
 
 async def test_evidence_stays_beside_an_item_that_is_ticked(root: Path) -> None:

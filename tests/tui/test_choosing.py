@@ -10,7 +10,8 @@ from textual.widgets import Input
 
 from tui.app import SafemigApp
 from tui.keys import Own
-from tui.screens.start import StartScreen, completed
+from tui.screens.start import StartScreen
+from tui.screens.start_text import completed
 
 NAMES = ("01_ratings", "02_orders", "02_ordinals")
 

@@ -175,7 +175,7 @@ async def test_copy_takes_whole_lines_of_the_screen(tmp_path: Path) -> None:
         await played.settle()
         await played.press("c")
         assert played.app.copied == f"x: $ x   in backend\nx: {'a' * 300}\nx: short"
-        assert played.told == ["3 lines copied."]
+        assert played.told == ["3 lines copied"]
 
 
 async def test_save_writes_what_is_shown_and_overwrites_nothing(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ async def test_an_unfinished_run_is_resumed_inspected_or_abandoned(
         await pilot.press("x")
         await pilot.pause()
         assert done == []
-        assert "x again gives run" in screen_text(app)
+        assert "press x again to abandon run" in screen_text(app)
         await pilot.press("escape", "x", "x")
         await pilot.pause()
         assert done == [["show", "--abandon", RUN]]

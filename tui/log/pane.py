@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from checks.text import plain
+from safemig.base.counting import counted
 from safemig.journal.events import Event
 from tui.log import save
 from tui.log.bar import LogBar
@@ -275,7 +276,7 @@ class LogPane(Widget, can_focus=True):
         places = dict.fromkeys(place for place, _ in self.rows.rows)
         lines = [save.row(self.rows.view, place, times=self.rows.times) for place in places]
         self.app.copy_to_clipboard("\n".join(lines))
-        self.notify(f"{len(lines)} lines copied.")
+        self.notify(f"{counted(len(lines), 'line')} copied")
 
     @work(group="save", exclusive=True)
     async def action_save(self) -> None:

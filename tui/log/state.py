@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks.text import plain
+from safemig.base.counting import counted
 from tui.log.rows import LogRows
 
 
@@ -14,9 +15,9 @@ def state(rows: LogRows, busy: str, pattern: str) -> str:
     parts = [
         "following" if rows.following else f"PAUSED +{rows.news:,} new (f)",
         busy,
-        f"{len(view):,} of {len(store):,} lines" if only else f"{len(view):,} lines",
+        f"{len(view):,} of {counted(len(store), 'line')}" if only else counted(len(view), "line"),
         f"only {only}" if only else "",
-        f"{store.errors:,} error{'s' * (store.errors != 1)}{looking}" if store.errors or looking else "",
+        f"{counted(store.errors, 'error')}{looking}" if store.errors or looking else "",
         f"/{pattern}" if pattern else "",
     ]
     return plain(" · ".join(filter(None, parts)))

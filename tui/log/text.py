@@ -6,6 +6,7 @@ import re
 import time
 
 from checks.text import plain
+from safemig.base.counting import counted
 from safemig.base.redaction import redact
 
 HEAD = 16384  # bytes of a line that are read and drawn; a line of megabytes is cut there
@@ -23,7 +24,7 @@ def shown(raw: bytes, tail: bytes = b"", more: int = 0) -> str:
     if b"\r" in tail.rstrip(b"\r"):
         return _last_segment(tail)
     if more:
-        return f"{_clean(raw)} … {more:,} bytes more"
+        return f"{_clean(raw)} … {counted(more, 'byte')} more"
     return _last_segment(raw) if b"\r" in raw else _clean(raw)
 
 

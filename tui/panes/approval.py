@@ -27,6 +27,7 @@ HINTS = {
     "tool": "T grants it for good, as said above; `safemig permissions` takes it back. Esc goes back",
     "edit": "the command as you want it; Enter asks again about it, Esc goes back:",
 }
+LOW = 18  # lines: below them a question takes the place of the panes
 SETTLE = 0.4  # seconds: keys typed before the question could be read do not answer it
 
 
@@ -117,8 +118,7 @@ class ApprovalPanel(Vertical, can_focus=False):
         if question is None:
             return
         width = max(10, self.screen.size.width - 2)
-        height = self.screen.size.height
-        room = max(5, min(height * 6 // 10, height - 10))
+        room = room_of(self.screen.size.height)
         text = panel_text(question, self.where, len(self.waiting), width, room)
         self._whole = text.whole
         lines = text.lines
@@ -200,6 +200,11 @@ class ApprovalPanel(Vertical, can_focus=False):
             event.stop()
             event.prevent_default()
             self.stop_typing()
+
+
+def room_of(height: int) -> int:
+    """Lines for the question on a screen of that height: a low one shows no pane beside it. Pure."""
+    return max(3, height - 4) if height < LOW else max(5, min(height * 6 // 10, height - 10))
 
 
 def _where(question: Question | None, plan: Plan | None) -> str:

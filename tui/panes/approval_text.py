@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
+from safemig.base.counting import counted
 from safemig.journal.state import Question
 from tui.words import RISKS, clean, clean_lines
 
@@ -24,19 +25,24 @@ class PanelText:
 def panel_text(question: Question, where: str, waiting: int, width: int, room: int) -> PanelText:
     """The lines of ``question`` for ``width`` cells and at most ``room`` lines; the grants are never cut.
 
-    ``where`` is the folder of its command, "" when there is none.
+    ``where`` is the folder of its command, "" when there is none. Where what the answers grant leaves no room for what
+    is asked, their keys alone stand there: then it has to be read in the details first.
     """
     head = _head(question, waiting, width)
     grants = [line for part in _grants(question) for line in _hanging(part, width)]
+    if short := len(head) + len(grants) >= room:
+        grants = _hanging(("  ", Content.styled(_keys(question), "bold")), width)
     asked = [line for text in clean_lines(question.what) for line in _hanging(_asked(question, text), width)]
     if where:
         asked += _hanging(("    ", Content.styled(f"in {clean(where)}", "$text-muted")), width)
     about = [line for part in _about(question) for line in _hanging(part, width)]
     left = max(1, room - len(head) - len(grants))
     if len(asked) > left:
-        cut = Content.styled(f"  … {len(asked) - left + 1} more lines: d shows them", "$text-warning")
+        cut = Content.styled(f"  … {counted(len(asked) - left + 1, 'more line')}: d shows them", "$text-warning")
         return PanelText((*head, *asked[: left - 1], cut, *grants), whole=False)
     left -= len(asked)
+    if short:
+        return PanelText((*head, *asked, *grants), whole=False)
     detail = _detail(question, width, max(left - len(about), left * 2 // 3))
     about = about[: left - len(detail)]
     return PanelText((*head, *asked, *about, *detail, *grants), whole=True)
@@ -110,8 +116,24 @@ def _grants(question: Question) -> list[tuple[str, Content]]:
         rows += [("p", f"proposed: {clean(question.proposed)}")] if question.proposed else []
         rows += [("w", f"write: {clean(question.write)}")] if question.write else []
         rows += [("s", f"stamp: {clean(question.stamp)}")] if question.stamp else []
+        rows += [("s", f"skip: {clean(question.skip)}")] if question.skip else []
     last = ("" if question.kind != "step" else "e edit first   ") + "n no, with a reason   d details"
     return [*((f"  {key} ", Content(text)) for key, text in rows), ("  ", Content.styled(last, "bold"))]
+
+
+def _keys(question: Question) -> str:
+    """The keys of the answers, without what they grant."""
+    given = {
+        "a always": question.always,
+        "t tool": question.tool,
+        "p proposed": question.proposed,
+        "w write": question.write,
+        "s stamp": question.stamp,
+        "s skip": question.skip,
+    }
+    more = ["a auto"] if question.kind == "plan" else [key for key, text in given.items() if text]
+    edit = ["e edit"] if question.kind == "step" else []
+    return "  ".join(["d read it first", "y yes", *more, *edit, "n no"])
 
 
 def _hanging(part: tuple[str, Content], width: int) -> list[Content]:

@@ -80,7 +80,8 @@ class ChecklistPane(ScrollView, can_focus=True):
     HELP = (
         "The plan's checklist. Space ticks the item or the marked range, T what the run has proved in its phase. "
         "+ stands before what is proved and not yet ticked, ? before what is proposed: it has evidence, but says more, "
-        "and P ticks it; ! before what is ticked and not true."
+        "and P ticks it; ✓ before a tick that this run has proved, nothing before one that is somebody's word alone; "
+        "! before what is ticked and not true."
     )
     STYLES = ("item", "ticked", "marked", "cursor", "phase", "evidence")
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"checklist--{name}" for name in STYLES}
@@ -198,7 +199,10 @@ class ChecklistPane(ScrollView, can_focus=True):
         proposed = len(checklist_view.to_tick_proposed(view))
         words = [self._word, f"{len(view.marked)} marked" if view.marked else ""]
         words += [f"? {proposed} proposed: P" if proposed else ""]
-        words += [f"+ {waiting} proved, not yet ticked: T" if waiting else "", f"{done} of {len(view.rows)} ticked"]
+        words += [
+            f"+ {waiting} proved, not yet ticked: T" if waiting else "",
+            f"{done} of {len(view.rows)} ticked{_of_them(view)}",
+        ]
         return title, " · ".join(filter(None, words))
 
     def _scroll_to_cursor(self) -> None:
@@ -295,6 +299,12 @@ class ChecklistPane(ScrollView, can_focus=True):
             self._change(replace(self._told(), cursor=line.row, anchor=None))
             if line.box and at.x in BOX:
                 self.action_tick()
+
+
+def _of_them(view: View) -> str:
+    """How many of the ticks this run has proved, where it has proved any."""
+    proved = sum(row.item.checked and row.name in view.proved for row in view.rows)
+    return f" (✓ {proved} proved)" if proved else ""
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

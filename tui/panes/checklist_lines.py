@@ -76,11 +76,14 @@ def _item(view: View, row: Row, number: int, width: int) -> Iterator[Line]:
 
 
 def _sign(view: View, row: Row) -> str:
-    """ "+": proved, and T ticks it; "?": proposed, and P ticks it; "!": ticked and not true."""
+    """ "+": proved, and T ticks it; "?": proposed, and P ticks it; "✓": ticked, and proved by this run; "!": ticked and
+    not true. A tick without a sign is somebody's word alone."""
     if view.is_proposed(row):
         return "?"
     if row.item.open:
         return "+" if row.name in view.proved and row.phase == view.at_hand else " "
+    if row.item.checked and row.name in view.proved:
+        return "✓"
     return "!" if view.reasons.get(row.name, "").startswith(DISPROVED) else " "
 
 
@@ -97,6 +100,8 @@ def evidence_words(view: View, row: Row) -> str:
         return reason if item.open else f"evidence: {reason.removeprefix(PROPOSED)}"
     if row.phase != view.at_hand:
         return "not of this run's phase"
+    if item.checked:
+        return "ticked, and not proved by this run" + (f": {reason}" if reason else "")
     return f"not proved: {reason}" if reason else "nothing of this run speaks of it yet"
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from checks.evidence import Evidence, Json
+from safemig.base.counting import counted
 from safemig.journal.state import Moment, RunState
-from safemig.reports.json_document import proposed, used_database
+from safemig.reports.json_document import proposed, tick_words, used_database
 from safemig.reports.terminal import evidence_words
 from tui.words import clean, duration, since
 
@@ -183,8 +184,11 @@ def own_lines(summary: RunState) -> Table | None:
 
 def ticked(summary: RunState) -> Table | None:
     """The items that were ticked."""
-    rows = [(f"{clean(tick.file)}:{tick.line}", f"[x] {clean(tick.text)}") for tick in summary.ticks]
-    return Table("Ticked", (), (), tuple(rows)) if rows else None
+    rows = [
+        (f"{clean(tick.file)}:{tick.line}", f"[x] {clean(tick.text)}", clean(tick_words(summary, tick)))
+        for tick in summary.ticks
+    ]
+    return Table("Ticked", (), ("LINE", "ITEM", "BY"), tuple(rows)) if rows else None
 
 
 def not_ticked(summary: RunState) -> Table | None:
@@ -206,7 +210,7 @@ def timeline(summary: RunState) -> Table | None:
     rows = list(_moments(summary))
     left = len(rows) - _MOMENTS
     said = [f"From {summary.began[:19].replace('T', ' ')} UTC"] if summary.began else []
-    said += [f"{left} earlier lines are in the saved report"] if left > 0 else []
+    said += [f"{counted(left, 'earlier line')}: see the saved report"] if left > 0 else []
     return Table("Timeline", tuple(said), ("AT", "TOOK", "WHAT"), tuple(rows[-_MOMENTS:])) if rows else None
 
 

@@ -26,7 +26,7 @@ from tui.key_bar import KeyBar
 from tui.keys import ANSWERS, PANES
 from tui.notice import NoticeLine, WaitLine
 from tui.panes import progress
-from tui.panes.approval import ApprovalPanel
+from tui.panes.approval import LOW, ApprovalPanel
 from tui.panes.checklist import ChecklistRead, TickAsked
 from tui.panes.header import HeaderBar
 from tui.panes.plan import PlanPane
@@ -38,6 +38,7 @@ from tui.screens.step import TextScreen, question_text, step_text
 from tui.words import clean
 
 ORDER = ("plan", "log", "checklist")
+LOWEST = 8  # lines: below them there is no room for the keys
 ANSWERING = ("answer", "edit", "refuse", "details", "grant")
 
 
@@ -117,7 +118,15 @@ class RunScreen(Screen[None]):
         if any(event.kind in PROVING for event in new):
             self.panes.prove(summary, self.facts, self.plan)
         self.query_one(PlanPane).show(self.plan, summary, self._progress, live=self.attached)
-        return self.approval.show(summary.waiting if self.attached else (), self.plan)
+        return self._ask(summary.waiting if self.attached else ())
+
+    def _ask(self, waiting: tuple[Question, ...]) -> bool:
+        """The questions that wait; True when another one than before is at hand."""
+        before = self.approval.question
+        fresh = self.approval.show(waiting, self.plan)
+        if (before is None) != (self.approval.question is None):
+            self._arrange()
+        return fresh
 
     def _take(self, event: Event) -> None:
         self.panes.take(event, self.folder)
@@ -142,7 +151,7 @@ class RunScreen(Screen[None]):
         if (attached, resumable) != (self.attached, self.resumable):
             self.attached, self.resumable = attached, resumable
             self.panes.command_line.offer(attached)
-            self.approval.show(self.summary.waiting if attached else (), self.plan)
+            self._ask(self.summary.waiting if attached else ())
             self.query_one(PlanPane).show(self.plan, self.summary, self._progress, live=attached)
             self.refresh_bindings()
 
@@ -169,7 +178,7 @@ class RunScreen(Screen[None]):
         """Shows the panes that there is room for, the one at hand first. Without style classes: those cost a
         restyling of the whole screen, 60 ms that a key has to wait for."""
         width, height = self.size
-        tiny = width < 60 or height < 18
+        tiny = width < 60 or height < LOW
         single = tiny or width < 110
         plan, right = self.query_one("#plan"), self.query_one("#right")
         plan.styles.width = "1fr" if tiny else "45%"
@@ -177,7 +186,9 @@ class RunScreen(Screen[None]):
         right.display = not tiny or self._at != "plan"
         self.panes.log.display = not single or self._at != "checklist"
         self.panes.checklist.display = not single or self._at == "checklist"
-        self.query_one(KeyBar).display = height >= 18
+        self.query_one("#panes").display = height >= LOW or self.approval.question is None
+        self.query_one(HeaderBar).styles.height = 2 if height >= LOW else 1
+        self.query_one(KeyBar).display = height >= LOWEST
 
     def on_resize(self) -> None:
         self._arrange()
@@ -241,6 +252,10 @@ class RunScreen(Screen[None]):
 
     # Answers
 
+    def on_approval_panel_decided(self) -> None:
+        """The panes come back where the question had taken their place."""
+        self._arrange()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Answers exist only while a question is open, and never while somebody types."""
         if action == "resume":
@@ -267,6 +282,7 @@ class RunScreen(Screen[None]):
             "proposed": bool(question.proposed),
             "write": bool(question.write),
             "stamp": bool(question.stamp),
+            "skip": bool(question.skip),
         }
         return offered.get(str(parameters[0]), True) if action == "answer" and parameters else True
 

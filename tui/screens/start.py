@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,9 +18,17 @@ from checks.evidence import Json
 from tui.key_bar import KeyBar
 from tui.notice import NoticeLine
 from tui.panes.header import spread
-from tui.words import MODE_WORDS, clean, clean_lines
-
-Look = Mapping[str, Json]
+from tui.screens.start_text import (
+    Look,
+    completed,
+    list_of,
+    plan_hints,
+    plan_names,
+    start_lines,
+    tables_of,
+    text_of,
+)
+from tui.words import MODE_WORDS, clean
 
 
 class StartScreen(Screen[None]):
@@ -43,6 +50,7 @@ class StartScreen(Screen[None]):
             "v", "ask('inspect')", "inspect", id="start.inspect", tooltip="See the newest run as its journal tells it"
         ),
         Binding("x", "abandon", "abandon", id="start.abandon", tooltip="Give the unfinished run up for good"),
+        Binding("l", "runs", "all runs", id="start.runs", tooltip="All runs: show, resume, report, abandon"),
         Binding(
             "p",
             "choose",
@@ -127,7 +135,7 @@ class StartScreen(Screen[None]):
         self.look |= dict(more)
         self._draw()
         self.refresh_bindings()
-        if not self.trusted and self._told != _text(self.look, "digest"):
+        if not self.trusted and self._told != text_of(self.look, "digest"):
             self.action_trust()
         if self._asking and "runs" in self.look:
             what, self._asking = self._asking, ""
@@ -151,7 +159,7 @@ class StartScreen(Screen[None]):
     @property
     def unfinished(self) -> str:
         """The newest run, when it can be taken up; "" otherwise."""
-        found = [run for run in _tables(self.look.get("runs")) if run.get("resumable")]
+        found = [run for run in tables_of(self.look.get("runs")) if run.get("resumable")]
         return str(found[-1].get("run")) if found else ""
 
     @property
@@ -179,14 +187,14 @@ class StartScreen(Screen[None]):
         choosing = self.has_class("-choosing")
         if action == "complete":
             return choosing
-        if choosing and action in ("choose", "begin", "ask", "abandon", "init"):
+        if choosing and action in ("choose", "begin", "ask", "abandon", "init", "runs"):
             return False  # wherever the focus is: nothing starts while the field is open
         if action == "ask" and "runs" not in self.look:
             return self.busy and (self._folder / ".safemig" / "runs").is_dir()
         if action == "abandon" or (action == "ask" and parameters == ("resume",)):
             return bool(self.unfinished)
-        if action == "ask" and parameters == ("inspect",):
-            return bool(_tables(self.look.get("runs")))
+        if action == "runs" or (action == "ask" and parameters == ("inspect",)):
+            return bool(tables_of(self.look.get("runs")))
         if action == "trust":
             return not self.trusted and not choosing
         if action == "init":
@@ -207,15 +215,30 @@ class StartScreen(Screen[None]):
         self.notice = ""
         run = self.unfinished
         if what == "inspect" and not run:
-            run = str(_tables(self.look.get("runs"))[-1].get("run"))
+            run = str(tables_of(self.look.get("runs"))[-1].get("run"))
         self.post_message(self.Asked(what, run))
+
+    def action_runs(self) -> None:
+        from tui.screens.runs import RunsScreen
+
+        self.app.push_screen(RunsScreen(self._folder, tables_of(self.look.get("runs"))), self._take_run)
+
+    def _take_run(self, chosen: tuple[str, str] | None) -> None:
+        what, run = chosen or ("", "")
+        if what == "abandon":
+            self._abandon(run)
+        elif what == "resume" and not self.trusted:
+            self.action_trust()
+        elif what:
+            self.notice = ""
+            self.post_message(self.Asked(what, run))
 
     def action_trust(self) -> None:
         """Asks whether the folder is trusted, with what would be run."""
         from tui.screens.trust import TrustScreen
 
-        self._told = _text(self.look, "digest")
-        question = [str(line) for line in _list(self.look.get("question"))]
+        self._told = text_of(self.look, "digest")
+        question = [str(line) for line in list_of(self.look.get("question"))]
         self.app.push_screen(TrustScreen(question), self._take_trust)
 
     def _take_trust(self, given: bool | None) -> None:
@@ -234,11 +257,13 @@ class StartScreen(Screen[None]):
     def action_abandon(self) -> None:
         if not self._abandoning:
             self._abandoning = True
-            self.say(f"x again gives run {self.unfinished} up for good; what it has changed stays as it is")
+            self.say(f"press x again to abandon run {self.unfinished}; what it has changed stays")
             return
         self._abandoning = False
-        words = ["show", "--abandon", self.unfinished]
-        self.run_worker(self._do(words, f"run {self.unfinished} is given up"), group="do", exclusive=True)
+        self._abandon(self.unfinished)
+
+    def _abandon(self, run: str) -> None:
+        self.run_worker(self._do(["show", "--abandon", run], f"run {run} is abandoned"), group="do", exclusive=True)
 
     def action_choose(self) -> None:
         self.add_class("-choosing")
@@ -269,107 +294,3 @@ class StartScreen(Screen[None]):
 
     def action_scroll(self, by: int) -> None:
         self.query_one("#start").scroll_relative(y=by, animate=False)
-
-
-def start_lines(look: Look, unfinished: str, *, busy: bool) -> Iterable[Content]:
-    """What the look has brought so far. Pure."""
-    if not look:
-        yield Content("looking at the project …" if busy else "nothing could be found out about this project")
-        return
-    if unfinished:
-        yield Content.styled(
-            f"Run {clean(unfinished)} is not finished.  r resume   v inspect   x abandon", "$text-warning bold"
-        )
-        yield Content("")
-    if look.get("trusted") is False:
-        yield Content.styled(
-            "This folder is not trusted: nothing of it is run.  t says what would be, and asks", "bold"
-        )
-        yield Content("")
-    elif "target" in look and not unfinished:
-        yield Content.assemble(("Enter starts a run", "bold"), " in the mode above; Shift+Tab changes the mode.")
-        yield Content("")
-    yield Content.styled("Found here", "bold")
-    yield _row("project", f"{_text(look, 'folder') or '.'}   Makefile {_text(look, 'makefile') or 'none found'}")
-    problem = _text(look, "runtime_problem")
-    yield _row("runtime", _text(look, "runtime") + (f"   {problem}" if problem else ""))
-    if "choose" in look:
-        yield _row("plan", f"{_text(look, 'choose')}   (p names one)")
-    elif "target" in look:
-        yield from _world(look)
-    elif busy:
-        yield _row("state", "looking at services, database and plan …")
-    for one in _list(look.get("problems")):
-        yield _row("note", clean(str(one)))
-    yield Content("")
-    if look.get("configured"):
-        yield Content(f"{clean(_text(look, 'configured'))} holds.")
-    else:
-        yield Content.styled("There is no safemig.yaml; none is needed. i writes this proposal:", "bold")
-        yield from (Content.styled(f"  {line}", "$text-muted") for line in clean_lines(_text(look, "template")))
-
-
-def plan_names(look: Look) -> tuple[str, ...]:
-    """The names by which a plan can be named: its file's, without the folder and the ending. Pure."""
-    found = [str(one) for one in _list(look.get("candidates")) or _list(look.get("specs"))]
-    return tuple(dict.fromkeys(Path(one).stem for one in found))
-
-
-def completed(typed: str, names: tuple[str, ...]) -> str:
-    """``typed``, as far as all names that begin so go on alike; a blank behind the only one. Pure."""
-    fitting = [name for name in names if name.casefold().startswith(typed.casefold())] if " " not in typed else []
-    if not fitting:
-        return typed
-    shared = fitting[0]
-    while not all(name.startswith(shared) for name in fitting):
-        shared = shared[:-1]
-    return f"{shared} " if len(fitting) == 1 else shared or typed
-
-
-def plan_hints(look: Look) -> Iterable[Content]:
-    """What can be named, and how. Pure."""
-    yield Content("Tab completes, Enter looks at that plan, Esc goes back; with nothing typed safemig chooses.")
-    named = [str(one) for one in _list(look.get("candidates")) or _list(look.get("specs"))]
-    if named:
-        more = f", and {len(named) - 8} more" if len(named) > 8 else ""
-        yield Content.assemble(("found: ", "$text-muted"), clean(", ".join(named[:8])) + more)
-
-
-def _world(look: Look) -> Iterable[Content]:
-    spec = _text(look, "spec")
-    phase = f", phase {_text(look, 'phase') or '(whole)'}: {_text(look, 'title')}, {_text(look, 'items')} open items"
-    yield _row("plan", spec + phase if spec else "no phase to be done was found")
-    for one in _list(look.get("why")):
-        yield _row("", f"because {one}" if spec else str(one))
-    yield _row(
-        "database", f"{_text(look, 'database')}   at {_names(look, 'current')}, pending {_names(look, 'pending')}"
-    )
-    yield _row("running", ", ".join(str(one) for one in _list(look.get("running"))) or "nothing of this project")
-    for one in _tables(look.get("unwritten")):
-        yield _row("migration", f"{one.get('path')} would be written, once something applies it:")
-        yield from (Content.styled(f"    {line}", "$text-muted") for line in clean_lines(str(one.get("text"))))
-    for name in ("missing", "unread"):
-        for one in _list(look.get(name)):
-            yield _row(name, str(one))
-
-
-def _row(name: str, text: str) -> Content:
-    return Content.assemble((f"  {name:<10}", "$text-muted"), clean(text))
-
-
-def _text(look: Look, name: str) -> str:
-    value = look.get(name)
-    return "" if value is None else str(value)
-
-
-def _names(look: Look, name: str) -> str:
-    value = look.get(name)
-    return "unknown" if value is None else ", ".join(str(one) for one in _list(value)) or "none"
-
-
-def _list(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
-
-
-def _tables(value: Json) -> list[dict[str, Json]]:
-    return [one for one in _list(value) if isinstance(one, dict)]

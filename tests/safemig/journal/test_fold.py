@@ -141,7 +141,7 @@ def test_the_document_of_a_finished_run() -> None:
         "revision": {"before": ["a1"], "after": ["b2"]},
         "schema": {"matches_spec": True, "differences": [], "not_checked": []},
         "impact": [],
-        "ticked": [{"file": "plan.md", "line": 7, "text": "create the table"}],
+        "ticked": [{"file": "plan.md", "line": 7, "text": "create the table", "by": "engine", "state": "proved"}],
         "proposed": [],
         "approvals": [
             {

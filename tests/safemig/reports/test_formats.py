@@ -294,3 +294,22 @@ def test_the_first_red_state_is_what_was_seen_first_and_was_not_good() -> None:
     assert "not checked: refused" in section
     assert "make test" not in section
     assert "## The first red state" not in render(replace(DONE, evidence=seen[2:3]), "md", plan=PLAN)
+
+
+@pytest.mark.parametrize(
+    ("by", "state", "told", "words"),
+    [
+        ("engine", "proved", "proved", "proved by this run"),
+        ("person", "proved", "proved", "by hand, proved by this run"),
+        ("person", "proposed", "proposed", "by hand, proposed: it says more"),
+        ("person", "not provable", "", "by hand, not proved by this run"),
+        ("person", "", "", "by hand, not proved by this run"),
+    ],
+)
+def test_a_tick_by_hand_is_not_taken_for_a_proof(by: str, state: str, told: str, words: str) -> None:
+    judged: list[Json] = [{"line": 7, "text": "create the table", "checked": True, "state": state, "reason": ""}]
+    items = Evidence("items", "plan.md", True, WHEN, WHEN, "look", {"judged": judged if state else []})
+    summary = replace(DONE, ticks=[Tick("plan.md", 7, "create the table", by)], evidence=[Seen("after", "x", items)])
+    assert f"`plan.md:7` create the table ({words}" in render(summary, "md")
+    [row] = json.loads(render(summary, "json"))["ticked"]
+    assert (row["by"], row["state"]) == (by, told)

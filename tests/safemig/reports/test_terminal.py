@@ -64,6 +64,7 @@ def event(name: str, /, **data: Any) -> Event:
         (event("progress", text="waiting", waited=13.2, left=106.8), ["waiting (13 s so far, at most 107 s more)"]),
         (event("mode.changed", before="default", after="auto", by="person"), ["default -> auto"]),
         (event("tick", file="plan.md", line=3, text="Table", by="engine", sha256=""), ["[x]", "plan.md:3 Table"]),
+        (event("tick", file="plan.md", line=3, text="Table", by="person", sha256=""), ["plan.md:3 Table   by hand"]),
         (
             event("approval.asked", **QUESTION),
             ["? Build the service", "make build", "once grants: exactly `make build`"],

@@ -101,7 +101,7 @@ def test_what_could_not_be_seen_before_is_judged_by_itself(before: Moment) -> No
         (run(2, 1, code=0), "1 failed"),
         (run(3, errors=1, code=0), "1 errors"),
         (run(0, skipped=4), "4 skipped"),
-        (run(2), "1 tests that passed before"),
+        (run(2), "1 test that passed before"),
     ],
 )
 def test_a_test_run_that_is_not_good(after: Evidence, word: str) -> None:

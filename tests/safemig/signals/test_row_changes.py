@@ -92,7 +92,7 @@ def test_what_cannot_be_told_is_never_good_and_hides_no_failure(evidence: Eviden
 def test_a_hundred_tables_are_not_all_named() -> None:
     many = [{**change("emptied"), "table": f"public.t{number}"} for number in range(100)]
     assert len(losses([look(*many)])) == 11
-    assert losses([look(*many)])[-1] == "and 90 tables more"
+    assert losses([look(*many)])[-1] == "and 90 more tables"
 
 
 def test_report_and_document_hold_the_rows() -> None:
