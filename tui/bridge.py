@@ -13,16 +13,20 @@ import socket
 import subprocess
 import tempfile
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Protocol
 
 import msgspec
 
+from checks.evidence import now
 from checks.text import plain
 from safemig.consent.channel import tell
+from safemig.consent.journal_key import known_key, sealed_lines
 from safemig.journal.events import Event, RunResumed, RunStarted
 from safemig.journal.journal import EVENTS, JournalBroken, read_events
 from safemig.journal.messages import Message
+from safemig.journal.seal import is_sealed
 
 LINE_LIMIT = 64 << 20
 PIPE_SIZE = 1 << 20  # a suspended screen reads nothing; the engine must not block within a step
@@ -155,6 +159,8 @@ class JournalFeed:
         self.events: deque[Event] = deque()
         self.folder = folder
         self._offset = 0
+        self._key = known_key(folder.parents[2])
+        self._before = b""
         self._owner = _Owner(folder)
         self._alive = False
         self._code: int | None = None
@@ -170,11 +176,11 @@ class JournalFeed:
 
     async def start(self) -> None:
         self._read()
-        self._alive = self._owner.lives()
+        self._alive = self._code is None and self._owner.lives()
         if self._alive:
             self._tail = asyncio.create_task(self._follow())
         else:
-            self._code = 0
+            self._code = self._code or 0
 
     def _read(self) -> None:
         try:
@@ -186,6 +192,10 @@ class JournalFeed:
         raw = raw[: raw.rfind(b"\n") + 1]
         self._offset += len(raw)
         for line in raw.splitlines():
+            if not is_sealed(self._key, self._before, line):
+                self._leave_out()
+                return
+            self._before = line
             try:
                 event = msgspec.json.decode(line, type=Event)
             except msgspec.MsgspecError:
@@ -193,6 +203,14 @@ class JournalFeed:
                 return
             self._owner.take(event)
             self.events.append(event)
+
+    def _leave_out(self) -> None:
+        """Says that the rest of the journal is not shown: nobody knows who approved or saw what stands there."""
+        _, problem = sealed_lines(self.folder, self._key)
+        told = {"level": "error", "text": f"{problem}. That line and all behind it are left out here"}
+        last = self.events[-1] if self.events else Event(0, "note", self.folder.name, "", "", now(), 0.0, {})
+        self.events.append(replace(last, seq=last.seq + 1, kind="note", step="", data=told))
+        self._code = 1
 
     async def _follow(self) -> None:
         while self._code is None:

@@ -30,8 +30,9 @@ class Action:
     to it; ``target`` names the make target and ``recipe`` is the sha256 of its recipe as planned, both empty for other
     commands. edit: ``path`` (relative to the root) whose content had sha256 ``before`` (None: no such file) gets
     ``text``. look: only observes; with a ``line`` (psql's) it asks the database ``text`` by a connection of our own.
-    A command that applies revisions has them in ``contents``, with the scripts beside them: an approval holds for
-    these files as they are. ``asks`` is why a person is asked in every mode, "" where mode and rules decide.
+    A command that applies revisions has them in ``contents``, with the scripts beside them, and every command in
+    ``calls`` the scripts, compose files and Dockerfiles that its line calls: an approval holds for these files as they
+    are. ``asks`` is why a person is asked in every mode, "" where mode and rules decide.
     """
 
     kind: Literal["command", "edit", "look"]
@@ -47,12 +48,18 @@ class Action:
     effect: Effect = "read"
     touches: tuple[str, ...] = ()
     contents: tuple[FileDigest, ...] = ()
+    calls: tuple[FileDigest, ...] = ()
     asks: str = ""
 
     @property
     def digest(self) -> str:
         """sha256 over the canonical JSON of the action: what an approval holds for."""
         return digest_of(self)
+
+    @property
+    def runs(self) -> str:
+        """One digest over the recipe and the files that it calls; "" where there is neither."""
+        return digest_of((self.recipe, self.calls)) if self.calls else self.recipe
 
 
 def digest_of(document: object) -> str:

@@ -12,7 +12,7 @@ from safemig.checklist import ticks
 from safemig.checklist.locations import World
 from safemig.checklist.plain_words import plain_words
 from safemig.cli.errors import UsageError
-from safemig.cli.opening import Opened, look_at, open_project, runs
+from safemig.cli.opening import Opened, look_at, open_project, runs, sealed_runs
 from safemig.cli.printing import coloured, json_out, out, painted
 from safemig.cli.trusting import not_looked
 from safemig.engine.item_commands import KIND as NAMED
@@ -97,7 +97,8 @@ def _earlier(known: list[RunState], named: Sequence[NamedFact], subject: str) ->
 
 
 def _notes(opened: Opened, facts: Facts) -> Iterator[str]:
-    """What was not looked at, since the folder is not trusted."""
+    """What was not looked at, since the folder is not trusted, and what of the runs proves nothing."""
+    yield from (f"{why}; it proves nothing" for _, _, why in sealed_runs(opened.state) if why)
     if not opened.standing.trusted:
         problem = not_looked(opened.standing)
         yield f"{problem.what}; {problem.next}"

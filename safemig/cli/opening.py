@@ -18,13 +18,13 @@ from safemig.base.redaction import MARK
 from safemig.cli.errors import UsageError
 from safemig.cli.printing import hide_values
 from safemig.cli.trusting import NotTrusted, go_on, not_looked, own_programs_only, question, standing_of
-from safemig.consent.journal_key import journal_key, seal_problem
+from safemig.consent.journal_key import journal_key, known_key, seal_problem, sealed_lines
 from safemig.consent.ownership import run_problem
 from safemig.consent.trust import Standing
 from safemig.execution import command
 from safemig.journal.events import RESUMABLE, Event
 from safemig.journal.fold import fold
-from safemig.journal.journal import Journal, RunBusy, read_events, state_folder
+from safemig.journal.journal import EVENTS, Journal, RunBusy, decode, read_events, state_folder
 from safemig.journal.state import RunState
 
 if TYPE_CHECKING:
@@ -216,11 +216,22 @@ def _target(opened: Opened) -> str:
 
 
 def runs(state: Path) -> list[tuple[str, RunState]]:
-    """The project's runs, oldest first."""
+    """The project's runs, oldest first, as far as this person's safemig has written them."""
+    return [(name, past) for name, past, _ in sealed_runs(state)]
+
+
+def sealed_runs(state: Path) -> list[tuple[str, RunState, str]]:
+    """The same, each with why the rest of its journal does not count; "" where all of it does."""
     folder = state / "runs"
     if not folder.is_dir():
         return []
-    return [(path.name, fold(read_events(path))) for path in sorted(folder.iterdir()) if _is_run(path)]
+    return [(path.name, *past_of(state, path)) for path in sorted(folder.iterdir()) if _is_run(path)]
+
+
+def past_of(state: Path, folder: Path) -> tuple[RunState, str]:
+    """What the sealed lines of a run's journal say, and why the others are left out; "" where there are none."""
+    lines, problem = sealed_lines(folder, known_key(state.parent))
+    return fold(decode(lines, str(folder / EVENTS))), problem
 
 
 def _is_run(path: Path) -> bool:

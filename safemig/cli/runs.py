@@ -9,7 +9,7 @@ from checks.evidence import Json
 from checks.text import plain
 from safemig.base.counting import counted
 from safemig.base.moments import minute
-from safemig.cli.opening import open_project, runs
+from safemig.cli.opening import open_project, sealed_runs
 from safemig.cli.printing import coloured, json_out, out, painted
 from safemig.journal.events import GOOD, RESUMABLE
 from safemig.journal.state import RunState
@@ -25,6 +25,8 @@ def main(options: argparse.Namespace) -> int:
         return 0
     for row in found:
         out(_line(row) + "\n", coloured=coloured())
+        if "unsealed" in row:
+            out(plain(f"  left out: {row['unsealed']}") + "\n")
     if not found:
         out("no runs yet\n")
     return 0
@@ -32,10 +34,11 @@ def main(options: argparse.Namespace) -> int:
 
 def rows(state: Path) -> list[dict[str, Json]]:
     """What is told of each run of the project, oldest first."""
-    return [_row(name, past) for name, past in runs(state)]
+    return [_row(name, past, unsealed) for name, past, unsealed in sealed_runs(state)]
 
 
-def _row(name: str, past: RunState) -> dict[str, Json]:
+def _row(name: str, past: RunState, unsealed: str) -> dict[str, Json]:
+    """``unsealed`` says why the rest of its journal is left out."""
     return {
         "run": name,
         "began": past.began,
@@ -48,6 +51,7 @@ def _row(name: str, past: RunState) -> dict[str, Json]:
         "steps": sum(bool(step.outcome) for step in past.known.values()),
         "in_flight": past.in_flight,
         "reason": past.reason,
+        **({"unsealed": unsealed} if unsealed else {}),
     }
 
 

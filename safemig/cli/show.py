@@ -123,6 +123,7 @@ def _project(opened: Opened) -> dict[str, Json]:
 def abandon(root: Path, name: str) -> int:
     """Gives an unfinished run up for good: its journal says so, and what it has changed stays as it is."""
     from safemig.cli.opening import run_folder
+    from safemig.consent.journal_key import journal_key
     from safemig.execution import command
     from safemig.journal.events import RESUMABLE
     from safemig.journal.fold import fold
@@ -139,7 +140,7 @@ def abandon(root: Path, name: str) -> int:
         raise UsageError(f"the command of “{past.in_flight}” in run {folder.name} still runs; resume the run, or wait")
     lock = ProjectLock(state)
     try:
-        journal = Journal(folder, folder.name, events[-1].target, lambda _event: None)
+        journal = Journal(folder, folder.name, events[-1].target, lambda _event: None, key=journal_key(root))
         reason = "abandoned by the person; what it had changed by then stays"
         ended: dict[str, Json] = {"verdict": "refused", "exit": 1, "reason": reason, "state": _state(past.in_flight)}
         journal.append("run.finished", {**ended, "signals": {}, "schema": {}, "ticked": [], "revision": {}})

@@ -33,15 +33,27 @@ def journal_key(root: Path) -> bytes:
     return key
 
 
+def known_key(root: Path) -> bytes:
+    """The key for the project at ``root`` as it is kept; nothing is made. No key seals no line."""
+    return read_private(project_folder(root) / NAME) or secrets.token_bytes(BYTES)
+
+
 def seal_problem(folder: Path, key: bytes) -> str:
     """Why the journal in this run's folder is not this person's to go on from; "" where it is."""
+    _, problem = sealed_lines(folder, key)
+    return f"{problem}; start a new run with `safemig run`" if problem else ""
+
+
+def sealed_lines(folder: Path, key: bytes) -> tuple[list[bytes], str]:
+    """The lines of the run's journal that this person's safemig has written, and why the others are none of them; ""
+    where there are no others. What stands behind a line without seal has nothing that it could follow."""
     lines = read_lines(folder)
     number = first_unsealed(key, lines)
     if lines and not number and msgspec.json.decode(lines[0], type=_Line).run != folder.name:
-        return f"{folder} holds the journal of another run; start a new run with `safemig run`"
+        return [], f"{folder} holds the journal of another run"
     if not number:
-        return ""
-    return (
+        return lines, ""
+    return lines[: number - 1], (
         f"line {number} of {folder / 'events.jsonl'} was not written by your safemig (it has no seal of your key), "
-        "so that nobody knows who approved what stands there; start a new run with `safemig run`"
+        "so that nobody knows who approved or saw what stands there"
     )

@@ -19,14 +19,15 @@ from safemig.engine.tick_preview import lines_of, offer, offer_words
 from safemig.journal.events import Answer, Mode
 from safemig.journal.messages import Message
 from safemig.planning.collect import revision_contents
-from safemig.planning.collect.commands import whole_recipe
+from safemig.planning.collect.called_files import called_by
 from safemig.planning.facts import Finding
 from safemig.planning.plan import Step
 from safemig.planning.planner import draft
-from safemig.planning.steps import named_of
+from safemig.planning.steps import digests_of, named_of
 from safemig.planning.text import change_points, plan_lines, undo_points
 from safemig.policy import decision, permissions
 from safemig.shell.effects import effect_of_line
+from safemig.shell.makefile import whole_recipe
 
 
 async def permit(s: Session, step: Step) -> Step | None:
@@ -143,7 +144,7 @@ async def _edit(s: Session, step: Step, text: str) -> None:
     planned = next((one.action for one in draft(s.facts, others).steps if one.id == step.id), action)
     if action.kind == "command":
         line = text.strip()
-        fresh = _reworded(action, line)
+        fresh = replace(_reworded(action, line), calls=digests_of(called_by(s.project, "", line)))
         fresh = planned if line == planned.line else action if line == action.line else fresh
     else:
         before = base_of(action)

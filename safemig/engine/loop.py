@@ -18,6 +18,7 @@ from safemig.engine.actions import STEPS, same_contents
 from safemig.engine.aftermath import tell_aftermath
 from safemig.engine.applied_revisions import applied_by, wait_applied
 from safemig.engine.approval import approve_plan, ask_person, permit
+from safemig.engine.changed_config import config_holds
 from safemig.engine.changed_spec import spec_holds, spec_with_news
 from safemig.engine.guard import guarded
 from safemig.engine.lock_watch import watching
@@ -229,6 +230,7 @@ async def _permitted(s: Session, step: Step) -> Step | None:
     for _ in range(READINGS):
         acting = _acting(s, step)
         if not acting:
+            await config_holds(s, step)
             step = await spec_with_news(s, await file_as_now(s, await recipe_as_now(s, step)))
             step = await _read_again(s, step)
             await preconditions.check(s, step)
@@ -241,6 +243,7 @@ async def _permitted(s: Session, step: Step) -> Step | None:
             step = permitted
             continue  # what changed meanwhile is read again, and asked about as it is
         if s.past.asked != asked:  # what was answered is the action as it stood when it was asked
+            await config_holds(s, permitted)
             await preconditions.check(s, permitted)
         return permitted
     raise RunEnds("stale", f"before “{step.title}”: the files that it is about keep changing while it is asked about")

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from safemig.base.files import content
 from safemig.engine import observation
 from safemig.engine.changed_spec import spec_holds
 from safemig.engine.session import RunEnds, Session
 from safemig.planning.collect import revision_contents
+from safemig.planning.collect.called_files import calls_changed
 from safemig.planning.plan import Step
+from safemig.project.compose import read_compose
 from safemig.shell.make_effects import recipe_digest
 from safemig.shell.makefile import Makefile, read_makefile
+
+if TYPE_CHECKING:
+    from safemig.project.layout import Project
 
 
 async def check(s: Session, step: Step) -> None:
@@ -28,7 +36,10 @@ async def check(s: Session, step: Step) -> None:
 
 async def _recipe(s: Session, step: Step) -> str:
     """A recipe that changed is read again and asked anew before this; here that has been done as far as it can be."""
-    if not step.action.target:  # the person's own wording of the line
+    changed = await s.look(lambda: changed_calls(s, step))
+    if changed:
+        return f"{', '.join(changed)} changed, which `{step.action.line}` calls"
+    if not step.action.target:  # a line of its own
         return ""
     makefile = await s.look(lambda: read_again(s))
     if step.action.target not in {target.name for target in makefile.targets}:
@@ -36,6 +47,27 @@ async def _recipe(s: Session, step: Step) -> str:
     if recipe_digest(makefile, step.action.target) != step.action.recipe:
         return f"the recipe of make {step.action.target} is not the planned one any more"
     return ""
+
+
+def changed_calls(s: Session, step: Step) -> tuple[str, ...]:
+    """The scripts, compose files and Dockerfiles that the command calls and that are not as its answer has them. What
+    the plan itself has written since is known."""
+    if step.action.kind != "command" or not (step.action.calls or "recipe" in step.assumes):
+        return ()
+    known = {one.path for one in step.action.calls}
+    written = {one.action.path for one in s.plan.steps if one.action.kind == "edit"} - known
+    fresh = project_again(s)
+    return tuple(path for path in calls_changed(fresh, step.action) if path not in written)
+
+
+def project_again(s: Session) -> Project:
+    """The project with Makefile and compose files as they are now."""
+    makefile, compose = s.project.makefile, s.project.compose
+    if makefile is not None:
+        makefile = read_again(s)
+    if compose is not None:
+        compose = read_compose(compose.files, os.environ, compose.folder)
+    return replace(s.project, makefile=makefile, compose=compose)
 
 
 def read_again(s: Session) -> Makefile:

@@ -5,7 +5,7 @@ Of evidence its free text, never names, SQL, counts or digests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ import msgspec
 
 from checks.evidence import Evidence, Json
 from safemig.base.redaction import MARK
-from safemig.planning.facts import CommandFact, Facts, Finding, ImpactFact
+from safemig.planning.facts import CalledFact, CommandFact, Facts, Finding, ImpactFact
 from safemig.planning.plan import Step
 
 Clean = Callable[[str], str]
@@ -99,12 +99,18 @@ def clean_facts(facts: Facts, clean: Clean) -> Facts:
             replace(fact, why=clean(fact.why), command=_command(fact.command, clean) if fact.command else None)
             for fact in facts.named
         ),
+        database_calls=_calls(facts.database_calls, clean),
         **_contents(facts, clean),
     )
 
 
 def _command(fact: CommandFact, clean: Clean) -> CommandFact:
-    return replace(fact, why=clean(fact.why), told=clean(fact.told), lines=tuple(map(clean, fact.lines)))
+    calls = _calls(fact.calls, clean)
+    return replace(fact, why=clean(fact.why), told=clean(fact.told), lines=tuple(map(clean, fact.lines)), calls=calls)
+
+
+def _calls(calls: Sequence[CalledFact], clean: Clean) -> tuple[CalledFact, ...]:
+    return tuple(replace(one, text=clean(one.text), diff=clean(one.diff)) for one in calls)
 
 
 def clean_finding(finding: Finding, clean: Clean) -> Finding:

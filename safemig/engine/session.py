@@ -23,6 +23,7 @@ from safemig.planning.facts import Facts, Finding
 from safemig.planning.plan import Plan, Step
 from safemig.planning.planner import added, revisions
 from safemig.planning.request import Request
+from safemig.project.config_text import ConfigText, read_config_text
 
 if TYPE_CHECKING:
     from checks.service.container import SentRequest
@@ -73,9 +74,11 @@ class Session:
     launched: Launched | None = None
     unheard: str = ""
     plan: Plan = field(init=False)
+    config_text: ConfigText = field(init=False)
 
     def __post_init__(self) -> None:
         self.past = fold(self.journal.events)
+        self.config_text = read_config_text(self.project.root, self.config.file)
         self.numbers = max(self.past.commands, default=0)
 
     def number(self) -> int:

@@ -23,10 +23,9 @@ from safemig.engine.still_running import require_ended
 from safemig.engine.tick_preview import Offer, chosen, offer
 from safemig.engine.verdict import judged
 from safemig.plan_document.document import Item, Phase, read
-from safemig.planning.collect.commands import whole_recipe
 from safemig.planning.collect.item_commands import folder_of
 from safemig.planning.plan import Step
-from safemig.shell.makefile import read_makefile
+from safemig.shell.makefile import read_makefile, whole_recipe
 
 BASE = "schema-base.json"  # the schema without what the spec asks for, as the baseline has kept it
 

@@ -18,12 +18,17 @@ def sealed(key: bytes, before: bytes, raw: bytes) -> bytes:
     return raw[:-1] + _BEGIN + _seal(key, before, raw) + b'"}'
 
 
+def is_sealed(key: bytes, before: bytes, line: bytes) -> bool:
+    """Whether the key's holder has written the line in this place, behind the line ``before``."""
+    return hmac.compare_digest(line, sealed(key, before, line[:-_LENGTH] + b"}"))
+
+
 def first_unsealed(key: bytes, lines: list[bytes]) -> int:
     """The number (from 1) of the first line that the key's holder has not written in this place; 0 where there is
     none."""
     before = b""
     for number, line in enumerate(lines, 1):
-        if not hmac.compare_digest(line, sealed(key, before, line[:-_LENGTH] + b"}")):
+        if not is_sealed(key, before, line):
             return number
         before = line
     return 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from safemig.migrations.from_python import argument, literal
 from safemig.migrations.operation_targets import changes, constraint, is_none, makes, qualified
 from safemig.migrations.python_definitions import asked_for_its_name
+from safemig.migrations.python_events import RunsSql
 from safemig.migrations.python_values import (
     BUILT,
     CHANGES_IN_PLACE,
@@ -188,8 +189,11 @@ def _imported(reader: Reader, node: ast.Call, dotted: str, at: int) -> Value:
     is_sql = last in _SQL_TEXT and dotted.startswith(("sqlalchemy.", "sqlmodel."))
     if is_sql or dotted in ("textwrap.dedent", "inspect.cleandoc"):
         (value, *_) = (*_arguments(reader, node, at), UNKNOWN)
+        if value.kind == "text" and is_sql:
+            reader.texts.append(RunsSql(node.lineno, value.name, "either"))
+            return replace(value, sql=True)
         if value.kind == "text":
-            return replace(value, sql=True) if is_sql else value
+            return value
         if is_sql:
             reader.unknown(node, _BUILT_OF_TEXT if last == "literal_column" else _NO_LITERAL)
         return DATA

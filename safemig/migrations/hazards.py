@@ -85,6 +85,7 @@ def _reading(text: str) -> _Reading:
     try:
         scope = reader.module(tree)
         loading, reader.events = tuple(reader.events), []
+        made = [len(reader.texts)]
         upgrade = reader.look_up("upgrade", scope)
         if upgrade.kind != "function" or type(upgrade.code).__name__ != "FunctionDef":
             wrapped = any(
@@ -95,6 +96,7 @@ def _reading(text: str) -> _Reading:
             return _Reading(loading, problem=what if wrapped else missing)
         reader.follow(tree, upgrade, (), sure=True)
         up, reader.events = tuple(reader.events), []
+        made.append(len(reader.texts))
         downgrade = reader.look_up("downgrade", scope)
         down = None
         if downgrade.kind == "function" and type(downgrade.code).__name__ == "FunctionDef":
@@ -102,6 +104,9 @@ def _reading(text: str) -> _Reading:
             down = tuple(reader.events)
     except (RecursionError, TooMuch):
         return _Reading(problem="nests or repeats more than can be followed, so what it does is not known")
+    used = {event.text for event in (*loading, *up, *(down or ())) if isinstance(event, RunsSql)}
+    loading += tuple(event for event in reader.texts[: made[0]] if event.text not in used)
+    up += tuple(event for event in reader.texts[made[0] : made[1]] if event.text not in used)
     lines = (getattr(upgrade.code, "lineno", 1), getattr(downgrade.code, "lineno", 1))
     return _Reading(loading, up, down, lines, same=downgrade.code is upgrade.code)
 
@@ -169,8 +174,11 @@ def _judged(events: Sequence[Event], parsed: Mapping[str, Parsed]) -> Iterator[R
 def sql_forms(event: RunsSql) -> tuple[str, ...]:
     """The texts that PostgreSQL may get for it: with its parameters filled, a fragment inside of a statement."""
     text = _PARAMETER.sub("$1", event.text).replace("\\:", ":")
+    pieces = tuple(place.format(text) for place in _PLACES)
     if event.form == "fragment":
-        return tuple(place.format(text) for place in _PLACES)
+        return pieces
+    if event.form == "either":
+        return (*pieces, text)
     return (text, _DRIVER_PARAMETER.sub("$1", text).replace("%%", "%"))
 
 

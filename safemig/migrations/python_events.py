@@ -20,12 +20,13 @@ class Noted:
 
 @dataclass(frozen=True)
 class RunsSql:
-    """SQL that is written out: a ``statement`` that is run, or a ``fragment`` inside of one that SQLAlchemy builds;
+    """SQL that is written out: a ``statement`` that is run, a ``fragment`` inside of one that SQLAlchemy builds, or
+    ``either`` where it was not seen what becomes of it;
     ``certain``: nothing can keep it from being run."""
 
     line: int
     text: str
-    form: Literal["statement", "fragment"]
+    form: Literal["statement", "fragment", "either"]
     certain: bool = False
 
 

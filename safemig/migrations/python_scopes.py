@@ -33,6 +33,7 @@ class Surroundings:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.texts: list[RunsSql] = []  # every text that the code makes SQL of, whatever becomes of it
         self.scopes: list[Scope] = []
         self.depth = self.guards = 0  # functions that called one another; ``with`` around the statement
         self.sure = 0  # how many of those functions are surely called, and run to their end

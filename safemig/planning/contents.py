@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from safemig.base.action import FileDigest
@@ -87,14 +87,19 @@ def as_written(steps: Sequence[Step], facts: Facts, findings: Sequence[Finding] 
     changed in such a file afterwards has been read from it."""
     later = {fact.path for one in findings if one.name == "contents" for fact in one.files}
     later |= {fact.path for fact in facts.files if fact.diff} | {fact.path for fact in facts.scripts if fact.diff}
+    later |= {one.path for command in facts.commands.values() for one in command.calls if one.diff}
     written: dict[str, str] = {}
     made: list[Step] = []
     for step in steps:
         if step.action.kind == "edit" and step.action.path not in later:
             written[step.action.path] = sha256_of(step.action.text)
-        contents = tuple(FileDigest(one.path, written.get(one.path, one.sha256)) for one in step.action.contents)
-        made.append(replace(step, action=replace(step.action, contents=contents)))
+        contents, calls = _with(written, step.action.contents), _with(written, step.action.calls)
+        made.append(replace(step, action=replace(step.action, contents=contents, calls=calls)))
     return made
+
+
+def _with(written: Mapping[str, str], files: Sequence[FileDigest]) -> tuple[FileDigest, ...]:
+    return tuple(FileDigest(one.path, written.get(one.path, one.sha256)) for one in files)
 
 
 def _detail(facts: Facts, files: Sequence[RevisionFact]) -> Iterator[str]:

@@ -16,10 +16,22 @@ ApplyingRole = Literal["build", "start", "write", "test"]
 
 
 @dataclass(frozen=True)
+class CalledFact:
+    """A file that a command calls: ``path`` from the root, and the sha256 of its content ("" where it cannot be read).
+    ``text`` is kept to show what is new once it is another file; ``diff`` is that news, where the run has had it."""
+
+    path: str
+    sha256: str
+    text: str = field(default="", compare=False)
+    diff: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
 class CommandFact:
     """How this target does one thing: the shell line, the make target behind it and what its recipe is. ``unknown``: it
     counts as destructive only because what it does could not be told. ``told`` says that safemig.yaml gives the effect.
-    ``lines`` are what making the target runs, kept to show what is new once it is another recipe.
+    ``lines`` are what making the target runs, kept to show what is new once it is another recipe; ``calls`` are the
+    scripts, compose files and Dockerfiles that it calls.
     """
 
     line: str
@@ -32,6 +44,7 @@ class CommandFact:
     unknown: bool = False
     told: str = ""
     lines: tuple[str, ...] = field(default=(), compare=False)
+    calls: tuple[CalledFact, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -217,6 +230,7 @@ class Facts:
     test_target: Action | None = None
     test_command: CommandFact | None = None
     start_database: str = ""
+    database_calls: tuple[CalledFact, ...] = ()
     current: tuple[str, ...] | None = None
     pending: tuple[str, ...] | None = None
     heads: tuple[str, ...] = ()

@@ -34,6 +34,7 @@ from safemig.planning.recipes import as_now, marked, proofs
 from safemig.planning.steps import (
     build_steps,
     command_step,
+    digests_of,
     downgrade_line,
     edit_step,
     edit_title,
@@ -123,6 +124,7 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
     if facts.start_database:
         composed = facts.start_database.startswith("docker compose ")
         action = Action("command", line=facts.start_database, effect="write", touches=("database server",), target="")
+        action = replace(action, calls=digests_of(facts.database_calls))
         steps.append(
             Step(
                 "database",
@@ -131,7 +133,7 @@ def _starting(facts: Facts, findings: Sequence[Finding]) -> list[Step]:
                 "before",
                 action,
                 "the container of the project's database" if composed else "a PostgreSQL server of this project's own",
-                (),
+                ("recipe",) if action.calls else (),
                 "the server answers",
                 f"`{facts.start_database.replace(' up -d --wait', ' stop')}`"
                 if composed

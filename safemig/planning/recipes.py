@@ -33,15 +33,20 @@ def as_now(facts: Facts, findings: Sequence[Finding]) -> Facts:
 
 def marked(steps: Sequence[Step], findings: Sequence[Finding]) -> list[Step]:
     """The steps; one whose recipe changed is asked about in every mode, with what is new in it."""
-    news = {(action.target, action.recipe): action.diff for action in _changed(findings) if action.target}
-    return [_marked(step, news.get((step.action.target, step.action.recipe))) for step in steps]
+    news = {_key(action): action for action in _changed(findings) if action.diff}
+    return [_marked(step, news.get(_key(step.action))) for step in steps]
 
 
-def _marked(step: Step, new: str | None) -> Step:
-    if new is None:
+def _key(action: Action) -> tuple[str, str, str]:
+    return action.line, action.target, action.runs
+
+
+def _marked(step: Step, changed: Action | None) -> Step:
+    if changed is None:
         return step
-    why = f"the recipe of `make {step.action.target}` changed after the plan was made"
-    detail = (f"new in what `make {step.action.target}` runs since the plan was made:", *_indented(new), *step.detail)
+    why = changed.asks or f"the recipe of `make {step.action.target}` changed after the plan was made"
+    new = _indented(changed.diff)
+    detail = (f"new in what `{step.action.line}` runs since the plan was made:", *new, *step.detail)
     asks = "; ".join(filter(None, (why, step.action.asks)))
     return replace(step, action=replace(step.action, asks=asks), cause=step.cause or why, detail=detail)
 
@@ -49,7 +54,7 @@ def _marked(step: Step, new: str | None) -> Step:
 def proofs(facts: Facts, findings: Sequence[Finding]) -> int:
     """How often what is known of the migrate command's database has to be found anew: with each change of it."""
     migrate = facts.commands.get("migrate")
-    changes = [finding for finding in findings if finding.name == NAME] if migrate and migrate.target else []
+    changes = [finding for finding in findings if finding.name == NAME] if migrate else []
     return sum(any(action.text == "migrate" for action in finding.actions) for finding in changes)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from safemig.base.action import EFFECTS, Action
-from safemig.planning.facts import CommandFact, Facts, Finding, MigrationFact, NamedFact
+from safemig.base.action import EFFECTS, Action, FileDigest
+from safemig.planning.facts import CalledFact, CommandFact, Facts, Finding, MigrationFact, NamedFact
 from safemig.planning.plan import Intent, Phase, Step
 
 
@@ -52,9 +53,19 @@ def command_step(
         stdin=stdin,
         effect=fact.effect,
         touches=(*fact.touches, reaches) if reaches else fact.touches,
+        calls=calls_of(fact),
     )
-    taken = (("recipe",) if fact.target else ()) + assumes
+    taken = (("recipe",) if fact.target or fact.calls else ()) + assumes
     return Step(step_id, intent, title, phase, action, changes, taken, done_when, undo, cause)
+
+
+def calls_of(fact: CommandFact) -> tuple[FileDigest, ...]:
+    """The files that the command calls, by their digests, as an answer holds for them."""
+    return digests_of(fact.calls)
+
+
+def digests_of(calls: Sequence[CalledFact]) -> tuple[FileDigest, ...]:
+    return tuple(FileDigest(one.path, one.sha256) for one in calls)
 
 
 def same_database_step(facts: Facts) -> Step:
@@ -66,8 +77,9 @@ def same_database_step(facts: Facts) -> Step:
     if current is None:
         return look
     action = Action("command", line=current.line, cwd=facts.folder, effect=current.effect, touches=current.touches)
+    action = replace(action, calls=calls_of(current))
     changes = "nothing that is known; it runs the env.py of the project, as the migrate command does"
-    return replace(look, action=action, changes=changes)
+    return replace(look, action=action, changes=changes, assumes=("recipe",) if current.calls else ())
 
 
 def edit_step(step_id: str, intent: Intent, title: str, phase: Phase, action: Action, cause: str = "") -> Step:

@@ -147,7 +147,7 @@ def grant_for(action: Action, context: Context, width: Literal["line", "tool"]) 
         return None
     if width == "line":
         where = (context.project, context.environment)
-        return Grant("line", action.line, action.cwd, action.recipe, action.stdin, *where)
+        return Grant("line", action.line, action.cwd, action.runs, action.stdin, *where)
     tool = _tool(action)
     return Grant("tool", tool, action.cwd, "", "", context.project, context.environment) if tool else None
 
@@ -203,7 +203,7 @@ def _folder(cwd: str) -> str:
 def _granted(grant: Grant) -> str:
     if grant.kind == "tool":
         return f"`{grant.what}` in {_folder(grant.cwd)} of this project, except what can lose data"
-    recipe = ", as long as its recipe stays as it is" if grant.recipe else ""
+    recipe = ", as long as its recipe and the files that it calls stay as they are" if grant.recipe else ""
     fed = ", with exactly this input" if grant.stdin else ""
     return f"exactly `{grant.what}` in {_folder(grant.cwd)} of this project{fed}{recipe}"
 
@@ -213,7 +213,9 @@ def _once(action: Action) -> str:
         return f"allow in this run (asked again if it changes): exactly this edit of {action.path}"
     if action.kind == "look" and not action.line:
         return "allow in this run: exactly this look"
-    parts = [word for word, there in (("the recipe", action.recipe), ("a file", action.contents)) if there]
+    parts = [
+        word for word, there in (("the recipe", action.recipe), ("a file", action.contents or action.calls)) if there
+    ]
     again = f" (asked again if {' or '.join(parts)} changes)" if parts else ""
     count = len(action.contents)
     files = f" with {'this' if count == 1 else 'these'} {counted(count, 'file')}" if count else ""

@@ -14,22 +14,23 @@ from safemig.reports.json_document import document
 Format = Literal["md", "json", "junit"]
 
 
-def render(summary: RunState, format: Format = "md", *, plan: Plan | None = None) -> str:
+def render(summary: RunState, format: Format = "md", *, plan: Plan | None = None, unsealed: str = "") -> str:
     """The report as text, ending with a newline and without any secret that its position gives away.
 
     ``plan`` (the document in force, from the run's folder) adds edits, undo and what each step changes to the Markdown
-    form. ValueError for another format.
+    form. ``unsealed`` says why the rest of the journal is left out. ValueError for another format.
     """
     if format == "json":
-        return json.dumps(_clean(document(summary)), ensure_ascii=False, indent=2) + "\n"
+        told = {**document(summary), "unsealed": unsealed} if unsealed else document(summary)
+        return json.dumps(_clean(told), ensure_ascii=False, indent=2) + "\n"
     if format == "junit":
         from safemig.reports.junit import junit
 
-        return junit(summary)
+        return junit(summary, unsealed)
     if format == "md":
         from safemig.reports.markdown import markdown
 
-        return markdown(summary, plan)
+        return markdown(summary, plan, unsealed)
     raise ValueError(f"no report format {format!r}: md, json or junit")
 
 

@@ -20,9 +20,12 @@ _TITLES = {"tests": "Tests", "container": "Container", "endpoints": "Endpoints"}
 _KINDS = {"tests": ("tests", "rows"), "container": ("container",), "endpoints": ("endpoint",)}
 
 
-def markdown(summary: RunState, plan: Plan | None) -> str:
-    """The whole report; of an unfinished run it says so first."""
+def markdown(summary: RunState, plan: Plan | None, unsealed: str = "") -> str:
+    """The whole report; of an unfinished run it says so first, and of a journal that others have written in."""
     lines: list[str] = []
+    if unsealed:
+        left_out = "It and all behind it are left out here."
+        lines = [f"**Only a part of this run's journal is reported.** {plain(unsealed)}. {left_out}", ""]
     sections = (
         _head,
         _signals,

@@ -18,7 +18,7 @@ from safemig.shell.filters import awk, sed, tee
 from safemig.shell.options import Known
 from safemig.shell.outcome import NOTHING, Effects, Words, destroys, reads, unknown, worst, writes
 from safemig.shell.parser import Part, names, parts
-from safemig.shell.paths import append, inside, is_virtualenv, overwrite, visible
+from safemig.shell.paths import append, is_virtualenv, overwrite, steady, visible
 from safemig.shell.psql import psql
 from safemig.shell.quoting import HOLE, Doubt
 from safemig.shell.tables import SERVERS
@@ -101,7 +101,7 @@ def _line(line: str, place: _Place) -> Effects:
         judged.append(_part(part, place))
         moves = _without_prefix(part.words)
         if moves[:1] in (("cd",), ("pushd",), ("popd",)):
-            away = moves[1:] == () or not all(inside(word) for word in moves[1:])
+            away = moves[1:] == () or not all(steady(word) for word in moves[1:])
             folder = place.folder / moves[1] if place.folder and not away else None
             left = place.left or (away and not place.contained)
             place = replace(place, moved=True, left=left, folder=folder)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from safemig.base.files import text as text_of
@@ -123,11 +124,19 @@ class _Judge:
             )
 
     def _source_beside(self, name: str) -> bool:
-        """Whether a file is there from which a rule of make itself makes this one."""
+        """Whether a file is there, or named by a rule and so may come to be, from which a rule of make itself makes
+        this one."""
         place = self.model.folder / name
         if not place.name:
             return False
-        return any(each.is_file() for each in sources(place))
+        return any(each.is_file() or each in self._named for each in sources(place))
+
+    @cached_property
+    def _named(self) -> frozenset[Path]:
+        """The files that rules make or need: they ought to exist, as make's manual says."""
+        rules = self.model.rules
+        needed = (prerequisite for rule in rules.values() for prerequisite in rule.prerequisites)
+        return frozenset(self.model.folder / each for each in (*rules, *needed))
 
     def _line(self, name: str, text: str, place: str) -> str:
         """A recipe line as the shell gets it."""

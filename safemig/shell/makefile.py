@@ -12,6 +12,7 @@ from safemig.base.files import beginning, content
 from safemig.shell import makefile_lines as lines_of
 from safemig.shell.makefile_lines import LINES, SIZE
 
+_DOLLARS = "\0"  # where $$ stands while the rest is expanded
 _INCLUDE_DEPTH = 5
 _WILDCARD = re.compile(r"\$[({]wildcard\s+([^(){}$]*)[)}]")
 _FILES = 200  # files of one word of an include
@@ -302,3 +303,19 @@ def message_variable(target: Target) -> str:
         return found.group(1)
     used = re.findall(r"\$[({](\w+)[)}]", text)
     return next((name for name in used if name.lower() in _MESSAGE_NAMES), "")
+
+
+def whole_recipe(makefile: Makefile, name: str, made: set[str] | None = None) -> Iterator[str]:
+    """The recipe lines that making ``name`` runs, prerequisites first, variables expanded, the shell's $$ kept.
+
+    As in make each target is made once: 40 targets that share two prerequisites each would else be 2 to the 40th.
+    """
+    made = set() if made is None else made
+    target = makefile.target(name)
+    if target is None or name in made:
+        return
+    made.add(name)
+    for prerequisite in target.prerequisites:
+        yield from whole_recipe(makefile, prerequisite, made)
+    for line in target.recipe:
+        yield expand(line.replace("$$", _DOLLARS), makefile.variables).replace(_DOLLARS, "$$")

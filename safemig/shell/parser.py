@@ -374,6 +374,8 @@ def _is_plain_test(node: Node) -> bool:
 
 def _written(operator: str, target: str) -> list[Write]:
     """The file that a redirection writes, if it writes any."""
+    if target.startswith(("/dev/tcp/", "/dev/udp/")):
+        raise Doubt("Bash opens a connection for such a file")
     duplicates = target.isdigit() or target == "-"
     if operator == "<" or (operator in ("<&", ">&") and duplicates):
         return []

@@ -10,6 +10,7 @@ from safemig.shell.parser import SINKS
 from safemig.shell.quoting import HOLE
 
 _WRITTEN_ANEW = re.compile(r"(?:[\w.-]+/)*[\w-][\w.-]*\.(?:log|pid)|(?:\.run|tmp|logs?)/(?:[\w.-]+/)*[\w-][\w.-]*")
+_OF_CONTAINERS = re.compile(r"(?:^|(?<=/))\.(?:devcontainer|docker)(?=/|$)")  # hold compose files and images alone
 _HIDDEN = re.compile(r"(?:^|/)\.(?!run/|run$)[\w-]")
 
 
@@ -27,6 +28,11 @@ def inside(path: str) -> bool:
 def visible(path: str) -> bool:
     """Whether it is below the folder and no hidden file: those configure tools (.git, .env, .bashrc)."""
     return inside(path) and not _HIDDEN.search(posixpath.normpath(path))
+
+
+def steady(path: str) -> bool:
+    """Whether a ``cd`` there stays in the project and comes to no folder of a tool, where a write may configure it."""
+    return inside(path) and not _HIDDEN.search(_OF_CONTAINERS.sub("", posixpath.normpath(path)))
 
 
 def is_virtualenv(path: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # A function of the same name that a project puts before pg_catalog in its search_path is not told apart.
 HARMLESS = frozenset({
-    "count", "date", "max", "min", "sum", "avg", "coalesce", "nullif", "greatest", "least", "now", "setval",
+    "count", "date", "max", "min", "sum", "avg", "coalesce", "nullif", "greatest", "least", "now",
     "nextval", "currval", "lastval", "pg_sleep", "pg_advisory_lock", "pg_advisory_unlock", "pg_advisory_xact_lock",
     "pg_try_advisory_lock", "pg_try_advisory_xact_lock", "current_setting", "to_regclass", "to_regtype",
     "to_regnamespace", "to_regproc", "pg_get_serial_sequence", "pg_get_constraintdef", "pg_get_indexdef",
@@ -41,8 +41,16 @@ HARMLESS = frozenset({
     "regexp_substr", "starts_with", "div", "cbrt", "pi", "array_positions", "array_ndims", "pg_column_size",
 })  # fmt: skip
 
+# Not among them: changes of a sequence are judged by what it is set to.
+SETS_SEQUENCE = "setval"
+
 
 def is_harmless(name: tuple[str, ...]) -> bool:
     """Whether the name, as written and folded by PostgreSQL, is a function that changes no row."""
-    bare = name[1:] if name[:1] == ("pg_catalog",) else name
-    return len(bare) == 1 and bare[0] in HARMLESS
+    return bare(name) in HARMLESS
+
+
+def bare(name: tuple[str, ...]) -> str:
+    """The function's own name where it stands alone or in PostgreSQL's catalog; "" in any other schema."""
+    own = name[1:] if name[:1] == ("pg_catalog",) else name
+    return own[0] if len(own) == 1 else ""

@@ -10,8 +10,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from safemig.sql.functions import HARMLESS, is_harmless
+from safemig.sql.counters import counts_on, option_counts_anew
+from safemig.sql.functions import HARMLESS, SETS_SEQUENCE, bare, is_harmless
 from safemig.sql.parser import Node, Statement, kind_of, nodes, relation, strings
+from safemig.sql.row_filling import fills
 from safemig.sql.settings import meaning_of_set, meaning_of_transaction, setting
 from safemig.sql.text import tokens
 from safemig.sql.type_changes import keeps
@@ -34,7 +36,7 @@ class Hazard:
 # Statements that touch no row and change no right.
 _HARMLESS = frozenset({
     "CommentStmt", "VariableShowStmt", "ConstraintsSetStmt", "LockStmt", "VacuumStmt", "ReindexStmt", "ClusterStmt",
-    "RefreshMatViewStmt", "ListenStmt", "UnlistenStmt", "NotifyStmt", "CheckPointStmt", "SecLabelStmt",
+    "RefreshMatViewStmt", "ListenStmt", "UnlistenStmt", "NotifyStmt", "CheckPointStmt",
     "CreateStmt", "CreateSeqStmt", "CreateEnumStmt", "CompositeTypeStmt", "CreateRangeStmt", "CreateDomainStmt",
     "CreateExtensionStmt", "CreateStatsStmt",
     "CreatePublicationStmt", "CreateCastStmt", "CreateOpClassStmt", "CreateOpFamilyStmt", "DefineStmt", "ViewStmt",
@@ -65,7 +67,7 @@ _ACTIONS = frozenset({
     "AT_SetLogged", "AT_SetTableSpace", "AT_SetRelOptions", "AT_ResetRelOptions", "AT_EnableTrig",
     "AT_EnableAlwaysTrig", "AT_EnableTrigAll", "AT_EnableTrigUser", "AT_EnableRule", "AT_EnableAlwaysRule",
     "AT_AddInherit", "AT_AttachPartition", "AT_ReplicaIdentity",
-    "AT_EnableRowSecurity", "AT_ForceRowSecurity", "AT_AddIdentity", "AT_SetIdentity", "AT_DropIdentity",
+    "AT_AddIdentity", "AT_SetIdentity",
 })  # fmt: skip
 _ACCESS_ACTIONS = {
     "AT_DisableTrig": "disables a trigger", "AT_DisableTrigAll": "disables the triggers, foreign keys among them",
@@ -162,7 +164,7 @@ def _expressions(node: Node, shown: _Shown) -> Iterator[Hazard]:
     """What the parts of a statement do: the functions that it calls, and rows that a WITH takes away."""
     for kind, inner in nodes(node):
         if kind == "FuncCall":
-            yield from _calls(inner, shown)
+            yield from _calls(inner, node, shown)
         elif kind == "A_Expr" and len(strings(inner.get("name"))) > 1 and inner["name"][0] != _CATALOG:
             yield Hazard("unknown", f"uses the operator {'.'.join(strings(inner['name']))}, which is not read")
         elif kind in _MODIFIES:
@@ -174,7 +176,7 @@ def _expressions(node: Node, shown: _Shown) -> Iterator[Hazard]:
 _CATALOG = {"String": {"sval": "pg_catalog"}}
 
 
-def _calls(call: Node, shown: _Shown) -> Iterator[Hazard]:
+def _calls(call: Node, statement: Node, shown: _Shown) -> Iterator[Hazard]:
     name = strings(call.get("funcname"))
     if name[-1:] == ("set_config",) and len(name) == 1:
         first = kind_of((call.get("args") or [{}])[0])[1].get("sval", {}).get("sval", "")
@@ -182,6 +184,9 @@ def _calls(call: Node, shown: _Shown) -> Iterator[Hazard]:
             yield Hazard("weakens access", f"sets a setting for the session ({shown})")
         elif meaning := setting(first):
             yield Hazard(meaning[0], f"{meaning[1]} ({shown})")
+    elif bare(name) == SETS_SEQUENCE:
+        if not counts_on(call, statement):
+            yield _loss("sets a sequence to another number than the highest in use; it may give numbers twice", shown)
     elif call.get("funcformat") != "COERCE_SQL_SYNTAX" and not is_harmless(name):
         yield Hazard("unknown", f"calls {'.'.join(name)}(), and what that does is not read")
 
@@ -191,32 +196,8 @@ def _takes_rows(_node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[
 
 
 def _update(node: Node, shown: _Shown, made: Collection[str]) -> Iterator[Hazard]:
-    if not _fills(node, made):
+    if not fills(node, made):
         yield _loss("overwrites what rows hold", shown)
-
-
-def _fills(node: Node, made: Collection[str]) -> bool:
-    """Whether an UPDATE sets columns only where each of them is NULL, SET c = … WHERE c IS NULL [AND …], or is new."""
-    targets = [kind_of(target)[1] for target in node.get("targetList", ())]
-    set_ = {str(target.get("name", "")) for target in targets}
-    if not targets or any("indirection" in target for target in targets):
-        return False
-    table = node.get("relation", {})
-    names = {(table.get("alias") or {}).get("aliasname") or table.get("relname"), ""}
-    set_ -= {column for column in set_ if f"column {relation(table)}.{column}" in made}
-    return set_ <= {column for owner, column in _null_columns(node.get("whereClause")) if owner in names}
-
-
-def _null_columns(condition: Node | None) -> Iterator[tuple[str, str]]:
-    """(table, column) of the columns that a condition demands to be NULL, whatever else it demands."""
-    kind, node = kind_of(condition)
-    if kind == "BoolExpr" and node.get("boolop") == "AND_EXPR":
-        for part in node.get("args", ()):
-            yield from _null_columns(part)
-    elif kind == "NullTest" and node.get("nulltesttype") == "IS_NULL":
-        parts = strings(kind_of(node.get("arg"))[1].get("fields")) if kind_of(node.get("arg"))[0] == "ColumnRef" else ()
-        if parts:
-            yield ".".join(parts[:-1]), parts[-1]
 
 
 def _insert(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]:
@@ -263,7 +244,10 @@ def _role(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]
 
 def _makes_function(node: Node, shown: _Shown, made: Collection[str]) -> Iterator[Hazard]:
     yield from _alters_function(node, shown, made)
-    if strings(node.get("funcname"))[-1:] and strings(node.get("funcname"))[-1] in HARMLESS:
+    returned = strings(node.get("returnType", {}).get("names"))
+    if node.get("replace") and returned[-1:] in (("trigger",), ("event_trigger",)):
+        yield Hazard("trigger", f"may replace what a trigger on a table in use does ({shown})")
+    if strings(node.get("funcname"))[-1:] and strings(node.get("funcname"))[-1] in {*HARMLESS, SETS_SEQUENCE}:
         yield Hazard("unknown", f"makes a function under a name of PostgreSQL's own, which it may stand for ({shown})")
 
 
@@ -329,7 +313,7 @@ def _domain(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazar
 
 
 def _sequence(node: Node, shown: _Shown, _made: Collection[str]) -> Iterator[Hazard]:
-    if any(kind_of(option)[1].get("defname") == "restart" for option in node.get("options", node.get("items", ()))):
+    if any(option_counts_anew(kind_of(option)[1]) for option in node.get("options", node.get("items", ()))):
         yield _loss("counts anew, and where the sequence stood is lost", shown)
 
 
@@ -351,6 +335,11 @@ def _acts(action: Node, table: str, shown: _Shown, made: Collection[str]) -> Ite
             yield Hazard("constraint dropped", f"drops the constraint {action.get('name')} ({shown})")
     elif kind == "AT_AlterColumnType":
         yield _type_change(definition, shown)
+    elif kind == "AT_DropIdentity":
+        yield _loss("drops the sequence of a column, and where it stood is lost", shown)
+    elif kind in ("AT_EnableRowSecurity", "AT_ForceRowSecurity"):
+        if table not in made:
+            yield Hazard("weakens access", f"hides the rows of a table in use that no policy lets through ({shown})")
     elif kind in _ACCESS_ACTIONS:
         yield Hazard("weakens access", f"{_ACCESS_ACTIONS[kind]} ({shown})")
     elif kind not in _ACTIONS:
@@ -389,6 +378,7 @@ _JUDGES: Mapping[str, _Judge] = {
     "DoStmt": _block, "CallStmt": _block, "TransactionStmt": _transaction, "VariableSetStmt": _sets,
     "GrantStmt": _grant, "GrantRoleStmt": _access, "AlterDefaultPrivilegesStmt": _access, "CreateRoleStmt": _role,
     "AlterRoleStmt": _access, "AlterRoleSetStmt": _access, "AlterOwnerStmt": _access, "AlterPolicyStmt": _access,
+    "SecLabelStmt": _access,
     "AlterObjectSchemaStmt": _moves, "RenameStmt": _renames, "AlterEnumStmt": _enum, "CreateTrigStmt": _trigger,
     "DropStmt": _drops, "DropOwnedStmt": _drops_data, "DropdbStmt": _drops_data, "AlterDomainStmt": _domain,
     "AlterTableStmt": _alters_table, "CreateFunctionStmt": _makes_function, "AlterFunctionStmt": _alters_function,

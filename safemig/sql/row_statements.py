@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from safemig.sql.functions import is_harmless
+from safemig.sql.functions import SETS_SEQUENCE, bare, is_harmless
 from safemig.sql.parser import Node, Statement, nodes, strings
 
 _OF_ROWS = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
@@ -16,4 +16,5 @@ def keeps_definitions(statement: Statement) -> bool:
 
 
 def _is_known(call: Node) -> bool:
-    return call.get("funcformat") == "COERCE_SQL_SYNTAX" or is_harmless(strings(call.get("funcname")))
+    name = strings(call.get("funcname"))
+    return call.get("funcformat") == "COERCE_SQL_SYNTAX" or is_harmless(name) or bare(name) == SETS_SEQUENCE

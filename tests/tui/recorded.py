@@ -10,7 +10,9 @@ import msgspec
 from checks.evidence import Evidence, Json
 from safemig.base import file_edit
 from safemig.base.action import Action
+from safemig.consent.journal_key import journal_key
 from safemig.journal.events import Event
+from safemig.journal.seal import sealed
 from safemig.planning.facts import Facts, MigrationFact, SpecFact
 from safemig.planning.plan import Plan, Step
 
@@ -117,6 +119,8 @@ class Recording:
         self.events: list[Event] = []
         self._project = project
         self._commands = 0
+        self._key = journal_key(root)
+        self._last = b""
 
     def add(self, kind: str, data: Mapping[str, Json], step: str = "", *, wall: str = "") -> Event:
         """One more event, also in the journal."""
@@ -125,7 +129,8 @@ class Recording:
         event = Event(number, kind, RUN, TARGET, step, wall, float(number), data)
         self.events.append(event)
         with (self.folder / "events.jsonl").open("ab") as file:
-            file.write(msgspec.json.encode(event) + b"\n")
+            self._last = sealed(self._key, self._last, msgspec.json.encode(event))
+            file.write(self._last + b"\n")
         return event
 
     def begin(self, mode: str = "default", pid: int = 0) -> None:

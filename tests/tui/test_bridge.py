@@ -140,8 +140,24 @@ async def test_a_torn_last_line_is_no_event_yet_and_a_broken_one_ends_the_readin
     (run.folder / "events.jsonl").write_bytes(b"{}\n" + (run.folder / "events.jsonl").read_bytes())
     broken = JournalFeed(run.folder)
     await broken.start()
-    assert len(broken.events) == 0
+    [told] = broken.events
+    assert (told.kind, "line 1 of " in str(told.data["text"])) == ("note", True)
     assert broken.code is not None
+
+
+async def test_a_line_without_the_persons_seal_is_left_out_with_all_behind_it_and_that_is_said(tmp_path: Path) -> None:
+    run = Recording(tmp_path)
+    run.begin()
+    sealed = (run.folder / "events.jsonl").read_bytes()
+    forged = Recording(tmp_path / "elsewhere")
+    forged.events = [*run.events]
+    forged.finish()
+    (run.folder / "events.jsonl").write_bytes(sealed + (forged.folder / "events.jsonl").read_bytes())
+    feed = JournalFeed(run.folder)
+    await feed.start()
+    assert [event.kind for event in feed.events] == ["run.started", "facts", "plan.revised", "note"]
+    assert "line 4 of " in str(feed.events[-1].data["text"])
+    assert (feed.code, feed.hears) == (1, False)
 
 
 async def test_a_run_that_goes_on_elsewhere_is_followed_and_spoken_to(tmp_path: Path) -> None:

@@ -168,9 +168,8 @@ class _Objects(msgspec.Struct):
 
 def _recipe(root: Path, action: Action) -> tuple[str, ...]:
     """The lines behind a make target, if its recipe is still the one that was run."""
-    from safemig.planning.collect.commands import whole_recipe
     from safemig.shell.make_effects import recipe_digest
-    from safemig.shell.makefile import read_makefile
+    from safemig.shell.makefile import read_makefile, whole_recipe
 
     path = next((path for name in _MAKEFILES if (path := root / action.cwd / name).is_file()), None)
     if not action.target or path is None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safemig.base.action import Action
 from safemig.base.file_edit import unified
 from safemig.planning.collect.commands import commands_of
-from safemig.planning.facts import CommandFact, Facts, Finding
+from safemig.planning.facts import CalledFact, CommandFact, Facts, Finding
 from safemig.planning.recipes import NAME
 from safemig.planning.startup.reading import read_startup
+from safemig.planning.steps import calls_of
 
 if TYPE_CHECKING:
     from safemig.project.config import Config
@@ -24,26 +25,30 @@ class AnotherPlan(Exception):
     """What changed calls for more than the same steps with other recipes."""
 
 
-def reread(fresh: Project, config: Config, facts: Facts, clean: Callable[[str], str]) -> Finding:
+def reread(
+    fresh: Project, config: Config, facts: Facts, clean: Callable[[str], str], written: Mapping[str, str]
+) -> Finding:
     """The finding that makes the plan's next revision, from the facts and the project as it is now; what it holds of
-    recipes is ``clean``, as it is in the facts.
+    recipes is ``clean``, as it is in the facts. ``written`` are the digests of the files that the plan has edited.
 
     Raises AnotherPlan where a command is gone, or applies revisions now and did not before: facts that the plan was
     made from would be others.
     """
     commands = commands_of(fresh, config, facts.message)
-    commands = {role: replace(each, lines=tuple(map(clean, each.lines))) for role, each in commands.items()}
-    changed = {role: commands.get(role) for role, known in facts.commands.items() if commands.get(role) != known}
+    commands = {role: _clean(each, clean) for role, each in commands.items()}
+    left = {role: _as_left(known, written) for role, known in facts.commands.items()}
+    changed = {role: _with_news(commands[role], known) if role in commands else None for role, known in left.items()}
+    changed = {role: command for role, command in changed.items() if command != left[role]}
     actions: list[Action] = []
     for role, command in changed.items():
         if command is None:
             raise AnotherPlan(f"nothing is known any more that plays the part of {role}")
         if SCHEMA in command.touches and SCHEMA not in facts.commands[role].touches:
             raise AnotherPlan(f"`{command.line}` changes the database schema now, and did not when it was planned")
-        actions.append(_action(role, command, facts.commands[role]))
+        actions.append(_action(role, command, left[role]))
     _refuse_new_places(fresh, commands, facts)
-    targets = list(dict.fromkeys((action.target, action.recipe[:8]) for action in actions if action.target))
-    named = ", ".join(f"make {target} ({digest})" for target, digest in targets)
+    marks = dict.fromkeys((action.line, action.runs[:8]) for action in actions if action.runs)
+    named = ", ".join(f"{line} ({digest})" for line, digest in marks)
     cause = f"what is run changed after the plan was made: {named}"
     known = {role: command for role, command in changed.items() if command is not None}
     return Finding(NAME, cause, actions=tuple(actions), commands=known)
@@ -58,11 +63,57 @@ def _action(role: str, command: CommandFact, known: CommandFact) -> Action:
         effect=command.effect,
         touches=command.touches,
         text=role,
-        diff=_new(known, command) if command.target else "",
+        diff=_new(known, command) if command.target or command.calls or known.calls else "",
+        calls=calls_of(command),
+        asks=_why(known, command),
     )
 
 
+def _why(known: CommandFact, command: CommandFact) -> str:
+    """Why it is asked about, whatever the mode."""
+    if command.recipe != known.recipe or command.line != known.line:
+        changed = f"the recipe of `make {command.target}`" if command.target else f"`{command.line}`"
+    else:
+        changed = f"what `{command.line}` calls"
+    return f"{changed} changed after the plan was made"
+
+
+def _clean(fact: CommandFact, clean: Callable[[str], str]) -> CommandFact:
+    calls = tuple(replace(one, text=clean(one.text)) for one in fact.calls)
+    return replace(fact, lines=tuple(map(clean, fact.lines)), calls=calls)
+
+
+def _as_left(fact: CommandFact, written: Mapping[str, str]) -> CommandFact:
+    """The command with the files that it calls as the edits of the plan have left them."""
+    left = (one if one.diff else replace(one, sha256=written.get(one.path, one.sha256)) for one in fact.calls)
+    return replace(fact, calls=tuple(left))
+
+
+def _with_news(command: CommandFact, known: CommandFact) -> CommandFact:
+    """The command with what is new in the files that it calls."""
+    before = {one.path: one for one in known.calls}
+    calls = (replace(one, diff=_new_in(one, before.get(one.path))) for one in command.calls)
+    return replace(command, calls=tuple(calls))
+
+
+def _new_in(now: CalledFact, before: CalledFact | None) -> str:
+    if before is not None and before.sha256 == now.sha256:
+        return before.diff
+    text = before.text if before else None
+    return unified(now.path, text, now.text) or f"{now.path} is another file\n"
+
+
 def _new(known: CommandFact, command: CommandFact) -> str:
+    """What is new in the recipe, and in the files that the command calls."""
+    before = {one.path: one.sha256 for one in known.calls}
+    now = {one.path for one in command.calls}
+    news = [one.diff for one in command.calls if before.get(one.path) != one.sha256]
+    news += [f"{path} is gone, or not called any more\n" for path in before if path not in now]
+    recipe = _new_lines(known, command) if command.recipe != known.recipe or not news else ""
+    return "".join([recipe, *news])
+
+
+def _new_lines(known: CommandFact, command: CommandFact) -> str:
     """What is new in the lines that making the target runs; where the earlier ones are not at hand, all of them."""
     before, after = ("".join(f"{line}\n" for line in each.lines) for each in (known, command))
     if not before:

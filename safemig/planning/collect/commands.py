@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safemig.base.action import SCHEMA, Effect
+from safemig.planning.collect.called_files import with_calls
 from safemig.planning.collect.current_command import current_of
 from safemig.planning.facts import CommandFact, Facts
 from safemig.project.derived_commands import MESSAGE, judged
 from safemig.shell.effects import effect_of_line
 from safemig.shell.make_effects import effect_in_folder, effect_of_target
-from safemig.shell.makefile import Makefile, Target, asks, expand, message_variable, parse
+from safemig.shell.makefile import Makefile, Target, asks, message_variable, parse, whole_recipe
 from safemig.shell.outcome import ANYTHING
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from safemig.project.layout import Project
 
 UPGRADE = re.compile(r"\b(alembic\b.*?\s|flask\s+db\s+)upgrade(\s+heads?)?\b")
-DOLLARS = "\0"
 _LONGEST = 40_000  # letters of what a target runs
 WHATEVER = "what the command that safemig.yaml names does"
 
@@ -45,7 +45,7 @@ def commands_of(project: Project, config: Config, message: str = "") -> dict[str
     look = current_of(project.makefile, found.get("migrate"), project.root, project.compose, derived=derived)
     if look and "current" not in config.commands:
         found["current"] = look
-    return found
+    return {role: with_calls(project, fact) for role, fact in found.items()}
 
 
 def from_line(line: str, makefile: Makefile | None) -> CommandFact:
@@ -96,22 +96,6 @@ def from_target(makefile: Makefile, name: str) -> CommandFact:
 def _kept(lines: tuple[str, ...]) -> tuple[str, ...]:
     """They are there to be shown: more of them than anybody reads are not kept."""
     return lines if sum(map(len, lines)) <= _LONGEST else ()
-
-
-def whole_recipe(makefile: Makefile, name: str, made: set[str] | None = None) -> Iterator[str]:
-    """The recipe lines that making ``name`` runs, prerequisites first, variables expanded, the shell's $$ kept.
-
-    As in make each target is made once: 40 targets that share two prerequisites each would else be 2 to the 40th.
-    """
-    made = set() if made is None else made
-    target = makefile.target(name)
-    if target is None or name in made:
-        return
-    made.add(name)
-    for prerequisite in target.prerequisites:
-        yield from whole_recipe(makefile, prerequisite, made)
-    for line in target.recipe:
-        yield expand(line.replace("$$", DOLLARS), makefile.variables).replace(DOLLARS, "$$")
 
 
 def recipe_lines(facts: Facts, makefile: Makefile | None, roles: Sequence[str] = ("test", "migrate")) -> Iterator[str]:

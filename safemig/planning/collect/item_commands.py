@@ -11,6 +11,7 @@ from safemig.checklist.commands import proof_of
 from safemig.checklist.locations import same_file
 from safemig.checklist.readonly_commands import Known, Looking, lookings, paths_of_tests
 from safemig.plan_document.document import Phase
+from safemig.planning.collect.called_files import with_calls
 from safemig.planning.collect.commands import from_target, recipe_lines
 from safemig.planning.facts import CommandFact, Facts, NamedFact
 from safemig.shell.outcome import Effects
@@ -58,7 +59,7 @@ def _fact(facts: Facts, project: Project, one: Looking) -> NamedFact:
     if one.tool == "psql":
         return replace(made, query=one.words[0])
     if one.tool == "make" and project.makefile:
-        return replace(made, command=from_target(project.makefile, one.words[1]))
+        return replace(made, command=with_calls(project, from_target(project.makefile, one.words[1])))
     if one.tool in ("curl", "docker"):
         if one.tool == "docker" and facts.runtime != "docker":
             return replace(made, why="not run: this target is plain processes")

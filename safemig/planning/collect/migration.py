@@ -21,6 +21,7 @@ from safemig.migrations.online.forms import gentle
 from safemig.migrations.online.order import apart_first
 from safemig.migrations.script_template import ScriptTemplate, databases_in
 from safemig.migrations.writer import CannotAuthor, MigrationFile, author, author_merge, with_downgrade
+from safemig.planning.collect.called_files import with_calls
 from safemig.planning.collect.commands import derived_command
 from safemig.planning.collect.environment_script import env_notes, env_script, rehearsal_of, way_of
 from safemig.planning.facts import Facts, HookFact, MigrationFact
@@ -154,7 +155,9 @@ def with_merge(facts: Facts, project: Project, tree: AlembicTree, graph: Graph, 
 def _hooked(facts: Facts, fact: MigrationFact, project: Project, tree: AlembicTree) -> tuple[Facts, MigrationFact]:
     """The file with the post-write hooks that are run on it, and the facts with those that are not."""
     hooks = write_hooks(project, tree, project.root / fact.path)
-    run = tuple(HookFact(hook.name, derived_command(hook.line)) for hook in hooks if hook.line)
+    run = tuple(
+        HookFact(hook.name, with_calls(project, derived_command(hook.line), texts=False)) for hook in hooks if hook.line
+    )
     problems = tuple(hook.why for hook in hooks if hook.why)
     return replace(facts, problems=(*facts.problems, *problems)), replace(fact, hooks=run)
 

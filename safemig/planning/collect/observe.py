@@ -18,6 +18,7 @@ from safemig.migrations.fixed_names import Fixed, fixed_names, message_of
 from safemig.plan_document.document import Document, Phase
 from safemig.plan_document.migrating import asks_migration
 from safemig.planning.applying import upgrades
+from safemig.planning.collect.called_files import called_by, with_calls
 from safemig.planning.collect.changed_spec import asks_of, kept_text
 from safemig.planning.collect.commands import commands_of, from_target
 from safemig.planning.collect.existing_tables import with_stated
@@ -109,6 +110,7 @@ def _of_project(
         heads=graph.heads,
         revisions=len(graph.revisions),
         start_database=runtime.database_line(),
+        database_calls=called_by(project, "", runtime.database_line()),
         running=_running(runtime),
         bridge=_bridge(project, config),
         unread=() if world.seen else (world.reason,),
@@ -263,7 +265,8 @@ def _with_test_target(facts: Facts, project: Project) -> Facts:
 
     action = file_edit.propose(_relative(project, project.makefile.path), project.makefile.text, proposed)
     fresh = parse(proposed, project.makefile.path, project.makefile.root)
-    return replace(facts, test_target=action, test_command=from_target(fresh, "test"))
+    command = with_calls(replace(project, makefile=fresh), from_target(fresh, "test"))
+    return replace(facts, test_target=action, test_command=command)
 
 
 def _tests_folder(project: Project) -> str:

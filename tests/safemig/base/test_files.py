@@ -132,7 +132,7 @@ BOMBS = {
     "prerequisites": (
         "Makefile",
         "".join(f"{side}{n}: a{n + 1} b{n + 1}\n\techo {side}{n}\n" for n in range(40) for side in "ab"),
-        "from safemig.planning.collect.commands import whole_recipe\n"
+        "from safemig.shell.makefile import whole_recipe\n"
         "from safemig.shell.make_effects import effect_in_folder\n"
         "from safemig.shell.makefile import read_makefile\n"
         "assert len(list(whole_recipe(read_makefile(place), 'a0'))) == 79\n"

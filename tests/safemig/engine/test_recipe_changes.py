@@ -123,3 +123,24 @@ def test_a_recipe_that_changed_while_nobody_was_there_is_asked_anew_by_the_resum
     assert [line.strip() for line in news if line.startswith("  +") and "echo" in line] == ["+echo tested >> calls.log"]
     assert not any("--token" in line for line in news if line.startswith(("  -", "  +")))
     assert not any("Hunt3r" in path.read_text(encoding="utf-8") for path in spine.runs()[-1].glob("f*.json"))
+
+
+@pytest.mark.parametrize("when", ["under its question", "between question and command of another step"])
+def test_a_script_that_a_recipe_calls_and_that_changes_is_asked_about_anew(spine: Spine, when: str) -> None:
+    script = spine.root / "scripts" / "prepare.sh"
+    script.parent.mkdir()
+    script.write_text("echo prepared >> calls.log\n", encoding="utf-8")
+    rewrite(spine, "echo test >> calls.log\n", "sh scripts/prepare.sh\n")
+    at = "test" if when.startswith("under") else "start"
+
+    def answers(event: Said) -> list[Said]:
+        if asked(event) and event["step"] == at and "changed" not in script.read_text(encoding="utf-8"):
+            script.write_text("echo changed >> calls.log\n", encoding="utf-8")
+        return [decide(event, "once")] if asked(event) else []
+
+    code, events = converse(spine, answers)
+    assert (code, events[-1]["data"]["verdict"]) == (0, "passed")
+    question = of(events, "approval.asked", "test")[-1]["data"]
+    assert question["rule"].startswith("what `make test` calls changed after the plan was made")
+    assert "+echo changed >> calls.log" in [line.strip() for line in question["detail"].splitlines()]
+    assert len(of(events, "approval.asked", "test")) == (2 if at == "test" else 1)

@@ -31,6 +31,7 @@ OTHER: dict[str, Any] = {
     "effect": "write",
     "touches": ("files",),
     "contents": (FileDigest("versions/a1.py", "abc"),),
+    "calls": (FileDigest("scripts/seed.sh", "abc"),),
     "asks": "its files changed",
 }
 

@@ -163,7 +163,8 @@ def test_the_words_of_an_answer_say_exactly_what_it_grants() -> None:
     )
     assert (changing.always, changing.tool) == ("", "")
     assert found.always == (
-        "don't ask again for exactly `make migrate` in backend/ of this project, as long as its recipe stays as it is"
+        "don't ask again for exactly `make migrate` in backend/ of this project, as long as its recipe and the files "
+        "that it calls stay as they are"
     )
     assert found.tool == "don't ask again for `make` in backend/ of this project, except what can lose data"
     edit = judge(EDIT, DEFAULT)
