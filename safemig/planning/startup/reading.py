@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from safemig.base.files import head
 from safemig.planning.facts import AppliesFact, ApplyingRole, CommandFact
-from safemig.planning.startup.application import Program
+from safemig.planning.startup.application import Program, Reached
 from safemig.planning.startup.containers import built, start_of, started
 from safemig.planning.startup.invocation import APPLIES, SERVED, SHELLS, Invocation, invocations, is_python, not_read
 from safemig.planning.startup.making import makefile_at, recipe_of
@@ -345,20 +345,25 @@ class _Reading:
         self.unread.append(f"{what} could not be read: {why}{place}")
 
     def _conftests(self, world: World, at: _At) -> None:
+        program = Program((*world.modules(), self.project.folder), fixtures=True)
         for path in _test_files(self.project.folder):
-            program = Program((*world.modules(), self.project.folder), fixtures=True)
+            known = set(program.found)
             program.file(path, whole=True)
-            for unread, why in program.unread.items():
-                self._dark(self._shown(unread), why, world, at)
-            for reached in program.found.values():
-                if reached.kind == "serve" or (reached.kind == "shell" and not APPLIES.search(reached.text)):
-                    continue
-                below = at.below(reached.file, reached.line)
-                if _OTHER_DATABASE.search(head(path, 400_000)):
-                    where = f"{self._shown(reached.file)}:{reached.line}"
-                    self.notes.append(f"{where} upgrades a database for the tests; which one could not be read")
-                else:
-                    self._applies("alembic's upgrade", world, below)
+            own = _OTHER_DATABASE.search(head(path, 400_000))
+            for reached in [each for key, each in program.found.items() if key not in known]:
+                self._of_tests(reached, world, at.below(reached.file, reached.line), own=bool(own))
+        for unread, why in program.unread.items():
+            self._dark(self._shown(unread), why, world, at)
+
+    def _of_tests(self, reached: Reached, world: World, at: _At, *, own: bool) -> None:
+        """``own``: the file that leads there decides for itself which database it prepares."""
+        if reached.kind in ("serve", "unknown") or (reached.kind == "shell" and not APPLIES.search(reached.text)):
+            return
+        if own:
+            where = f"{self._shown(reached.file)}:{reached.line}"
+            self.notes.append(f"{where} upgrades a database for the tests; which one could not be read")
+        else:
+            self._applies("alembic's upgrade", world, at)
 
     # What was found
 
