@@ -111,8 +111,9 @@ def _compare(opened: Opened, facts: Facts, wanted: Wanted) -> dict[str, Json]:
         raise CannotVerify("the spec cannot be used as it stands: " + "; ".join(wanted.problems))
     with opened.runtime.connect() as connection:
         found = take(connection)
-        lacking = privileges.lacking(connection, privileges.granted(wanted))
-        wider = privileges.wider(connection, privileges.granted(wanted))
+        grants = privileges.granted(wanted)
+        lacking = (*privileges.lacking(connection, grants), *privileges.absent(connection, wanted))
+        wider = privileges.wider(connection, grants)
     dump = opened.runtime.dump_schema()
     tree = opened.project.tree
     drifted = _drift(opened, facts, found)

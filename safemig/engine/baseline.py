@@ -164,7 +164,7 @@ async def _require_granted(
     """Ends the run where something of the phase is not there, a privilege that it grants among that."""
     lacking = await s.look(lambda: _lacking(s, wanted))
     _compared(s, step, "before", differences, wanted, began, lacking)
-    named = [words(differences)] if differences else [f"privilege {lacking[0].text}"] if lacking else []
+    named = [words(differences)] if differences else [lacking[0].words] if lacking else []
     if named:
         raise RunEnds("failed", f"the schema is not what the spec asks for, and no change of it is planned: {named[0]}")
 
@@ -312,7 +312,7 @@ async def verify(s: Session, step: Step) -> None:
     lacking = await s.look(lambda: _lacking(s, wanted)) if wanted else ()
     _compared(s, step, "after", differences, wanted, began, lacking)
     if lacking and not differences:
-        raise RunEnds("failed", f"the migration ran, but a privilege was not granted: {lacking[0].text}")
+        raise RunEnds("failed", f"the migration ran, but this is not there: {lacking[0].words}")
     if differences:
         first = differences[0]
         raise RunEnds(
@@ -324,7 +324,10 @@ async def verify(s: Session, step: Step) -> None:
 
 def _lacking(s: Session, wanted: Wanted) -> tuple[privileges.Lacking, ...]:
     with s.runtime.connect() as connection:
-        return privileges.lacking(connection, privileges.granted(wanted))
+        return (
+            *privileges.lacking(connection, privileges.granted(wanted)),
+            *privileges.absent(connection, wanted),
+        )
 
 
 def _compared(

@@ -16,7 +16,7 @@ from safemig.engine.skipping import SKIPPED, skipped_steps, without_skipped
 from safemig.journal.events import Verdict
 from safemig.plan_document.migrating import asks_migration
 from safemig.planning.applying import FIRST_LOOK
-from safemig.planning.heads import NOTHING_TO_DO, found_there
+from safemig.planning.heads import NOTHING_TO_DO, SEEN_THERE, found_there
 from safemig.planning.pending import ACCEPTED, UNCOMPARED
 from safemig.signals.comparison import Signal, judge
 from safemig.signals.words import signal_word
@@ -145,8 +145,9 @@ def _unchanged(s: Session, own: Sequence[str]) -> str:
     schema is there does not say that these are done: a backfill leaves no trace in it), and the statements of the phase
     that a revision has and that no look shows."""
     there = found_there(s.findings)
-    reason = NOTHING_TO_DO if there else UNTOLD.format(title) if (title := _untold(s)) else NOTHING_ASKED
     unread = judged(s).not_checked if there else ()
+    seen = SEEN_THERE if unread else NOTHING_TO_DO
+    reason = seen if there else UNTOLD.format(title) if (title := _untold(s)) else NOTHING_ASKED
     named = (
         _naming("statements that a revision has and no look shows", unread),
         _naming("open items that ask for a migration of the phase", own),

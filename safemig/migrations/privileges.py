@@ -32,6 +32,13 @@ SHOWN = ("CREATE", "ALTER", "DROP", "COMMENT", "SET", "RESET", "BEGIN", "START",
 _NAMING = frozenset(
     {"GRANT", "REVOKE", "OWNER", "OWNED", "AUTHORIZATION", "POLICY", "ROLE", "USER", "PRIVILEGES", "MAPPING"}
 )
+# What such a statement makes, where PostgreSQL lists it, and what names it in the parse tree.
+_NAMED = {
+    "CreatePublicationStmt": ("publication", "pg_publication", "pubname", "pubname"),
+    "CreateRoleStmt": ("role", "pg_roles", "rolname", "role"),
+    "CreateForeignServerStmt": ("server", "pg_foreign_server", "srvname", "servername"),
+    "CreateEventTrigStmt": ("event trigger", "pg_event_trigger", "evtname", "trigname"),
+}
 _LONGEST = 120  # letters of a statement that are shown
 _TABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 _ALL = {"table": _TABLE, "sequence": ("USAGE", "SELECT", "UPDATE"), "schema": ("USAGE", "CREATE")}
@@ -50,17 +57,24 @@ class Granted:
 
 @dataclass(frozen=True)
 class Lacking:
-    """A privilege that the spec grants and PostgreSQL does not show; ``sql`` gives it."""
+    """A privilege that the spec grants, or a thing beside the schema that it makes (``kind``), and that PostgreSQL does
+    not show; ``sql`` gives it."""
 
     text: str
     sql: str
     place: tuple[str, int]
+    kind: str = "privilege"
+
+    @property
+    def words(self) -> str:
+        """What is missing, with its kind."""
+        return f"{self.kind} {self.text}"
 
 
 def shown(one: Lacking) -> dict[str, Json]:
-    """A privilege that is missing, as a difference."""
+    """A privilege or thing that is missing, as a difference."""
     said, _, found = one.text.partition(": ")
-    return {"object": f"privilege {said}", "aspect": "missing", "wanted": said, "found": found}
+    return {"object": f"{one.kind} {said}", "aspect": "missing", "wanted": said, "found": found}
 
 
 @dataclass(frozen=True)
@@ -166,6 +180,21 @@ def lacking(connection: psycopg.Connection[Any], grants: tuple[Granted, ...]) ->
     return tuple(result)
 
 
+def absent(connection: psycopg.Connection[Any], wanted: Wanted) -> tuple[Lacking, ...]:
+    """The publications, roles, servers and event triggers that the upgrade makes and that are not there. That one is
+    there says nothing of what it holds: its statement stays unread. psycopg.Error is the caller's."""
+    result = []
+    for statement, tree, line in _parsed(wanted):
+        kind, catalog, column, field = _NAMED.get(tree.kind, ("", "", "", "")) if tree else ("", "", "", "")
+        if not (kind and tree):
+            continue
+        name = str(tree.node.get(field))
+        if connection.execute(f"SELECT 1 FROM {catalog} WHERE {column} = %s".encode(), (name,)).fetchone() is None:
+            why = f"{name}: there is no such {kind}"
+            result.append(Lacking(why, f"{statement.text};", wanted.place(line), kind))
+    return tuple(result)
+
+
 def _why_not(connection: psycopg.Connection[Any], kind: str, role: str, name: str, privilege: str) -> str:
     if role != "public":
         known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
@@ -192,10 +221,15 @@ def _statements(wanted: Wanted) -> Iterator[tuple[Statement, int]]:
 
 
 def _parsed(wanted: Wanted) -> tuple[tuple[Statement, Tree | None, int], ...]:
-    """The SQL statements with their line in the upgrade, those that give or take privileges with their parse tree."""
+    """The SQL statements with their line in the upgrade, those that give or take privileges, or make what no snapshot
+    shows, with their parse tree."""
     found = tuple(_statements(wanted))
-    trees = _trees(tuple(statement.text for statement, _ in found if statement.head in ("GRANT", "REVOKE")))
+    trees = _trees(tuple(one.text for one, _ in found if one.head in ("GRANT", "REVOKE") or _makes_unseen(one)))
     return tuple((statement, trees.get(statement.text), line) for statement, line in found)
+
+
+def _makes_unseen(statement: Statement) -> bool:
+    return statement.head == "CREATE" and beside_schema(statement)
 
 
 @lru_cache(maxsize=64)

@@ -8,6 +8,7 @@ from safemig.planning.facts import Facts, Finding
 from safemig.planning.steps import also_plays
 
 NOTHING_TO_DO = "the database has already everything that the spec asks for; nothing is to be done"
+SEEN_THERE = "the database has already everything of the spec that a look shows; nothing is to be done"
 THERE = "there"  # the finding that everything the phase asks for is there
 
 

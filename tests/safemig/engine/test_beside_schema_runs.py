@@ -45,10 +45,15 @@ def test_a_phase_of_one_publication_is_written_and_named_as_not_checked(used: Sp
     told = safemig(used.root, "verify", "--spec", "ratings", "--phase", "1")
     assert told.code == 1, told.shown
     assert "not checked: docs/ratings_plan.md:6: CREATE PUBLICATION" in told.out
-    execute(used, "DROP PUBLICATION feed")
     again = safemig(used.root, *AUTO, "--spec", "ratings", "--phase", "1")
     assert verdict(again) == "unchanged", again.err
+    assert "everything of the spec that a look shows" in again.err
     assert "statements that a revision has and no look shows: docs/ratings_plan.md:6: CREATE PUBLICATION" in again.err
+    execute(used, "DROP PUBLICATION feed")
+    gone = safemig(used.root, *AUTO, "--spec", "ratings", "--phase", "1")
+    assert (gone.code, verdict(gone)) == (1, "failed"), gone.err
+    assert "publication feed: there is no such publication" in gone.err
+    assert "publication feed: missing" in safemig(used.root, "verify", "--spec", "ratings", "--phase", "1").out
 
 
 @pytest.mark.parametrize("sql", ["UPDATE course SET slug = 'x' WHERE slug IS NULL;", "DELETE FROM course;"])

@@ -9,7 +9,7 @@ import pytest
 
 from checks.schema import snapshot
 from checks.schema.difference import compare
-from safemig.migrations.privileges import granted, lacking, roles, unread
+from safemig.migrations.privileges import absent, granted, lacking, roles, unread
 from safemig.plan_document.document import parse
 from safemig.postgres.ddl.dependencies import ordered
 from safemig.postgres.ddl.tables import mend, why_not
@@ -316,3 +316,23 @@ ALTER TABLE rating ADD note text;
     assert found is not None
     assert [place[1] for _, place in unread(found)] == [5, 6, 7, 8, 9, 10, 11]
     assert unread(found)[0][0] == "GRANT SELECT (id) ON rating TO v3_reader"
+
+
+def test_what_stands_beside_the_schema_is_looked_for_by_its_name(dsn: str) -> None:
+    """A statement that no comparison shows: that its thing is missing is told, and not that it is as asked for."""
+    made = ("PUBLICATION beside_feed FOR TABLE rating", "ROLE beside_reader", "COLLATION beside_c (locale = 'C')")
+    statements = "\n".join(f"CREATE {one};" for one in made)
+    text = f"# S\n\n## Phase 1: beside\n\n```sql\nCREATE TABLE rating (id int);\n{statements}\n```\n"
+    document = parse(text.encode(), "p.md")
+    spec = wanted(document, document.phases[0], [])
+    assert spec is not None
+    assert len(unread(spec)) == 3
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(b"CREATE TABLE rating (id int)")
+        found = absent(connection, spec)
+        assert [one.words for one in found] == [
+            "publication beside_feed: there is no such publication",
+            "role beside_reader: there is no such role",
+        ]
+        connection.execute(found[0].sql.encode())
+        assert [one.kind for one in absent(connection, spec)] == ["role"]
