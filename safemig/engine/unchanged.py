@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from safemig.engine import observation
 from safemig.engine.session import RunEnds, Session
 from safemig.migrations.change import Wanted
+from safemig.migrations.privileges import unread
 from safemig.migrations.reconcile.statements import parts
 from safemig.planning.collect.existing_tables import in_revisions, in_words
 from safemig.planning.facts import Finding
-from safemig.planning.heads import NOTHING_TO_DO, THERE
+from safemig.planning.heads import NOTHING_TO_DO, SEEN_THERE, THERE
 from safemig.planning.plan import Step
 from safemig.sandbox.adopt_table import unmade
 from safemig.sandbox.drift import Drift
@@ -36,8 +37,9 @@ async def leave_out(s: Session, step: Step, wanted: Wanted, drift: Drift) -> Non
         if not _named_by(graph, wanted):
             reason = f"{NOTHING_TO_DO}; but whether the revisions make it is not known: {drift.reason}"
             raise RunEnds("failed", reason)
-    s.note(NOTHING_TO_DO, step.id)
-    s.find(Finding(THERE, NOTHING_TO_DO))
+    text = SEEN_THERE if unread(wanted) else NOTHING_TO_DO
+    s.note(text, step.id)
+    s.find(Finding(THERE, text))
 
 
 def _named_by(graph: Graph, wanted: Wanted) -> bool:

@@ -19,7 +19,7 @@ from safemig.journal.state import RunState, Seen, StepState
 from safemig.plan_document.migrating import asks_migration
 from safemig.planning.applying import FIRST_LOOK
 from safemig.planning.facts import Facts, Finding
-from safemig.planning.heads import NOTHING_TO_DO, THERE
+from safemig.planning.heads import SEEN_THERE, THERE
 from safemig.planning.pending import ACCEPTED, UNCOMPARED
 from safemig.planning.planner import draft
 from safemig.project.config_schema import Config
@@ -152,7 +152,7 @@ def test_unchanged_names_what_it_does_not_say() -> None:
     for step in s.plan.steps:
         s.past.of(step.id).status = "planned"
     reason = _unchanged(s, asks_migration(spec.items))
-    assert reason.startswith(NOTHING_TO_DO)
+    assert reason.startswith(SEEN_THERE)
     assert "a revision has and no look shows: p.md:6: CREATE PUBLICATION feed" in reason
     assert "of the phase: Migrate the old rows" in reason
     assert "in no chosen phase: docs/b.md:7: Prepare the migration" in reason
