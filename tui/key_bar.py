@@ -32,11 +32,13 @@ class BarKey:
     shown: str
     text: str
     key: str
+    answer: bool = False
+    gap: int = 1
 
     @property
     def width(self) -> int:
-        """Cells, with a blank before, between and behind."""
-        return cell_len(self.shown) + cell_len(self.text) + 3
+        """Cells, with a blank before and between, and a gap behind."""
+        return cell_len(self.shown) + cell_len(self.text) + 2 + self.gap
 
 
 class KeyBar(Widget):
@@ -68,7 +70,8 @@ class KeyBar(Widget):
             if name == "app.stop" and not getattr(self.app, "stoppable", False):
                 continue  # it would only ask to quit, and push a key out that does something
             if binding.description and active.enabled and name not in found:
-                found[name] = (BarKey(self.app.get_key_display(binding), binding.description, key), binding.show)
+                shown = self.app.get_key_display(binding)
+                found[name] = (BarKey(shown, binding.description, key, answer=name in FIRST), binding.show)
         pinned = {name: next((name for name in names if name in found), "") for names in PINNED for name in names}
         always = tuple(found[name][0] for name in dict.fromkeys(pinned.values()) if name)
         rest = [(name, one) for name, (one, show) in found.items() if show and name not in pinned]
@@ -82,7 +85,7 @@ class KeyBar(Widget):
         places: list[tuple[int, int, str]] = []
         at = 0
         for one in fitting(*self._read_keys, self.size.width):
-            parts += [" ", (one.shown, "bold $text-accent"), f" {one.text} "]
+            parts += [" ", (one.shown, "bold $text-accent"), f" {one.text}{' ' * one.gap}"]
             places.append((at, at + one.width, one.key))
             at += one.width
         self._places = tuple(places)
@@ -95,9 +98,12 @@ class KeyBar(Widget):
 
 
 def fitting(rest: Sequence[BarKey], always: Sequence[BarKey], width: int) -> tuple[BarKey, ...]:
-    """As many of ``rest`` as there is room for before those that are always shown. Pure."""
+    """As many of ``rest`` as there is room for before those that are always shown; where an answer would have none, all
+    stand closer together. Pure."""
     if sum(one.width for one in (*rest, *always)) > width:
         always = [replace(binding, shown=SHORT.get(binding.shown, binding.shown)) for binding in always]
+    if sum(one.width for one in (*rest, *always) if one.answer or one in always) > width:
+        rest, always = ([replace(one, gap=0) for one in keys] for keys in (rest, always))
     left = width - sum(one.width for one in always)
     shown: list[BarKey] = []
     for one in rest:

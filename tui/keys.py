@@ -204,6 +204,15 @@ PANES = [  # with priority: done before the next key is looked at, so that keys 
         tooltip="Go to the checklist",
     ),
     Binding(
+        "slash",
+        "find",
+        "find",
+        id="pane.find",
+        show=False,
+        priority=True,  # as of the shell line
+        tooltip="Find words in the plan or the checklist; Enter goes to the next match",
+    ),
+    Binding(
         "exclamation_mark",
         "shell",
         "shell",

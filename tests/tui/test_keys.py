@@ -93,12 +93,13 @@ def test_only_keys_that_work_are_set() -> None:
     ]
 
 
-def _bar(*words: str) -> tuple[BarKey, ...]:
-    return tuple(BarKey(word.partition(" ")[0], word.partition(" ")[2], "") for word in words)
+def _bar(*words: str, answer: bool = False) -> tuple[BarKey, ...]:
+    return tuple(BarKey(word.partition(" ")[0], word.partition(" ")[2], "", answer) for word in words)
 
 
 ALWAYS = _bar("shift+tab mode", "? keys", "q quit")
-ANSWERS = _bar("y yes", "a always", "t tool", "e edit", "n no", "d details")
+ANSWERS = _bar("y yes", "a always", "t tool", "e edit", "n no", "d details", answer=True)
+STOP = _bar("^c stop")
 
 
 @pytest.mark.parametrize(
@@ -107,9 +108,16 @@ ANSWERS = _bar("y yes", "a always", "t tool", "e edit", "n no", "d details")
         (_bar("⏎ open step", "^c stop"), 80, "⏎ ^c shift+tab ? q"),
         ((*ANSWERS, *_bar("⏎ open step")), 80, "y a t e n d ⇧tab ? q"),
         ((*ANSWERS, *_bar("⏎ open step", "^c stop")), 120, "y a t e n d ⏎ ^c shift+tab ? q"),
-        (ANSWERS, 40, "y ⇧tab ? q"),
+        (ANSWERS, 40, "y a ⇧tab ? q"),
         ((), 20, "⇧tab ? q"),
     ],
 )
 def test_the_way_out_help_and_the_mode_are_always_in_the_bar(rest: tuple[BarKey, ...], width: int, shown: str) -> None:
     assert " ".join(one.shown for one in fitting(rest, ALWAYS, width)) == shown
+
+
+def test_the_answers_stand_closer_together_before_one_of_them_has_no_room() -> None:
+    shown = fitting((*ANSWERS, *_bar("⏎ open step")), (*STOP, *ALWAYS), 80)
+    assert " ".join(one.shown for one in shown) == "y a t e n d ^c ⇧tab ? q"
+    assert sum(one.width for one in shown) <= 80
+    assert {one.gap for one in fitting(ANSWERS, (*STOP, *ALWAYS), 120)} == {1}

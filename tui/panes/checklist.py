@@ -25,6 +25,7 @@ from safemig.plan_document.vocabulary import Vocabulary, vocabulary
 from tui.panes import checklist_view
 from tui.panes.checklist_lines import Line, lay_out
 from tui.panes.checklist_view import View
+from tui.panes.find_line import match_from, matches
 from tui.words import clean
 
 LOOK_EVERY = 0.5
@@ -237,6 +238,16 @@ class ChecklistPane(ScrollView, can_focus=True):
         assert self._view is not None  # check_action has seen to it
         self._word = ""
         return self._view
+
+    def find(self, words: str, by: int) -> tuple[int, int]:
+        """The cursor on the item that is ``by`` matches further: which match that is, and of how many."""
+        view = self.view
+        places = matches([row.item.text for row in view.rows], words) if view else []
+        if view is None or not places:
+            return 0, 0
+        index = match_from(places, view.cursor, by)
+        self.action_move(places[index] - view.cursor)
+        return index + 1, len(places)
 
     def action_move(self, by: int) -> None:
         self._change(checklist_view.moved(self._told(), by))

@@ -16,6 +16,7 @@ from textual.widgets import Static
 
 from safemig.journal.state import RunState, StepState
 from safemig.planning.plan import Plan
+from tui.panes.find_line import match_from, matches
 from tui.words import PHASES, RISKS, SHADES, SIGNS, WORDS, clean, duration, since
 
 SHORT = {"write": "w", "DESTRUCTIVE": "!!"}  # in a narrow pane
@@ -132,6 +133,20 @@ class PlanPane(VerticalScroll, can_focus=True):
             self._draw()
             if again or event.chain > 1:
                 self.action_open()
+
+    def find(self, words: str, by: int) -> tuple[int, int]:
+        """The cursor on the step that is ``by`` matches further: which match that is, and of how many."""
+        self._folded.clear()
+        self._draw()
+        known = {step.id: step.action for step in self._plan.steps} if self._plan else {}
+        said = {name: f"{action.line} {action.path}" for name, action in known.items()}
+        places = matches([f"{row.title} {said.get(row.step, '')}" if row.step else "" for row in self.rows], words)
+        if not places:
+            return 0, 0
+        index = match_from(places, self._cursor, by)
+        self._following, self._cursor = False, places[index]
+        self._draw()
+        return index + 1, len(places)
 
     def action_move(self, by: int) -> None:
         self._following = False

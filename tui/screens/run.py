@@ -28,6 +28,7 @@ from tui.notice import NoticeLine, WaitLine
 from tui.panes import progress
 from tui.panes.approval import LOW, ApprovalPanel
 from tui.panes.checklist import ChecklistRead, TickAsked
+from tui.panes.find_line import FindLine
 from tui.panes.header import HeaderBar
 from tui.panes.plan import PlanPane
 from tui.panes.run_files import load_facts, load_plan, shown_plan, tail
@@ -92,6 +93,7 @@ class RunScreen(Screen[None]):
         yield WaitLine()
         yield ApprovalPanel(id="approval")
         yield NoticeLine()
+        yield FindLine()
         yield self.panes.command_line
         yield KeyBar()
 
@@ -202,6 +204,13 @@ class RunScreen(Screen[None]):
         if event.widget.id in ORDER:
             self._stand_at(event.widget.id)
 
+    def action_find(self) -> None:
+        plan, checklist = self.query_one(PlanPane), self.panes.checklist
+        if self._at == "plan":
+            self.query_one(FindLine).open(plan, plan.find)
+        elif self._at == "checklist":
+            self.query_one(FindLine).open(checklist, checklist.find)
+
     def action_shell(self) -> None:
         self.panes.command_line.open()
 
@@ -262,6 +271,8 @@ class RunScreen(Screen[None]):
             return self.resumable and not self._typing()
         if action == "shell":
             return self.attached and not self._typing()
+        if action == "find":
+            return self._at != "log" and not self._typing()
         if action in ("pane", "next_pane"):
             return not self._typing()
         if action not in ANSWERING:

@@ -73,7 +73,7 @@ def test_what_was_found() -> None:
         "service api in backend; database shop on db",
         "running now: api, db",
         "database at: a1; heads in the code: a1; pending: none",
-        "1 revisions; hash ids",
+        "1 revision; hash ids",
         "spec docs/plan.md, phase phase 1: Database",
         "schema asked for at docs/plan.md:12",
     ):
