@@ -160,7 +160,8 @@ def _otherwise_asked(text: Said, found: Sequence[Found], came: Sequence[Found]) 
 def _unborne(text: Said, found: Sequence[Found], more: Collection[str]) -> str:
     """A word for a kind that nothing of what was found is of; ``more`` are kinds that are known otherwise."""
     every = frozenset(more).union(*(kinds_of(one) for one in found))
-    return next((f"nothing that was found bears out “{word}”" for word, kinds in text.kinds if not kinds & every), "")
+    asked = (*text.kinds, *(lead for lead in text.led if lead[1]))
+    return next((f"nothing that was found bears out “{word}”" for word, kinds in asked if not kinds & every), "")
 
 
 def other_kind(text: Said, found: Sequence[Found], but: Collection[str] = ()) -> str:

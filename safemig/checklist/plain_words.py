@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # The item's own number and marks: "2. Create …", "2.1 Create …", "T006 [P] [US1] Create …" (spec-kit).
 _LABEL = re.compile(r"\s*(?:\d+(?:\.\d+)*[.)]|\d+(?:\.\d+)+|T\d{3}(?: \[(?:P|US\d+)\])*)\s")
 _SIGNS = frozenset(".,:;()*–—-")
+_MARKS = frozenset("✅✔☑🚧📋📝#*_\ufe0f")  # over a list they say nothing
 _ENDS = frozenset(".;:")  # behind them a kind is no longer said of the next span: "Models: `Course.ratings`"
 
 
@@ -35,6 +36,7 @@ class PlainWords:
     beside_removing: frozenset[str]
     before_type: frozenset[str]
     also_work: frozenset[str]
+    leading: frozenset[str]
     kinds: Mapping[str, frozenset[str]]
 
     def with_own(self, words: Iterable[str]) -> PlainWords:
@@ -45,12 +47,14 @@ class PlainWords:
 @dataclass(frozen=True)
 class Said:
     """What an item's words say. ``strange`` is the first of them that is not plain, "" when all are. ``kinds`` has one
-    entry for each word that says a kind, ``of_spans`` those that stand directly before each code span."""
+    entry for each word that says a kind, ``of_spans`` those that stand directly before each code span, ``led`` one for
+    each line over the list or around the item."""
 
     strange: str
     asks: frozenset[str]
     kinds: tuple[tuple[str, frozenset[str]], ...]
     of_spans: tuple[tuple[tuple[str, frozenset[str]], ...], ...]
+    led: tuple[tuple[str, frozenset[str]], ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -71,10 +75,10 @@ def plain_words() -> PlainWords:
     for kind, words in read["kinds"].items():
         for word in words:
             kinds[word] = kinds.get(word, frozenset()) | {kind}
-    any_, making, running, showing, removing, beside, before, work = (
-        frozenset(read[name]) for name in ("any", *ASKING, "beside_removing", "before_type", "also_work")
+    any_, making, running, showing, removing, beside, before, work, leading = (
+        frozenset(read[name]) for name in ("any", *ASKING, "beside_removing", "before_type", "also_work", "leading")
     )
-    return PlainWords(any_, making, running, showing, removing, beside, before, work, kinds)
+    return PlainWords(any_, making, running, showing, removing, beside, before, work, leading, kinds)
 
 
 ASKING = ("making", "running", "showing", "removing")
@@ -89,24 +93,46 @@ def said(read: Named, known: PlainWords) -> Said:
         getattr(reader, f"take_{token.lastgroup}")(token[0])
     whole = len(reader.of_spans) == len(read.spans)  # code spans that are not one token each cannot be followed
     alone = "" if "removing" in reader.asks else reader.beside
+    around = _strange_around(read, known) or _strange_over(read, known)
     return Said(
-        reader.strange or reader.waiting or alone or _strange_around(read.item.around, known) or ("" if whole else "`"),
+        reader.strange or reader.waiting or alone or around or ("" if whole else "`"),
         frozenset(reader.asks),
         tuple(reader.kinds),
         tuple(reader.of_spans),
+        tuple(_kinds_of(line, known) for text in (*read.item.leads, read.item.around) for line in text.split("\n")),
     )
 
 
-def _strange_around(text: str, known: PlainWords) -> str:
+def _strange_around(read: Named, known: PlainWords) -> str:
     """The first word of what is said around the item that is not plain: "Not yet:" above it, "once agreed" below."""
     plain = known.any | known.making | known.kinds.keys()
-    for line in text.split("\n"):
+    return _first_strange(read.item.around.split("\n"), plain, _SIGNS, read)
+
+
+def _strange_over(read: Named, known: PlainWords) -> str:
+    """The same of what stands over its list: "On staging" as a heading, "Do these on the replica, too:"."""
+    plain = known.any | known.making | known.kinds.keys() | known.leading
+    lines = [line for lead in read.item.leads for line in lead.split("\n")]
+    return _first_strange(lines, plain, _SIGNS | _MARKS, read)
+
+
+def _first_strange(lines: Iterable[str], plain: Collection[str], signs: Collection[str], read: Named) -> str:
+    """Code that the item itself does not name was looked up for nobody, so that it is no plain word either."""
+    own = {code.strip() for code in read.item.codes}
+    for line in lines:
         label = _LABEL.match(line)
         for token in TOKEN.finditer(line, label.end() if label else 0):
-            strange = token["word"] and token["word"].lower() not in plain
-            if strange or (token["sign"] and token["sign"] not in _SIGNS):
-                return token[0]
+            word = token["word"] and not token["word"].isdecimal() and token["word"].lower() not in plain
+            code = token["code"] and token["code"].strip("` ") not in own
+            if word or code or (token["sign"] and token["sign"] not in signs):
+                return token[0].strip("`")
     return ""
+
+
+def _kinds_of(lead: str, known: PlainWords) -> tuple[str, frozenset[str]]:
+    """The words of a line that say kinds, and all those kinds."""
+    words = [token["word"] for token in TOKEN.finditer(lead) if token["word"] and token["word"].lower() in known.kinds]
+    return ", ".join(words), frozenset().union(*(known.kinds[word.lower()] for word in words))
 
 
 class _Reader:

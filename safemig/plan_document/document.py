@@ -60,6 +60,7 @@ class Item:
     ``line`` is 1-based; ``offset`` is the byte offset in the file of the character between the brackets, ``mark``
     that character (" " open, "x" or "X" checked, others such as "~" neither); ``codes`` are its code spans. ``around``
     is what else is said of it: the entries of the list that it stands in, its further paragraphs and plain entries.
+    ``leads`` is what stands over its list: the headings below the phase's own, and the paragraph or HTML before it.
     """
 
     line: int
@@ -69,6 +70,7 @@ class Item:
     codes: tuple[str, ...] = ()
     mark: str = " "
     around: str = ""
+    leads: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -255,6 +257,8 @@ def _outlines(tokens: Sequence[Token], lines: _Lines, headings: Sequence[Heading
     return result
 
 
+_OPENS_LIST = ("bullet_list_open", "ordered_list_open")
+_HTML = re.compile(r"<!--.*?-->|<[^>]*>", re.S)
 _CLOSES = {
     "table_open": "table_close",
     "bullet_list_open": "bullet_list_close",
@@ -279,6 +283,7 @@ class _Entry:
     """One entry of a list: its first text, where it has one of its own, its further ones, and what it stands in."""
 
     above: tuple[_Entry, ...]
+    lead: str = ""
     first: Token | None = None
     more: list[str] = field(default_factory=list)
     below: list[str] = field(default_factory=list)
@@ -292,9 +297,12 @@ def _entries(tokens: Sequence[Token]) -> list[_Entry]:
     """Every entry of every list, in their order."""
     found: list[_Entry] = []
     within: list[_Entry] = []
+    lead = ""
     for at, token in enumerate(tokens):
+        if token.type in _OPENS_LIST and not within:
+            lead = _lead(tokens, at)
         if token.type == "list_item_open":
-            within.append(_Entry(tuple(within)))
+            within.append(_Entry(tuple(within), lead))
             found.append(within[-1])
         elif token.type == "list_item_close":
             within.pop()
@@ -309,6 +317,14 @@ def _entries(tokens: Sequence[Token]) -> list[_Entry]:
     return found
 
 
+def _lead(tokens: Sequence[Token], at: int) -> str:
+    """The paragraph or HTML directly before what opens at that place; comments say nothing."""
+    before = tokens[at - 1] if at else None
+    if before and before.type == "html_block":
+        return " ".join(_HTML.sub(" ", before.content).split())
+    return tokens[at - 2].content if before and before.type == "paragraph_close" else ""
+
+
 def _items(tokens: Sequence[Token], lines: _Lines) -> tuple[Item, ...]:
     result = []
     for entry in _entries(tokens):
@@ -317,7 +333,8 @@ def _items(tokens: Sequence[Token], lines: _Lines) -> tuple[Item, ...]:
         item = _item(inline, box, lines) if inline and box else None
         if item:
             words = [_BOX.sub("", text, count=1) for above in entry.above for text in above.words]
-            result.append(replace(item, around="\n".join([*words, *entry.more, *entry.below])))
+            around = "\n".join([*words, *entry.more, *entry.below])
+            result.append(replace(item, around=around, leads=(entry.lead,) if entry.lead else ()))
     return tuple(result)
 
 

@@ -81,13 +81,14 @@ def split(
     for rank in range(4):
         marks = [mark for heading in headings if (mark := _mark(heading, rank, numbering))]
         sections = _sections(marks, headings)
-        phases = _fill(sections, blocks, items) if sections else ()
+        phases = _fill(sections, headings, blocks, items) if sections else ()
         if phases and _is_plan(rank, phases):
             inside = {block.line for phase in phases for block in phase.blocks}
             return phases, tuple(block for block in blocks if block.line not in inside)
     title = clean(headings[0].text) if headings else ""
     whole = (1, count)
-    return (Phase("", None, title, whole, tuple(blocks), tuple(items), (whole,)),), ()
+    led = tuple(_led(item, headings[1:], (whole,)) for item in items)
+    return (Phase("", None, title, whole, tuple(blocks), led, (whole,)),), ()
 
 
 def _is_plan(rank: int, phases: Sequence[Phase]) -> bool:
@@ -213,7 +214,10 @@ def _numbered_alike(heading: Heading, free: Sequence[Heading], main: dict[int, l
 
 
 def _fill(
-    sections: dict[int, list[tuple[Heading, str]]], blocks: Sequence[Block], items: Sequence[Item]
+    sections: dict[int, list[tuple[Heading, str]]],
+    headings: Sequence[Heading],
+    blocks: Sequence[Block],
+    items: Sequence[Item],
 ) -> tuple[Phase, ...]:
     phases = []
     for number in sorted(sections):
@@ -225,10 +229,17 @@ def _fill(
             replace(
                 phase,
                 blocks=tuple(block for block in blocks if _within(block.line, spans)),
-                items=tuple(item for item in items if _within(item.line, spans)),
+                items=tuple(_led(item, headings, spans) for item in items if _within(item.line, spans)),
             )
         )
     return tuple(phases)
+
+
+def _led(item: Item, headings: Sequence[Heading], spans: Iterable[tuple[int, int]]) -> Item:
+    """The item with the headings that it stands under within its phase; the phase's own are not among them."""
+    start = max(first for first, last in spans if first <= item.line <= last)
+    above = tuple(each.text for each in headings if start < each.line < item.line <= each.end)
+    return replace(item, leads=(*above, *item.leads))
 
 
 def _within(line: int, spans: Iterable[tuple[int, int]]) -> bool:

@@ -269,7 +269,41 @@ AROUND = [
     ("- Tables:\n  - [ ] Create table `course_rating`\n", "proved"),
     ("1. [ ] Add the tables\n   - [ ] Create table `course_rating`\n", "proved"),
     ("- One thing\n- [ ] Create table `course_rating`\n- Never that\n", "proved"),
+    ("- [ ] Create table `course_rating`\n  - `stars`\n  - `colour`\n", "proposed"),  # nobody looked those up
+    ("- In `other_table`:\n  - [ ] Create table `course_rating`\n", "proposed"),
+    ("- Models:\n  - [ ] Create table `course_rating`\n", "proposed"),  # no class came about
+    ("- [ ] Create table `course_rating`\n  - endpoint\n", "proposed"),
 ]
+# What stands over the list, below the phase's own heading; every item under it asks for what was done.
+OVER = [
+    ("### Checklist ✅\n\n", "proved"),
+    ("### 1.2 Database\n\n", "proved"),
+    ("### Tables\n\n", "proved"),
+    ("**Done when:**\n\n", "proved"),
+    ("<!-- kept in order -->\n", "proved"),
+    ("### Other\n\nText.\n\n### Tasks\n\n", "proved"),  # of another section
+    ("### Out of scope\n\n", "proposed"),
+    ("### On staging\n\n#### Tasks\n\n", "proposed"),
+    ("### Später\n\n", "proposed"),
+    ("### やらないこと\n\n", "proposed"),
+    ("### Models\n\n", "proposed"),
+    ("### In `other_table`\n\n", "proposed"),
+    ("**Won't do**\n\n", "proposed"),
+    ("Do these on the replica, too:\n", "proposed"),
+    ("Nothing of this before legal agrees.\n\n", "proposed"),
+    ("<details><summary>Abandoned</summary>\n\n", "proposed"),
+    ("> Asked by another team:\n>\n> ", "proposed"),
+    ("Nur im Test:\n\n- [ ] Create the class `CourseRating`\n", "proposed"),
+]
+
+
+@pytest.mark.parametrize("heading", ["# P\n", "# P\n\n## Phase 1: Ratings, not on staging\n\n"])
+@pytest.mark.parametrize(("over", "state"), OVER)
+def test_what_stands_over_an_item_s_list_is_read_with_it(root: Path, heading: str, over: str, state: str) -> None:
+    phase = parse(f"{heading}{over}- [ ] Create table `course_rating`\n".encode(), "p.md").phases[0]
+    worlds = Worlds(world(root / "before", EMPTY, phase), world(root / "right", STATES["right"], phase))
+    found = {one.item.text: one for one in judge_all(phase, Proofs(), worlds)}["Create table `course_rating`"]
+    assert found.state == state, found.reason
 
 
 @pytest.mark.parametrize(("text", "state"), AROUND)
