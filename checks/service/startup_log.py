@@ -17,7 +17,7 @@ _FOREIGN = 50  # lines of others that may stand between those of one traceback
 _LEVEL = re.compile(
     r"(?:^|[\s\[(|:=\-\"'])"
     r"(TRACE|DEBUG|INFO|NOTICE|LOG|WARN|WARNING|STATEMENT|DETAIL|HINT|CONTEXT"
-    r"|ERROR|ERR|CRITICAL|CRIT|FATAL|PANIC|EMERG|ALERT)(?=$|[\s\]|):,\-\"'])"
+    r"|ERROR|ERR|CRITICAL|CRIT|FATAL|PANIC|EMERG|ALERT)(?=$|[\s\]|):,\-\"'/])"
 )
 _BAD_LEVELS = frozenset({"ERROR", "ERR", "CRITICAL", "CRIT", "FATAL", "PANIC", "EMERG", "ALERT"})
 _EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception)(?:: |$)")

@@ -79,6 +79,8 @@ class Reading:
     sessions: int = 0  # that came to a summary
     problems: dict[str, None] = field(default_factory=dict)  # why a session is no good run, whatever the counts say
     ignored: dict[str, None] = field(default_factory=dict)  # make's lines about commands that failed
+    ends: int = 0  # sessions that came to a summary, or to full progress where pytest -qq prints none
+    _rows: int = 0  # of full progress since the last summary
     _shown: int = 0  # outcomes shown one by one since the last summary
     _seen: Counter[str] = field(default_factory=Counter)  # counted test by test, for a run without a summary
     _section: str = ""
@@ -112,6 +114,7 @@ class Reading:
     def finish(self, exit_code: int | None) -> None:
         """Settle what only the end can tell."""
         self._commit()
+        self.ends += self._rows
         if not self.failed:  # the project turned the short summary off
             self._names(self._headings)
         if not self.summaries:
@@ -133,6 +136,8 @@ class Reading:
             self._nested += 1
             return
         self._commit()
+        if self._rows and not self._open:  # pytest -qq came to its end before
+            self.ends, self._rows, self._shown = self.ends + self._rows, 0, 0
         if self._open:
             self._add(self.problems, "a test session began and did not come to its end")
         self._open, self._section = True, ""
@@ -167,6 +172,8 @@ class Reading:
             self._add(self.problems, f"a test session did not come to its end: {cut}")
         self._shown = 0
         self.sessions += 1
+        self.ends += max(1, self._rows)
+        self._rows = 0
         if len(self.summaries) < 50:
             self.summaries.append(text)
         self.seconds += seconds
@@ -289,6 +296,7 @@ class Reading:
         self._seen.update(outcomes)
         self._shown += len(outcomes)
         self._full = done is not None and done == (total or "100")
+        self._rows += self._full
 
     # -- other runners
 

@@ -24,12 +24,15 @@ class Statuses:
     """What is known of the exit statuses behind the command's own.
 
     ``lost``: why a test command's status does not reach it, one text each. ``commands``: how many test commands it
-    runs. ``by_make``: an error that make says it ignored may be a test command's.
+    runs. ``by_make``: an error that make says it ignored may be a test command's. ``summaries``: how many of them end
+    with a summary where all returned 0. ``uncounted``: those whose status is lost and that run nobody knows how often.
     """
 
     lost: tuple[str, ...] = ()
     commands: int = 0
     by_make: bool = True
+    summaries: int = 0
+    uncounted: tuple[str, ...] = ()
 
 
 UNKNOWN = Statuses()
@@ -102,6 +105,11 @@ def _problems(reading: Reading, statuses: Statuses, exit_code: int | None) -> li
     if statuses.lost and reading.sessions < statuses.commands:
         told = f"{statuses.commands} test commands ran, {reading.sessions} of them came to a summary"
         problems.append(f"{told}, and their exit codes are not told")
+    elif exit_code == 0 and reading.ends < statuses.summaries:  # a process that ends itself with 0 says nothing
+        problems.append(f"{statuses.summaries} test commands ran, {reading.ends} of them came to their end")
+    problems += [
+        f"{command} runs nobody knows how often, and its exit codes are not told" for command in statuses.uncounted
+    ]
     return [plain(problem, 300) for problem in problems[:PROBLEMS]]
 
 

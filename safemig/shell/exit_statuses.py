@@ -20,6 +20,16 @@ from safemig.shell.recipes import script_of, words
 _DOLLARS = "\0"
 _DEEPEST = 4
 _RUNNERS = frozenset({"pytest", "py.test", "stestr", "tox", "nox", "ward", "unittest"})
+# Those whose summary is read, and words beside which a runner need not run any test, or not print one.
+_SUMMING = frozenset({"pytest", "py.test", "unittest"})
+_NO_SUMMARY = frozenset(
+    {"build", "pull", "push", "up", "down", "stop", "logs", "sync", "lock", "tree", "remove", "--co",
+     "--collect-only", "--help", "-h", "--fixtures", "--markers", "--cache-show", "--cache-clear", "--setup-plan", "--collectonly", "-qqq"}
+)  # fmt: skip
+_REPEATS = frozenset({"xargs", "parallel", "find", "watch", "entr"})
+_FOR = re.compile(r"^(?:\S+\s+)*?for\s+\w+\s+in\s+(?P<items>[^$*?`(\[{]+)$")
+_LOOP = re.compile(r"^(?:(?:then|else|do|\{|\()\s+)*(?:for|while|until|select)\s")
+_BRANCH = re.compile(r"^(?:(?:then|else|do|\{|\()\s+)*(?:if|case)\s|^[\w-]+\s*\(\)")
 # What only speaks of a runner, or brings it.
 _NO_RUN = frozenset({"install", "add", "echo", "printf", "which", "type", "command", "tee", "cat", "rm", "grep"})
 # Programs that are no tests whatever their words are: make may ignore their errors.
@@ -67,11 +77,14 @@ class _Part:
 @dataclass(frozen=True)
 class _Test:
     """A test command, and why its status is lost ("" where it arrives). ``other``: it may not run at all, for it is one
-    of several ways, or it is only containers that may hold tests."""
+    of several ways, or it is only containers that may hold tests. ``times``: how often it runs, None where nobody
+    knows. ``sums``: it surely runs, and ends with a summary."""
 
     text: str
     lost: str = ""
     other: bool = False
+    times: int | None = 1
+    sums: bool = False
 
 
 def statuses(makefile: Makefile | None, target: str, line: str, root: Path) -> Statuses:
@@ -81,7 +94,10 @@ def statuses(makefile: Makefile | None, target: str, line: str, root: Path) -> S
     if any(not test.other for test in found):
         found = tuple(test for test in found if test.lost != _COMPOSE_UP)
     lost = tuple(dict.fromkeys(f"`{_short(test.text)}`: {test.lost}" for test in found if test.lost))
-    return Statuses(lost, sum(not test.other for test in found), reader.ignores)
+    commands = sum(test.times or 1 for test in found if not test.other)
+    summaries = sum(test.times or 0 for test in found if test.sums and not test.other)
+    uncounted = tuple(dict.fromkeys(f"`{_short(test.text)}`" for test in found if test.lost and test.times is None))
+    return Statuses(lost, commands, reader.ignores, summaries, uncounted)
 
 
 @dataclass
@@ -90,13 +106,15 @@ class _Reader:
     root: Path
     ignores: bool = False  # make may ignore the error of something that may be a test
 
-    def of_target(self, name: str, depth: int, seen: frozenset[str] = frozenset()) -> Iterator[_Test]:
-        """The test commands that making ``name`` runs, those of its prerequisites first."""
+    def of_target(self, name: str, depth: int, made: set[str] | None = None) -> Iterator[_Test]:
+        """The test commands that making ``name`` runs, those of its prerequisites first; one make makes each once."""
+        made = set() if made is None else made
         target = self.makefile.target(name) if self.makefile else None
-        if self.makefile is None or target is None or name in seen or depth > _DEEPEST:
+        if self.makefile is None or target is None or name in made or depth > _DEEPEST:
             return
+        made.add(name)
         for prerequisite in target.prerequisites:
-            yield from self.of_target(prerequisite, depth + 1, seen | {name})
+            yield from self.of_target(prerequisite, depth + 1, made)
         variables = {**self.makefile.variables, **target.variables}
         shell = _shell_of(variables)
         lines = [expand(line.replace("$$", _DOLLARS), variables).replace(_DOLLARS, "$") for line in target.recipe]
@@ -122,9 +140,16 @@ class _Reader:
         parts = _parts(text)
         for at, part in enumerate(parts):
             shell = shell.after(part.text)
+            times, branch = _times(parts, at), _in_branch(parts, at)
             for test in self._of_command(part.text, shell, depth):
                 other = part.text.startswith(("else", "elif")) or (at > 0 and parts[at - 1].operator == "||")
-                yield replace(test, lost=test.lost or _lost(parts, at, shell), other=test.other or other)
+                yield replace(
+                    test,
+                    lost=test.lost or _lost(parts, at, shell),
+                    other=test.other or other,
+                    times=None if times is None or test.times is None else times * test.times,
+                    sums=test.sums and not branch,
+                )
 
     def _of_command(self, text: str, shell: _Shell, depth: int) -> Iterator[_Test]:
         plain = _CONDITION.sub("", _OPENS.sub("", text)).strip("() ")
@@ -136,15 +161,18 @@ class _Reader:
             yield from self.of_line(inner, _Shell(), depth + 1)
         elif tokens[0] in ("make", "$(MAKE)", "${MAKE}"):
             names = [word for word in tokens[1:] if not word.startswith("-") and "=" not in word]
+            made: set[str] = set()
             for name in names:
-                for test in self.of_target(name, depth + 1):
+                for test in self.of_target(name, depth + 1, made):
                     ignored = any(word in ("-i", "--ignore-errors") for word in tokens)
                     yield replace(test, lost=test.lost or "make -i goes on whatever it returns") if ignored else test
         elif self.makefile and (script := script_of(plain, "", self.makefile, self.root)):
             body = head(script, 65_536)
             yield from self.of_line(_code(body), _shell_of_script(tokens, body, shell), depth + 1)
         elif _runs_tests(tokens):
-            yield _Test(plain)
+            repeats = tokens[0].rsplit("/", 1)[-1] in _REPEATS
+            hidden = "find returns 0 whatever it returns" if tokens[0] == "find" and "+" not in tokens else ""
+            yield _Test(plain, hidden, times=None if repeats else 1, sums=_sums_up(tokens))
         elif _UP.search(plain) and not _TOLD.search(plain):
             yield _Test(plain, _COMPOSE_UP, other=True)
 
@@ -175,6 +203,38 @@ def _runs_tests(tokens: Sequence[str]) -> bool:
         return False
     django = any(first == "manage.py" and second == "test" for first, second in pairwise(names))
     return django or bool(_RUNNERS & set(names))
+
+
+def _sums_up(tokens: Sequence[str]) -> bool:
+    """Whether a test command that comes to its end prints a summary that is read."""
+    names = {word.rsplit("/", 1)[-1] for word in tokens}
+    return bool(names & (_SUMMING | {"manage.py"})) and not names & _NO_SUMMARY
+
+
+def _times(parts: Sequence[_Part], at: int) -> int | None:
+    """How often the command at that place runs for the loops around it; None where that is not written there."""
+    open_loops: list[str] = []
+    for part in parts[: at + 1]:
+        if _LOOP.match(part.text):
+            open_loops.append(part.text)
+        elif part.text.startswith("done") and open_loops:
+            open_loops.pop()
+    times = 1
+    for text in open_loops:
+        items = _FOR.match(text)
+        if items is None:
+            return None
+        times *= len(items["items"].split())
+    return times
+
+
+def _in_branch(parts: Sequence[_Part], at: int) -> bool:
+    """Whether the command at that place stands in a condition, a case or a function, so that it may not run."""
+    depth = 0
+    for part in parts[: at + 1]:
+        closes = part.text.startswith(("fi", "esac")) or part.text == "}"
+        depth += bool(_BRANCH.match(part.text)) - (closes and depth > 0)
+    return depth > 0
 
 
 def _harmless(text: str) -> bool:

@@ -87,6 +87,19 @@ def test_a_start_that_failed_is_one_error(log: list[str]) -> None:
     assert len(startup_errors([*BETWEEN[0], *log, *BETWEEN[1]], "safemig")) == 1
 
 
+@pytest.mark.parametrize(
+    ("line", "errors"),
+    [
+        ("[2026-01-01 10:00:00,000: ERROR/MainProcess] consumer: Cannot connect to redis://queue:6379", 1),
+        ("[2026-01-01 10:00:00,000: CRITICAL/ForkPoolWorker-1] Unrecoverable error", 1),
+        ("[2026-01-01 10:00:00,000: INFO/MainProcess] no ERROR so far", 0),
+        ("[2026-01-01 10:00:00,000: WARNING/MainProcess] ERROR/5 is the name of a queue", 0),
+    ],
+)
+def test_a_level_may_have_its_process_behind_it(line: str, errors: int) -> None:
+    assert len(startup_errors([line], "safemig")) == errors
+
+
 def test_the_line_of_another_request_is_no_excuse_for_a_start() -> None:
     """An access log at level ERROR just above the traceback of a worker that could not be loaded."""
     log = ['[7] [ERROR] "GET /shelves HTTP/1.1" 500', *traceback(("/srv/shop.py", "<module>"), raised="KeyError: 'A'")]

@@ -30,7 +30,7 @@ def look(folder: Path, text: str, exit_code: int | None = 0, statuses: Statuses 
     return run.read(path, exit_code, subject="t", repeat="make test", began=now(), ended=now(), statuses=statuses)
 
 
-def recipe(folder: Path, *lines: str) -> Evidence:
+def recipe(folder: Path, *lines: str, statuses: Statuses = run.UNKNOWN) -> Evidence:
     """What make prints and returns for a test target of these lines, in which $(PY) is our Python."""
     text = f"PY = {sys.executable}\ntest:\n" + "".join(f"\t{line}\n" for line in lines)
     (folder / "Makefile").write_text(text, encoding="utf-8")
@@ -43,7 +43,7 @@ def recipe(folder: Path, *lines: str) -> Evidence:
     done = subprocess.run(
         ["make", "test"], cwd=folder, env=environment, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    return look(folder, done.stdout.decode(), done.returncode)
+    return look(folder, done.stdout.decode(), done.returncode, statuses)
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
@@ -100,6 +100,40 @@ def test_a_session_that_ends_in_the_middle_is_seen_by_the_text_alone(tmp_path: P
         evidence = look(tmp_path, "....      [ 40%]\n..        [100%]\n2 passed in 0.10s\n")
     assert is_good(evidence) is False
     assert "did not come to its end" in words_of(evidence)
+
+
+ENDS_ITSELF = {
+    "in a test": {"slow/test_a.py": DIES_QUIETLY.replace("(9)", "(0)")},
+    "in conftest": {"slow/conftest.py": "import sys\nsys.exit(0)\n", "slow/test_a.py": GREEN},
+}
+
+
+@pytest.mark.parametrize("files", ENDS_ITSELF.values(), ids=ENDS_ITSELF)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_session_that_ends_itself_with_0_is_missed(tmp_path: Path, files: dict[str, str], first: bool) -> None:
+    """As a conftest.py does without its database: nothing is printed, and make goes on with the next session."""
+    write(tmp_path, files)
+    lines = [f"$(PY) -m pytest {' '.join(QUIET)} {folder}" for folder in ("slow", "green")]
+    evidence = recipe(tmp_path, *(lines if first else lines[::-1]), statuses=Statuses(summaries=2))
+    assert evidence.data["exit_code"] == 0
+    assert is_good(evidence) is False
+    assert "2 test commands ran, 1 of them came to their end" in words_of(evidence)
+
+
+@pytest.mark.parametrize(("one", "other"), [("-q", "-qq"), ("-qq", "-qq"), ("-qq", "-v"), ("", "-q")])
+def test_sessions_that_come_to_their_end_are_all_counted(tmp_path: Path, one: str, other: str) -> None:
+    write(tmp_path, {})
+    line = "$(PY) -m pytest -p no:cacheprovider"
+    evidence = recipe(tmp_path, f"{line} {one} green", f"{line} {other} green", statuses=Statuses(summaries=2))
+    assert is_good(evidence) is True, words_of(evidence)
+    assert is_good(look(tmp_path, "2 passed in 0.1s", statuses=Statuses(summaries=2))) is False
+
+
+def test_commands_that_run_nobody_knows_how_often_prove_nothing_without_their_status(tmp_path: Path) -> None:
+    lost = "`find . -exec pytest {} ;`"
+    evidence = look(tmp_path, "2 passed in 0.1s", statuses=Statuses((f"{lost}: find returns 0",), 1, uncounted=(lost,)))
+    assert is_good(evidence) is False
+    assert f"{lost} runs nobody knows how often" in words_of(evidence)
 
 
 def test_two_quiet_sessions_without_a_short_summary_are_both_counted(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ RECIPES: dict[str, tuple[str, int, str]] = {
 SCRIPTS = {
     "loose.sh": "#!/bin/sh\npytest -q   \necho done\n",
     "strict.sh": "#!/usr/bin/env bash\nset -euo pipefail\npytest a \\\n  --quiet\npytest b | tee log\necho done\n",
+    "function.sh": "#!/bin/bash -e\nunit() {\n  pytest $1\n}\nunit a\nunit b\n",
     "piped.sh": "#!/bin/bash -e\n# pytest || true\npytest a\npytest b | tee log\n",
 }
 
@@ -152,7 +153,53 @@ def test_only_what_surely_runs_has_to_come_to_a_summary(tmp_path: Path, recipe: 
 def test_a_line_without_a_makefile(tmp_path: Path) -> None:
     found = statuses(None, "", "uv run pytest -q | tee log", tmp_path)
     assert (len(found.lost), found.commands, found.by_make) == (1, 1, False)
-    assert statuses(None, "", "uv run pytest -q", tmp_path) == Statuses((), 1, False)
+    assert statuses(None, "", "uv run pytest -q", tmp_path) == Statuses((), 1, False, 1)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "summaries"),
+    [
+        ("pytest a\npytest b", 2),
+        ("pytest a && uv run python -m pytest b", 2),
+        ("python -m unittest a\npython manage.py test", 2),
+        ("docker compose exec -T api pytest", 1),
+        ("for d in a b c; do pytest $$d || exit 1; done", 3),
+        ("for d in $(PARTS); do pytest $$d || exit 1; done\n\nPARTS = a b", 2),
+        ("for d in parts/*; do pytest $$d || exit 1; done", 0),  # how many nobody knows
+        ("ls parts | xargs -n1 pytest", 0),
+        ("if [ -d b ]; then echo b; pytest b; fi\npytest a", 1),
+        ("case $$CI in 1) pytest --cov;; *) pytest;; esac", 0),
+        ("bash scripts/function.sh", 0),
+        ("true\n\ntest: unit all\nall: unit\nunit:\n\tpytest", 1),  # made once
+        ("$(MAKE) unit\n$(MAKE) unit\n\nunit:\n\tpytest", 2),
+        ("pytest --collect-only -q\npytest", 1),
+        ("docker build --target pytest .\npytest", 1),
+        ("tox -e lint\npytest", 1),  # an environment of tox need not run tests
+    ],
+)
+def test_how_many_summaries_stand_in_an_output_that_is_good(tmp_path: Path, recipe: str, summaries: int) -> None:
+    found = read(tmp_path, recipe)
+    assert (found.summaries, found.uncounted) == (summaries, ())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "uncounted", "commands"),
+    [
+        ("find . -name 'test_*.py' -exec pytest {} \\;", 1, 1),
+        ("find . -name 'test_*.py' -exec pytest {} +", 0, 1),
+        ("for d in parts/*; do pytest $$d; done", 1, 1),
+        ("while read d; do pytest $$d; done < parts", 1, 1),
+        ("ls parts | xargs pytest || true", 1, 1),
+        ("for d in a b; do pytest $$d; done", 0, 2),  # each has to come to a summary
+        ("for d in a b; do for e in x y; do pytest $$d/$$e; done; done", 0, 4),
+        ("set -e; for d in parts/*; do pytest $$d; done", 0, 1),
+    ],
+)
+def test_a_status_that_is_lost_nobody_knows_how_often(
+    tmp_path: Path, recipe: str, uncounted: int, commands: int
+) -> None:
+    found = read(tmp_path, recipe)
+    assert (len(found.uncounted), found.commands) == (uncounted, commands)
 
 
 PIECES = st.sampled_from(
