@@ -23,8 +23,8 @@ _RUNNERS = frozenset({"pytest", "py.test", "stestr", "tox", "nox", "ward", "unit
 # Those whose summary is read, and words beside which a runner need not run any test, or not print one.
 _SUMMING = frozenset({"pytest", "py.test", "unittest"})
 _NO_SUMMARY = frozenset(
-    {"build", "pull", "push", "up", "down", "stop", "logs", "sync", "lock", "tree", "remove", "--co",
-     "--collect-only", "--help", "-h", "--fixtures", "--markers", "--cache-show", "--cache-clear", "--setup-plan", "--collectonly", "-qqq"}
+    {"build", "pull", "push", "up", "down", "stop", "logs", "sync", "lock", "tree", "remove", "--co", "--collect-only",
+     "--collectonly", "--help", "-h", "--fixtures", "--markers", "--cache-show", "--cache-clear", "--setup-plan"}
 )  # fmt: skip
 _REPEATS = frozenset({"xargs", "parallel", "find", "watch", "entr"})
 _FOR = re.compile(r"^(?:\S+\s+)*?for\s+\w+\s+in\s+(?P<items>[^$*?`(\[{]+)$")
