@@ -138,9 +138,21 @@ def strings(node: ast.AST, module: Module, depth: int = 0) -> Iterator[str]:
         yield "python"
     elif isinstance(node, ast.JoinedStr):
         yield "".join("".join(strings(each, module, depth + 1)) or "…" for each in node.values)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and not _is_list(node, module):
+        yield "".join(word for each in (node.left, node.right) for word in strings(each, module, depth + 1))
     else:
         for each in _parts(node, module):
             yield from strings(each, module, depth + 1)
+
+
+def _is_list(node: ast.AST, module: Module, depth: int = 0) -> bool:
+    """Whether the value is a list of words, and no text."""
+    if isinstance(node, ast.BinOp):
+        sides = (node.left, node.right) if depth < _DEEPEST else ()
+        return any(_is_list(each, module, depth + 1) for each in sides)
+    if isinstance(node, ast.Name) and node.id in module.assigned and depth < _DEEPEST:
+        return _is_list(module.assigned[node.id], module, depth + 1)
+    return not isinstance(node, ast.Constant | ast.JoinedStr | ast.Name)
 
 
 def _parts(node: ast.AST, module: Module) -> Sequence[ast.AST]:

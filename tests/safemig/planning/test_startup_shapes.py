@@ -110,6 +110,8 @@ CALLS = "from shop.schema import bring_up_to_date\n"
         ),
         ("import os\nLINE = 'alembic upgrade head'\nos.system(LINE)\n", "shop/main.py:6"),
         ("import os\nTO = 'head'\nos.system(f'alembic upgrade {TO}')\n", "shop/main.py:6"),
+        ("import os\nTO = 'head'\nos.system('alem' + 'bic up' + 'grade ' + TO)\n", "shop/main.py:6"),
+        ("import subprocess\nALL = ['alembic'] + ['up' + 'grade']\nsubprocess.run(ALL + ['head'])\n", "shop/main.py:6"),
         ("import subprocess\nsubprocess.run('alembic upgrade head'.split())\n", "shop/main.py:5"),
         ("import shlex, subprocess\nsubprocess.run(shlex.split('alembic upgrade head'))\n", "shop/main.py:5"),
         ("from alembic.config import CommandLine\nCommandLine().main(['upgrade', 'head'])\n", "shop/main.py:5"),
