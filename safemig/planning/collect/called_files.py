@@ -35,6 +35,8 @@ _CODE = frozenset(
 _SHELL = frozenset((".sh", ".bash", ".ksh", ".zsh"))
 _IMAGE = re.compile(r"(?:.*\.)?(?:Docker|Container)file(?:\..*)?")
 _FIRST_START = PurePosixPath("/docker-entrypoint-initdb.d")  # what the image of PostgreSQL runs on an empty volume
+_REVISES = re.compile(r"\balembic\b.*\brevision\b|\bdb\s+(?:migrate|revision)\b")
+_WRITES = re.compile(r"\d?>>?\|?")
 _LONGEST = 40_000  # letters of a file that are kept to show what is new in it
 _SCRIPT = 65_536  # bytes of a script that are followed
 _MOST = 200  # files of one command
@@ -106,15 +108,29 @@ class _Walk:
             self._words(tokens, world, depth)
             if call := None if world.service else compose_call(part):
                 self._compose(tokens, world, *call, depth)
+            if _REVISES.search(part):
+                self._migrations()
             if "make" in tokens or "$(MAKE)" in tokens:
                 self._make(tokens, world, depth)
             if not world.service and "build" in tokens:  # docker build FOLDER takes the Dockerfile in it
                 for folder in filter(None, map(world.find, tokens)):
                     self._add(folder / "Dockerfile", world, depth)
 
+    def _migrations(self) -> None:
+        """What Alembic runs to write a revision; what is applied with the revisions is part of that step's answer."""
+        tree = self.project.tree
+        for path in (
+            (tree.ini, tree.script_location / "env.py", tree.script_location / "script.py.mako") if tree else ()
+        ):
+            if path.is_file() and path.resolve().is_relative_to(self.project.root.resolve()):
+                self.found[path.resolve()] = None
+
     def _words(self, tokens: Sequence[str], world: World, depth: int) -> None:
         for number, token in enumerate(tokens):
-            module = number > 0 and tokens[number - 1] == "-m"
+            before = tokens[number - 1] if number else ""
+            if _WRITES.fullmatch(before) or _WRITES.match(token):
+                continue  # the line makes that file
+            module = before == "-m"
             for word in _paths(token, module=module):
                 path = world.find(word)
                 if path is not None:
