@@ -16,8 +16,9 @@ from safemig.cli.opening import run_folder
 from safemig.cli.printing import coloured
 from safemig.cli.show import root_of
 from safemig.consent.channel import tell
+from safemig.consent.journal_key import known_key, sealed_lines
 from safemig.journal.events import ApprovalAsked, ApprovalGiven, Event, RunFinished, RunResumed
-from safemig.journal.journal import read_events
+from safemig.journal.journal import EVENTS, decode
 from safemig.journal.messages import Message
 from safemig.reports.terminal import render
 
@@ -55,7 +56,7 @@ async def _answer_all(folder: Path, *, follow: bool) -> int:
         raise UsageError(f"no engine works on run {folder.name}; `safemig resume {folder.name}` takes it up and asks")
     seen = ""
     while not face.stops:
-        events = read_events(folder)
+        events = _events(folder)
         question = next(iter(open_questions(events)), None)
         asked = question.body if question else None
         if question and isinstance(asked, ApprovalAsked) and asked.id != seen:
@@ -87,7 +88,7 @@ async def _answer_one(face: Face, folder: Path, question: Event, asked: Approval
     asking = asyncio.ensure_future(ask_at_terminal(face, asked, send))
     while not asking.done():
         await asyncio.wait([asking], timeout=LOOK_SECONDS)
-        if not asking.done() and question not in open_questions(read_events(folder)):
+        if not asking.done() and question not in open_questions(_events(folder)):
             asking.cancel()
             face.say("\nanswered by another terminal, or not asked any more")
             return True
@@ -95,10 +96,18 @@ async def _answer_one(face: Face, folder: Path, question: Event, asked: Approval
     if not taken:
         return False
     for _ in range(50):  # the engine journals the answer first
-        if question not in open_questions(read_events(folder)):
+        if question not in open_questions(_events(folder)):
             return True
         await asyncio.sleep(LOOK_SECONDS)
     return True
+
+
+def _events(folder: Path) -> tuple[Event, ...]:
+    """The run's events. Raises UsageError where a line is not the engine's: a person would answer what others ask."""
+    lines, problem = sealed_lines(folder, known_key(folder.parents[2]))
+    if problem:
+        raise UsageError(f"{problem}; nothing is answered here")
+    return decode(lines, str(folder / EVENTS))
 
 
 def _facts(question: Event, face: Face) -> Iterator[str]:
