@@ -56,7 +56,10 @@ class RunScreen(Screen[None]):
     RunScreen #log:focus, RunScreen #log:focus-within, RunScreen #checklist:focus { border: heavy $primary; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [*ANSWERS, *PANES]
-    HELP = "A run: 1 plan, 2 log, 3 checklist, ! shell line. A question at the bottom is answered with y, a, t, e or n."
+    HELP = (
+        "A run: 1 plan, 2 log, 3 checklist, ! shell line, / finds. A question at the bottom is answered with y, a, t, "
+        "e, s or n."
+    )
 
     class ReportAsked(Message):
         """Show the report."""
