@@ -102,6 +102,7 @@ def names(root: Path, target: str, line: str = "") -> set[str]:
         ("", "alembic revision -m 'x'", {"alembic.ini", "migrations/env.py"}),
         ("", "uv run flask db migrate -m x", {"alembic.ini", "migrations/env.py"}),
         ("", "alembic upgrade head", set()),
+        ("", "alembic downgrade {revision}", set()),
         ("", "docker build -t shop web", {"web/Dockerfile"}),
         ("", "psql --file=web/rows.sql", {"web/rows.sql"}),
         ("", "cat web/data.csv /etc/hostname ../x.sh", set()),
