@@ -38,7 +38,7 @@ def judge_item(item: Item, proofs: Proofs, worlds: Worlds = NOTHING, words: Plai
     """The item against what the run made and ran, and what the world was before and is after."""
     read = named(item)
     known = words or plain_words()
-    text = said(read, known)
+    text = said(read, known, _made(proofs))
     found = find(read, proofs, worlds)
     if text.asks_for("making") and not text.asks_for("running"):
         found = tuple(as_target(one) for one in found)
@@ -57,6 +57,11 @@ def judge_item(item: Item, proofs: Proofs, worlds: Worlds = NOTHING, words: Plai
         return Judged(item, True, proof, "proved", checkable=True)
     # A person has decided about what is ticked already: there is nothing to propose.
     return Judged(item, False, f"{proof}; but {more}", "not provable" if item.checked else "proposed", not item.checked)
+
+
+def _made(proofs: Proofs) -> frozenset[str]:
+    """The names of what the run made in the database, those of columns also without their table's."""
+    return proofs.tables_made | proofs.names_made | {name.rpartition(".")[2] for name in proofs.names_made}
 
 
 def _more_than_shown(text: Said, found: Sequence[Found], came: Sequence[Found], proofs: Proofs) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LABEL = re.compile(r"\s*(?:\d+(?:\.\d+)*[.)]|\d+(?:\.\d+)+|T\d{3}(?: \[(?:P|US\d+)\])*)\s")
 _SIGNS = frozenset(".,:;()*–—-")
 _MARKS = frozenset("✅✔☑🚧📋📝#*_\ufe0f")  # over a list they say nothing
+_TABLE_OF = re.compile(r"\btables?:?\s+`", re.I)  # said of the table that it names, not of the items
 _ENDS = frozenset(".;:")  # behind them a kind is no longer said of the next span: "Models: `Course.ratings`"
 
 
@@ -37,6 +38,7 @@ class PlainWords:
     before_type: frozenset[str]
     also_work: frozenset[str]
     leading: frozenset[str]
+    leading_sentences: frozenset[str]
     kinds: Mapping[str, frozenset[str]]
 
     def with_own(self, words: Iterable[str]) -> PlainWords:
@@ -75,17 +77,19 @@ def plain_words() -> PlainWords:
     for kind, words in read["kinds"].items():
         for word in words:
             kinds[word] = kinds.get(word, frozenset()) | {kind}
-    any_, making, running, showing, removing, beside, before, work, leading = (
-        frozenset(read[name]) for name in ("any", *ASKING, "beside_removing", "before_type", "also_work", "leading")
+    names = ("any", *ASKING, "beside_removing", "before_type", "also_work", "leading", "leading_sentences")
+    any_, making, running, showing, removing, beside, before, work, leading, sentences = (
+        frozenset(read[name]) for name in names
     )
-    return PlainWords(any_, making, running, showing, removing, beside, before, work, leading, kinds)
+    return PlainWords(any_, making, running, showing, removing, beside, before, work, leading, sentences, kinds)
 
 
 ASKING = ("making", "running", "showing", "removing")
 
 
-def said(read: Named, known: PlainWords) -> Said:
-    """What the words around the item's code spans say."""
+def said(read: Named, known: PlainWords, made: Collection[str] = ()) -> Said:
+    """What the words around the item's code spans say. ``made`` are names that the run made: they may be named beside
+    the item, too."""
     text = read.item.text
     label = _LABEL.match(text)
     reader = _Reader(read, known)
@@ -93,7 +97,7 @@ def said(read: Named, known: PlainWords) -> Said:
         getattr(reader, f"take_{token.lastgroup}")(token[0])
     whole = len(reader.of_spans) == len(read.spans)  # code spans that are not one token each cannot be followed
     alone = "" if "removing" in reader.asks else reader.beside
-    around = _strange_around(read, known) or _strange_over(read, known)
+    around = _strange_around(read, known, made) or _strange_over(read, known, made)
     return Said(
         reader.strange or reader.waiting or alone or around or ("" if whole else "`"),
         frozenset(reader.asks),
@@ -103,22 +107,27 @@ def said(read: Named, known: PlainWords) -> Said:
     )
 
 
-def _strange_around(read: Named, known: PlainWords) -> str:
+def _strange_around(read: Named, known: PlainWords, made: Collection[str]) -> str:
     """The first word of what is said around the item that is not plain: "Not yet:" above it, "once agreed" below."""
     plain = known.any | known.making | known.kinds.keys()
-    return _first_strange(read.item.around.split("\n"), plain, _SIGNS, read)
+    return _first_strange(read.item.around.split("\n"), plain, _SIGNS, {*read.item.codes, *made})
 
 
-def _strange_over(read: Named, known: PlainWords) -> str:
+def _strange_over(read: Named, known: PlainWords, made: Collection[str]) -> str:
     """The same of what stands over its list: "On staging" as a heading, "Do these on the replica, too:"."""
     plain = known.any | known.making | known.kinds.keys() | known.leading
     lines = [line for lead in read.item.leads for line in lead.split("\n")]
-    return _first_strange(lines, plain, _SIGNS | _MARKS, read)
+    lines = [line for line in lines if _bare(line) not in known.leading_sentences]
+    return _first_strange(lines, plain, _SIGNS | _MARKS, {*read.item.codes, *made})
 
 
-def _first_strange(lines: Iterable[str], plain: Collection[str], signs: Collection[str], read: Named) -> str:
-    """Code that the item itself does not name was looked up for nobody, so that it is no plain word either."""
-    own = {code.strip() for code in read.item.codes}
+def _bare(line: str) -> str:
+    return " ".join(re.sub(r"[*_⚠\ufe0f]", "", line).lower().split()).rstrip(".")
+
+
+def _first_strange(lines: Iterable[str], plain: Collection[str], signs: Collection[str], codes: Collection[str]) -> str:
+    """The first token that is not plain; of code only ``codes`` are: what else is named there nobody has looked up."""
+    own = {code.strip() for code in codes}
     for line in lines:
         label = _LABEL.match(line)
         for token in TOKEN.finditer(line, label.end() if label else 0):
@@ -131,6 +140,7 @@ def _first_strange(lines: Iterable[str], plain: Collection[str], signs: Collecti
 
 def _kinds_of(lead: str, known: PlainWords) -> tuple[str, frozenset[str]]:
     """The words of a line that say kinds, and all those kinds."""
+    lead = _TABLE_OF.sub("`", lead)
     words = [token["word"] for token in TOKEN.finditer(lead) if token["word"] and token["word"].lower() in known.kinds]
     return ", ".join(words), frozenset().union(*(known.kinds[word.lower()] for word in words))
 

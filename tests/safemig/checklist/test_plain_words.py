@@ -282,6 +282,9 @@ OVER = [
     ("**Done when:**\n\n", "proved"),
     ("<!-- kept in order -->\n", "proved"),
     ("### Other\n\nText.\n\n### Tasks\n\n", "proved"),  # of another section
+    ("**⚠️ CRITICAL**: No user story work can begin until this phase is complete\n\n", "proved"),
+    ("### Implementation for User Story 1\n\n", "proved"),
+    ("**CRITICAL**: No user story work can begin\n\n", "proposed"),
     ("### Out of scope\n\n", "proposed"),
     ("### On staging\n\n#### Tasks\n\n", "proposed"),
     ("### Später\n\n", "proposed"),
@@ -295,6 +298,24 @@ OVER = [
     ("> Asked by another team:\n>\n> ", "proposed"),
     ("Nur im Test:\n\n- [ ] Create the class `CourseRating`\n", "proposed"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("Table: `course_rating`\n\n- [ ] Check constraint `ck_stars`\n", "proved"),
+        ("- [ ] Create table `course_rating`\n  - `stars`\n  - `note`\n", "proved"),
+        ("- [ ] Create table `course_rating`\n  - `stars`\n  - `colour`\n", "proposed"),
+        ("Tests of `course_rating`:\n\n- [ ] Check constraint `ck_stars`\n", "proposed"),
+        ("On `replica`:\n\n- [ ] Create table `course_rating`\n", "proposed"),
+    ],
+)
+def test_code_beside_an_item_is_plain_where_the_run_made_it(root: Path, text: str, state: str) -> None:
+    phase = parse(f"# P\n\n{text}".encode(), "p.md").phases[0]
+    worlds = Worlds(world(root / "before", EMPTY, phase), world(root / "right", STATES["right"], phase))
+    names = frozenset({"course_rating.stars", "course_rating.note"})
+    (found,) = judge_all(phase, Proofs(tables_made=frozenset({"course_rating"}), names_made=names), worlds)
+    assert found.state == state, found.reason
 
 
 @pytest.mark.parametrize("heading", ["# P\n", "# P\n\n## Phase 1: Ratings, not on staging\n\n"])
