@@ -64,7 +64,7 @@ def downgrade():
 """
 # Which function this calls is told by no name.
 HIDDEN = LIFESPAN.replace("from alembic import command\n", "import importlib\n").replace(
-    "    command.upgrade(", '    getattr(importlib.import_module("alem" + "bic.command"), "up" + "grade")('
+    "    command.upgrade(", '    getattr(importlib.import_module("dnammoc.cibmela"[::-1]), "edargpu"[::-1])('
 )
 
 
