@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ settings.load_profile("safemig")
 # `make test` tells its children that they are a make below another one, which then say "Entering directory".
 for _name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
     os.environ.pop(_name, None)
+# Hundreds of tests start safemig; to compile its 380 modules anew would be more than half of the CPU time of a start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # What a person decides lies outside of the project: here, in no person's own folder. Engines that the tests start
 # inherit it. In /tmp itself, for the path of a socket is short.
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="safemig-tests-", dir="/tmp")

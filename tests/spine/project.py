@@ -229,6 +229,13 @@ def make_project(root: Path, *, makefile: str = MAKEFILE) -> Spine:
     return Spine(root, f"postgresql://{where}")
 
 
+def migrated(spine: Spine) -> None:
+    """Starts the database and brings it to the head of the code, as a person did before safemig came."""
+    open_project(argparse.Namespace(project=str(spine.root), command="status")).runtime.start_database()
+    line = [sys.executable, "-m", "alembic", "upgrade", "head"]
+    subprocess.run(line, cwd=spine.root, check=True, capture_output=True)
+
+
 def remove_project(spine: Spine) -> None:
     """Stops the service and removes the database server that safemig started for it."""
     subprocess.run(["make", "-s", "stop"], cwd=spine.root, check=False)

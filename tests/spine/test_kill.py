@@ -118,7 +118,14 @@ def test_killed_in_the_middle_of_every_command(spine: Spine, number: int) -> Non
     check_unbroken(spine)
 
 
-@pytest.mark.parametrize(("table", "last"), [("course", "test"), ("rating", "test-after"), ("course", "verify")])
+@pytest.mark.parametrize(
+    ("table", "last"),
+    [
+        ("course", "test"),
+        pytest.param("rating", "test-after", marks=pytest.mark.slow),
+        pytest.param("course", "verify", marks=pytest.mark.slow),
+    ],
+)
 def test_table_dropped_between_kill_and_resume_is_stale(spine: Spine, table: str, last: str) -> None:
     assert drive(spine, "run", f"done:{last}") == KILLED
     with psycopg.connect(spine.dsn, autocommit=True) as connection:

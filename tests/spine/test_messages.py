@@ -43,6 +43,7 @@ def test_default_mode_asks_once_before_each_step_that_changes_something(spine: S
     assert spine.calls() == UNBROKEN
 
 
+@pytest.mark.slow
 def test_a_tool_grant_is_kept_and_covers_only_what_it_says(spine: Spine) -> None:
     def answers(event: Said) -> list[Said]:
         if not asked(event):
@@ -79,6 +80,7 @@ def test_a_no_ends_the_run_with_its_reason_and_changes_nothing_more(spine: Spine
     assert spine.calls() == UNBROKEN[:4]
 
 
+@pytest.mark.slow
 def test_plan_mode_is_approved_as_one_and_an_addition_alone(spine: Spine) -> None:
     code, events = converse(spine, lambda e: [decide(e, "once", mode="default")] if asked(e) else [], "--mode", "plan")
     assert code == 0
@@ -98,6 +100,7 @@ def test_plan_mode_without_an_answer_changes_nothing(spine: Spine) -> None:
     assert not of(events, "step.started")
 
 
+@pytest.mark.slow
 def test_a_mode_takes_effect_from_the_next_step_and_answers_no_question(spine: Spine) -> None:
     def answers(event: Said) -> list[Said]:
         if not asked(event):
@@ -112,6 +115,7 @@ def test_a_mode_takes_effect_from_the_next_step_and_answers_no_question(spine: S
     assert len(of(events, "approval.asked")) == 1
 
 
+@pytest.mark.slow
 def test_an_edited_command_is_judged_anew_and_asked_again_however_often(spine: Spine) -> None:
     wordings = iter(["make -s build", "make build ", "make -s build", "make -s build"])
 
@@ -131,6 +135,7 @@ def test_an_edited_command_is_judged_anew_and_asked_again_however_often(spine: S
     assert code == 0
 
 
+@pytest.mark.slow
 def test_a_stop_ends_the_running_step_and_resume_goes_on(spine: Spine) -> None:
     slow = "test:\n\techo test >> calls.log\n\tsleep 30\n"
     makefile = spine.root / "Makefile"
@@ -153,6 +158,7 @@ def test_a_stop_ends_the_running_step_and_resume_goes_on(spine: Spine) -> None:
     assert "make test" in "".join(str(one["data"]) for one in of(events, "approval.asked", "test"))  # asked anew
 
 
+@pytest.mark.slow
 def test_shell_lines_and_ticks_are_the_persons_own_and_refused_during_a_change(spine: Spine) -> None:
     plan = "docs/ratings_plan.md"
     line = (spine.root / plan).read_text(encoding="utf-8").splitlines().index("- [ ] Somebody has been told") + 1
@@ -198,6 +204,7 @@ def test_a_deny_rule_holds_in_auto_mode_and_for_the_person(spine: Spine) -> None
     assert (spine.root / "docs").is_dir()
 
 
+@pytest.mark.slow
 def test_a_second_face_answers_over_the_socket_and_the_journal_says_which_process(spine: Spine) -> None:
     def answers(event: Said) -> list[Said]:
         if asked(event):
@@ -217,6 +224,7 @@ def test_a_second_face_answers_over_the_socket_and_the_journal_says_which_proces
     }
 
 
+@pytest.mark.slow
 def test_a_script_of_the_configuration_is_a_command_that_is_asked_about(spine: Spine) -> None:
     """What it does cannot be told, so that it is asked in auto mode, too: once for the run, as it stands."""
     with (spine.root / "safemig.yaml").open("a", encoding="utf-8") as file:
@@ -257,6 +265,7 @@ def test_a_recipe_that_changes_while_its_question_is_open_is_not_what_was_answer
     assert not (spine.root / "moved").exists()
 
 
+@pytest.mark.slow
 def test_what_is_written_into_the_runs_folder_is_no_answer(spine: Spine) -> None:
     """Every process of the account can write there, a test of the project too."""
 
@@ -374,6 +383,7 @@ def test_a_question_that_another_has_written_into_the_journal_is_put_to_nobody(s
         face.wait(30)
 
 
+@pytest.mark.slow
 def test_a_face_that_goes_lets_the_step_finish_and_resume_goes_on(spine: Spine) -> None:
     class Gone(Exception):
         pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -15,10 +14,9 @@ import psycopg
 import pytest
 
 from checks.evidence import Json
-from safemig.cli.opening import open_project
 from safemig.journal.events import Event
 from safemig.journal.journal import read_events
-from tests.spine.project import PLAIN_PYTEST, Spine, make_project, remove_project
+from tests.spine.project import PLAIN_PYTEST, Spine, make_project, migrated, remove_project
 
 pytestmark = pytest.mark.slow
 
@@ -71,8 +69,7 @@ def test_three_more():
 def spine(tmp_path: Path) -> Iterator[Spine]:
     """The project with its database at the head and fifty courses in it."""
     project = make_project(tmp_path / "project")
-    open_project(argparse.Namespace(project=str(project.root), command="status")).runtime.start_database()
-    subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=project.root, check=True)
+    migrated(project)
     with psycopg.connect(project.dsn) as connection:
         connection.execute("INSERT INTO course SELECT n, 'c' || n FROM generate_series(1, 50) n")
     yield project

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +9,10 @@ import psycopg
 import pytest
 
 from checks.schema.snapshot import take
-from safemig.cli.opening import open_project
 from safemig.journal.journal import read_events
 from tests.safemig.bad_projects import AUTO, safemig, write
-from tests.safemig.engine.test_drift_runs import SECOND, alembic, execute
-from tests.spine.project import Spine, make_project, remove_project
+from tests.safemig.engine.test_drift_runs import SECOND, execute
+from tests.spine.project import Spine, make_project, migrated, remove_project
 
 pytestmark = pytest.mark.slow
 BODY = """\
@@ -29,8 +27,7 @@ BACK = """op.execute("DROP INDEX uq_course_slug; ALTER TABLE course DROP CONSTRA
 def used(tmp_path: Path) -> Iterator[Spine]:
     spine = make_project(tmp_path / "shop")
     try:
-        open_project(argparse.Namespace(project=str(spine.root), command="status")).runtime.start_database()
-        alembic(spine, "upgrade", "head")
+        migrated(spine)
         execute(spine, "INSERT INTO course VALUES (1, 'a'), (2, 'a')")
         yield spine
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -12,12 +11,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from safemig.cli.opening import open_project
 from safemig.journal.events import Event
 from safemig.journal.journal import read_events
 from tests.safemig.bad_projects import AUTO, Ended, safemig, write
 from tests.spine.face import asked, converse, decide
-from tests.spine.project import Spine, make_project, remove_project
+from tests.spine.project import Spine, make_project, migrated, remove_project
 
 pytestmark = pytest.mark.slow
 SECOND = '''\
@@ -51,8 +49,7 @@ def used(tmp_path: Path) -> Iterator[Spine]:
     """The project with a database that is at the first revision."""
     spine = make_project(tmp_path / "shop")
     try:
-        open_project(argparse.Namespace(project=str(spine.root), command="status")).runtime.start_database()
-        alembic(spine, "upgrade", "head")
+        migrated(spine)
         yield spine
     finally:
         remove_project(spine)

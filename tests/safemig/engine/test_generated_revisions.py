@@ -232,6 +232,7 @@ def test_a_generated_revision_that_is_applied_at_once_is_compared_too(generating
     makefile = generating.root / "Makefile"
     line = 'alembic revision --autogenerate -m "$(MSG)"'
     makefile.write_text(makefile.read_text().replace(line, f"{line} && {sys.executable} -m alembic upgrade head"))
+    (generating.root / ".safemig").mkdir(exist_ok=True)
     keep(generating.root / ".safemig", AppliesFact("write", "a reloader applies it"))
     (generating.root / "models.py").write_text(MODELS + ROOM)
     code, events = converse(

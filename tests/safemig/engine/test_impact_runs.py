@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from safemig.cli.opening import open_project
 from safemig.journal.journal import read_events
 from tests.safemig.bad_projects import AUTO, safemig, write
-from tests.safemig.engine.test_drift_runs import SECOND, alembic, execute, phase
-from tests.spine.project import Spine, make_project, remove_project
+from tests.safemig.engine.test_drift_runs import SECOND, execute, phase
+from tests.spine.project import Spine, make_project, migrated, remove_project
 
 pytestmark = pytest.mark.slow
 TYPE = 'op.alter_column("course", "slug", type_=sa.String(200))'
@@ -25,8 +23,7 @@ def used(tmp_path: Path) -> Iterator[Spine]:
     """The project with a database at the first revision, in which a course counts as large from 1,000 rows on."""
     spine = make_project(tmp_path / "shop")
     try:
-        open_project(argparse.Namespace(project=str(spine.root), command="status")).runtime.start_database()
-        alembic(spine, "upgrade", "head")
+        migrated(spine)
         config = (spine.root / "safemig.yaml").read_text()
         write(spine.root, "safemig.yaml", f"{config}protection: {{large_rows: 1000}}\n")
         yield spine

@@ -3,20 +3,17 @@ database stays as it is to the byte."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from safemig.cli.opening import open_project
 from safemig.postgres.binaries import find_binaries
 from tests.safemig.bad_projects import AUTO, Ended, safemig
-from tests.spine.project import Spine, make_project, remove_project
+from tests.spine.project import Spine, make_project, migrated, remove_project
 
 pytestmark = pytest.mark.slow
 ENV = """
@@ -53,10 +50,7 @@ def used(tmp_path: Path) -> Iterator[Spine]:
     """The project with a database that is at the first revision and has rows."""
     spine = make_project(tmp_path / "shop")
     try:
-        open_project(argparse.Namespace(project=str(spine.root), command="status")).runtime.start_database()
-        subprocess.run(
-            [sys.executable, "-m", "alembic", "upgrade", "head"], cwd=spine.root, check=True, capture_output=True
-        )
+        migrated(spine)
         with psycopg.connect(spine.dsn) as connection:
             connection.execute("INSERT INTO course (slug) SELECT 'c' || n FROM generate_series(1, 50) n")
         (spine.root / "docs" / "ratings_plan.md").write_text(INDEX)
