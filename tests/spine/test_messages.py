@@ -365,24 +365,6 @@ def test_another_terminal_answers_with_the_same_facts(spine: Spine) -> None:
     assert source["pid"] == answer.pid
 
 
-def test_a_question_that_another_has_written_into_the_journal_is_put_to_nobody(spine: Spine) -> None:
-    with typed(spine, "run") as (face, here):
-        read_until(here, "[y] yes, once")
-        events = spine.runs()[0] / "events.jsonl"
-        row = json.loads(events.read_bytes().splitlines()[-1])
-        forged = {**row, "seq": row["seq"] + 1, "kind": "approval.asked", "data": {**row["data"], "what": "harmless"}}
-        with events.open("ab") as file:
-            file.write(json.dumps(forged).encode() + b"\n")
-        with typed(spine, "answer") as (answer, there):
-            shown = read_until(there, "was not written by your safemig")
-            assert "harmless" not in shown
-            assert answer.wait(30) == 2
-        os.write(here, b"n\n")
-        read_until(here, "why (goes into the report")
-        os.write(here, b"\n")
-        face.wait(30)
-
-
 @pytest.mark.slow
 def test_a_face_that_goes_lets_the_step_finish_and_resume_goes_on(spine: Spine) -> None:
     class Gone(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -85,3 +86,21 @@ def test_sigterm_and_a_step_that_changes_no_database_ask_nothing(spine: Spine) -
         shown = read_until(terminal, "stopping the running step", "=== INTERRUPTED ===")
         assert "the database is being changed" not in shown
         assert face.wait(60) == 130
+
+
+def test_a_question_that_another_has_written_into_the_journal_is_put_to_nobody(spine: Spine) -> None:
+    with typed(spine, "run") as (face, here):
+        read_until(here, "[y] yes, once")
+        events = spine.runs()[0] / "events.jsonl"
+        row = json.loads(events.read_bytes().splitlines()[-1])
+        forged = {**row, "seq": row["seq"] + 1, "kind": "approval.asked", "data": {**row["data"], "what": "harmless"}}
+        with events.open("ab") as file:
+            file.write(json.dumps(forged).encode() + b"\n")
+        with typed(spine, "answer") as (answer, there):
+            shown = read_until(there, "was not written by your safemig")
+            assert "harmless" not in shown
+            assert answer.wait(30) == 2
+        os.write(here, b"n\n")
+        read_until(here, "why (goes into the report")
+        os.write(here, b"\n")
+        face.wait(30)
