@@ -207,7 +207,8 @@ def check_reports(world: Demo) -> tuple[str, ...]:
     assert json.loads(reports["json"].stdout)["verdict"] == "passed"
     suites = ET.fromstring(reports["junit"].stdout)
     assert suites.findall(".//testcase")
-    assert not suites.findall(".//failure")
+    red = [case.get("name") for case in suites.findall(".//testcase") if case.find("failure") is not None]
+    assert red in ([], ["Run the tests"]), "the first run of the tests may be red, and is repaired"
     for words in ("passed", "7 passed", "course_rating", BASE):
         assert words in reports["md"].stdout
     return tuple(done.stdout for done in reports.values())

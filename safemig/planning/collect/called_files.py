@@ -143,6 +143,8 @@ class _Walk:
         known = path in self.found or len(self.found) >= _MOST
         if known or not path.is_file() or not path.is_relative_to(world.root) or not _steers(path):
             return
+        if _installed(path, world.root):
+            return
         self.found[path] = None
         if path.suffix in _SHELL or re.match(r"#!.*sh\b", head(path, 200)):
             for text in _joined(head(path, _SCRIPT)):
@@ -220,6 +222,13 @@ class _Walk:
                 source = Path(volume.source)
                 for path in sorted(source.iterdir()) if source.is_dir() else [source]:
                     self._add(path, world, _DEEPEST)
+
+
+def _installed(path: Path, root: Path) -> bool:
+    """Whether the file lies in a virtual environment: a build step of the run makes or renews what is there."""
+    return any(
+        (folder / "pyvenv.cfg").is_file() for folder in path.parents if folder.is_relative_to(root) and folder != root
+    )
 
 
 def _paths(token: str, *, module: bool) -> Iterator[str]:

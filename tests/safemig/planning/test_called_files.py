@@ -85,6 +85,23 @@ def names(root: Path, target: str, line: str = "") -> set[str]:
     return {one.path for one in called_by(project_of(root), target, line)}
 
 
+def test_what_a_build_installs_is_called_by_no_later_command(shop: Path) -> None:
+    """A virtual environment is made by `make build` and used by `make start`: that is no change to ask about."""
+    line = ".venv/bin/serve && tools/env/bin/lint && sh scripts/second.sh"
+    assert names(shop, "", line) == {"scripts/second.sh"}
+    for name in (".venv", "tools/env"):
+        for file in ("pyvenv.cfg", "bin/serve", "bin/lint"):
+            path = shop / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("#!/bin/sh\n", encoding="utf-8")
+            path.chmod(0o755)
+    assert names(shop, "", line) == {"scripts/second.sh"}
+    (shop / "pyvenv.cfg").write_text("", encoding="utf-8")
+    assert names(shop, "", line) == {"scripts/second.sh"}, "the project itself is installed nowhere"
+    (shop / ".venv/pyvenv.cfg").unlink()
+    assert ".venv/bin/serve" in names(shop, "", line)
+
+
 @pytest.mark.parametrize(
     ("target", "line", "called"),
     [
