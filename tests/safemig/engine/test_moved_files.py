@@ -10,6 +10,8 @@ import pytest
 from tests.spine.face import Said, asked, converse, decide, of
 from tests.spine.project import MAKEFILE, Spine, make_project, remove_project
 
+pytestmark = pytest.mark.slow  # whole runs
+
 
 @pytest.fixture
 def spine(tmp_path: Path) -> Iterator[Spine]:
