@@ -252,10 +252,13 @@ def run_folder(state: Path, name: str) -> Path:
 
 
 def _newest_unfinished(state: Path) -> str:
-    for name, past in reversed(runs(state)):
+    unsealed = ""
+    for name, past, problem in reversed(sealed_runs(state)):
         if past.verdict in RESUMABLE and past.start:
             return name
-    raise UsageError("no run of this project is unfinished; start one with `safemig run`")
+        unsealed = unsealed or problem
+    none = "no run of this project is unfinished; start one with `safemig run`"
+    raise UsageError(f"{none}. Left out: {unsealed}" if unsealed else none)
 
 
 def _still_running(folder: Path, past: RunState) -> bool:
