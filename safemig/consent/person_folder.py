@@ -29,9 +29,11 @@ def project_folder(root: Path, environment: Mapping[str, str] = os.environ) -> P
 
 
 def make_private(folder: Path) -> Path:
-    """``folder``, made with mode 0700 where it is not there. PersonFolderError when it is not ours alone."""
+    """``folder``, made with mode 0700 where it is not there, like each one above it that is not (``parents=True`` would
+    open those to others, and so would be refused later). PersonFolderError when it is not ours alone."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
         problem = private_problem(folder)
     except OSError as error:
         raise PersonFolderError(f"{folder} cannot be used ({error.strerror})") from error

@@ -285,7 +285,7 @@ def test_a_command_of_the_run_cannot_answer_for_the_person(spine: Spine) -> None
     """A recipe finds the socket as every program of the account does; it is known by its parents, and by its mark."""
     program = (
         "import sys, time; from pathlib import Path; from safemig.consent.channel import tell; "
-        "from safemig.journal.events import Message; "
+        "from safemig.journal.messages import Message; "
         "open('word.log', 'a').write(repr(tell(Path(sys.argv[1]), Message('mode', mode='auto'))) + chr(10))"
     )
     (spine.root / "forge.py").write_text(program, encoding="utf-8")

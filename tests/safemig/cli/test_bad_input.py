@@ -250,7 +250,7 @@ def test_a_spec_without_a_table(tmp_path: Path) -> None:
         (("report",), 2, ["safemig run"]),
         (("resume",), 2, ["safemig run"]),
         (("plan", "--project", "nowhere"), 2, ["nowhere"]),
-        (("plan", "--out", "nowhere/plan.txt"), 1, ["nowhere/plan.txt"]),
+        (("plan", "--out", "nowhere/plan.txt"), 2, ["nowhere/plan.txt"]),
     ],
 )
 def test_what_is_not_there(arguments: tuple[str, ...], code: int, words: Sequence[str], tmp_path: Path) -> None:

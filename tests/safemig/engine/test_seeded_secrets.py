@@ -19,6 +19,7 @@ from safemig.journal.journal import Journal
 from safemig.planning.facts import CommandFact, Facts, Finding, NamedFact, RevisionFact, RiskFact, ScriptFact
 from safemig.planning.request import Request
 from safemig.project.compose import read_compose
+from safemig.project.config import Config
 from safemig.project.known_secrets import known_secrets
 from safemig.reports import formats, terminal
 from tests.safemig.base.test_seeded_secrets import PLACES, SEED
@@ -47,7 +48,7 @@ class _Runtime:
 def session(folder: Path) -> tuple[Session, list[Event]]:
     events: list[Event] = []
     journal = Journal(folder, "run-1", "process", events.append)
-    project, config, runtime = (cast("Any", each) for each in (SimpleNamespace(root=folder), None, _Runtime()))
+    project, config, runtime = (cast("Any", each) for each in (SimpleNamespace(root=folder), Config(), _Runtime()))
     return Session(project, config, runtime, journal, Inbox(), Request()), events
 
 
