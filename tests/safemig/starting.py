@@ -13,7 +13,7 @@ from safemig.engine.session import RunEnds, Session
 from safemig.journal.events import Event
 from safemig.planning.collect.commands import commands_of
 from safemig.planning.facts import Facts
-from safemig.planning.plan import Step
+from safemig.planning.plan import Plan, Step
 from safemig.planning.steps import start_steps
 from tests.trusting import trusting
 
@@ -62,5 +62,6 @@ def before_start(root: Path) -> Started:
         commands=commands_of(opened.project, opened.config),
     )
     (step,) = start_steps("start", s.facts)
+    s.plan = Plan(1, root.name, (step,))
     s.emit("step.started", {"title": step.title, "intent": "start", "effect": "write", "command": ""}, step.id)
     return Started(s, step, events)

@@ -66,6 +66,19 @@ async def test_a_narrow_screen_shows_the_pane_that_is_asked_for(tmp_path: Path) 
                 await s.pilot.pause()
 
 
+async def test_a_low_screen_says_how_the_run_has_ended_and_cuts_no_step(tmp_path: Path) -> None:
+    async with stage(tmp_path, (40, 12)) as s:
+        for name in ("build", "start", "test"):
+            s.run.done(name)
+        s.run.finish("passed")
+        await s.play()
+        await s.shows("PASSED")
+        await s.shows("mode  default")
+        rows = [line for line in screen_text(s.app).splitlines() if line.startswith("┃")]
+        assert rows
+        assert all(len(row.strip("┃").split()) > 1 for row in rows if row.strip("┃ ")), "a row ends below itself"
+
+
 async def test_shift_tab_cycles_the_mode_and_the_header_says_so(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         for mode in ("plan", "auto", "default", "plan"):

@@ -19,7 +19,7 @@ UNKNOWN = "not checked"
 
 
 class HeaderBar(Widget):
-    """Two lines (three where they would not fit): names and mode, then state and time."""
+    """Two lines: names and mode, then state and time. On a low screen it is one, without the state."""
 
     DEFAULT_CSS = """
     HeaderBar { height: 2; background: $panel; color: $text; padding: 0 1; }
@@ -46,6 +46,8 @@ class HeaderBar(Widget):
 
     def render(self) -> RenderResult:
         width = self.size.width - 2
+        if self.size.height == 1:  # how the run stands, and in which mode, give way to nothing
+            return spread(self._names(), Content("  ").join([self._time(), self._mode(width)]), width)
         lines = [spread(self._names(), self._mode(width), width), spread(self._state(width), self._time(), width)]
         return Content("\n").join(lines)
 

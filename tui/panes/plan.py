@@ -79,6 +79,7 @@ class PlanPane(VerticalScroll, can_focus=True):
         self._live = True
         self._folded: set[str] = set()
         self._cursor = 0
+        self._drawn_width = 0
         self._following = True
         self.rows: tuple[Row, ...] = ()
 
@@ -112,13 +113,16 @@ class PlanPane(VerticalScroll, can_focus=True):
         done = sum(step.status == "done" for step in self._summary.steps)
         total = len(self._plan.steps) if self._plan else len(steps)
         self.border_subtitle = f"{done} of {total} done" if total else ""
-        width = max(10, self.scrollable_content_region.width)
+        width = self._drawn_width = max(10, self.scrollable_content_region.width)
         lines = [_line(row, width, index == self._cursor) for index, row in enumerate(self.rows)]
         empty = Content.styled("The plan is being made …", "$text-muted")
         self.query_one("#plan-rows", Static).update(Content("\n").join(lines) if lines else empty)
         self.call_after_refresh(self._reveal)
 
     def _reveal(self) -> None:
+        if max(10, self.scrollable_content_region.width) != self._drawn_width:  # the scroll bar has come, or gone
+            self._draw()
+            return
         region = Region(0, max(0, self._cursor - 1), 1, 3)
         self.scroll_to_region(region, animate=False, force=True, immediate=True)
 
