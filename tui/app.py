@@ -241,6 +241,13 @@ class SafemigApp(App[int]):
         else:
             self.start_mode = after
             self.start_screen.show_mode(after)
+            self._show_mode_of_runs(after)
+
+    def _show_mode_of_runs(self, mode: str) -> None:
+        from tui.screens.runs import RunsScreen
+
+        if isinstance(self.screen, RunsScreen):
+            self.screen.show_mode(mode)
 
     @property
     def stoppable(self) -> bool:

@@ -161,6 +161,7 @@ class JournalFeed:
         self._offset = 0
         self._key = known_key(folder.parents[2])
         self._before = b""
+        self._last: Event | None = None  # of those that were read; ``events`` is emptied by its reader
         self._owner = _Owner(folder)
         self._alive = False
         self._code: int | None = None
@@ -201,14 +202,18 @@ class JournalFeed:
             except msgspec.MsgspecError:
                 self._code = 1  # what stands after a broken line cannot be trusted
                 return
+            if self._last is None and event.run != self.folder.name:
+                self._leave_out()  # a whole journal of another run that was put here
+                return
             self._owner.take(event)
             self.events.append(event)
+            self._last = event
 
     def _leave_out(self) -> None:
         """Says that the rest of the journal is not shown: nobody knows who approved or saw what stands there."""
         _, problem = sealed_lines(self.folder, self._key)
         told = {"level": "error", "text": f"{problem}. That line and all behind it are left out here"}
-        last = self.events[-1] if self.events else Event(0, "note", self.folder.name, "", "", now(), 0.0, {})
+        last = self._last or Event(0, "note", self.folder.name, "", "", now(), 0.0, {})
         self.events.append(replace(last, seq=last.seq + 1, kind="note", step="", data=told))
         self._code = 1
 

@@ -45,7 +45,7 @@ def _row(name: str, past: RunState, unsealed: str) -> dict[str, Json]:
         "ended": past.ended if past.verdict else "",
         "mode": past.mode,
         "verdict": past.verdict or WAITING,
-        "resumable": past.verdict in RESUMABLE and past.start is not None,
+        "resumable": past.verdict in RESUMABLE and past.start is not None and not unsealed,
         "spec": past.spec,
         "phase": past.phase,
         "steps": sum(bool(step.outcome) for step in past.known.values()),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from textual.widgets import Input
 
+from safemig.journal.state import Question
 from tests.tui.screens import screen_text
 from tests.tui.stage import stage
 from tui.panes.approval import SETTLE
-from tui.screens.step import TextScreen
+from tui.screens.step import TextScreen, question_text
 
 
 async def test_a_question_shows_what_where_and_what_each_answer_grants(tmp_path: Path) -> None:
@@ -322,6 +324,16 @@ async def test_at_every_size_the_answers_and_the_ways_out_are_on_the_screen(
             await s.press("escape", "y")
         assert [one.answer for one in s.answers] == ["once"]
         await s.shows("Plan")  # the panes are back
+        async with asyncio.timeout(20.0):
+            while s.app.focused is None:  # and take keys
+                await s.pilot.pause()
+
+
+def test_the_details_say_what_every_answer_is_for() -> None:
+    """On a low screen the panel has room for the keys alone."""
+    words = {name: f"what {name} does" for name in ("once", "always", "tool", "proposed", "write", "stamp", "skip")}
+    told = question_text(Question("q", "s", "step", "", "t", "write", "make it", "", "", "", "", **words)).plain
+    assert [name for name, text in words.items() if text not in told] == []
 
 
 async def test_s_skips_a_step_that_can_be_skipped_and_no_other(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -158,6 +159,30 @@ async def test_a_line_without_the_persons_seal_is_left_out_with_all_behind_it_an
     assert [event.kind for event in feed.events] == ["run.started", "facts", "plan.revised", "note"]
     assert "line 4 of " in str(feed.events[-1].data["text"])
     assert (feed.code, feed.hears) == (1, False)
+
+
+async def test_what_is_left_out_while_a_run_is_followed_is_said_behind_what_was_read(tmp_path: Path) -> None:
+    run = Recording(tmp_path)
+    run.begin()
+    feed = JournalFeed(run.folder)
+    await feed.start()
+    read = [feed.events.popleft() for _ in range(len(feed.events))]
+    with (run.folder / "events.jsonl").open("ab") as journal:
+        journal.write(b"{}\n")
+    feed._read()
+    [told] = feed.events
+    assert (told.kind, told.seq) == ("note", read[-1].seq + 1)
+
+
+async def test_the_journal_of_another_run_is_not_shown_as_this_one(tmp_path: Path) -> None:
+    run = Recording(tmp_path)
+    run.begin()
+    copied = run.folder.with_name("20260301-000000-copy")
+    shutil.copytree(run.folder, copied)
+    feed = JournalFeed(copied)
+    await feed.start()
+    [told] = feed.events
+    assert "holds the journal of another run" in str(told.data["text"])
 
 
 async def test_a_run_that_goes_on_elsewhere_is_followed_and_spoken_to(tmp_path: Path) -> None:

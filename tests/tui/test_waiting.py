@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,3 +43,19 @@ async def test_what_is_done_and_saw_nothing_good_has_no_mark_of_success(tmp_path
         s.run.end_step("create", reason="wrote x.py")  # a remark alone is no fault
         await s.play()
         await s.shows("✓ Write the migration")
+
+
+async def test_nothing_waits_any_more_when_the_engine_is_gone(tmp_path: Path) -> None:
+    """As after a kill within a wait: no event takes its words back."""
+    async with stage(tmp_path) as s:
+        s.run.start_step("start")
+        now = datetime.now(UTC).isoformat()
+        s.run.add(
+            "progress", {"text": "waiting for it", "urgent": False, "waited": 1.0, "left": 9.0}, "start", wall=now
+        )
+        await s.play()
+        await s.shows("waiting for it")
+        s.app.run_screen.attach(False, True)
+        async with asyncio.timeout(20.0):
+            while "waiting for it" in screen_text(s.app):
+                await s.pilot.pause()

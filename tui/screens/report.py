@@ -55,10 +55,11 @@ class ReportScreen(Screen[None]):
         Binding("G,end", "scroll(1000000)", show=False, id="report.bottom", tooltip="To the bottom"),
     ]
 
-    def __init__(self, summary: RunState, folder: Path | None = None) -> None:
-        """``folder`` is the run's; without it, where the journal says that the project was."""
+    def __init__(self, summary: RunState, folder: Path | None = None, unsealed: str = "") -> None:
+        """``folder`` is the run's; without it, where the journal says that the project was. ``unsealed`` says why the
+        rest of the journal is left out."""
         super().__init__()
-        self._summary = summary
+        self._summary, self._unsealed = summary, unsealed
         self._folder = folder or Path(summary.started.project) / ".safemig" / "runs" / summary.run
         self._drawn: tuple[Table, ...] | None = None
         self._saved = ""
@@ -80,7 +81,7 @@ class ReportScreen(Screen[None]):
     def show(self, summary: RunState) -> None:
         """Draws a newer summary of the same run; what one has scrolled to stays."""
         self._summary = summary
-        self.query_one("#verdict", Static).update(_head(summary, self._saved))
+        self.query_one("#verdict", Static).update(_head(summary, self._saved, self._unsealed))
         signals, before = signals_of(summary), before_words(summary)
         for name in SIGNALS:
             self.query_one(f"#signal-{name}", SignalBlock).show(signals.get(name), before[name])
@@ -109,7 +110,7 @@ class ReportScreen(Screen[None]):
             line.warn(path, "it exists; Enter again replaces it")
             return
         try:
-            report_file.save(self._summary, self._folder, message.form, path)
+            report_file.save(self._summary, self._folder, message.form, path, self._unsealed)
         except OSError as error:
             line.say(f"not saved: {error.strerror}")
             return
@@ -125,12 +126,15 @@ class ReportScreen(Screen[None]):
         self.query_one("#report").focus()
 
 
-def _head(summary: RunState, saved: str) -> Content:
+def _head(summary: RunState, saved: str, unsealed: str) -> Content:
     """The verdict in words, what run it is of, the state things are in, and where the report was saved."""
     verdict = clean(summary.verdict) or ("waiting for an answer" if summary.waiting else "not finished")
     took = duration(since(summary.began, summary.ended)) if summary.began else ""
     facts = [summary.run, summary.target, f"mode {summary.mode}" if summary.mode else "", summary.started.runtime, took]
     lines = [Content.assemble((verdict.upper(), "bold"), "  ", " · ".join(clean(fact) for fact in facts if fact))]
+    lines += (
+        [Content.styled(f"only a part of the journal is shown: {clean(unsealed)}", "$text-error")] if unsealed else []
+    )
     lines += [Content(f"reason: {clean(summary.reason)}")] if summary.reason else []
     lines += [Content(f"state: {clean(summary.state)}")] if summary.state else []
     lines += [Content(f"saved: {clean(saved)}")] if saved else []

@@ -138,7 +138,7 @@ class RunScreen(Screen[None]):
         match event.body:
             case engine.Progress() as told:  # of a change, or of a wait
                 self.query_one(WaitLine).show(told, event.wall)
-            case engine.StepStarted() | engine.StepFinished() | engine.RunFinished():
+            case engine.StepStarted() | engine.StepFinished() | engine.RunFinished() | engine.RunResumed():
                 self.query_one(WaitLine).show(engine.Progress(), "")
             case engine.PlanRevised(file=file):
                 self.plan = load_plan(self.folder, file) or self.plan
@@ -156,6 +156,8 @@ class RunScreen(Screen[None]):
         if (attached, resumable) != (self.attached, self.resumable):
             self.attached, self.resumable = attached, resumable
             self.panes.command_line.offer(attached)
+            if not attached:  # an engine that was killed within a wait says nothing more of it
+                self.query_one(WaitLine).show(engine.Progress(), "")
             self._ask(self.summary.waiting if attached else ())
             self.query_one(PlanPane).show(self.plan, self.summary, self._progress, live=attached)
             self.refresh_bindings()
@@ -194,6 +196,8 @@ class RunScreen(Screen[None]):
         self.query_one("#panes").display = height >= LOW or self.approval.question is None
         self.query_one(HeaderBar).styles.height = 2 if height >= LOW else 1
         self.query_one(KeyBar).display = height >= LOWEST
+        if self.query_one("#panes").display and self.focused is None:  # they were hidden, which takes the focus
+            self.set_focus(self.query_one(f"#{self._at}"))
 
     def on_resize(self) -> None:
         self._arrange()

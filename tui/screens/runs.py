@@ -20,6 +20,7 @@ from safemig.base.moments import minute
 from safemig.journal.events import GOOD
 from tui.key_bar import KeyBar
 from tui.notice import NoticeLine
+from tui.panes.header import spread
 from tui.words import clean
 
 Run = Mapping[str, Json]
@@ -51,9 +52,10 @@ class RunsScreen(Screen[tuple[str, str] | None]):
         Binding("G,end", "move(100000)", show=False, id="runs.last", tooltip="The oldest run"),
     ]
 
-    def __init__(self, root: Path, runs: Sequence[Run]) -> None:
+    def __init__(self, root: Path, runs: Sequence[Run], mode: str) -> None:
+        """``mode`` is the one in which a run would be resumed."""
         super().__init__()
-        self._root, self._runs = root, tuple(reversed(runs))
+        self._root, self._runs, self._mode = root, tuple(reversed(runs)), mode
         self._words, self._cursor, self._sure = "", 0, ""
 
     def compose(self) -> ComposeResult:
@@ -81,12 +83,18 @@ class RunsScreen(Screen[tuple[str, str] | None]):
         """The run under the cursor."""
         return self.shown[self._cursor] if self.shown else None
 
+    def show_mode(self, mode: str) -> None:
+        """Says in which mode a run would be resumed from now on."""
+        self._mode = mode
+        self._draw()
+
     def _draw(self) -> None:
         shown, width = self.shown, max(10, self.size.width - 2)
         self._cursor = max(0, min(self._cursor, len(shown) - 1))
         count = f"{len(shown)} of {counted(len(self._runs), 'run')}" if self._words else counted(len(self._runs), "run")
         words = f"  with “{clean(self._words)}”" if self._words else ""
-        self.query_one("#runs-title", Static).update(Content.assemble((count, "bold"), words))
+        title = spread(Content.assemble((count, "bold"), words), Content(f"mode  {self._mode}"), width)
+        self.query_one("#runs-title", Static).update(title)
         lines = [_line(run, width, at == self._cursor) for at, run in enumerate(shown)]
         self.query_one("#runs-rows", Static).update(Content("\n").join(lines) if lines else Content("no run fits"))
         region = Region(0, self._cursor, 1, 1)
@@ -118,13 +126,14 @@ class RunsScreen(Screen[tuple[str, str] | None]):
         self.dismiss((what, name))
 
     def action_report(self) -> None:
-        from safemig.journal.fold import fold
-        from safemig.journal.journal import read_events
+        from safemig.cli.opening import past_of
         from tui.screens.report import ReportScreen
 
         if (run := self.selected) is not None:
-            folder = self._root / ".safemig" / "runs" / str(run.get("run"))
-            self.app.push_screen(ReportScreen(fold(read_events(folder)), folder))
+            state = self._root / ".safemig"
+            folder = state / "runs" / str(run.get("run"))
+            past, unsealed = past_of(state, folder)
+            self.app.push_screen(ReportScreen(past, folder, unsealed))
 
     def action_filter(self) -> None:
         self.add_class("-filtering")
@@ -158,10 +167,10 @@ def _text(run: Run) -> str:
     """One line about a run. Pure."""
     verdict, spec, phase = str(run.get("verdict")), str(run.get("spec") or ""), str(run.get("phase") or "")
     about = f"{spec} phase {phase}" if phase else spec
-    flying = f"in flight: {run.get('in_flight')}" if run.get("resumable") and run.get("in_flight") else ""
-    reason = str(run.get("reason") or "")
+    in_flight = f"in flight: {run.get('in_flight')}" if run.get("resumable") and run.get("in_flight") else ""
+    reason = f"left out: {run.get('unsealed')}" if run.get("unsealed") else str(run.get("reason") or "")
     began = minute(str(run.get("began") or ""))
-    parts = (f"{began:<16}", f"{verdict:<12}", f"{run.get('mode')!s:<8}", about, flying, reason)
+    parts = (f"{began:<16}", f"{verdict:<12}", f"{run.get('mode')!s:<8}", about, in_flight, reason)
     return clean("  ".join(part for part in parts if part))
 
 

@@ -91,7 +91,7 @@ class StartScreen(Screen[None]):
         self.look: dict[str, Json] = {}
         self.notice = ""
         self.busy = True
-        self._abandoning = False
+        self._abandoning = ""  # the run of which the next x is sure
         self._asking = ""  # resume or inspect, asked for before the look has told of any run
         self._told = ""  # the digest that the person was asked about
 
@@ -118,7 +118,7 @@ class StartScreen(Screen[None]):
 
     def begin_look(self) -> None:
         """Looks at project and world anew, by a child."""
-        self.busy, self.look = True, {}
+        self.busy, self.look, self._abandoning = True, {}, ""
         self._draw()
         self.run_worker(self._look(), group="look", exclusive=True)
 
@@ -221,7 +221,8 @@ class StartScreen(Screen[None]):
     def action_runs(self) -> None:
         from tui.screens.runs import RunsScreen
 
-        self.app.push_screen(RunsScreen(self._folder, tables_of(self.look.get("runs"))), self._take_run)
+        self._abandoning = ""
+        self.app.push_screen(RunsScreen(self._folder, tables_of(self.look.get("runs")), self._mode), self._take_run)
 
     def _take_run(self, chosen: tuple[str, str] | None) -> None:
         what, run = chosen or ("", "")
@@ -255,11 +256,11 @@ class StartScreen(Screen[None]):
         self.post_message(self.Asked("begin"))
 
     def action_abandon(self) -> None:
-        if not self._abandoning:
-            self._abandoning = True
+        if self._abandoning != self.unfinished:
+            self._abandoning = self.unfinished
             self.say(f"press x again to abandon run {self.unfinished}; what it has changed stays")
             return
-        self._abandoning = False
+        self._abandoning = ""
         self._abandon(self.unfinished)
 
     def _abandon(self, run: str) -> None:
@@ -285,7 +286,7 @@ class StartScreen(Screen[None]):
         self.begin_look()
 
     def key_escape(self) -> None:
-        self._abandoning = False
+        self._abandoning = ""
         self._close()
 
     def _close(self) -> None:

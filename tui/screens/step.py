@@ -88,11 +88,24 @@ def question_text(question: Question) -> Content:
     parts += [_block("what will be done", clean_lines(question.what))]
     named = (("changes", question.changes), ("undo", question.undo), ("why", question.rule))
     parts += [_block(name, clean_lines(text)) for name, text in named if text]
-    grants = (("y", question.once), ("a", question.always), ("t", question.tool))
-    parts += [_field(f"{key} grants", text) for key, text in grants if text]
+    parts += [_field(f"answer {key}", text) for key, text in grants_of(question)]
     if question.detail:
         parts += [Content(""), *_coloured(clean_lines(question.detail))]
     return Content("\n").join(parts)
+
+
+def grants_of(question: Question) -> tuple[tuple[str, str], ...]:
+    """The key of each answer that is offered, with what it grants or does."""
+    every = (
+        ("y", question.once),
+        ("a", question.always),
+        ("t", question.tool),
+        ("p", question.proposed),
+        ("w", question.write),
+        ("s", question.stamp),
+        ("s", question.skip),
+    )
+    return tuple((key, text) for key, text in every if text)
 
 
 def _state(status: str, seconds: float, attempts: int, reason: str) -> Iterator[Content]:
