@@ -18,11 +18,12 @@ async def config_holds(s: Session, step: Step) -> None:
     each such change. Raises RunEnds where the person says no, or nobody can answer."""
     began = s.config_text
     now = await s.look(partial(read_config_text, began.path.parent, began.path))
-    digest = hashlib.sha256(f"{began.path}\0{now.text or now.says}".encode()).hexdigest()
+    broken = now.says if isinstance(now.says, str) else ""  # why it cannot be read
+    digest = hashlib.sha256(f"{began.path}\0{now.text}\0{broken}".encode()).hexdigest()
     if now.says == began.says or digest in s.past.approved:
         return
     name = began.path.name
-    new = unified(name, began.text, now.text) if now.text else f"{now.says}\n"
+    new = f"{broken}\n" if broken and not now.text else unified(name, began.text, now.text)
     await ask_person(
         s,
         step,

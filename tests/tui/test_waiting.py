@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.tui.recorded import Recording
 from tests.tui.screens import screen_text
 from tests.tui.stage import stage
+from tui.app import SafemigApp
+from tui.bridge import JournalFeed
+from tui.keys import Own
 
 
 async def test_a_wait_says_on_the_screen_what_for_and_how_long(tmp_path: Path) -> None:
@@ -59,3 +64,16 @@ async def test_nothing_waits_any_more_when_the_engine_is_gone(tmp_path: Path) ->
         async with asyncio.timeout(20.0):
             while "waiting for it" in screen_text(s.app):
                 await s.pilot.pause()
+
+
+async def test_an_old_run_that_was_killed_within_a_wait_waits_for_nothing(tmp_path: Path) -> None:
+    recorded = Recording(tmp_path)
+    recorded.begin()
+    recorded.start_step("start")
+    recorded.add("progress", {"text": "waiting for it", "urgent": False, "waited": 1.0, "left": 9.0}, "start")
+    app = SafemigApp(tmp_path, argparse.Namespace(project=str(tmp_path)), Own(), JournalFeed(recorded.folder))
+    async with app.run_test(size=(120, 40)) as pilot:
+        async with asyncio.timeout(20.0):
+            while "NOT RUNNING" not in screen_text(app):
+                await pilot.pause()
+        assert "waiting for it" not in screen_text(app)

@@ -136,7 +136,7 @@ class RunScreen(Screen[None]):
     def _take(self, event: Event) -> None:
         self.panes.take(event, self.folder)
         match event.body:
-            case engine.Progress() as told:  # of a change, or of a wait
+            case engine.Progress() as told if self.attached:  # of a change, or of a wait
                 self.query_one(WaitLine).show(told, event.wall)
             case engine.StepStarted() | engine.StepFinished() | engine.RunFinished() | engine.RunResumed():
                 self.query_one(WaitLine).show(engine.Progress(), "")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -37,6 +37,9 @@ _IMAGE = re.compile(r"(?:.*\.)?(?:Docker|Container)file(?:\..*)?")
 _FIRST_START = PurePosixPath("/docker-entrypoint-initdb.d")  # what the image of PostgreSQL runs on an empty volume
 _REVISES = re.compile(r"\balembic\b.*\srevision\b|\bdb\s+(?:migrate|revision)\b")
 _WRITES = re.compile(r"\d?>>?\|?")
+_OUTPUT = ("-o", "--output", "--out", "--output-file", "--outfile")
+_OUTPUT_IS = tuple(f"{option}=" for option in _OUTPUT[1:])
+_COPIES = frozenset(("cp", "mv", "install", "ln"))  # to their last operand
 _LONGEST = 40_000  # letters of a file that are kept to show what is new in it
 _SCRIPT = 65_536  # bytes of a script that are followed
 _MOST = 200  # files of one command
@@ -88,6 +91,7 @@ class _Walk:
     project: Project
     found: dict[Path, None] = field(default_factory=dict)
     seen: set[object] = field(default_factory=set)
+    made: set[Path] = field(default_factory=set)  # by lines before, which answers are given to
 
     def target(self, makefile: Makefile, name: str, depth: int = 0) -> None:
         key = (makefile.path, name)
@@ -126,10 +130,13 @@ class _Walk:
                 self.found[path.resolve()] = None
 
     def _words(self, tokens: Sequence[str], world: World, depth: int) -> None:
+        written = _written(tokens)
         for number, token in enumerate(tokens):
+            if number in written:
+                if written[number] and not world.service:
+                    self.made.add(Path(os.path.realpath(world.folder / written[number])))
+                continue
             before = tokens[number - 1] if number else ""
-            if _WRITES.fullmatch(before) or _WRITES.match(token):
-                continue  # the line makes that file
             module = before == "-m"
             for word in _paths(token, module=module):
                 path = world.find(word)
@@ -139,11 +146,11 @@ class _Walk:
                 self.line(token, world, depth + 1)  # sh -c 'scripts/seed.sh'
 
     def _add(self, path: Path, world: World, depth: int) -> None:
-        path = path.resolve()
+        path = Path(os.path.realpath(path))
         known = path in self.found or len(self.found) >= _MOST
         if known or not path.is_file() or not path.is_relative_to(world.root) or not _steers(path):
             return
-        if _installed(path, world.root):
+        if path in self.made or _installed(path, world.root):
             return
         self.found[path] = None
         if path.suffix in _SHELL or re.match(r"#!.*sh\b", head(path, 200)):
@@ -210,7 +217,7 @@ class _Walk:
         if service.build is not None:
             dockerfile = service.build.context / service.build.dockerfile
             self._add(dockerfile, world, depth)
-            for text in _joined(head(dockerfile, _SCRIPT)) if dockerfile.resolve() in self.found else ():
+            for text in _joined(head(dockerfile, _SCRIPT)) if Path(os.path.realpath(dockerfile)) in self.found else ():
                 self._words(words(text.strip("[] ").replace('"', " ").replace(",", " ")), world, depth + 1)
         if not starts:
             return
@@ -224,11 +231,31 @@ class _Walk:
                     self._add(path, world, _DEEPEST)
 
 
+def _written(tokens: Sequence[str]) -> Mapping[int, str]:
+    """The places of the words that name a file which the command writes, each with its path where the command makes
+    all of it ("" where it adds to it): what that holds afterwards is no matter of an answer that came before."""
+    places: dict[int, str] = {}
+    for number, token in enumerate(tokens):
+        follows = tokens[number - 1] if number else ""
+        if _WRITES.fullmatch(follows):
+            places[number] = "" if ">>" in follows else token
+        elif not _WRITES.fullmatch(token) and (redirection := _WRITES.match(token)):
+            places[number] = "" if ">>" in redirection.group() else token[redirection.end() :]
+        elif follows in _OUTPUT:
+            places[number] = token
+        elif token.startswith(_OUTPUT_IS):
+            places[number] = token.partition("=")[2]
+    name = next((PurePosixPath(token).name for token in tokens if "=" not in token), "")
+    operands = [number for number, token in enumerate(tokens) if number and not token.startswith("-")]
+    if name in _COPIES and len(operands) > 1 and operands[-1] not in places:
+        places[operands[-1]] = tokens[operands[-1]]
+    return places
+
+
 def _installed(path: Path, root: Path) -> bool:
-    """Whether the file lies in a virtual environment: a build step of the run makes or renews what is there."""
-    return any(
-        (folder / "pyvenv.cfg").is_file() for folder in path.parents if folder.is_relative_to(root) and folder != root
-    )
+    """Whether the file lies among installed packages: a build step of the run makes or renews what is there."""
+    above = [folder for folder in path.parents if folder.is_relative_to(root) and folder != root]
+    return any(folder.name == "node_modules" or (folder / "pyvenv.cfg").is_file() for folder in above)
 
 
 def _paths(token: str, *, module: bool) -> Iterator[str]:

@@ -38,7 +38,7 @@ def reread(
     commands = {role: _clean(each, clean) for role, each in commands.items()}
     left = {role: _as_left(known, written) for role, known in facts.commands.items()}
     changed = {role: _with_news(commands[role], known) if role in commands else None for role, known in left.items()}
-    changed = {role: command for role, command in changed.items() if command != left[role]}
+    changed = {role: each for role, each in changed.items() if each is None or _bare(each) != _bare(left[role])}
     actions: list[Action] = []
     for role, command in changed.items():
         if command is None:
@@ -81,6 +81,12 @@ def _why(known: CommandFact, command: CommandFact) -> str:
 def _clean(fact: CommandFact, clean: Callable[[str], str]) -> CommandFact:
     calls = tuple(replace(one, text=clean(one.text)) for one in fact.calls)
     return replace(fact, lines=tuple(map(clean, fact.lines)), calls=calls)
+
+
+def _bare(fact: CommandFact) -> CommandFact:
+    """The command without the texts of what it calls, which the digests stand for: an edit of the plan renews those
+    alone."""
+    return replace(fact, calls=tuple(replace(one, text="") for one in fact.calls))
 
 
 def _as_left(fact: CommandFact, written: Mapping[str, str]) -> CommandFact:

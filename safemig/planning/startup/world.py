@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
@@ -31,7 +32,7 @@ class World:
         """After ``cd word``."""
         if self.service:
             return replace(self, workdir=str(PurePosixPath(self.workdir) / word))
-        return replace(self, folder=(self.folder / word).resolve())
+        return replace(self, folder=Path(os.path.realpath(self.folder / word)))
 
     def find(self, word: str) -> Path | None:
         """The file or folder of the project that this path is; None where it is none of the project's."""
@@ -39,8 +40,9 @@ class World:
             return None
         places = self._inside(word) if self.service else iter((self.folder / word,))
         for place in places:
-            path = place.resolve()
-            if path.exists() and path.is_relative_to(self.root):
+            # os.path, because any word of a line may stand here: Path raises for a name of 256 letters or a circle.
+            path = Path(os.path.realpath(place))
+            if os.path.exists(path) and path.is_relative_to(self.root):  # noqa: PTH110
                 return path
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,57 @@ def test_a_command_calls_the_files_that_it_names_and_what_these_name(
     shop: Path, target: str, line: str, called: set[str]
 ) -> None:
     assert names(shop, target, line) == called
+
+
+@pytest.mark.parametrize(
+    ("line", "called"),
+    [
+        ("cp web/tool.py shop/made.py && python shop/made.py", {"web/tool.py"}),
+        ("python -m shop.fill --output shop/made.py; python shop/made.py", {"shop/fill.py"}),
+        ("python -m shop.fill --out=shop/made.py; python shop/made.py", {"shop/fill.py"}),
+        ("cat web/rows.sql > shop/made.py; python shop/made.py", {"web/rows.sql"}),
+        ("cat web/rows.sql >shop/made.py; python shop/made.py", {"web/rows.sql"}),
+        ("cat web/rows.sql >> shop/made.py; python shop/made.py", {"web/rows.sql", "shop/made.py"}),
+        ("python shop/made.py; cp web/tool.py shop/made.py", {"web/tool.py", "shop/made.py"}),
+        ("touch shop/made.py; python shop/made.py", {"shop/made.py"}),
+        ("node_modules/.bin/made; sh scripts/second.sh", {"scripts/second.sh"}),
+    ],
+)
+def test_what_a_line_makes_itself_is_no_file_that_an_answer_holds(shop: Path, line: str, called: set[str]) -> None:
+    """It is there after a build, and was not when the plan was made: that is no change by somebody else."""
+    for name in ("shop/made.py", "node_modules/.bin/made"):
+        (shop / name).parent.mkdir(parents=True, exist_ok=True)
+        (shop / name).write_text("#!/bin/sh\n", encoding="utf-8")
+        (shop / name).chmod(0o755)
+    assert names(shop, "", line) == called
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"python -c '{'import shop; ' * 30}'",
+        f"sh -c '{'x' * 300}'",
+        f"sh scripts/{'y' * 300}.sh",
+        "sh scripts/circle.sh",
+        "cd scripts/circle.sh && sh x.sh",
+        "docker build -t shop circle",
+    ],
+)
+def test_no_word_of_a_line_is_too_long_or_leads_in_a_circle(shop: Path, line: str) -> None:
+    (shop / "scripts/circle.sh").symlink_to("circle.sh")
+    (shop / "circle").mkdir()
+    (shop / "circle/Dockerfile").symlink_to("Dockerfile")
+    assert names(shop, "", line) == set()
+
+
+def test_what_the_plan_wrote_into_a_file_of_one_command_asks_nothing_about_it(shop: Path) -> None:
+    """The change is somebody else's, in another command: that one alone is asked about."""
+    facts = facts_of(shop)
+    (shop / "web/Dockerfile").write_text(f"{FILES['web/Dockerfile']}RUN pip install httpx\n", encoding="utf-8")
+    written = {"web/Dockerfile": sha256((shop / "web/Dockerfile").read_bytes()).hexdigest()}
+    (shop / "other/lint.sh").write_text("false\n", encoding="utf-8")
+    finding = changed_recipes.reread(project_of(shop), Config(), facts, str, written)
+    assert [action.text for action in finding.actions] == ["test"]
 
 
 def test_scripts_that_call_each_other_in_a_circle_end(shop: Path) -> None:
